@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Continuous integration sets this, so that a warning in our own targets stops the build there and nowhere else.
+let warningsAreErrors = Context.environment["SPANQ_WARNINGS_AS_ERRORS"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+
+let package = Package(
+    name: "spanqueue",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "SpanQueue", targets: ["SpanQueue"]),
+        .library(name: "SpanQueueRedis", targets: ["SpanQueueRedis"]),
+        .library(name: "SpanQueueTesting", targets: ["SpanQueueTesting"]),
+        .executable(name: "spanq", targets: ["spanq"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CSpanQueueHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CSpanQueueCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(
+            name: "SpanQueueLoop",
+            dependencies: [.product(name: "HeapModule", package: "swift-collections")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "HiredisClient",
+            dependencies: [
+                "CSpanQueueHiredis", "SpanQueueLoop",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "SpanQueueTelemetry",
+            dependencies: [.product(name: "Tracing", package: "swift-distributed-tracing")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "SpanQueue",
+            dependencies: [
+                "SpanQueueLoop", "SpanQueueTelemetry",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "SpanQueueRedis",
+            dependencies: [
+                "SpanQueue", "HiredisClient",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [.embedInCode("Scripts")],
+            swiftSettings: settings
+        ),
+        .target(name: "SpanQueueTesting", dependencies: ["SpanQueue"], swiftSettings: settings),
+        .executableTarget(
+            name: "spanq",
+            dependencies: [
+                "CSpanQueueCurl", "SpanQueue", "SpanQueueRedis",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            swiftSettings: settings
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
