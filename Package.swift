@@ -32,8 +32,8 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
     targets: [
-        .systemLibrary(name: "CSpanQueueHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
-        .systemLibrary(name: "CSpanQueueCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CSpanQueueHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CSpanQueueCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(
             name: "SpanQueueLoop",
             dependencies: [.product(name: "HeapModule", package: "swift-collections")],
@@ -50,7 +50,7 @@ let package = Package(
         ),
         .target(
             name: "SpanQueueTelemetry",
-            dependencies: [.product(name: "Tracing", package: "swift-distributed-tracing")],
+            dependencies: [.product(name: "Instrumentation", package: "swift-distributed-tracing"), .product(name: "Tracing", package: "swift-distributed-tracing")],
             swiftSettings: settings
         ),
         .target(

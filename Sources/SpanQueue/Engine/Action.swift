@@ -1,0 +1,75 @@
+/// What a person does to one job.
+public enum JobAction: Sendable, Hashable {
+    /// Calls it off: at once while it waits, within a heartbeat while it runs.
+    case cancel(reason: String)
+    /// Makes a dead letter, or a job waiting for its time, ready now. A dead letter starts afresh: its attempts and
+    /// reclaims count from zero, its history stays.
+    case redrive
+    /// Makes a waiting job a dead letter.
+    case bury(reason: String)
+    /// Forgets a job that does not run.
+    case remove
+}
+
+/// What an action did.
+public enum ActionOutcome: Sendable, Hashable {
+    /// It was done; the job now stands here, or is gone where this is nil.
+    case done(JobState?)
+    /// The job runs, and its worker will hear of the cancel with its next heartbeat.
+    case requested
+    /// There is no such job.
+    case notFound
+    /// The job's state does not allow it.
+    case invalidState(JobState)
+    /// It wants a lock that this job holds.
+    case duplicate(of: JobID)
+}
+
+/// A request to act on many jobs of one state.
+public struct BulkRequest: Sendable, Hashable {
+    /// What to do with each.
+    public enum Action: Sendable, Hashable {
+        /// Forget it.
+        case remove
+        /// Make it ready; from `dead` only.
+        case redrive
+    }
+
+    /// The queue.
+    public var queue: String
+    /// The state; any but `active`.
+    public var state: JobState
+    /// What to do.
+    public var action: Action
+    /// The most jobs in this call, at most 100.
+    public var limit: Int
+    /// Only jobs that came into the state no later than this; nil for all. Set it to the moment of the request, so that a bulk
+    /// redrive of jobs that die again comes to an end.
+    public var notAfter: Timestamp?
+    /// How many of the oldest to pass over: those that earlier calls skipped.
+    public var skip: Int
+
+    package init(
+        queue: String, state: JobState, action: Action, limit: Int = 100, notAfter: Timestamp? = nil, skip: Int = 0
+    ) {
+        self.queue = queue
+        self.state = state
+        self.action = action
+        self.limit = limit
+        self.notAfter = notAfter
+        self.skip = skip
+    }
+}
+
+/// What a bulk request did.
+public struct BulkReply: Sendable, Hashable {
+    /// How many jobs were acted on.
+    public var done: Int
+    /// How many were left as they were, because another job holds their lock.
+    public var skipped: Int
+
+    package init(done: Int, skipped: Int) {
+        self.done = done
+        self.skipped = skipped
+    }
+}

@@ -1,0 +1,86 @@
+/// When a new job is to run first.
+public enum Schedule: Sendable, Hashable {
+    /// As soon as a worker is free.
+    case now
+    /// This long after the engine accepts it.
+    case after(Duration)
+    /// At this moment; one in the past means now.
+    case at(Timestamp)
+}
+
+/// When a job stops being worth starting.
+public enum Expiry: Sendable, Hashable {
+    /// This long after the engine accepts it.
+    case after(Duration)
+    /// At this moment.
+    case at(Timestamp)
+}
+
+/// A checked job on its way to the engine. Its moments are relative to the engine's clock, which fixes them.
+public struct NewJob: Sendable, Hashable {
+    /// The message, but for the moments that the engine fixes: `enqueuedAt`, `runAt` and `deadline`.
+    public var message: JobMessage
+    /// When it is to run first.
+    public var schedule: Schedule
+    /// When it stops being worth starting.
+    public var expiry: Expiry?
+
+    package init(message: JobMessage, schedule: Schedule = .now, expiry: Expiry? = nil) {
+        self.message = message
+        self.schedule = schedule
+        self.expiry = expiry
+    }
+
+    /// The message as it reads once the engine has accepted it.
+    package func message(acceptedAt now: Timestamp) -> JobMessage {
+        var message = message
+        message.enqueuedAt = now
+        switch schedule {
+        case .now: message.runAt = nil
+        case .after(let delay): message.runAt = delay > .zero ? now + delay : nil
+        case .at(let moment): message.runAt = moment > now ? moment : nil
+        }
+        switch expiry {
+        case .after(let delay): message.deadline = now + delay
+        case .at(let moment): message.deadline = moment
+        case nil: message.deadline = nil
+        }
+        return message
+    }
+}
+
+/// What became of one job of an enqueue.
+public enum EnqueueOutcome: Sendable, Hashable {
+    /// It is in the queue, now or since an earlier call with the same id and content.
+    case accepted(enqueuedAt: Timestamp, runAt: Timestamp?, isRepeat: Bool)
+    /// It was not added: this job holds the lock that it wanted.
+    case duplicate(of: JobID)
+    /// It was not added: its id is taken by a job with other content.
+    case conflict
+    /// It was not added, for this reason.
+    case refused(SpanQueueError)
+
+    /// Whether two outcomes are the same; errors are compared by code and message.
+    public static func == (left: EnqueueOutcome, right: EnqueueOutcome) -> Bool {
+        switch (left, right) {
+        case (.accepted(let a, let b, let c), .accepted(let d, let e, let f)): a == d && b == e && c == f
+        case (.duplicate(let a), .duplicate(let b)): a == b
+        case (.conflict, .conflict): true
+        case (.refused(let a), .refused(let b)): a.code == b.code && a.message == b.message
+        default: false
+        }
+    }
+
+    /// Hashes what `==` compares.
+    public func hash(into hasher: inout Hasher) {
+        switch self {
+        case .accepted(let enqueuedAt, let runAt, let isRepeat):
+            hasher.combine(enqueuedAt)
+            hasher.combine(runAt)
+            hasher.combine(isRepeat)
+        case .duplicate(let id): hasher.combine(id)
+        case .conflict: hasher.combine(0)
+        case .refused(let error): hasher.combine(error.code)
+        }
+    }
+}

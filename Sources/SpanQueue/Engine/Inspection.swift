@@ -1,0 +1,109 @@
+/// A request for a page of jobs.
+public struct ListRequest: Sendable, Hashable {
+    /// The queue.
+    public var queue: String
+    /// The state.
+    public var state: JobState
+    /// Where the last page ended; nil for the first.
+    public var cursor: String?
+    /// The most jobs wanted, 1 to 1000.
+    public var limit: Int
+
+    /// Makes a request.
+    public init(queue: String, state: JobState, cursor: String? = nil, limit: Int = 100) {
+        self.queue = queue
+        self.state = state
+        self.cursor = cursor
+        self.limit = limit
+    }
+}
+
+/// A page of jobs.
+public struct ListPage: Sendable, Hashable {
+    /// The jobs, in the order in which they will run or have ended.
+    public var jobs: [JobRecord]
+    /// What to pass for the next page; nil at the end.
+    public var cursor: String?
+
+    package init(jobs: [JobRecord], cursor: String?) {
+        self.jobs = jobs
+        self.cursor = cursor
+    }
+}
+
+/// How many jobs a queue has, by state.
+public struct QueueCounts: Sendable, Hashable {
+    /// The queue.
+    public var queue: String
+    /// Jobs by state; each state is there.
+    public var jobs: [JobState: Int]
+    /// Whether claims are stopped.
+    public var isPaused: Bool
+    /// How long the oldest ready job has been ready; nil when there is none.
+    public var oldestReadyAge: Duration?
+    /// What the queue has done since it was made.
+    public var totals: QueueTotals
+
+    package init(
+        queue: String, jobs: [JobState: Int], isPaused: Bool, oldestReadyAge: Duration?, totals: QueueTotals
+    ) {
+        self.queue = queue
+        self.jobs = jobs
+        self.isPaused = isPaused
+        self.oldestReadyAge = oldestReadyAge
+        self.totals = totals
+    }
+
+    /// The jobs in a state.
+    public subscript(state: JobState) -> Int { jobs[state] ?? 0 }
+}
+
+/// Counts of what has happened in a queue since it was made. The jobs in its sets are `enqueued − removed`.
+public struct QueueTotals: Sendable, Hashable {
+    /// Jobs accepted.
+    public var enqueued = 0
+    /// Attempts that completed.
+    public var completed = 0
+    /// Jobs that became dead letters.
+    public var dead = 0
+    /// Jobs that were called off.
+    public var cancelled = 0
+    /// Jobs whose record is gone: retention over, removed by a person, or found without a record.
+    public var removed = 0
+
+    package init() {}
+}
+
+/// A worker, as it makes itself known.
+public struct WorkerInfo: Sendable, Hashable {
+    /// Its id, unique to the process's run.
+    public var id: String
+    /// The host it runs on.
+    public var host: String
+    /// Its process id.
+    public var pid: Int
+    /// The queues it serves.
+    public var queues: [String]
+    /// How many jobs it runs at once at most.
+    public var concurrency: Int
+    /// How many it runs now.
+    public var busy: Int
+    /// When it started.
+    public var startedAt: Timestamp
+    /// The version of SpanQueue in it.
+    public var version: String
+
+    package init(
+        id: String, host: String, pid: Int, queues: [String], concurrency: Int, busy: Int, startedAt: Timestamp,
+        version: String
+    ) {
+        self.id = id
+        self.host = host
+        self.pid = pid
+        self.queues = queues
+        self.concurrency = concurrency
+        self.busy = busy
+        self.startedAt = startedAt
+        self.version = version
+    }
+}

@@ -1,0 +1,39 @@
+/// A request to take back jobs whose lease has run out.
+public struct ReclaimRequest: Sendable, Hashable {
+    /// The queue.
+    public var queue: String
+    /// The most jobs to take back in this call.
+    public var limit: Int
+    /// A job taken back this often is buried as a poison pill.
+    public var maxReclaims: Int
+
+    /// The most jobs one call takes back.
+    public static let maximumBatch = 100
+    /// How often a job is taken back until it is buried, unless configured.
+    public static let standardMaxReclaims = 3
+
+    package init(queue: String, limit: Int = maximumBatch, maxReclaims: Int = standardMaxReclaims) {
+        self.queue = queue
+        self.limit = limit
+        self.maxReclaims = maxReclaims
+    }
+}
+
+/// A job that was taken back.
+public struct ReclaimedJob: Sendable, Hashable {
+    /// The claim that was lost.
+    public var reference: ClaimReference
+    /// Where the job stands now: ready, dead, or cancelled where that had been asked for.
+    public var state: JobState
+    /// What the enqueue fixed; nil where the record can't be read.
+    public var message: JobMessage?
+    /// Its history with the lost attempt in it; empty where the record can't be read.
+    public var run: RunRecord
+
+    package init(reference: ClaimReference, state: JobState, message: JobMessage?, run: RunRecord) {
+        self.reference = reference
+        self.state = state
+        self.message = message
+        self.run = run
+    }
+}

@@ -1,0 +1,39 @@
+import Instrumentation
+package import ServiceContextModule
+
+extension TraceContext {
+    /// The trace of the caller: our own context where there is one, else what the application's tracer, whichever it is,
+    /// would write into a W3C carrier; nil outside any trace.
+    package static var current: TraceContext? {
+        guard let context = ServiceContext.current else { return nil }
+        if let own = context.traceContext { return own }
+        var carrier: [String: String] = [:]
+        InstrumentationSystem.instrument.inject(context, into: &carrier, using: DictionaryInjector())
+        guard let traceParent = carrier["traceparent"] else { return nil }
+        return TraceContext(
+            traceParent: traceParent, traceState: carrier["tracestate"], baggage: carrier["baggage"])
+    }
+
+    /// The context in which a handler runs: our own, and what the application's tracer reads from the same headers.
+    package func serviceContext() -> ServiceContext {
+        var context = ServiceContext.topLevel
+        var carrier = ["traceparent": traceParent]
+        carrier["tracestate"] = traceState
+        carrier["baggage"] = baggage
+        InstrumentationSystem.instrument.extract(carrier, into: &context, using: DictionaryExtractor())
+        context.traceContext = self
+        return context
+    }
+}
+
+private struct DictionaryInjector: Injector {
+    func inject(_ value: String, forKey key: String, into carrier: inout [String: String]) {
+        carrier[key.lowercased()] = value
+    }
+}
+
+private struct DictionaryExtractor: Extractor {
+    func extract(key: String, from carrier: [String: String]) -> String? {
+        carrier[key.lowercased()]
+    }
+}

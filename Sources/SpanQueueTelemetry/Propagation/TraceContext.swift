@@ -1,0 +1,65 @@
+public import ServiceContextModule
+
+/// Where a piece of work stands in its trace: what W3C Trace Context level 2 and W3C Baggage carry from one process to
+/// the next.
+public struct TraceContext: Sendable, Hashable {
+    /// The most bytes of `tracestate` that are carried on; a longer one is dropped (Trace Context level 2, section 3.3.1.5
+    /// asks to carry at least 512).
+    public static let maximumTraceStateBytes = 512
+    /// The most bytes of `baggage` that are carried on; a longer one is dropped (W3C Baggage, section 3.3.2).
+    public static let maximumBaggageBytes = 8192
+
+    /// The trace.
+    public var traceID: TraceID
+    /// The span that is the parent of whatever is started here.
+    public var spanID: SpanID
+    /// The flags byte; bit 0 is *sampled*, bit 1 is *random trace id*.
+    public var flags: UInt8
+    /// The `tracestate` header, opaque to us.
+    public var traceState: String?
+    /// The `baggage` header, opaque to us.
+    public var baggage: String?
+
+    /// Makes a context of its parts.
+    public init(traceID: TraceID, spanID: SpanID, flags: UInt8, traceState: String? = nil, baggage: String? = nil) {
+        self.traceID = traceID
+        self.spanID = spanID
+        self.flags = flags
+        self.traceState = traceState.flatMap { Self.bounded($0, to: Self.maximumTraceStateBytes) }
+        self.baggage = baggage.flatMap { Self.bounded($0, to: Self.maximumBaggageBytes) }
+    }
+
+    /// A new trace with random ids, sampled.
+    public static func root() -> TraceContext {
+        TraceContext(traceID: .random(), spanID: .random(), flags: 0b11)
+    }
+
+    /// A new span in the same trace.
+    public func child() -> TraceContext {
+        var copy = self
+        copy.spanID = .random()
+        return copy
+    }
+
+    /// Whether the trace is recorded.
+    public var isSampled: Bool { flags & 1 == 1 }
+
+    private static func bounded(_ text: String, to limit: Int) -> String? {
+        let size = text.utf8.count
+        return size > 0 && size <= limit ? text : nil
+    }
+}
+
+/// The key under which SpanQueue keeps the current `TraceContext` in a `ServiceContext`.
+private enum TraceContextKey: ServiceContextKey {
+    typealias Value = TraceContext
+    static let nameOverride: String? = "spanqueue-trace-context"
+}
+
+extension ServiceContext {
+    /// The position in the trace of the work that this context belongs to; nil outside any trace.
+    public var traceContext: TraceContext? {
+        get { self[TraceContextKey.self] }
+        set { self[TraceContextKey.self] = newValue }
+    }
+}

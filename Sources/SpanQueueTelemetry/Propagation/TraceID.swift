@@ -1,0 +1,32 @@
+/// The identity of a trace: 16 bytes, not all zero (W3C Trace Context level 2, section 3.2.2.3).
+public struct TraceID: Sendable, Hashable, CustomStringConvertible {
+    /// The first eight bytes, most significant first.
+    public let high: UInt64
+    /// The last eight bytes, most significant first.
+    public let low: UInt64
+
+    /// Makes an id of its two halves; nil where both are zero, which the specification forbids.
+    public init?(high: UInt64, low: UInt64) {
+        guard high != 0 || low != 0 else { return nil }
+        self.high = high
+        self.low = low
+    }
+
+    /// A fresh random id.
+    public static func random() -> TraceID {
+        var generator = SystemRandomNumberGenerator()
+        // The low half is never zero, so the id is never all zero.
+        return TraceID(nonZeroLow: generator.next() | 1, high: generator.next())
+    }
+
+    /// An id that anyone who knows `high` and `low` can compute again; the lowest bit is set, so it is never all zero.
+    package init(nonZeroLow low: UInt64, high: UInt64) {
+        self.high = high
+        self.low = low | 1
+    }
+
+    /// 32 lower-case hex digits.
+    public var description: String {
+        Hexadecimal.encode([high, low])
+    }
+}
