@@ -12,6 +12,9 @@ public protocol Engine: Sendable {
     /// Lets go of connections and threads. Calls afterwards throw `.closed`.
     func shutdown() async
 
+    /// The present moment of the engine's clock.
+    func now() async throws -> Timestamp
+
     /// Adds jobs, of any mix of queues, and says for each in order what became of it.
     func enqueue(_ jobs: [NewJob]) async throws -> [EnqueueOutcome]
 

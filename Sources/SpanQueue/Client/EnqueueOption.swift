@@ -1,0 +1,114 @@
+/// One choice about one job, given at enqueue. Of two that concern the same thing the later counts.
+public struct EnqueueOption: Sendable {
+    let apply: @Sendable (inout EnqueueOptions) -> Void
+
+    private init(_ apply: @escaping @Sendable (inout EnqueueOptions) -> Void) {
+        self.apply = apply
+    }
+
+    /// The queue it waits in; by default the client's default queue, `default`.
+    public static func queue(_ name: String) -> EnqueueOption { EnqueueOption { $0.queue = name } }
+
+    /// Run no earlier than this long after the engine accepted it.
+    public static func delay(_ delay: Duration) -> EnqueueOption { EnqueueOption { $0.schedule = .after(delay) } }
+
+    /// Run no earlier than this moment of the engine's clock; one in the past means now.
+    public static func runAt(_ moment: Timestamp) -> EnqueueOption { EnqueueOption { $0.schedule = .at(moment) } }
+
+    /// Try again at most this often after a failure, 0 to 1000; 25 by default.
+    public static func maxRetries(_ count: Int) -> EnqueueOption { EnqueueOption { $0.maxRetries = count } }
+
+    /// The waits between attempts; by default those of the job's type, or else of the worker.
+    public static func retryPolicy(_ backoff: Backoff) -> EnqueueOption { EnqueueOption { $0.backoff = backoff } }
+
+    /// How long one attempt may run before its handler is cancelled and the attempt counts as failed; no bound by default.
+    public static func timeout(_ timeout: Duration) -> EnqueueOption { EnqueueOption { $0.timeout = timeout } }
+
+    /// Do not start it later than this long after the engine accepted it; then it is dead, with reason `expired`.
+    public static func deadline(after delay: Duration) -> EnqueueOption {
+        EnqueueOption { $0.expiry = .after(delay) }
+    }
+
+    /// Do not start it later than this moment of the engine's clock; then it is dead, with reason `expired`.
+    public static func deadline(_ moment: Timestamp) -> EnqueueOption { EnqueueOption { $0.expiry = .at(moment) } }
+
+    /// Only one job of this type and payload in the queue, for this long from its enqueue, whatever happens to it.
+    public static func unique(for duration: Duration) -> EnqueueOption {
+        EnqueueOption { $0.unique = (nil, .duration(duration)) }
+    }
+
+    /// Only one job of this type and payload in the queue, for this span.
+    public static func unique(_ span: UniqueSpan) -> EnqueueOption { EnqueueOption { $0.unique = (nil, span) } }
+
+    /// Only one job with this key in the queue, of whatever type and payload, for this span.
+    public static func unique(key: String, _ span: UniqueSpan) -> EnqueueOption {
+        EnqueueOption { $0.unique = (key, span) }
+    }
+
+    /// 0 to 9: jobs of a higher priority are claimed before all others of the queue; 0 by default.
+    public static func priority(_ priority: Int) -> EnqueueOption { EnqueueOption { $0.priority = priority } }
+
+    /// How long the record is kept once the job has completed; as the engine is configured by default.
+    public static func retention(_ retention: Retention) -> EnqueueOption { EnqueueOption { $0.retention = retention } }
+
+    /// Words to find it by, each 1 to 128 of `A-Z a-z 0-9 _ . : / -`; none by default.
+    public static func tags(_ tags: [String]) -> EnqueueOption { EnqueueOption { $0.tags = tags } }
+
+    /// An id of the caller's own. The same id with the same type and payload again gives the first receipt; with others it is
+    /// an error. This holds as long as the record of the first is kept.
+    public static func id(_ id: JobID) -> EnqueueOption { EnqueueOption { $0.id = id } }
+}
+
+/// The choices about one job, gathered.
+struct EnqueueOptions: Sendable {
+    var queue: String
+    var schedule = Schedule.now
+    var maxRetries: Int
+    var backoff: Backoff?
+    var timeout: Duration?
+    var expiry: Expiry?
+    var unique: (key: String?, span: UniqueSpan)?
+    var priority = 0
+    var retention = Retention.standard
+    var tags: [String] = []
+    var id: JobID?
+
+    init(_ configuration: JobQueueConfiguration, _ lists: [EnqueueOption]...) {
+        queue = configuration.defaultQueue
+        maxRetries = configuration.maxRetries
+        for option in lists.joined() { option.apply(&self) }
+    }
+
+    /// Refuses what is out of bounds, before anything is sent.
+    func check(limits: Limits) throws(SpanQueueError) {
+        try NameRule.queue.check(queue)
+        if let id { try NameRule.jobID.check(id.description) }
+        guard (0...9).contains(priority) else { throw .invalidArgument("priority \(priority): use 0 to 9") }
+        guard (0...1000).contains(maxRetries) else { throw .invalidArgument("max retries \(maxRetries): use 0 to 1000") }
+        guard tags.count <= limits.tags else {
+            throw .invalidArgument("\(tags.count) tags: a job has at most \(limits.tags)")
+        }
+        for tag in tags { try NameRule.tag.check(tag) }
+        try backoff?.check()
+        if let timeout { try Self.check(timeout, is: "timeout", from: .milliseconds(1)) }
+        if case .after(let delay) = schedule { try Self.check(delay, is: "delay", from: .zero) }
+        if case .after(let delay) = expiry { try Self.check(delay, is: "deadline", from: .milliseconds(1)) }
+        if case .duration(let span) = unique?.span { try Self.check(span, is: "unique span", from: .milliseconds(1)) }
+        if case .duration(let span) = retention { try Self.check(span, is: "retention", from: .milliseconds(1)) }
+        if case .at(let moment) = schedule { try Self.check(moment, is: "run time") }
+        if case .at(let moment) = expiry { try Self.check(moment, is: "deadline") }
+    }
+
+    private static func check(_ value: Duration, is what: String, from least: Duration) throws(SpanQueueError) {
+        guard value >= least, value <= Limits.farthestDelay else {
+            throw .invalidArgument("\(what) \(value): use \(DurationText.format(least)) to 10 years")
+        }
+    }
+
+    private static func check(_ moment: Timestamp, is what: String) throws(SpanQueueError) {
+        // Thirteen digits of milliseconds, as moments are stored: up to the year 2286.
+        guard (0...9_999_999_999_999).contains(moment.milliseconds) else {
+            throw .invalidArgument("\(what) \(moment): use a time between 1970 and 2286")
+        }
+    }
+}

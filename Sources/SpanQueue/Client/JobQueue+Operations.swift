@@ -1,0 +1,153 @@
+extension JobQueue {
+    /// Finds a job.
+    ///
+    /// - Parameter queue: spares the search through all queues; two queues may each have a job with one caller-given id, and
+    ///   without the queue either may be returned.
+    /// - Returns: nil where there is none, or none any more.
+    public func job(_ id: JobID, in queue: String? = nil) async throws -> JobRecord? {
+        try NameRule.jobID.check(id.description)
+        if let queue { try NameRule.queue.check(queue) }
+        return try await engine.job(id, in: queue)
+    }
+
+    /// A page of the jobs of a queue in one state.
+    public func list(_ request: ListRequest) async throws -> ListPage {
+        try NameRule.queue.check(request.queue)
+        guard (1...1000).contains(request.limit) else {
+            throw SpanQueueError(.invalidArgument, "a page of \(request.limit) jobs: use 1 to 1000")
+        }
+        return try await engine.list(request)
+    }
+
+    /// Counts of the named queues, or of all, by name.
+    public func counts(of queues: [String]? = nil) async throws -> [QueueCounts] {
+        for queue in queues ?? [] { try NameRule.queue.check(queue) }
+        return try await engine.counts(of: queues)
+    }
+
+    /// The workers that are alive.
+    public func workers() async throws -> [WorkerInfo] {
+        try await engine.workers()
+    }
+
+    /// Stops claims from a queue; what is running goes on, and enqueues are accepted.
+    public func pause(_ queue: String) async throws {
+        try NameRule.queue.check(queue)
+        try await engine.pause(queue)
+    }
+
+    /// Lets claims go on.
+    public func resume(_ queue: String) async throws {
+        try NameRule.queue.check(queue)
+        try await engine.resume(queue)
+    }
+
+    /// Calls a job off: at once while it waits; within a heartbeat while it runs, if its handler heeds cancellation.
+    ///
+    /// - Throws: `.notFound`; `.invalidState` for a job that has completed or died.
+    /// - Returns: where it stands now; `active` means that its worker will hear of it.
+    @discardableResult
+    public func cancel(_ id: JobID, in queue: String? = nil, reason: String = "") async throws -> JobState {
+        let reason = Excerpt.bounded(reason, bytes: Limits.errorBytes)
+        return try await perform(.cancel(reason: reason), on: id, in: queue) ?? .cancelled
+    }
+
+    /// Makes a dead letter, or a job that waits for its time, ready now. A dead letter starts afresh: attempts and reclaims
+    /// count from zero.
+    ///
+    /// - Throws: `.notFound`; `.invalidState` unless it is dead, scheduled, retrying or ready; `.conflict` where another job
+    ///   holds its lock.
+    public func redrive(_ id: JobID, in queue: String? = nil) async throws {
+        _ = try await perform(.redrive, on: id, in: queue)
+    }
+
+    /// Makes a waiting job a dead letter.
+    ///
+    /// - Throws: `.notFound`; `.invalidState` unless it is scheduled, ready, retrying or dead.
+    public func bury(_ id: JobID, in queue: String? = nil, reason: String = DeadReason.manual.rawValue) async throws {
+        let reason = Excerpt.bounded(reason, bytes: Limits.errorBytes)
+        _ = try await perform(.bury(reason: reason), on: id, in: queue)
+    }
+
+    /// Forgets a job that does not run.
+    ///
+    /// - Throws: `.notFound`; `.invalidState` for a running job: cancel it first.
+    public func remove(_ id: JobID, in queue: String? = nil) async throws {
+        _ = try await perform(.remove, on: id, in: queue)
+    }
+
+    /// Forgets all jobs that are in one state now, in bounded steps.
+    ///
+    /// - Returns: how many.
+    @discardableResult
+    public func purge(_ queue: String, _ state: JobState) async throws -> Int {
+        try await performAll(.remove, queue: queue, state: state).done
+    }
+
+    /// Makes all dead letters of a queue ready again, in bounded steps; those that die again meanwhile are left.
+    ///
+    /// - Returns: how many were redriven, and how many were not because another job holds their lock.
+    @discardableResult
+    public func redriveAll(_ queue: String) async throws -> BulkReply {
+        try await performAll(.redrive, queue: queue, state: .dead)
+    }
+
+    private func performAll(_ action: BulkRequest.Action, queue: String, state: JobState) async throws -> BulkReply {
+        try NameRule.queue.check(queue)
+        guard state != .active else {
+            throw SpanQueueError(.invalidState, "running jobs can't be purged: cancel them, or stop their workers")
+        }
+        let isSorted = state == .dead || state == .cancelled
+        let now = isSorted ? try await engine.now() : nil
+        var request = BulkRequest(queue: queue, state: state, action: action, notAfter: now)
+        // Jobs that arrive meanwhile must not keep us busy for ever: no more than there were at the start.
+        var left = isSorted ? Int.max : try await counts(of: [queue]).first?[state] ?? 0
+        var total = BulkReply(done: 0, skipped: 0)
+        while left > 0 {
+            request.limit = min(100, left)
+            let reply = try await engine.performAll(request)
+            total.done += reply.done
+            total.skipped += reply.skipped
+            request.skip = total.skipped
+            left -= reply.done + reply.skipped
+            if reply.done + reply.skipped == 0 { break }
+        }
+        return total
+    }
+
+    private func perform(_ action: JobAction, on id: JobID, in queue: String?) async throws -> JobState? {
+        guard let queue = try await queueName(of: id, given: queue) else { throw Self.notFound(id) }
+        switch try await engine.perform(action, on: id, in: queue) {
+        case .done(let state): return state
+        case .requested: return .active
+        case .notFound: throw Self.notFound(id)
+        case .invalidState(let state):
+            throw SpanQueueError(.invalidState, "job \(id) is \(state.rawValue): \(action.remedy)")
+        case .duplicate(let owner):
+            throw SpanQueueError(
+                .conflict, "job \(id) is unique and job \(owner) holds its lock: wait until that is done, or remove it")
+        }
+    }
+
+    private func queueName(of id: JobID, given queue: String?) async throws -> String? {
+        guard let queue else { return try await job(id)?.message.queue }
+        try NameRule.jobID.check(id.description)
+        try NameRule.queue.check(queue)
+        return queue
+    }
+
+    private static func notFound(_ id: JobID) -> SpanQueueError {
+        SpanQueueError(.notFound, "no job \(id): it never was, or its record is no longer kept")
+    }
+}
+
+extension JobAction {
+    fileprivate var remedy: String {
+        switch self {
+        case .cancel: "only a waiting or running job can be cancelled"
+        case .redrive: "only a dead or waiting job can be made ready"
+        case .bury: "only a waiting job can be buried; cancel a running one"
+        case .remove: "a running job can't be removed; cancel it first"
+        }
+    }
+}

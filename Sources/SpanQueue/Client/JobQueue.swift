@@ -1,0 +1,138 @@
+public import Logging
+public import ServiceLifecycle
+import SpanQueueTelemetry
+
+/// The client: puts jobs on queues, and looks after them.
+///
+/// ```swift
+/// let queue = try await JobQueue(engine: .redis("redis://localhost:6379"))
+/// let receipt = try await queue.enqueue(WelcomeEmail(userID: 42), .queue("critical"), .delay(.seconds(5)))
+/// ```
+///
+/// Calls throw `SpanQueueError`, and `CancellationError` where their task was cancelled. One value serves any number of
+/// tasks; concurrent enqueues share round trips.
+public final class JobQueue: Service, Sendable {
+    /// The settings.
+    public let configuration: JobQueueConfiguration
+    package let engine: any Engine
+    let logger: Logger
+    private let commits: GroupCommit<NewJob, EnqueueOutcome>
+
+    /// Connects to an engine and checks that it can be worked with.
+    ///
+    /// - Throws: `.unavailable` where it can't be reached, `.unsupported` where it can't be worked with, `.denied` where it
+    ///   refuses us.
+    public init(
+        engine source: EngineSource, configuration: JobQueueConfiguration = JobQueueConfiguration(),
+        logger: Logger = Logger(label: "spanqueue")
+    ) async throws {
+        try NameRule.queue.check(configuration.defaultQueue)
+        let engine = try source.make(logger)
+        try await engine.start()
+        self.configuration = configuration
+        self.engine = engine
+        self.logger = logger
+        // 512 jobs or 8 MiB leave together at most: enough to make a round trip cheap, too little to stall the engine.
+        self.commits = GroupCommit(limit: 8 << 20, weight: { max($0.message.payload.count, 16 << 10) }) { jobs in
+            try await engine.enqueue(jobs)
+        }
+    }
+
+    /// Enqueues one job.
+    ///
+    /// - Returns: the receipt; where another job holds the lock that this one wanted, that job's, with `isDuplicate`.
+    /// - Throws: `.invalidArgument` or `.tooLarge` before anything is sent; `.conflict` where the id is taken by other
+    ///   content; what the engine throws.
+    @discardableResult
+    public func enqueue<J: Job>(_ job: J, _ options: EnqueueOption...) async throws -> EnqueueReceipt {
+        try await enqueue(EnqueueRequest(type: J.jobType, payload: JobCoding.encode(job), options: J.options + options))
+    }
+
+    /// Enqueues one job by its type's name, with bytes that are passed on as they are. See `enqueue(_:_:)`.
+    @discardableResult
+    public func enqueue(type: String, payload: [UInt8], _ options: EnqueueOption...) async throws -> EnqueueReceipt {
+        try await enqueue(EnqueueRequest(type: type, payload: payload, options: options))
+    }
+
+    /// Enqueues one job. See `enqueue(_:_:)`.
+    @discardableResult
+    public func enqueue(_ request: EnqueueRequest) async throws -> EnqueueReceipt {
+        let job = try NewJob(request, configuration: configuration, trace: .current ?? .root())
+        return try Self.result(of: job, try await commits.submit(job)).get()
+    }
+
+    /// Enqueues many jobs of one type in one round trip.
+    public func enqueue<J: Job>(_ jobs: [J], _ options: EnqueueOption...) async throws -> [EnqueueResult] {
+        try await enqueue(
+            jobs.map { job throws(SpanQueueError) in
+                EnqueueRequest(type: J.jobType, payload: try JobCoding.encode(job), options: J.options + options)
+            })
+    }
+
+    /// Enqueues many jobs in one round trip: any mix of types, queues and options, at most `Limits.jobsPerEnqueue`.
+    ///
+    /// - Returns: what became of each, in order. One that is refused does not keep the others out.
+    /// - Throws: `.tooLarge` for too many; what the engine throws where it could take none or may have taken some.
+    public func enqueue(_ requests: [EnqueueRequest]) async throws -> [EnqueueResult] {
+        guard requests.count <= Limits.jobsPerEnqueue else {
+            throw SpanQueueError(
+                .tooLarge, "\(requests.count) jobs in one call: pass at most \(Limits.jobsPerEnqueue) at a time")
+        }
+        let trace = TraceContext.current
+        var results = [EnqueueResult?](repeating: nil, count: requests.count)
+        var jobs: [NewJob] = []
+        var places: [Int] = []
+        jobs.reserveCapacity(requests.count)
+        places.reserveCapacity(requests.count)
+        for (place, request) in requests.enumerated() {
+            do {
+                jobs.append(try NewJob(request, configuration: configuration, trace: trace ?? .root()))
+                places.append(place)
+            } catch {
+                results[place] = .refused(error)
+            }
+        }
+        let outcomes = jobs.isEmpty ? [] : try await engine.enqueue(jobs)
+        for (index, outcome) in outcomes.enumerated() {
+            results[places[index]] = Self.result(of: jobs[index], outcome)
+        }
+        return results.compactMap { $0 }
+    }
+
+    /// Keeps the queue open until a graceful shutdown, then closes it. List it before the workers that use it: services stop in
+    /// reverse order.
+    public func run() async throws {
+        try? await gracefulShutdown()
+        await shutdown()
+    }
+
+    /// Closes the connection to the engine. Calls afterwards throw `.closed`.
+    public func shutdown() async {
+        await engine.shutdown()
+    }
+
+    private static func result(of job: NewJob, _ outcome: EnqueueOutcome) -> EnqueueResult {
+        let message = job.message
+        var receipt = EnqueueReceipt(
+            id: message.id, type: message.type, queue: message.queue, enqueuedAt: nil, runAt: nil, isDuplicate: false,
+            traceID: message.trace.traceID)
+        switch outcome {
+        case .accepted(let enqueuedAt, let runAt, _):
+            receipt.enqueuedAt = enqueuedAt
+            receipt.runAt = runAt
+            return .accepted(receipt)
+        case .duplicate(let owner):
+            receipt.id = owner
+            receipt.isDuplicate = true
+            return .duplicate(receipt)
+        case .conflict:
+            return .refused(
+                SpanQueueError(
+                    .conflict,
+                    "id \(message.id) is taken in queue \(message.queue) by a job with another type or payload: use another id"
+                ))
+        case .refused(let error):
+            return .refused(error)
+        }
+    }
+}

@@ -1,0 +1,13 @@
+/// The settings of a `JobQueue`.
+public struct JobQueueConfiguration: Sendable {
+    /// The queue of jobs that name none; `default` unless set.
+    public var defaultQueue = "default"
+    /// How often a failed job is tried again unless it says otherwise; 25 unless set, which with the standard backoff is
+    /// about eight hours on average and at most seventeen.
+    public var maxRetries = 25
+    /// What a job may hold.
+    public var limits = Limits()
+
+    /// The settings above.
+    public init() {}
+}

@@ -1,0 +1,59 @@
+import Crypto
+import SpanQueueTelemetry
+
+extension NewJob {
+    /// Checks a request and makes a job of it.
+    ///
+    /// - Throws: `.invalidArgument`, `.tooLarge`.
+    init(_ request: EnqueueRequest, configuration: JobQueueConfiguration, trace: TraceContext) throws(SpanQueueError) {
+        let options = EnqueueOptions(configuration, request.options)
+        try NameRule.jobType.check(request.type)
+        try options.check(limits: configuration.limits)
+        guard request.payload.count <= configuration.limits.payloadBytes else {
+            throw SpanQueueError(
+                .tooLarge,
+                "the payload has \(request.payload.count) bytes and may have \(configuration.limits.payloadBytes): "
+                    + "store it elsewhere and enqueue a reference to it")
+        }
+        let message = JobMessage(
+            id: options.id ?? .random(),
+            queue: options.queue,
+            type: request.type,
+            payload: request.payload,
+            priority: options.priority,
+            maxRetries: options.maxRetries,
+            backoff: options.backoff,
+            timeout: options.timeout,
+            deadline: nil,
+            unique: options.unique.map { key, span in
+                UniqueLock(digest: Self.lockDigest(key: key, request), span: span)
+            },
+            retention: options.retention,
+            tags: options.tags,
+            trace: trace,
+            runAt: nil,
+            enqueuedAt: Timestamp(milliseconds: 0),
+            contentDigest: options.id == nil ? nil : Self.contentDigest(request))
+        self.init(message: message, schedule: options.schedule, expiry: options.expiry)
+    }
+
+    /// The first byte keeps keys and contents apart, and the zero byte types and payloads: neither alphabet has it.
+    private static func lockDigest(key: String?, _ request: EnqueueRequest) -> [UInt8] {
+        var hash = SHA256()
+        if let key {
+            hash.update(data: Array("k".utf8))
+            hash.update(data: Array(key.utf8))
+        } else {
+            hash.update(data: Array("c\(request.type)\0".utf8))
+            hash.update(data: request.payload)
+        }
+        return Array(hash.finalize().prefix(UniqueLock.digestBytes))
+    }
+
+    private static func contentDigest(_ request: EnqueueRequest) -> UInt64 {
+        var hash = SHA256()
+        hash.update(data: Array("\(request.type)\0".utf8))
+        hash.update(data: request.payload)
+        return hash.finalize().prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}
