@@ -6,16 +6,22 @@ public struct ReclaimRequest: Sendable, Hashable {
     public var limit: Int
     /// A job taken back this often is buried as a poison pill.
     public var maxReclaims: Int
+    /// How long to hold back after a gap (a lost connection, a restarted engine), so that workers that are alive can extend
+    /// their leases first.
+    public var grace: Duration
 
     /// The most jobs one call takes back.
     public static let maximumBatch = 100
     /// How often a job is taken back until it is buried, unless configured.
     public static let standardMaxReclaims = 3
 
-    package init(queue: String, limit: Int = maximumBatch, maxReclaims: Int = standardMaxReclaims) {
+    package init(
+        queue: String, limit: Int = maximumBatch, maxReclaims: Int = standardMaxReclaims, grace: Duration = .zero
+    ) {
         self.queue = queue
         self.limit = limit
         self.maxReclaims = maxReclaims
+        self.grace = grace
     }
 }
 

@@ -1,0 +1,30 @@
+/// How a handler ended, before it is decided what that means for the job.
+enum AttemptResult: Sendable {
+    /// It returned.
+    case returned
+    /// It threw.
+    case threw(any Error)
+    /// It was not run: the payload can't be decoded.
+    case undecodable(String)
+    /// It was not run: no handler is registered for the type.
+    case unknownType
+    /// It was not run: the job's deadline has passed.
+    case expired
+}
+
+/// Why the worker cancelled a handler.
+enum CancelCause: Sendable, Equatable {
+    /// The attempt ran longer than its timeout.
+    case timeout
+    /// A person called the job off.
+    case cancelRequested
+    /// The lease is lost: another worker may have the job.
+    case leaseLost
+    /// The worker is being shut down.
+    case drain
+}
+
+/// A payload that is not what its type says. Thrown by typed handlers before the application's code runs.
+struct UndecodablePayload: Error {
+    let problem: String
+}

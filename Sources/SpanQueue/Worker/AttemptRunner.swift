@@ -1,0 +1,33 @@
+import Instrumentation
+import Logging
+import ServiceContextModule
+import SpanQueueTelemetry
+
+/// Runs one attempt: finds the handler, and calls it inside the middleware and the job's trace.
+struct AttemptRunner: Sendable {
+    let handlers: HandlerRegistry
+    let middleware: [Middleware]
+
+    func run(_ claim: ClaimedJob, _ context: JobContext) async -> AttemptResult {
+        if let deadline = claim.message.deadline, claim.claimedAt > deadline { return .expired }
+        guard let handler = handlers.handler(for: claim.message.type) else { return .unknownType }
+        let job = RawJob(type: claim.message.type, payload: claim.message.payload)
+        do {
+            try await ServiceContext.withValue(context.trace.serviceContext()) {
+                try await call(handler, job, context, from: 0)
+            }
+            return .returned
+        } catch let error as UndecodablePayload {
+            return .undecodable(error.problem)
+        } catch {
+            return .threw(error)
+        }
+    }
+
+    private func call(
+        _ handler: HandlerRegistry.Handler, _ job: RawJob, _ context: JobContext, from index: Int
+    ) async throws {
+        guard index < middleware.count else { return try await handler.body(job, context) }
+        try await middleware[index](context) { try await call(handler, job, context, from: index + 1) }
+    }
+}

@@ -1,0 +1,109 @@
+public import Logging
+public import SpanQueueTelemetry
+import Synchronization
+
+/// What a handler knows of the attempt that it runs.
+public final class JobContext: Sendable {
+    /// The job's id.
+    public let id: JobID
+    /// Its type.
+    public let type: String
+    /// Its queue.
+    public let queue: String
+    /// Its tags.
+    public let tags: [String]
+    /// The number of this attempt, from 1.
+    public let attempt: Int
+    /// How many attempts the job has at most.
+    public let maxAttempts: Int
+    /// Rises with every claim of the job: hand it to a store of your own, and let that refuse lower ones.
+    public let token: FencingToken
+    /// When the engine accepted the job, by the engine's clock.
+    public let enqueuedAt: Timestamp
+    /// When this attempt was claimed, by the engine's clock.
+    public let claimedAt: Timestamp
+    /// When this attempt must have ended or the job is not worth starting any more, whichever is earlier, by the engine's clock;
+    /// nil for no bound.
+    public let deadline: Timestamp?
+    /// Where this attempt stands in its trace.
+    public let trace: TraceContext
+    /// A logger whose lines carry the job's id, type, queue, attempt, trace and span.
+    public let logger: Logger
+
+    private let claim: ClaimedJob
+    private let engine: any Engine
+    private let limits: Limits
+    private let reported: Mutex<Reported>
+
+    /// What the handler has reported so far.
+    struct Reported: Sendable {
+        var progress: JobProgress?
+        var result: [UInt8]?
+    }
+
+    init(_ claim: ClaimedJob, engine: any Engine, limits: Limits, logger: Logger) {
+        let message = claim.message
+        var trace = message.trace
+        trace.spanID = claim.reference.token.spanID(in: trace.traceID)
+        var logger = logger
+        logger[metadataKey: "job_id"] = "\(message.id)"
+        logger[metadataKey: "job_type"] = "\(message.type)"
+        logger[metadataKey: "queue"] = "\(message.queue)"
+        logger[metadataKey: "attempt"] = "\(claim.attempt)"
+        logger[metadataKey: "trace_id"] = "\(trace.traceID)"
+        logger[metadataKey: "span_id"] = "\(trace.spanID)"
+        let timeout = message.timeout.map { claim.claimedAt + $0 }
+        self.id = message.id
+        self.type = message.type
+        self.queue = message.queue
+        self.tags = message.tags
+        self.attempt = claim.attempt
+        self.maxAttempts = message.maxAttempts
+        self.token = claim.reference.token
+        self.enqueuedAt = message.enqueuedAt
+        self.claimedAt = claim.claimedAt
+        self.deadline = [timeout, message.deadline].compactMap { $0 }.min()
+        self.trace = trace
+        self.logger = logger
+        self.claim = claim
+        self.engine = engine
+        self.limits = limits
+        self.reported = Mutex(Reported(progress: claim.run.progress, result: claim.run.result))
+    }
+
+    /// Stores how far the job has come, for others to see; costs a round trip.
+    ///
+    /// - Parameters:
+    ///   - fraction: 0 to 1; others are brought into that range.
+    ///   - note: what it is doing; the first 256 bytes are kept.
+    /// - Throws: `.leaseLost` where the job is no longer this worker's: stop working on it. What the engine throws.
+    public func progress(_ fraction: Double, _ note: String = "") async throws {
+        let progress = JobProgress(
+            fraction: fraction.isFinite ? min(max(fraction, 0), 1) : 0,
+            note: Excerpt.bounded(note, bytes: Limits.progressBytes))
+        var run = claim.run
+        run.progress = progress
+        run.result = reported.withLock { reported in
+            reported.progress = progress
+            return reported.result
+        }
+        guard try await engine.update(claim.reference, run: run) else {
+            throw SpanQueueError(.leaseLost, "job \(id) is no longer this worker's: another attempt may be running")
+        }
+    }
+
+    /// Sets the job's result, which is stored when the attempt completes. The latest one counts.
+    ///
+    /// - Throws: `.tooLarge` for more than `Limits.resultBytes`.
+    public func result(_ bytes: [UInt8]) throws {
+        guard bytes.count <= limits.resultBytes else {
+            throw SpanQueueError(
+                .tooLarge,
+                "the result of job \(id) has \(bytes.count) bytes and may have \(limits.resultBytes): store it elsewhere")
+        }
+        reported.withLock { $0.result = bytes }
+    }
+
+    /// What is to be stored with the settlement.
+    var report: Reported { reported.withLock { $0 } }
+}

@@ -1,0 +1,58 @@
+/// Which queues a worker serves, and how it chooses among them.
+public struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLiteral {
+    /// How a worker chooses.
+    public enum Order: Sendable, Hashable {
+        /// Each queue gets its share of the claims while all have work: a queue of weight 6 six times that of weight 1.
+        case weighted
+        /// A queue is served only while all before it are empty.
+        case strict
+    }
+
+    /// A queue and its weight.
+    public struct Lane: Sendable, Hashable {
+        /// The queue's name.
+        public let queue: String
+        /// Its weight, from 1; without meaning under strict order.
+        public let weight: Int
+    }
+
+    /// How a worker chooses.
+    public let order: Order
+    /// The queues; under strict order the first is served first.
+    public let lanes: [Lane]
+
+    /// Queues with weights, 1 to 1000: `["critical": 6, "default": 3, "low": 1]`.
+    public init(dictionaryLiteral elements: (String, Int)...) {
+        self.order = .weighted
+        self.lanes = elements.map { Lane(queue: $0, weight: $1) }
+    }
+
+    /// Queues with weights, 1 to 1000.
+    public static func weighted(_ weights: [(queue: String, weight: Int)]) -> QueueSelection {
+        QueueSelection(order: .weighted, lanes: weights.map { Lane(queue: $0.queue, weight: $0.weight) })
+    }
+
+    /// Queues in the order in which they are served.
+    public static func strict(_ queues: [String]) -> QueueSelection {
+        QueueSelection(order: .strict, lanes: queues.map { Lane(queue: $0, weight: 1) })
+    }
+
+    private init(order: Order, lanes: [Lane]) {
+        self.order = order
+        self.lanes = lanes
+    }
+
+    /// The queues' names.
+    public var queues: [String] { lanes.map(\.queue) }
+
+    func check() throws(SpanQueueError) {
+        guard !lanes.isEmpty else { throw .invalidArgument("no queues: name at least one") }
+        for lane in lanes {
+            try NameRule.queue.check(lane.queue)
+            guard (1...1000).contains(lane.weight) else {
+                throw .invalidArgument("weight \(lane.weight) of queue \(lane.queue): use 1 to 1000")
+            }
+        }
+        guard Set(queues).count == lanes.count else { throw .invalidArgument("a queue is named twice: \(queues)") }
+    }
+}

@@ -1,0 +1,152 @@
+public import Logging
+public import ServiceLifecycle
+import Synchronization
+
+/// Claims jobs and runs their handlers.
+///
+/// ```swift
+/// let worker = try Worker(queue, WorkerConfiguration(concurrency: 20, queues: ["critical": 6, "default": 3]))
+/// try worker.handle(WelcomeEmail.self) { email, context in try await send(email) }
+/// try await worker.run()
+/// ```
+///
+/// A handler that returns completes its job; one that throws has it tried again, unless it throws a `JobError`. Handlers run on
+/// the global executor; the worker's own loop has a thread to itself, so handlers that block cannot keep leases from being
+/// extended.
+public final class Worker: Service, Sendable {
+    /// The worker's id: host, process and a random part. No two runs share one.
+    public let id: String
+    /// The settings.
+    public let configuration: WorkerConfiguration
+    private let queue: JobQueue
+    private let logger: Logger
+    private let setup = Mutex(Setup())
+
+    private struct Setup: Sendable {
+        var handlers = HandlerRegistry()
+        var middleware: [Middleware] = []
+        var core: WorkerCore?
+    }
+
+    /// Makes a worker; it claims nothing before it runs.
+    ///
+    /// - Throws: `.invalidArgument` for a setting out of bounds.
+    public init(
+        _ queue: JobQueue, _ configuration: WorkerConfiguration = WorkerConfiguration(), logger: Logger? = nil
+    ) throws(SpanQueueError) {
+        try configuration.check()
+        self.id = WorkerIdentity.make()
+        self.configuration = configuration
+        self.queue = queue
+        var logger = logger ?? queue.logger
+        logger[metadataKey: "worker"] = "\(id)"
+        self.logger = logger
+    }
+
+    /// Registers the handler of a job type.
+    ///
+    /// - Throws: `.invalidArgument` where the type's name is not allowed or has a handler.
+    public func handle<J: Job>(
+        _ type: J.Type, _ body: @escaping @Sendable (_ job: J, _ context: JobContext) async throws -> Void
+    ) throws(SpanQueueError) {
+        try register(
+            J.jobType,
+            HandlerRegistry.Handler(retryPolicy: J.retryPolicy) { raw, context in
+                let job: J
+                do {
+                    job = try JobCoding.decode(type, from: raw.payload)
+                } catch {
+                    throw UndecodablePayload(problem: JobCoding.describe(error))
+                }
+                try await body(job, context)
+            })
+    }
+
+    /// Registers a handler that gets the payload as it is.
+    ///
+    /// - Parameters:
+    ///   - pattern: a job type, or the beginning of one and an asterisk: `email:*`, `*`. An exact name goes before a pattern, a
+    ///     longer pattern before a shorter one.
+    ///   - retryPolicy: the waits between attempts; by default the worker's.
+    /// - Throws: `.invalidArgument` where the pattern is not allowed or has a handler.
+    public func handle(
+        _ pattern: String, retryPolicy: (any RetryPolicy)? = nil,
+        _ body: @escaping @Sendable (_ job: RawJob, _ context: JobContext) async throws -> Void
+    ) throws(SpanQueueError) {
+        try register(pattern, HandlerRegistry.Handler(retryPolicy: retryPolicy, body: body))
+    }
+
+    /// Adds code that runs round every attempt.
+    public func use(_ middleware: @escaping Middleware) {
+        setup.withLock { $0.middleware.append(middleware) }
+    }
+
+    /// Claims and runs jobs until a graceful shutdown, then drains: it claims no more, waits for what is running until
+    /// `drainTimeout`, cancels and gives back the rest, and returns. Cancelling the calling task cuts the wait short.
+    ///
+    /// - Throws: `.closed` where the worker runs already.
+    public func run() async throws {
+        _ = try await run(untilEmpty: false)
+    }
+
+    /// Claims and runs jobs until nothing is ready and nothing is running, and returns: for external schedulers and tests. Jobs
+    /// that are due later are left.
+    ///
+    /// - Throws: `.closed` where the worker runs already; what the engine throws.
+    @discardableResult
+    public func runOnce() async throws -> RunSummary {
+        try await run(untilEmpty: true)
+    }
+
+    /// Begins the drain of a running worker, as a graceful shutdown does.
+    public func drain() {
+        setup.withLock { $0.core }?.post { $0.beginDrain() }
+    }
+
+    private func run(untilEmpty: Bool) async throws -> RunSummary {
+        let core = try setup.withLock { setup in
+            guard setup.core == nil else {
+                throw SpanQueueError(.closed, "worker \(id) runs already: make another worker")
+            }
+            let runner = AttemptRunner(handlers: setup.handlers, middleware: setup.middleware)
+            let core = WorkerCore(
+                id: id, engine: queue.engine, configuration: configuration, limits: queue.configuration.limits,
+                runner: runner, logger: logger)
+            setup.core = core
+            return core
+        }
+        defer { setup.withLock { $0.core = nil } }
+        // The core's work is not a child of this task: a cancelled caller must cut the drain short, not tear up the calls by
+        // which jobs are settled and given back.
+        let work = Task { try await core.run(untilEmpty: untilEmpty) }
+        return try await withTaskCancellationHandler {
+            try await withGracefulShutdownHandler {
+                try await work.value
+            } onGracefulShutdown: {
+                core.post { $0.beginDrain() }
+            }
+        } onCancel: {
+            core.post { $0.cutDrainShort() }
+        }
+    }
+
+    private func register(_ pattern: String, _ handler: HandlerRegistry.Handler) throws(SpanQueueError) {
+        let outcome: Result<Void, SpanQueueError> = setup.withLock { setup in
+            Result { () throws(SpanQueueError) in try setup.handlers.register(pattern, handler) }
+        }
+        try outcome.get()
+    }
+}
+
+/// What a worker did from its start to its end.
+public struct RunSummary: Sendable, Hashable {
+    /// Attempts by how they ended.
+    public var attempts: [AttemptOutcome: Int] = [:]
+    /// Attempts whose handler went on after it was cancelled, for longer than the grace.
+    public var ignoredCancellations = 0
+    /// Jobs taken back from workers that did not extend their leases.
+    public var reclaimed = 0
+
+    /// The attempts that ended in this way.
+    public subscript(outcome: AttemptOutcome) -> Int { attempts[outcome] ?? 0 }
+}

@@ -1,0 +1,63 @@
+/// The settings of a `Worker`.
+public struct WorkerConfiguration: Sendable {
+    /// How many jobs run at once at most, 1 to 10,000; 10 unless set.
+    public var concurrency = 10
+    /// The queues it serves; `default` alone unless set.
+    public var queues: QueueSelection = ["default": 1]
+    /// How long a claim holds without a heartbeat, 100 ms to one hour; 30 seconds unless set. A job whose worker dies runs again
+    /// this much later. Heartbeats go out every third of it.
+    public var lease = Duration.seconds(30)
+    /// How long a drain waits for running jobs before it cancels them and gives them back; 25 seconds unless set.
+    public var drainTimeout = Duration.seconds(25)
+    /// How long a handler may go on after it was cancelled before that is logged and counted, and its attempt settled without
+    /// it; 5 seconds unless set. Its slot stays taken until it returns.
+    public var cancellationGrace = Duration.seconds(5)
+    /// How failed jobs wait for their next attempt, where neither the job nor its type says.
+    public var retryPolicy: any RetryPolicy = Backoff.standard
+    /// A job whose lease ran out this often is buried as a poison pill, 1 to 255; 3 unless set.
+    public var maxReclaims = ReclaimRequest.standardMaxReclaims
+    /// How long a job of a type without a handler waits until it is looked at again; one minute unless set.
+    public var unknownTypeDelay = Duration.minutes(1)
+    /// How often such a job is looked at again before it is buried, 0 to 30; 20 unless set. These do not count as attempts.
+    public var unknownTypeRetries = 20
+    /// How long an idle worker blocks at most before it looks for itself, 10 ms to one minute; 2 seconds unless set. It bounds the
+    /// delay where a wake-up was lost with the worker that got it.
+    public var idleWait = Duration.seconds(2)
+
+    /// The settings above.
+    public init() {}
+
+    /// The settings that are changed most often.
+    public init(concurrency: Int = 10, queues: QueueSelection = ["default": 1], lease: Duration = .seconds(30)) {
+        self.concurrency = concurrency
+        self.queues = queues
+        self.lease = lease
+    }
+
+    func check() throws(SpanQueueError) {
+        try queues.check()
+        try Self.check(concurrency, 1...10_000, "concurrency")
+        try Self.check(maxReclaims, 1...255, "max reclaims")
+        try Self.check(unknownTypeRetries, 0...30, "unknown type retries")
+        try Self.check(lease, .milliseconds(100), .hours(1), "lease")
+        try Self.check(drainTimeout, .zero, .hours(24), "drain timeout")
+        try Self.check(cancellationGrace, .zero, .hours(1), "cancellation grace")
+        try Self.check(unknownTypeDelay, .milliseconds(1), .hours(24), "unknown type delay")
+        try Self.check(idleWait, .milliseconds(10), .minutes(1), "idle wait")
+    }
+
+    private static func check(_ value: Int, _ range: ClosedRange<Int>, _ what: String) throws(SpanQueueError) {
+        guard range.contains(value) else {
+            throw .invalidArgument("\(what) \(value): use \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    private static func check(
+        _ value: Duration, _ least: Duration, _ most: Duration, _ what: String
+    ) throws(SpanQueueError) {
+        guard value >= least, value <= most else {
+            throw .invalidArgument(
+                "\(what) \(DurationText.format(value)): use \(DurationText.format(least)) to \(DurationText.format(most))")
+        }
+    }
+}

@@ -1,0 +1,201 @@
+import Logging
+import SpanQueueLoop
+
+extension WorkerCore {
+    var freeSlots: Int { configuration.concurrency - slots.count }
+
+    /// Fills free slots until the drain; in `untilEmpty` mode until there is nothing to claim and nothing running.
+    func claimingLoop(untilEmpty: Bool) async throws {
+        let backoff = Backoff.exponential(base: .milliseconds(100), cap: .seconds(2))
+        var failures = 0
+        while phase == .running {
+            guard freeSlots > 0 else {
+                await slotEnded.wait()
+                continue
+            }
+            do {
+                let sleep = try await claimOnce()
+                outageEnded()
+                failures = 0
+                guard let sleep else { continue }
+                if untilEmpty {
+                    if slots.isEmpty && unsettled.isEmpty { return }
+                    if slots.isEmpty {
+                        await settlementsDone.wait()
+                    } else {
+                        await slotEnded.wait()
+                    }
+                } else {
+                    try await waitForWork(atMost: sleep)
+                }
+            } catch {
+                guard phase == .running else { return }
+                if untilEmpty { throw error }
+                failures += 1
+                outageBegan(error)
+                let delay = backoff.delay(afterAttempt: failures, error: error)
+                try? await thread.sleep(for: max(delay, .milliseconds(20)))
+            }
+        }
+    }
+
+    /// One pass over the queues.
+    ///
+    /// - Returns: nil if slots are full or a queue has more; else how long there is nothing to claim, unless woken.
+    private func claimOnce() async throws -> Duration? {
+        let probing = ContinuousClock.now - lastProbe > .milliseconds(5)
+        if probing { lastProbe = .now }
+        selector.begin(probing: probing)
+        var sleep = configuration.idleWait
+        while phase == .running, freeSlots > 0 {
+            let shares = selector.next(slots: freeSlots)
+            guard !shares.isEmpty else { break }
+            let replies = try await engine.claim(
+                shares.map {
+                    ClaimRequest(queue: $0.queue, limit: $0.limit, lease: configuration.lease, worker: id)
+                })
+            for (share, reply) in zip(shares, replies) {
+                take(reply, from: share.queue)
+                if let due = reply.nextDueIn { sleep = min(sleep, due) }
+                if let lapse = reply.nextLapseIn {
+                    sleep = min(sleep, try await reclaim(share.queue, dueIn: lapse))
+                }
+            }
+        }
+        return freeSlots > 0 && selector.isAllEmpty ? sleep : nil
+    }
+
+    private func take(_ reply: ClaimReply, from queue: String) {
+        selector.record(queue, hasMore: reply.hasMore)
+        for job in reply.jobs { start(job) }
+        for job in reply.unreadable {
+            logger.error(
+                "a job's record can't be read: burying it",
+                metadata: ["job_id": "\(job.reference.id)", "queue": "\(queue)", "problem": "\(job.problem)"])
+            settle(rules.burial(of: job))
+        }
+        for id in reply.vanished {
+            logger.error("a job's record is gone: dropping its id", metadata: ["job_id": "\(id)", "queue": "\(queue)"])
+        }
+    }
+
+    private func start(_ claim: ClaimedJob) {
+        let number = nextSlot
+        nextSlot += 1
+        let context = JobContext(claim, engine: engine, limits: limits, logger: logger)
+        var slot = Slot(claim: claim, context: context)
+        // On the global executor, whatever that does: the worker's own thread must stay free.
+        slot.task = Task { @concurrent [runner] in
+            let result = await runner.run(claim, context)
+            await self.ended(number, result)
+        }
+        if let timeout = claim.message.timeout {
+            slot.timer = thread.schedule(at: .now + timeout) { [weak self] in
+                self?.assumeIsolated { $0.cancel(number, .timeout) }
+            }
+        }
+        slots[number] = slot
+    }
+
+    private func ended(_ number: Int, _ result: AttemptResult) {
+        guard let slot = slots.removeValue(forKey: number) else { return }
+        if let timer = slot.timer { thread.cancel(timer) }
+        if !slot.isAbandoned { settle(slot, result) }
+        slotEnded.raise()
+    }
+
+    func settle(_ slot: Slot, _ result: AttemptResult) {
+        guard
+            let settlement = rules.settlement(
+                for: slot.claim, result, cause: slot.cause, report: slot.context.report)
+        else {
+            summary.attempts[.lost, default: 0] += 1
+            return
+        }
+        log(settlement, slot)
+        settle(settlement)
+    }
+
+    private func log(_ settlement: Settlement, _ slot: Slot) {
+        guard settlement.verdict != .complete else { return }
+        let error = settlement.run.lastError ?? ""
+        let logger = slot.context.logger
+        switch settlement.verdict {
+        case .complete: break
+        case .retry(let delay):
+            logger.notice("attempt failed", metadata: ["error": "\(error)", "retry_in": "\(DurationText.format(delay))"])
+        case .bury(let reason):
+            logger.error("job is dead", metadata: ["error": "\(error)", "reason": "\(reason)"])
+        case .release: logger.info("job given back")
+        case .cancel(let reason): logger.info("job cancelled", metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    // MARK: Cancelling
+
+    /// Cancels a handler, and watches whether it heeds that.
+    func cancel(_ number: Int, _ cause: CancelCause) {
+        guard var slot = slots[number], slot.cause == nil || cause == .leaseLost else { return }
+        slot.cause = cause
+        slot.task?.cancel()
+        if let timer = slot.timer { thread.cancel(timer) }
+        slot.timer = thread.schedule(at: .now + configuration.cancellationGrace) { [weak self] in
+            self?.assumeIsolated { $0.abandon(number) }
+        }
+        slots[number] = slot
+    }
+
+    /// Settles an attempt whose handler goes on after its cancellation. Its slot stays taken until it returns.
+    func abandon(_ number: Int) {
+        guard var slot = slots[number], !slot.isAbandoned else { return }
+        slot.isAbandoned = true
+        slot.timer = nil
+        slots[number] = slot
+        summary.ignoredCancellations += 1
+        slot.context.logger.error(
+            "handler goes on after its cancellation and keeps its slot: let it check Task.isCancelled",
+            metadata: ["cause": "\(slot.cause.map { "\($0)" } ?? "drain")"])
+        settle(slot, .threw(CancellationError()))
+    }
+
+    // MARK: Waiting
+
+    /// Sleeps until a queue may have something to claim; cut short by a drain, which cancels `waiting`.
+    private func waitForWork(atMost limit: Duration) async throws {
+        guard limit > .zero else { return }
+        let queues = configuration.queues.queues
+        var failure: (any Error)?
+        let task = Task {
+            do {
+                try await engine.waitForWork(in: queues, atMost: limit)
+            } catch is CancellationError {
+                // A wake-up may have come in the very moment: hand it on.
+                try? await engine.passWakeUp(in: queues)
+            } catch {
+                failure = error
+            }
+        }
+        waiting = task
+        await task.value
+        waiting = nil
+        // Any of them may have work now.
+        lastProbe = .now - .seconds(1)
+        if let failure { throw failure }
+    }
+
+    // MARK: Outages
+
+    private func outageBegan(_ error: any Error) {
+        guard outage == nil else { return }
+        outage = .now
+        logger.error("can't claim: trying again until it works", metadata: ["error": "\(error)"])
+    }
+
+    private func outageEnded() {
+        guard let began = outage else { return }
+        outage = nil
+        logger.notice(
+            "claiming again", metadata: ["after": "\(DurationText.format(.milliseconds((ContinuousClock.now - began).milliseconds)))"]
+        )
+    }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import Logging
+import SpanQueueLoop
+
+extension WorkerCore {
+    private static let announceInterval = Duration.seconds(10)
+    private static let sweepInterval = Duration.seconds(15)
+
+    /// Looks after the queues once a second at most, and makes the worker known.
+    ///
+    /// An idle worker learns from its claims when a lease will lapse; this is for workers whose slots are all taken, which claim
+    /// nothing for as long as their handlers run.
+    func housekeepingLoop() async {
+        var nextAnnouncement = ContinuousClock.now
+        var nextSweep = ContinuousClock.now + Self.sweepInterval * Double.random(in: 0.2...1)
+        let startedAt = Timestamp(Date())
+        while phase != .stopped {
+            do {
+                if .now >= nextAnnouncement {
+                    nextAnnouncement = .now + Self.announceInterval
+                    try await announce(startedAt)
+                }
+                if .now >= nextSweep {
+                    nextSweep = .now + Self.sweepInterval
+                    try await sweep()
+                }
+                if freeSlots <= 0 {
+                    for queue in configuration.queues.queues { _ = try await reclaim(queue, dueIn: .zero) }
+                }
+            } catch {
+                logger.debug("housekeeping failed", metadata: ["error": "\(error)"])
+            }
+            do {
+                try await thread.sleep(for: .seconds(1))
+            } catch {
+                return
+            }
+        }
+    }
+
+    /// Takes back lapsed jobs of a queue if one may have lapsed.
+    ///
+    /// - Parameter lapse: how long until the earliest lease of the queue lapses.
+    /// - Returns: how long nothing more will lapse, as far as is known.
+    func reclaim(_ queue: String, dueIn lapse: Duration) async throws -> Duration {
+        guard lapse <= .zero else { return lapse }
+        // What can't be taken back yet, after a gap, must not make a busy loop.
+        let pause = Duration.milliseconds(100)
+        if let last = lastReclaim[queue], ContinuousClock.now - last < pause { return pause }
+        lastReclaim[queue] = .now
+        var request = ReclaimRequest(queue: queue)
+        request.maxReclaims = configuration.maxReclaims
+        request.grace = configuration.lease
+        let jobs = try await engine.reclaim(request)
+        for job in jobs {
+            summary.reclaimed += 1
+            logger.warning(
+                "took back a job whose worker did not extend its lease",
+                metadata: [
+                    "job_id": "\(job.reference.id)", "queue": "\(queue)", "lost_worker": "\(job.reference.worker)",
+                    "state": "\(job.state.rawValue)", "reclaims": "\(job.run.reclaims)",
+                ])
+        }
+        // A full batch means that there may be more.
+        return jobs.isEmpty ? pause : .zero
+    }
+
+    private func sweep() async throws {
+        for queue in configuration.queues.queues {
+            // Bounded: what is left waits for the next sweep.
+            for _ in 0..<50 {
+                guard try await engine.sweep(queue) > 0, phase == .running else { break }
+            }
+        }
+    }
+
+    private func announce(_ startedAt: Timestamp) async throws {
+        let info = WorkerInfo(
+            id: id, host: WorkerIdentity.host, pid: WorkerIdentity.pid, queues: configuration.queues.queues,
+            concurrency: configuration.concurrency, busy: slots.count, startedAt: startedAt, version: SpanQueueVersion.text)
+        try await engine.announce(info, lifetime: Self.announceInterval * 3)
+    }
+}
