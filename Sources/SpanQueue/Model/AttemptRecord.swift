@@ -59,6 +59,15 @@ public struct AttemptRecord: Sendable, Hashable {
         self.error = error
     }
 
+    /// Whether it counts as one of the job's attempts: those that were lost or given back do not, nor those for which the worker
+    /// had no handler or that came after the job's deadline.
+    public var isCharged: Bool {
+        switch outcome {
+        case .lost, .released: false
+        case .completed, .retried, .buried, .cancelled: errorType != "unknown_job_type" && errorType != "expired"
+        }
+    }
+
     /// The span of this attempt in its trace.
     public func spanID(in trace: TraceContext) -> SpanID { token.spanID(in: trace.traceID) }
 }

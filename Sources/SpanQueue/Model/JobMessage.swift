@@ -35,9 +35,42 @@ public struct JobMessage: Sendable, Hashable {
     /// Eight bytes that tell whether another job with the same caller-given id has the same content; nil for our own ids.
     package var contentDigest: UInt64?
 
+    package init(
+        id: JobID, queue: String, type: String, payload: [UInt8], priority: Int, maxRetries: Int, backoff: Backoff?,
+        timeout: Duration?, deadline: Timestamp?, unique: UniqueLock?, retention: Retention, tags: [String],
+        trace: TraceContext, runAt: Timestamp?, enqueuedAt: Timestamp, contentDigest: UInt64?
+    ) {
+        self.id = id
+        self.queue = queue
+        self.type = type
+        self.payload = payload
+        self.priority = priority
+        self.maxRetries = maxRetries
+        self.backoff = backoff
+        self.timeout = timeout
+        self.deadline = deadline
+        self.unique = unique
+        self.retention = retention
+        self.tags = tags
+        self.trace = trace
+        self.runAt = runAt
+        self.enqueuedAt = enqueuedAt
+        self.contentDigest = contentDigest
+    }
+
     /// The earliest moment at which a worker could have claimed it for the first time.
     public var eligibleAt: Timestamp { max(enqueuedAt, runAt ?? enqueuedAt) }
 
     /// How many attempts it has at most.
     public var maxAttempts: Int { maxRetries + 1 }
+}
+
+extension JobMessage {
+    /// Stands in lists for a message that can't be read.
+    package static func unreadable(id: JobID, queue: String) -> JobMessage {
+        JobMessage(
+            id: id, queue: queue, type: "unreadable", payload: [], priority: 0, maxRetries: 0, backoff: nil, timeout: nil,
+            deadline: nil, unique: nil, retention: .standard, tags: [], trace: .root(), runAt: nil,
+            enqueuedAt: Timestamp(milliseconds: 0), contentDigest: nil)
+    }
 }

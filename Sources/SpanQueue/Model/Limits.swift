@@ -14,6 +14,8 @@ public struct Limits: Sendable, Hashable {
     public static let jobsPerEnqueue = 10_000
     /// The longest error text that is kept of an attempt, in bytes. The rest is cut.
     public static let errorBytes = 2048
+    /// The longest error text in each entry of a job's history, in bytes. The rest is cut.
+    public static let historyErrorBytes = 512
     /// The longest text that goes with a progress report, in bytes. The rest is cut.
     public static let progressBytes = 256
     /// The most events of a job's history that are kept: the first and the latest.

@@ -7,8 +7,6 @@ struct SettlementRules: Sendable {
 
     private struct Decision {
         var verdict: Verdict
-        /// Whether it counts as one of the job's attempts.
-        var isCharged = true
         var errorType: String?
         var error: String?
     }
@@ -27,14 +25,14 @@ struct SettlementRules: Sendable {
             eligibleAt: claim.eligibleAt, claimedAt: claim.claimedAt, endedAt: claim.claimedAt,
             outcome: decision.verdict.outcome)
         record.errorType = decision.errorType
-        record.error = decision.error == nil ? nil : run.lastError
+        record.error = decision.error.map { Excerpt.bounded($0, bytes: Limits.historyErrorBytes) }
         switch decision.verdict {
         case .retry(let delay): record.retryDelay = delay
         case .bury(let reason): record.reason = reason.rawValue
         case .cancel(let reason): record.reason = reason
         case .complete, .release: break
         }
-        if decision.isCharged { run.attempts += 1 }
+        if record.isCharged { run.attempts += 1 }
         run.append(.attempt(record))
         return Settlement(
             reference: claim.reference, verdict: decision.verdict, run: run, terms: JobTerms(claim.message))
@@ -59,7 +57,7 @@ struct SettlementRules: Sendable {
             Decision(verdict: .complete)
         case (.expired, _):
             Decision(
-                verdict: .bury(.expired), isCharged: false, errorType: "expired",
+                verdict: .bury(.expired), errorType: "expired",
                 error: "the job's deadline passed before this attempt could start")
         case (.undecodable(let problem), _):
             Decision(
@@ -75,7 +73,7 @@ struct SettlementRules: Sendable {
         case (.threw, .cancelRequested):
             Decision(verdict: .cancel(reason: "cancelled while it ran"))
         case (.threw, .drain):
-            Decision(verdict: .release, isCharged: false)
+            Decision(verdict: .release)
         case (.threw(let error), _):
             decideError(claim, error)
         }
@@ -85,7 +83,7 @@ struct SettlementRules: Sendable {
         let looks = claim.run.attemptRecords.reversed().prefix { $0.errorType == "unknown_job_type" }.count
         let verdict = looks < unknownTypeRetries ? Verdict.retry(after: unknownTypeDelay) : .bury(.unknownJobType)
         return Decision(
-            verdict: verdict, isCharged: false, errorType: "unknown_job_type",
+            verdict: verdict, errorType: "unknown_job_type",
             error: "this worker has no handler for \(claim.message.type): register one, or serve the queue by workers that do")
     }
 

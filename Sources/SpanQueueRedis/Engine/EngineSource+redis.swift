@@ -1,0 +1,22 @@
+import HiredisClient
+public import SpanQueue
+
+extension EngineSource {
+    /// The Redis engine.
+    ///
+    /// - Parameters:
+    ///   - url: `redis://[user:password@]host[:port][/db]` or `unix:///path[?db=n]`. Errors and logs show it without the
+    ///     password.
+    ///   - options: the settings.
+    /// - Throws: `.invalidArgument` for a URL or a setting that can't be used.
+    public static func redis(_ url: String, _ options: RedisEngineOptions = RedisEngineOptions()) -> EngineSource {
+        EngineSource { logger in
+            try options.check()
+            do throws(RedisURLError) {
+                return RedisEngine(url: try RedisURL(url), options: options, logger: logger)
+            } catch {
+                throw SpanQueueError(.invalidArgument, error.message)
+            }
+        }
+    }
+}

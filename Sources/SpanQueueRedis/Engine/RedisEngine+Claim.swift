@@ -1,0 +1,108 @@
+import HiredisClient
+import SpanQueue
+
+extension RedisEngine {
+    func claim(_ requests: [ClaimRequest]) async throws -> [ClaimReply] {
+        guard !requests.isEmpty else { return [] }
+        let nonce = UInt32.random(in: .min ... .max)
+        let notAfter = clock.notAfter(options.commandTimeout)
+        let calls = requests.map { call(for: $0, nonce: nonce, notAfter: notAfter) }
+        // Not idempotent: jobs that were claimed by a call whose reply was lost come back when their lease lapses.
+        let replies =
+            calls.count == 1
+            ? [.success(try await call(calls[0], idempotent: false))]
+            : try await client.pipeline(calls, idempotent: false)
+        var answers: [ClaimReply] = []
+        var failure: RedisError?
+        for (request, reply) in zip(requests, replies) {
+            switch reply {
+            case .success(let reply): answers.append(try read(reply, of: request, nonce: nonce))
+            case .failure(let error):
+                failure = error
+                answers.append(ClaimReply(now: Timestamp(milliseconds: 0)))
+            }
+        }
+        // What other queues gave must not be thrown away with the failure of one; the next call meets it again.
+        if let failure, answers.allSatisfy({ $0.jobs.isEmpty && $0.unreadable.isEmpty }) {
+            if failure.code == .other("LATE") { clock.forget() }
+            throw SpanQueueError(failure)
+        }
+        return answers
+    }
+
+    private func call(for request: ClaimRequest, nonce: UInt32, notAfter: Int64) -> RedisScriptCall {
+        let keys = keys(request.queue)
+        return RedisScriptCall(
+            Scripts.claim,
+            keys: [
+                keys.jobs, keys.runs, keys.ready, keys.priority, keys.scheduled, keys.retrying, keys.active, keys.leases,
+                keys.unique, keys.meta, keys.wake,
+            ]
+        ) { arguments in
+            arguments.append(max(1, min(request.limit, ClaimRequest.maximumBatch)))
+            arguments.append(request.lease.milliseconds)
+            arguments.append(String(nonce, radix: 16))
+            arguments.append(request.worker)
+            arguments.append(notAfter)
+        }
+    }
+
+    private func read(_ reply: RESPReply, of request: ClaimRequest, nonce: UInt32) throws -> ClaimReply {
+        do {
+            var cursor = RESPCursor(reply)
+            try cursor.nextArray(of: 11)
+            let now = Timestamp(milliseconds: try cursor.nextDecimal())
+            clock.learn(now)
+            var answer = ClaimReply(now: now)
+            let lease = try cursor.nextString()
+            answer.isPaused = try cursor.nextInteger() == 1
+            answer.hasMore = try cursor.nextInteger() == 1
+            answer.nextDueIn = try Self.wait(until: cursor.nextString(), from: now)
+            answer.nextLapseIn = try Self.wait(until: cursor.nextString(), from: now)
+            answer.promoted = Int(try cursor.nextInteger())
+            for _ in 0..<(try cursor.nextArrayCount()) {
+                answer.vanished.append(JobID(unchecked: try cursor.nextString()))
+            }
+            let count = try cursor.nextArrayCount()
+            guard count > 0 else { return answer }
+            let token = try Lease(lease).token
+            var ids: [JobID] = []
+            ids.reserveCapacity(count)
+            for _ in 0..<count { ids.append(JobID(unchecked: try cursor.nextString())) }
+            var messages: [[UInt8]] = []
+            messages.reserveCapacity(count)
+            try cursor.nextArray(of: count)
+            for _ in 0..<count { messages.append(try cursor.nextBytes()) }
+            try cursor.nextArray(of: count)
+            answer.jobs.reserveCapacity(count)
+            for (id, message) in zip(ids, messages) {
+                let run = try cursor.nextOptionalBytes()
+                let reference = ClaimReference(id: id, queue: request.queue, token: token, worker: request.worker)
+                do throws(PackingError) {
+                    let (message, run) = try Self.unpack(message, run, id: id, queue: request.queue)
+                    answer.jobs.append(ClaimedJob(message: message, run: run, reference: reference, claimedAt: now))
+                } catch {
+                    answer.unreadable.append(
+                        UnreadableJob(reference: reference, claimedAt: now, problem: error.description))
+                }
+            }
+            return answer
+        } catch {
+            throw SpanQueueError.unexpectedReply("claim", error)
+        }
+    }
+
+    static func unpack(
+        _ message: [UInt8], _ run: [UInt8]?, id: JobID, queue: String
+    ) throws(PackingError) -> (JobMessage, RunRecord) {
+        let message = try MessagePacking.unpack(message, id: id, queue: queue)
+        guard let run else { return (message, RunRecord()) }
+        return (message, try RunPacking.unpack(run, eligibleAt: message.eligibleAt))
+    }
+
+    private static func wait(until moment: String, from now: Timestamp) throws(PackingError) -> Duration? {
+        guard !moment.isEmpty else { return nil }
+        guard let milliseconds = Int64(moment) else { throw PackingError(description: "\(moment) is not a time") }
+        return max(.zero, .milliseconds(milliseconds - now.milliseconds))
+    }
+}

@@ -1,0 +1,184 @@
+import HiredisClient
+import SpanQueue
+
+extension RedisEngine {
+    func job(_ id: JobID, in queue: String?) async throws -> JobRecord? {
+        if let queue { return try await records([id], in: queue, state: nil).first }
+        let queues = try await allQueues()
+        let calls = queues.map { inspection([id], in: $0, state: nil) }
+        for (queue, reply) in zip(queues, try await client.pipeline(calls, idempotent: true)) {
+            do {
+                if let record = try read(reply.get(), queue: queue).first { return record }
+            } catch let error as RedisError {
+                throw SpanQueueError(error)
+            }
+        }
+        return nil
+    }
+
+    func list(_ request: ListRequest) async throws -> ListPage {
+        let keys = keys(request.queue)
+        let (set, list) = keys.places(of: request.state)
+        let limit = max(1, min(request.limit, 1000))
+        var ids: [JobID] = []
+        var next: String
+        do {
+            let reply = try await call(
+                RedisScriptCall(Scripts.list, keys: [set, list ?? set]) { arguments in
+                    arguments.append(list == nil ? "z" : "b")
+                    arguments.append(request.cursor ?? "")
+                    arguments.append(limit)
+                })
+            var cursor = RESPCursor(reply)
+            let count = try cursor.nextArrayCount()
+            next = try cursor.nextString()
+            for _ in 1..<max(1, count) { ids.append(JobID(unchecked: try cursor.nextString())) }
+        } catch let error as SpanQueueError where error.message.hasPrefix("CURSOR") {
+            throw SpanQueueError(.invalidArgument, "not a cursor of this list: pass the one that the last page gave")
+        }
+        var records: [JobRecord] = []
+        for start in stride(from: 0, to: ids.count, by: 100) {
+            let batch = Array(ids[start..<min(start + 100, ids.count)])
+            // A job may have moved on since its id was read; it is then no part of this list.
+            records += try await self.records(batch, in: request.queue, state: request.state)
+                .filter { $0.state == request.state }
+        }
+        return ListPage(jobs: records, cursor: next.isEmpty ? nil : next)
+    }
+
+    func counts(of queues: [String]?) async throws -> [QueueCounts] {
+        let names: [String]
+        if let queues { names = queues } else { names = try await allQueues() }
+        let replies = try await client.pipeline(names.map(countCall), idempotent: true)
+        return try zip(names, replies).map { name, reply in
+            do {
+                return try Self.counts(name, reply.get())
+            } catch let error as RedisError {
+                throw SpanQueueError(error)
+            }
+        }
+    }
+
+    // MARK: Calls and replies
+
+    func allQueues() async throws -> [String] {
+        var cursor = RESPCursor(try await send(RESPCommand("SMEMBERS", RedisKeys.queues)))
+        var names: [String] = []
+        for _ in 0..<(try cursor.nextArrayCount()) { names.append(try cursor.nextString()) }
+        return names.sorted()
+    }
+
+    private func records(_ ids: [JobID], in queue: String, state: JobState?) async throws -> [JobRecord] {
+        guard !ids.isEmpty else { return [] }
+        return try read(try await call(inspection(ids, in: queue, state: state)), queue: queue)
+    }
+
+    private func inspection(_ ids: [JobID], in queue: String, state: JobState?) -> RedisScriptCall {
+        let keys = keys(queue)
+        return RedisScriptCall(
+            Scripts.inspect,
+            keys: [
+                keys.jobs, keys.runs, keys.scheduled, keys.retrying, keys.active, keys.priority, keys.dead,
+                keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling,
+            ]
+        ) { arguments in
+            arguments.append(state == .ready || state == .completed ? state?.rawValue ?? "" : "")
+            for id in ids { arguments.append(id.description) }
+        }
+    }
+
+    /// Jobs whose record can't be read are shown as what can be told of them.
+    private func read(_ reply: RESPReply, queue: String) throws -> [JobRecord] {
+        do {
+            var cursor = RESPCursor(reply)
+            var records: [JobRecord] = []
+            for _ in 0..<(try cursor.nextArrayCount()) {
+                try cursor.nextArray(of: 7)
+                let id = JobID(unchecked: try cursor.nextString())
+                let state = JobState(rawValue: try cursor.nextString()) ?? .ready
+                let score = Int64(try cursor.nextString()).map { Timestamp(milliseconds: $0) }
+                let lease = try cursor.nextOptionalString()
+                let cancelRequested = try cursor.nextInteger() == 1
+                let message = try cursor.nextBytes()
+                let run = try cursor.nextOptionalBytes()
+                var record: JobRecord
+                do throws(PackingError) {
+                    let (message, run) = try Self.unpack(message, run, id: id, queue: queue)
+                    record = JobRecord(message: message, state: state, run: run)
+                } catch {
+                    record = JobRecord(
+                        message: .unreadable(id: id, queue: queue), state: state, run: .unreadable(error.description))
+                }
+                if state == .scheduled || state == .retrying { record.dueAt = score }
+                if state == .active, let score, let lease = try lease.map({ try Lease($0) }) {
+                    record.claim = ActiveClaim(
+                        token: lease.token, worker: lease.worker, claimedAt: lease.claimedAt, leaseExpiresAt: score)
+                }
+                record.cancelRequested = cancelRequested && state == .active
+                records.append(record)
+            }
+            return records
+        } catch {
+            throw SpanQueueError.unexpectedReply("inspect", error)
+        }
+    }
+
+    private func countCall(_ queue: String) -> RedisScriptCall {
+        let keys = keys(queue)
+        return RedisScriptCall(
+            Scripts.counts,
+            keys: [
+                keys.jobs, keys.runs, keys.scheduled, keys.ready, keys.priority, keys.active, keys.retrying,
+                keys.completed, keys.retained, keys.dead, keys.cancelled, keys.meta,
+            ])
+    }
+
+    private static func counts(_ queue: String, _ reply: RESPReply) throws -> QueueCounts {
+        var cursor = RESPCursor(reply)
+        let count = try cursor.nextArrayCount()
+        let now = Timestamp(milliseconds: try cursor.nextDecimal())
+        var jobs: [JobState: Int] = [:]
+        for state in [JobState.scheduled, .ready, .active, .retrying, .completed, .dead, .cancelled] {
+            jobs[state] = Int(try cursor.nextInteger())
+        }
+        let isPaused = try cursor.nextInteger() == 1
+        var totals = QueueTotals()
+        totals.enqueued = Int(try cursor.nextDecimal())
+        totals.completed = Int(try cursor.nextDecimal())
+        totals.dead = Int(try cursor.nextDecimal())
+        totals.cancelled = Int(try cursor.nextDecimal())
+        totals.removed = Int(try cursor.nextDecimal())
+        var oldest: Duration?
+        for _ in 0..<max(0, count - 14) / 2 {
+            let start = try cursor.nextBytes()
+            let run = try cursor.nextOptionalBytes()
+            guard let first = try? MessagePacking.eligibleAt(start) else { continue }
+            let eligible = run.flatMap { try? RunPacking.unpack($0, eligibleAt: first).eligibleAt } ?? first
+            oldest = max(oldest ?? .zero, now - eligible)
+        }
+        return QueueCounts(queue: queue, jobs: jobs, isPaused: isPaused, oldestReadyAge: oldest, totals: totals)
+    }
+}
+
+extension RedisKeys {
+    /// Where the jobs of a state stand: a sorted set, and for two of the states a list behind it.
+    func places(of state: JobState) -> (set: String, list: String?) {
+        switch state {
+        case .scheduled: (scheduled, nil)
+        case .ready: (priority, ready)
+        case .active: (active, nil)
+        case .retrying: (retrying, nil)
+        case .completed: (retained, completed)
+        case .dead: (dead, nil)
+        case .cancelled: (cancelled, nil)
+        }
+    }
+}
+
+extension RunRecord {
+    fileprivate static func unreadable(_ problem: String) -> RunRecord {
+        var run = RunRecord()
+        run.lastError = "the job's record can't be read: \(problem)"
+        return run
+    }
+}

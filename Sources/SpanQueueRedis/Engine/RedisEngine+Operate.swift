@@ -1,0 +1,86 @@
+import HiredisClient
+import SpanQueue
+
+extension RedisEngine {
+    func pause(_ queue: String) async throws {
+        try await announce([queue])
+        _ = try await send(RESPCommand("HSET", keys(queue).meta, "paused", "1"))
+    }
+
+    func resume(_ queue: String) async throws {
+        let keys = keys(queue)
+        // Idle workers sleep on the wake list of a paused queue too, and know nothing of what is due in it. The list holds one
+        // entry at most.
+        try await all([
+            RESPCommand("HDEL", keys.meta, "paused"), RESPCommand("DEL", keys.wake), RESPCommand("RPUSH", keys.wake, "1"),
+        ])
+    }
+
+    func perform(_ action: JobAction, on id: JobID, in queue: String) async throws -> ActionOutcome {
+        let keys = keys(queue)
+        let (word, reason, isIdempotent) =
+            switch action {
+            case .cancel(let reason): ("cancel", reason, true)
+            case .redrive: ("redrive", "", true)
+            case .bury(let reason): ("bury", reason, true)
+            // A second one would say that there is no such job.
+            case .remove: ("remove", "", false)
+            }
+        let reply = try await call(
+            RedisScriptCall(
+                Scripts.act,
+                keys: [
+                    keys.jobs, keys.runs, keys.scheduled, keys.retrying, keys.active, keys.priority, keys.dead,
+                    keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling, keys.ready, keys.unique,
+                    keys.meta, keys.wake,
+                ]
+            ) { arguments in
+                arguments.append(word)
+                arguments.append(id.description)
+                arguments.append(reason)
+            }, idempotent: isIdempotent)
+        do {
+            var cursor = RESPCursor(reply)
+            try cursor.nextArray(of: 2)
+            let kind = try cursor.nextString()
+            let detail = try cursor.nextString()
+            switch kind {
+            case "done": return .done(JobState(rawValue: detail))
+            case "requested": return .requested
+            case "missing": return .notFound
+            case "duplicate": return .duplicate(of: JobID(unchecked: detail))
+            default: return .invalidState(JobState(rawValue: detail) ?? .ready)
+            }
+        } catch {
+            throw SpanQueueError.unexpectedReply("act", error)
+        }
+    }
+
+    func performAll(_ request: BulkRequest) async throws -> BulkReply {
+        let keys = keys(request.queue)
+        let (set, list) = keys.places(of: request.state)
+        let reply = try await call(
+            RedisScriptCall(
+                Scripts.bulk,
+                keys: [
+                    keys.jobs, keys.runs, set, list ?? set, keys.ready, keys.priority, keys.unique, keys.meta, keys.wake,
+                ]
+            ) { arguments in
+                arguments.append(request.action == .remove ? "remove" : "redrive")
+                arguments.append(max(1, min(request.limit, 100)))
+                if let notAfter = request.notAfter {
+                    arguments.append(notAfter.milliseconds)
+                } else {
+                    arguments.append("")
+                }
+                arguments.append(request.skip)
+            }, idempotent: false)
+        do {
+            var cursor = RESPCursor(reply)
+            try cursor.nextArray(of: 2)
+            return BulkReply(done: Int(try cursor.nextInteger()), skipped: Int(try cursor.nextInteger()))
+        } catch {
+            throw SpanQueueError.unexpectedReply("bulk", error)
+        }
+    }
+}

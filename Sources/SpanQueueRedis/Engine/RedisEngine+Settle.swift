@@ -1,0 +1,162 @@
+import HiredisClient
+import SpanQueue
+
+extension RedisEngine {
+    private static let settleBatch = 128
+    private static let extendBatch = 250
+
+    func settle(_ settlements: [Settlement]) async throws -> [SettleOutcome] {
+        var groups: [String: [Int]] = [:]
+        var chunks: [[Int]] = []
+        for (place, settlement) in settlements.enumerated() {
+            let queue = settlement.reference.queue
+            groups[queue, default: []].append(place)
+            if groups[queue]?.count == Self.settleBatch, let full = groups.removeValue(forKey: queue) {
+                chunks.append(full)
+            }
+        }
+        chunks += groups.values
+        // Plain completions go first in a call.
+        chunks = chunks.map { places in
+            places.filter { Self.isPlain(settlements[$0]) } + places.filter { !Self.isPlain(settlements[$0]) }
+        }
+        let calls = chunks.map { call(for: $0.map { settlements[$0] }) }
+        var outcomes = [SettleOutcome](repeating: .settled, count: settlements.count)
+        let replies =
+            calls.count == 1 ? [.success(try await call(calls[0]))] : try await client.pipeline(calls, idempotent: true)
+        for (places, reply) in zip(chunks, replies) {
+            switch reply {
+            case .success(let reply): try read(reply, places, into: &outcomes)
+            // Those of the other calls are settled; settling them again with this one is answered alike.
+            case .failure(let error): throw SpanQueueError(error)
+            }
+        }
+        return outcomes
+    }
+
+    private static func isPlain(_ settlement: Settlement) -> Bool {
+        settlement.verdict == .complete && settlement.terms.retention == .standard && settlement.terms.unique == nil
+    }
+
+    private func call(for settlements: [Settlement]) -> RedisScriptCall {
+        let keys = keys(settlements[0].reference.queue)
+        let plain = settlements.prefix(while: Self.isPlain)
+        return RedisScriptCall(
+            Scripts.settle,
+            keys: [
+                keys.jobs, keys.runs, keys.ready, keys.priority, keys.retrying, keys.active, keys.leases, keys.completed,
+                keys.retained, keys.dead, keys.cancelled, keys.unique, keys.meta, keys.wake, keys.cancelling,
+            ]
+        ) { arguments in
+            arguments.append(options.retentionCount)
+            arguments.append(plain.count)
+            for settlement in plain {
+                arguments.append(settlement.reference.id.description)
+                arguments.append(Lease.text(settlement.reference))
+                arguments.append(RunPacking.packForSettlement(settlement.run))
+            }
+            for settlement in settlements.dropFirst(plain.count) {
+                let (verdict, parameter) = Self.words(for: settlement)
+                arguments.append(verdict)
+                arguments.append(settlement.reference.id.description)
+                arguments.append(Lease.text(settlement.reference))
+                arguments.append(RunPacking.packForSettlement(settlement.run))
+                arguments.append(parameter)
+                arguments.append(settlement.terms.priority)
+                if let lock = settlement.terms.unique, lock.isHeldUntilAnEnd {
+                    arguments.append(lock.digest)
+                } else {
+                    arguments.append("")
+                }
+            }
+        }
+    }
+
+    private static func words(for settlement: Settlement) -> (verdict: String, parameter: String) {
+        switch settlement.verdict {
+        case .complete:
+            switch settlement.terms.retention {
+            case .standard: ("c", "")
+            case .none: ("c", "0")
+            case .duration(let span): ("c", String(max(1, span.milliseconds)))
+            }
+        case .retry(let delay): ("t", String(delay.milliseconds))
+        case .bury: ("b", "")
+        case .release: ("r", "")
+        case .cancel: ("x", "")
+        }
+    }
+
+    private func read(_ reply: RESPReply, _ places: [Int], into outcomes: inout [SettleOutcome]) throws {
+        do {
+            var cursor = RESPCursor(reply)
+            let count = try cursor.nextArrayCount()
+            clock.learn(Timestamp(milliseconds: try cursor.nextDecimal()))
+            for _ in 1..<max(1, count) {
+                let index = Int(try cursor.nextInteger()) - 1
+                guard places.indices.contains(index) else { throw PackingError(description: "no job \(index)") }
+                outcomes[places[index]] = .lost
+            }
+        } catch {
+            throw SpanQueueError.unexpectedReply("settle", error)
+        }
+    }
+
+    // MARK: Leases
+
+    func extend(_ claims: [ClaimReference], in queue: String, by lease: Duration) async throws -> ExtendReply {
+        let keys = keys(queue)
+        var answer = ExtendReply()
+        var start = 0
+        while start < claims.count {
+            let batch = claims[start..<min(start + Self.extendBatch, claims.count)]
+            start += batch.count
+            let reply = try await call(
+                RedisScriptCall(Scripts.extend, keys: [keys.active, keys.leases, keys.cancelling]) { arguments in
+                    arguments.append(lease.milliseconds)
+                    for claim in batch {
+                        arguments.append(claim.id.description)
+                        arguments.append(Lease.text(claim))
+                    }
+                })
+            do {
+                var cursor = RESPCursor(reply)
+                try cursor.nextArray(of: 2)
+                for _ in 0..<(try cursor.nextArrayCount()) { answer.lost.insert(try Self.claim(&cursor, batch)) }
+                for _ in 0..<(try cursor.nextArrayCount()) {
+                    answer.cancelRequested.insert(try Self.claim(&cursor, batch))
+                }
+            } catch {
+                throw SpanQueueError.unexpectedReply("extend", error)
+            }
+        }
+        return answer
+    }
+
+    private static func claim(_ cursor: inout RESPCursor, _ batch: ArraySlice<ClaimReference>) throws -> JobID {
+        let index = batch.startIndex + Int(try cursor.nextInteger()) - 1
+        guard batch.indices.contains(index) else { throw PackingError(description: "no claim \(index)") }
+        return batch[index].id
+    }
+
+    func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool {
+        let keys = keys(claim.queue)
+        let reply = try await call(
+            RedisScriptCall(Scripts.update, keys: [keys.leases, keys.runs]) { arguments in
+                arguments.append(claim.id.description)
+                arguments.append(Lease.text(claim))
+                arguments.append(RunPacking.pack(run))
+            })
+        return try reply.integer() == 1
+    }
+}
+
+extension UniqueLock {
+    /// Whether it is released by the end of its owner, or its start, rather than by time.
+    var isHeldUntilAnEnd: Bool {
+        switch span {
+        case .untilStarted, .untilFinished: true
+        case .duration: false
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import HiredisClient
+import Logging
+import SpanQueue
+
+extension RedisEngine {
+    /// The version of the layout that this program reads and writes.
+    private static let layoutVersion = 1
+
+    /// Connects, and checks the server's version, its eviction policy, and the layout that it holds.
+    func start() async throws {
+        do {
+            try await client.connect(timeout: options.commandTimeout)
+        } catch let error as RedisError {
+            throw SpanQueueError(error)
+        }
+        let server = try await ServerInfo(send(RESPCommand("INFO", "server")).string())
+        let memory = try await ServerInfo(send(RESPCommand("INFO", "memory")).string())
+        try checkVersion(server)
+        try checkEviction(memory)
+        try await checkLayout()
+        // A server that has just come up was away: its clients may be on their way back.
+        if let uptime = server["uptime_in_seconds"].flatMap({ Int($0) }), uptime < 60 { noteGap() }
+    }
+
+    private func checkVersion(_ server: ServerInfo) throws {
+        if server["valkey_version"] != nil { return }
+        let version = server["redis_version"] ?? "unknown"
+        guard let major = version.split(separator: ".").first.flatMap({ Int($0) }), major >= 7 else {
+            throw SpanQueueError(
+                .unsupported, "\(url) is Redis \(version): SpanQueue needs Redis 7.0 or later, or Valkey")
+        }
+    }
+
+    private func checkEviction(_ memory: ServerInfo) throws {
+        let policy = memory["maxmemory_policy"] ?? "noeviction"
+        let remedy = "set it with: redis-cli CONFIG SET maxmemory-policy noeviction"
+        if policy.hasPrefix("allkeys"), !options.allowsEviction {
+            throw SpanQueueError(
+                .unsupported, "\(url) has maxmemory-policy \(policy), which can evict jobs: \(remedy) (or allow eviction)")
+        } else if policy != "noeviction" {
+            logger.warning("maxmemory-policy is \(policy), not noeviction: \(remedy)")
+        }
+    }
+
+    private func checkLayout() async throws {
+        var command = RESPCommand("SET", RedisKeys.layout)
+        command.append(Self.layoutVersion)
+        command.append("NX")
+        command.append("GET")
+        guard let found = try await send(command).optionalBytes() else { return }
+        let text = String(decoding: found, as: UTF8.self)
+        guard let version = Int(text) else {
+            throw SpanQueueError(
+                .unsupported, "\(url) holds \(RedisKeys.layout) = \"\(text.prefix(20))\", which is no version of a layout")
+        }
+        guard version <= Self.layoutVersion else {
+            throw SpanQueueError(
+                .unsupported,
+                "\(url) holds layout \(version), and this program knows layouts up to \(Self.layoutVersion): upgrade SpanQueue")
+        }
+    }
+}
+
+/// The reply of `INFO`: lines of `name:value`.
+struct ServerInfo {
+    private var values: [Substring: Substring] = [:]
+
+    init(_ text: String) {
+        for line in text.split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            if parts.count == 2 { values[parts[0]] = parts[1] }
+        }
+    }
+
+    subscript(name: Substring) -> String? { values[name].map(String.init) }
+}

@@ -1,0 +1,99 @@
+import HiredisClient
+import SpanQueue
+
+extension RedisEngine {
+    func reclaim(_ request: ReclaimRequest) async throws -> [ReclaimedJob] {
+        guard !isWithinGrace(request.grace) else { return [] }
+        let keys = keys(request.queue)
+        // Not sent again after a lost reply: the jobs are back, and only the news of it is lost.
+        let reply = try await call(
+            RedisScriptCall(
+                Scripts.reclaim,
+                keys: [
+                    keys.jobs, keys.runs, keys.ready, keys.priority, keys.active, keys.leases, keys.dead, keys.cancelled,
+                    keys.unique, keys.meta, keys.wake, keys.cancelling,
+                ]
+            ) { arguments in
+                arguments.append(max(1, min(request.limit, ReclaimRequest.maximumBatch)))
+                arguments.append(request.maxReclaims)
+            }, idempotent: false)
+        do {
+            var cursor = RESPCursor(reply)
+            let count = try cursor.nextArrayCount()
+            let now = Timestamp(milliseconds: try cursor.nextDecimal())
+            clock.learn(now)
+            var jobs: [ReclaimedJob] = []
+            for _ in 0..<(count - 1) / 5 {
+                if let job = try Self.reclaimed(&cursor, queue: request.queue) { jobs.append(job) }
+            }
+            return jobs
+        } catch {
+            throw SpanQueueError.unexpectedReply("reclaim", error)
+        }
+    }
+
+    private static func reclaimed(_ cursor: inout RESPCursor, queue: String) throws -> ReclaimedJob? {
+        let id = JobID(unchecked: try cursor.nextString())
+        let fate = try cursor.nextString()
+        let lease = try? Lease(cursor.nextString())
+        let message = try cursor.nextOptionalBytes()
+        let run = try cursor.nextOptionalBytes()
+        guard fate != "v" else { return nil }
+        let records = try? message.map { message throws(PackingError) in
+            try unpack(message, run, id: id, queue: queue)
+        }
+        let reference = ClaimReference(
+            id: id, queue: queue, token: lease?.token ?? FencingToken(value: 0, nonce: 0),
+            worker: lease?.worker ?? "unknown")
+        let state: JobState = fate == "r" ? .ready : fate == "d" ? .dead : .cancelled
+        return ReclaimedJob(reference: reference, state: state, message: records?.0, run: records?.1 ?? RunRecord())
+    }
+
+    func sweep(_ queue: String) async throws -> Int {
+        let keys = keys(queue)
+        let reply = try await call(
+            RedisScriptCall(
+                Scripts.sweep,
+                keys: [
+                    keys.jobs, keys.runs, keys.completed, keys.retained, keys.cancelled, keys.dead, keys.unique,
+                    keys.uniqueExpiry, keys.meta,
+                ]
+            ) { arguments in
+                arguments.append(options.retention.milliseconds)
+                arguments.append(options.retentionCount)
+                arguments.append(options.deadRetention?.milliseconds ?? 0)
+            })
+        return Int(try reply.integer())
+    }
+
+    // MARK: Waking
+
+    func waitForWork(in queues: [String], atMost limit: Duration) async throws {
+        let waiter = try takeWaiter()
+        var command = RESPCommand("BLPOP")
+        for queue in queues { command.append(keys(queue).wake) }
+        // 0 would mean for ever.
+        let milliseconds = max(1, limit.milliseconds)
+        command.append("\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())")
+        do {
+            _ = try await waiter.send(command, timeout: limit + options.commandTimeout, idempotent: false)
+        } catch let error as RedisError {
+            await giveBack(waiter)
+            throw SpanQueueError(error)
+        } catch {
+            await giveBack(waiter)
+            throw error
+        }
+        await giveBack(waiter)
+    }
+
+    func passWakeUp(in queues: [String]) async throws {
+        let calls = queues.map { queue in
+            let keys = keys(queue)
+            return RedisScriptCall(Scripts.wake, keys: [keys.ready, keys.priority, keys.wake])
+        }
+        for case .failure(let error) in try await client.pipeline(calls, idempotent: true) {
+            throw SpanQueueError(error)
+        }
+    }
+}

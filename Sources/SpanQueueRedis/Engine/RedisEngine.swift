@@ -1,0 +1,156 @@
+import HiredisClient
+import Logging
+import SpanQueue
+import SpanQueueLoop
+import Synchronization
+
+/// The engine on Redis. Each transition is one call of a Lua script; see `RedisKeys` for the keys, and the folder `Scripts` for
+/// what happens to them.
+///
+/// It holds no state of the queues: only connections, and what it has learnt about the server.
+final class RedisEngine: Engine {
+    /// What is known about the present connection.
+    private struct Connection: Sendable {
+        /// Queues whose names this connection has put into `spanq:queues`.
+        var announced: Set<String> = []
+        var keys: [String: RedisKeys] = [:]
+        /// The last gap: from then on leases get time to be extended before any is reclaimed.
+        var gap: ContinuousClock.Instant?
+        /// Clients with a connection of their own for blocking pops, not in use.
+        var idleWaiters: [RedisClient] = []
+        var isClosed = false
+    }
+
+    let url: RedisURL
+    let options: RedisEngineOptions
+    let logger: Logger
+    let clock = ServerClock()
+    let client: RedisClient
+    private let loop: LoopThread
+    private let connection = Mutex(Connection())
+
+    init(url: RedisURL, options: RedisEngineOptions, logger: Logger) {
+        self.url = url
+        self.options = options
+        self.logger = logger
+        loop = LoopThread(name: "spanq-redis")
+        let connected = ConnectedCallback()
+        var configuration = RedisClient.Configuration()
+        configuration.commandTimeout = options.commandTimeout
+        configuration.connectTimeout = options.commandTimeout
+        configuration.scripts = Scripts.all
+        configuration.onConnect = { connected.call(generation: $0) }
+        client = RedisClient(url: url, name: "spanq", configuration: configuration, loop: loop, logger: logger)
+        connected.set { [weak self] generation in
+            guard generation > 1 else { return }
+            self?.noteGap()
+        }
+    }
+
+    func shutdown() async {
+        let waiters = connection.withLock { connection in
+            connection.isClosed = true
+            defer { connection.idleWaiters = [] }
+            return connection.idleWaiters
+        }
+        for waiter in waiters { await waiter.close() }
+        await client.close()
+        loop.stop()
+    }
+
+    // MARK: What the parts of the engine share
+
+    func keys(_ queue: String) -> RedisKeys {
+        connection.withLock { connection in
+            if let keys = connection.keys[queue] { return keys }
+            let keys = RedisKeys(queue: queue)
+            // Names from outside must not fill the memory.
+            if connection.keys.count >= 1000 { connection.keys.removeAll() }
+            connection.keys[queue] = keys
+            return keys
+        }
+    }
+
+    func call(_ script: RedisScriptCall, idempotent: Bool = true) async throws -> RESPReply {
+        do {
+            return try await client.run(script, idempotent: idempotent)
+        } catch let error as RedisError {
+            throw SpanQueueError(error)
+        }
+    }
+
+    func send(_ command: RESPCommand) async throws -> RESPReply {
+        do {
+            return try await client.send(command, idempotent: true)
+        } catch let error as RedisError {
+            throw SpanQueueError(error)
+        }
+    }
+
+    /// Sends commands in one write; throws the first error.
+    func all(_ commands: [RESPCommand]) async throws {
+        for case .failure(let error) in try await client.pipeline(commands, idempotent: true) {
+            throw SpanQueueError(error)
+        }
+    }
+
+    /// Puts queues on the list of queues, once a connection.
+    func announce(_ queues: some Sequence<String>) async throws {
+        let fresh = connection.withLock { connection in queues.filter { !connection.announced.contains($0) } }
+        guard !fresh.isEmpty else { return }
+        var command = RESPCommand("SADD")
+        command.append(RedisKeys.queues)
+        for queue in fresh { command.append(queue) }
+        _ = try await send(command)
+        connection.withLock { $0.announced.formUnion(fresh) }
+    }
+
+    /// Marks a time at which workers may have been unable to extend their leases.
+    func noteGap() {
+        clock.forget()
+        connection.withLock { connection in
+            connection.gap = .now
+            connection.announced = []
+        }
+    }
+
+    func isWithinGrace(_ grace: Duration) -> Bool {
+        connection.withLock { $0.gap.map { ContinuousClock.now - $0 < grace } ?? false }
+    }
+
+    // MARK: Connections for blocking pops
+
+    func takeWaiter() throws -> RedisClient {
+        try connection.withLock { connection in
+            guard !connection.isClosed else { throw SpanQueueError(.closed, "the queue was shut down") }
+            if let waiter = connection.idleWaiters.popLast() { return waiter }
+            var configuration = RedisClient.Configuration()
+            configuration.commandTimeout = options.commandTimeout
+            configuration.connectTimeout = options.commandTimeout
+            // What was popped for a caller that is gone must not reach the next one.
+            configuration.dropConnectionOnCancel = true
+            return RedisClient(url: url, name: "spanq-wait", configuration: configuration, loop: loop, logger: logger)
+        }
+    }
+
+    func giveBack(_ waiter: RedisClient) async {
+        let isClosed = connection.withLock { connection in
+            if !connection.isClosed { connection.idleWaiters.append(waiter) }
+            return connection.isClosed
+        }
+        if isClosed { await waiter.close() }
+    }
+}
+
+/// Lets a client that is part of an object call that object: the object does not exist yet when the client is made.
+private final class ConnectedCallback: Sendable {
+    private let callback = Mutex<(@Sendable (Int) -> Void)?>(nil)
+
+    func set(_ callback: @escaping @Sendable (Int) -> Void) {
+        self.callback.withLock { $0 = callback }
+    }
+
+    func call(generation: Int) {
+        callback.withLock { $0 }?(generation)
+    }
+}

@@ -1,0 +1,30 @@
+import SpanQueue
+
+/// The settings of the Redis engine.
+public struct RedisEngineOptions: Sendable, Hashable {
+    /// How long a call waits for Redis, reconnects included, 100 ms to 5 minutes; 5 seconds unless set.
+    public var commandTimeout = Duration.seconds(5)
+    /// How long the record of a completed or cancelled job is kept; one hour unless set.
+    public var retention = Duration.hours(1)
+    /// How many completed jobs a queue keeps at most, those with a retention of their own not counted; 10,000 unless set.
+    public var retentionCount = 10_000
+    /// How long dead letters are kept; for ever unless set. Those that are trimmed are counted as removed.
+    public var deadRetention: Duration?
+    /// Work with a Redis that may evict our keys when its memory is full. Jobs are then lost without a trace.
+    public var allowsEviction = false
+
+    /// The settings above.
+    public init() {}
+
+    func check() throws(SpanQueueError) {
+        guard commandTimeout >= .milliseconds(100), commandTimeout <= .minutes(5) else {
+            throw SpanQueueError(.invalidArgument, "command timeout \(commandTimeout): use 100ms to 5m")
+        }
+        guard retention >= .zero, retention <= Limits.farthestDelay, (deadRetention ?? .zero) >= .zero else {
+            throw SpanQueueError(.invalidArgument, "retention \(retention): use 0s to 10 years")
+        }
+        guard (0...10_000_000).contains(retentionCount) else {
+            throw SpanQueueError(.invalidArgument, "retention count \(retentionCount): use 0 to 10000000")
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import HiredisClient
+import SpanQueue
+
+extension SpanQueueError {
+    /// An error of the Redis client in the engine's words.
+    init(_ error: RedisError) {
+        let code: Code =
+            switch error.code {
+            case .connectionLost, .unreachable, .overloaded, .cancelled: .unavailable
+            case .loading, .busy, .tryAgain, .masterDown, .readOnly: .unavailable
+            case .timeout: .timeout
+            case .closed: .closed
+            case .outOfMemory: .outOfMemory
+            case .authentication: .denied
+            case .noScript, .wrongType, .protocolViolation, .other: .engine
+            }
+        self.init(code, error.message, mayHaveRun: error.mayHaveRun, underlying: error)
+    }
+
+    /// A reply that is not what its script promises.
+    static func unexpectedReply(_ script: String, _ problem: any Error) -> SpanQueueError {
+        SpanQueueError(
+            .engine, "Redis' reply to \(script) can't be read: \(problem)", mayHaveRun: true, underlying: problem)
+    }
+}

@@ -1,0 +1,23 @@
+import SpanQueue
+
+/// What the `leases` hash holds of a claim: `<token>-<nonce in hex>:<worker>`.
+struct Lease {
+    let token: FencingToken
+    let worker: String
+
+    init(_ text: String) throws(PackingError) {
+        guard let colon = text.firstIndex(of: ":"), let dash = text[..<colon].firstIndex(of: "-"),
+            let value = Int64(text[..<dash]),
+            let nonce = UInt32(text[text.index(after: dash)..<colon], radix: 16)
+        else { throw PackingError(description: "\"\(text.prefix(80))\" is not a lease") }
+        token = FencingToken(value: value, nonce: nonce)
+        worker = String(text[text.index(after: colon)...])
+    }
+
+    static func text(_ reference: ClaimReference) -> String {
+        "\(reference.token):\(reference.worker)"
+    }
+
+    /// A token is the time of its claim in µs, unless two claims fell into one µs or the server's clock was set back.
+    var claimedAt: Timestamp { Timestamp(milliseconds: token.value / 1000) }
+}

@@ -1,0 +1,235 @@
+import SpanQueue
+import SpanQueueTelemetry
+
+/// How a message is stored: what the scripts need first, at fixed places, then the fields, then the payload as it is.
+///
+/// ```
+/// 13 digits   enqueue time in ms, put in front by enqueue.lua
+/// byte        version, 1
+/// byte        flags: 1 has a lock · 2 held until its start · 4 held for a time · 8 has a content digest
+/// byte        priority, '0' to '9'
+/// 16 bytes    digest of the lock, if flag 1
+/// 8 bytes     digest of the content, if flag 8
+/// byte        presence: 1 schedule · 2 expiry · 4 backoff · 8 timeout · 16 retention · 32 tags · 64 tracestate · 128 baggage
+/// 9 bytes     schedule, if present: kind (0 after, 1 at), ms
+/// …           type, max retries (16 bits), trace id, span id, trace flags, then what is present, in the order above
+/// …           payload
+/// ```
+///
+/// Moments that were given relative to the enqueue stay relative, since the script, which alone knows the time of the enqueue,
+/// must not have to take the message apart.
+enum MessagePacking {
+    static let version: UInt8 = 1
+
+    private enum Flag {
+        static let lock: UInt8 = 1
+        static let untilStarted: UInt8 = 2
+        static let forDuration: UInt8 = 4
+        static let contentDigest: UInt8 = 8
+    }
+
+    private struct Presence: OptionSet {
+        let rawValue: UInt8
+        static let schedule = Presence(rawValue: 1)
+        static let expiry = Presence(rawValue: 2)
+        static let backoff = Presence(rawValue: 4)
+        static let timeout = Presence(rawValue: 8)
+        static let retention = Presence(rawValue: 16)
+        static let tags = Presence(rawValue: 32)
+        static let traceState = Presence(rawValue: 64)
+        static let baggage = Presence(rawValue: 128)
+    }
+
+    /// All but the enqueue time.
+    static func pack(_ job: NewJob) -> [UInt8] {
+        let message = job.message
+        var writer = PackedWriter(capacity: message.payload.count + message.type.utf8.count + 64)
+        writer.byte(version)
+        writer.byte(flags(message))
+        writer.byte(UInt8(ascii: "0") + UInt8(message.priority))
+        if let lock = message.unique { writer.raw(lock.digest) }
+        if let digest = message.contentDigest { writer.integer(digest) }
+        let presence = presence(job)
+        writer.byte(presence.rawValue)
+        switch job.schedule {
+        case .now: break
+        case .after(let delay): writer.moment(0, delay.milliseconds)
+        case .at(let moment): writer.moment(1, moment.milliseconds)
+        }
+        writer.shortText(message.type)
+        writer.integer(UInt16(message.maxRetries))
+        writer.integer(message.trace.traceID.high)
+        writer.integer(message.trace.traceID.low)
+        writer.integer(message.trace.spanID.value)
+        writer.byte(message.trace.flags)
+        if case .duration(let span) = message.unique?.span { writer.duration(span) }
+        switch job.expiry {
+        case .after(let delay): writer.moment(0, delay.milliseconds)
+        case .at(let moment): writer.moment(1, moment.milliseconds)
+        case nil: break
+        }
+        if let backoff = message.backoff { pack(backoff, into: &writer) }
+        if let timeout = message.timeout { writer.duration(timeout) }
+        switch message.retention {
+        case .standard: break
+        case .none: writer.moment(0, 0)
+        case .duration(let span): writer.moment(1, span.milliseconds)
+        }
+        if !message.tags.isEmpty {
+            writer.byte(UInt8(message.tags.count))
+            for tag in message.tags { writer.shortText(tag) }
+        }
+        if let state = message.trace.traceState { writer.longText(state) }
+        if let baggage = message.trace.baggage { writer.longText(baggage) }
+        writer.raw(message.payload)
+        return writer.bytes
+    }
+
+    /// Reads a stored message.
+    static func unpack(_ bytes: [UInt8], id: JobID, queue: String) throws(PackingError) -> JobMessage {
+        var reader = PackedReader(bytes)
+        let head = try readHead(&reader)
+        let type = try reader.shortText("the type")
+        let maxRetries: UInt16 = try reader.integer("the number of retries")
+        guard
+            let traceID = TraceID(
+                high: try reader.integer("the trace id"), low: try reader.integer("the trace id")),
+            let spanID = SpanID(try reader.integer("the span id"))
+        else { throw PackingError(description: "its trace or span id is zero") }
+        let traceFlags = try reader.byte("the trace flags")
+        let span: UniqueSpan
+        if head.flags & Flag.forDuration != 0 {
+            span = .duration(try reader.duration("the lock's time"))
+        } else {
+            span = head.flags & Flag.untilStarted != 0 ? .untilStarted : .untilFinished
+        }
+        let expiry = try head.presence.contains(.expiry) ? reader.moment("the deadline") : nil
+        let backoff = try head.presence.contains(.backoff) ? readBackoff(&reader) : nil
+        let timeout = try head.presence.contains(.timeout) ? reader.duration("the timeout") : nil
+        let retention = try head.presence.contains(.retention) ? reader.moment("the retention") : nil
+        var tags: [String] = []
+        if head.presence.contains(.tags) {
+            for _ in 0..<(try reader.byte("the tags")) { tags.append(try reader.shortText("a tag")) }
+        }
+        let traceState = try head.presence.contains(.traceState) ? reader.longText("the trace state") : nil
+        let baggage = try head.presence.contains(.baggage) ? reader.longText("the baggage") : nil
+        return JobMessage(
+            id: id, queue: queue, type: type, payload: reader.rest(), priority: head.priority,
+            maxRetries: Int(maxRetries), backoff: backoff, timeout: timeout,
+            deadline: expiry.map { $0.kind == 0 ? head.enqueuedAt + .milliseconds($0.value) : .init(milliseconds: $0.value) },
+            unique: head.digest.map { UniqueLock(digest: $0, span: span) },
+            retention: retention.map { $0.kind == 0 ? .none : .duration(.milliseconds($0.value)) } ?? .standard,
+            tags: tags,
+            trace: TraceContext(
+                traceID: traceID, spanID: spanID, flags: traceFlags, traceState: traceState, baggage: baggage),
+            runAt: head.runAt, enqueuedAt: head.enqueuedAt, contentDigest: head.contentDigest)
+    }
+
+    /// When a job could first have been claimed, from the first 64 bytes of its stored message.
+    static func eligibleAt(_ start: [UInt8]) throws(PackingError) -> Timestamp {
+        var reader = PackedReader(start)
+        let head = try readHead(&reader)
+        return max(head.enqueuedAt, head.runAt ?? head.enqueuedAt)
+    }
+
+    private struct Head {
+        var enqueuedAt: Timestamp
+        var flags: UInt8
+        var priority: Int
+        var digest: [UInt8]?
+        var contentDigest: UInt64?
+        var presence: Presence
+        var runAt: Timestamp?
+    }
+
+    private static func readHead(_ reader: inout PackedReader) throws(PackingError) -> Head {
+        let enqueuedAt = try reader.stamp("the enqueue time")
+        let version = try reader.byte("the version")
+        guard version == self.version else {
+            throw PackingError(description: "its version is \(version), and this program reads version \(self.version)")
+        }
+        let flags = try reader.byte("the flags")
+        let priority = Int(try reader.byte("the priority")) - 48
+        guard (0...9).contains(priority) else { throw PackingError(description: "its priority is not a digit") }
+        let digest = try flags & Flag.lock != 0 ? reader.raw(UniqueLock.digestBytes, "the lock's digest") : nil
+        let content: UInt64? = try flags & Flag.contentDigest != 0 ? reader.integer("the content's digest") : nil
+        let presence = Presence(rawValue: try reader.byte("the presence bits"))
+        var runAt: Timestamp?
+        if presence.contains(.schedule) {
+            let schedule = try reader.moment("the schedule")
+            let moment =
+                schedule.kind == 0 ? enqueuedAt + .milliseconds(schedule.value) : Timestamp(milliseconds: schedule.value)
+            runAt = moment > enqueuedAt ? moment : nil
+        }
+        return Head(
+            enqueuedAt: enqueuedAt, flags: flags, priority: priority, digest: digest, contentDigest: content,
+            presence: presence, runAt: runAt)
+    }
+
+    private static func flags(_ message: JobMessage) -> UInt8 {
+        var flags: UInt8 = message.contentDigest == nil ? 0 : Flag.contentDigest
+        switch message.unique?.span {
+        case .untilStarted: flags |= Flag.lock | Flag.untilStarted
+        case .untilFinished: flags |= Flag.lock
+        case .duration: flags |= Flag.lock | Flag.forDuration
+        case nil: break
+        }
+        return flags
+    }
+
+    private static func presence(_ job: NewJob) -> Presence {
+        let message = job.message
+        var presence: Presence = []
+        if job.schedule != .now { presence.insert(.schedule) }
+        if job.expiry != nil { presence.insert(.expiry) }
+        if message.backoff != nil { presence.insert(.backoff) }
+        if message.timeout != nil { presence.insert(.timeout) }
+        if message.retention != .standard { presence.insert(.retention) }
+        if !message.tags.isEmpty { presence.insert(.tags) }
+        if message.trace.traceState != nil { presence.insert(.traceState) }
+        if message.trace.baggage != nil { presence.insert(.baggage) }
+        return presence
+    }
+
+    private static func pack(_ backoff: SpanQueue.Backoff, into writer: inout PackedWriter) {
+        switch backoff {
+        case .exponential(let base, let cap):
+            writer.byte(0)
+            writer.duration(base)
+            writer.duration(cap)
+        case .constant(let delay):
+            writer.byte(1)
+            writer.duration(delay)
+            writer.duration(delay)
+        case .linear(let step, let cap):
+            writer.byte(2)
+            writer.duration(step)
+            writer.duration(cap)
+        }
+    }
+
+    private static func readBackoff(_ reader: inout PackedReader) throws(PackingError) -> SpanQueue.Backoff {
+        let kind = try reader.byte("the backoff")
+        let first = try reader.duration("the backoff")
+        let second = try reader.duration("the backoff")
+        switch kind {
+        case 0: return .exponential(base: first, cap: second)
+        case 1: return .constant(first)
+        case 2: return .linear(step: first, cap: second)
+        default: throw PackingError(description: "its backoff is of the unknown kind \(kind)")
+        }
+    }
+}
+
+extension PackedWriter {
+    fileprivate mutating func moment(_ kind: UInt8, _ milliseconds: Int64) {
+        byte(kind)
+        integer(milliseconds)
+    }
+}
+
+extension PackedReader {
+    fileprivate mutating func moment(_ what: String) throws(PackingError) -> (kind: UInt8, value: Int64) {
+        (try byte(what), try integer(what))
+    }
+}

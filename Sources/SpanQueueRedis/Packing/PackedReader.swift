@@ -1,0 +1,80 @@
+import SpanQueue
+
+/// A packed record that is not what it should be.
+struct PackingError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// Reads the fields that `PackedWriter` wrote. It never reads past the end: a record from Redis may be anything.
+struct PackedReader {
+    private let bytes: [UInt8]
+    private(set) var position: Int
+    private let end: Int
+
+    init(_ bytes: [UInt8], from start: Int = 0, to end: Int? = nil) {
+        self.bytes = bytes
+        self.position = start
+        self.end = end ?? bytes.count
+    }
+
+    var isAtEnd: Bool { position >= end }
+    var remaining: Int { end - position }
+
+    private mutating func take(_ count: Int, _ what: String) throws(PackingError) -> ArraySlice<UInt8> {
+        guard count >= 0, count <= end - position else {
+            throw PackingError(description: "it ends at byte \(end), in the middle of \(what)")
+        }
+        defer { position += count }
+        return bytes[position..<position + count]
+    }
+
+    mutating func byte(_ what: String) throws(PackingError) -> UInt8 {
+        // `take` returned exactly one byte.
+        try take(1, what).first ?? 0
+    }
+
+    mutating func integer<Value: FixedWidthInteger>(_ what: String) throws(PackingError) -> Value {
+        try take(Value.bitWidth / 8, what).reduce(0) { $0 << 8 | Value(truncatingIfNeeded: $1) }
+    }
+
+    mutating func raw(_ count: Int, _ what: String) throws(PackingError) -> [UInt8] {
+        Array(try take(count, what))
+    }
+
+    mutating func rest() -> [UInt8] {
+        defer { position = end }
+        return Array(bytes[position..<end])
+    }
+
+    mutating func duration(_ what: String) throws(PackingError) -> Duration {
+        .milliseconds(try integer(what) as Int64)
+    }
+
+    mutating func shortText(_ what: String) throws(PackingError) -> String {
+        let count = Int(try byte(what))
+        return String(decoding: try take(count, what), as: UTF8.self)
+    }
+
+    mutating func longText(_ what: String) throws(PackingError) -> String {
+        let count: UInt16 = try integer(what)
+        return String(decoding: try take(Int(count), what), as: UTF8.self)
+    }
+
+    mutating func text(_ count: Int, _ what: String) throws(PackingError) -> String {
+        String(decoding: try take(count, what), as: UTF8.self)
+    }
+
+    mutating func length(_ what: String) throws(PackingError) -> Int {
+        try take(3, what).reduce(0) { $0 << 8 | Int($1) }
+    }
+
+    /// Thirteen digits of milliseconds, as the scripts write a moment.
+    mutating func stamp(_ what: String) throws(PackingError) -> Timestamp {
+        var value: Int64 = 0
+        for digit in try take(13, what) {
+            guard (48...57).contains(digit) else { throw PackingError(description: "\(what) is not a number") }
+            value = value * 10 + Int64(digit - 48)
+        }
+        return Timestamp(milliseconds: value)
+    }
+}

@@ -1,0 +1,224 @@
+import SpanQueue
+
+/// How the record of what happened to a job is stored: a fixed beginning that the scripts change in place, then entries, to
+/// which they append.
+///
+/// ```
+/// byte 1          version, 1
+/// bytes 2 and 3   attempts
+/// byte 4          reclaims
+/// then entries    tag, length (3 bytes), body:
+///   'E' last error    'P' progress: fraction (64 bits), note    'R' result    'D' events dropped (32 bits)
+///   'A' an attempt, see `packAttempt`; its last 13 bytes, the time of its end, are appended by settle.lua
+///   'L' a lost attempt, written by reclaim.lua: fate, time, lease
+///   'V' redriven: time    'B' buried by a person: time, reason    'C' cancelled: time, reason
+/// ```
+enum RunPacking {
+    private static let version: UInt8 = 1
+    private static let stampBytes = 13
+
+    private enum Tag {
+        static let lastError = UInt8(ascii: "E")
+        static let progress = UInt8(ascii: "P")
+        static let result = UInt8(ascii: "R")
+        static let dropped = UInt8(ascii: "D")
+        static let attempt = UInt8(ascii: "A")
+        static let lost = UInt8(ascii: "L")
+        static let redriven = UInt8(ascii: "V")
+        static let buried = UInt8(ascii: "B")
+        static let cancelled = UInt8(ascii: "C")
+    }
+
+    private struct Field: OptionSet {
+        let rawValue: UInt8
+        static let retryDelay = Field(rawValue: 1)
+        static let reason = Field(rawValue: 2)
+        static let errorType = Field(rawValue: 4)
+        static let error = Field(rawValue: 8)
+    }
+
+    // MARK: Writing
+
+    /// A record as it stands.
+    static func pack(_ run: RunRecord) -> [UInt8] {
+        pack(run, leavingLastEndOpen: false)
+    }
+
+    /// A record whose last event is the attempt that is being settled: the time of its end is left for the script to append.
+    static func packForSettlement(_ run: RunRecord) -> [UInt8] {
+        pack(run, leavingLastEndOpen: true)
+    }
+
+    private static func pack(_ run: RunRecord, leavingLastEndOpen: Bool) -> [UInt8] {
+        var writer = PackedWriter(capacity: 128 + (run.result?.count ?? 0) + (run.lastError?.utf8.count ?? 0))
+        writer.byte(version)
+        writer.integer(UInt16(clamping: run.attempts))
+        writer.byte(UInt8(clamping: run.reclaims))
+        if let error = run.lastError { writer.entry(Tag.lastError) { $0.raw(error.utf8) } }
+        if let progress = run.progress {
+            writer.entry(Tag.progress) {
+                $0.integer(progress.fraction.bitPattern)
+                $0.raw(progress.note.utf8)
+            }
+        }
+        if let result = run.result { writer.entry(Tag.result) { $0.raw(result) } }
+        if run.droppedEvents > 0 { writer.entry(Tag.dropped) { $0.integer(UInt32(clamping: run.droppedEvents)) } }
+        for (index, event) in run.history.enumerated() {
+            let isOpen = leavingLastEndOpen && index == run.history.count - 1
+            switch event {
+            case .attempt(let record):
+                writer.entry(Tag.attempt, missing: isOpen ? stampBytes : 0) {
+                    packAttempt(record, into: &$0)
+                    if !isOpen { $0.stamp(record.endedAt) }
+                }
+            case .redriven(let at):
+                writer.entry(Tag.redriven) { $0.stamp(at) }
+            case .buried(let at, let reason):
+                writer.entry(Tag.buried) {
+                    $0.stamp(at)
+                    $0.raw(reason.utf8)
+                }
+            case .cancelled(let at, let reason):
+                writer.entry(Tag.cancelled) {
+                    $0.stamp(at)
+                    $0.raw(reason.utf8)
+                }
+            }
+        }
+        return writer.bytes
+    }
+
+    /// Number (16 bits), outcome, token (64), nonce (32), eligible and claimed at (64 each), which of the following there are,
+    /// retry delay (64), worker, reason, error type, error.
+    private static func packAttempt(_ record: AttemptRecord, into writer: inout PackedWriter) {
+        writer.integer(UInt16(clamping: record.number))
+        writer.byte(code(of: record.outcome))
+        writer.integer(record.token.value)
+        writer.integer(record.token.nonce)
+        writer.integer(record.eligibleAt.milliseconds)
+        writer.integer(record.claimedAt.milliseconds)
+        var fields: Field = []
+        if record.retryDelay != nil { fields.insert(.retryDelay) }
+        if record.reason != nil { fields.insert(.reason) }
+        if record.errorType != nil { fields.insert(.errorType) }
+        if record.error != nil { fields.insert(.error) }
+        writer.byte(fields.rawValue)
+        if let delay = record.retryDelay { writer.duration(delay) }
+        writer.shortText(record.worker)
+        if let reason = record.reason { writer.longText(reason) }
+        if let type = record.errorType { writer.shortText(type) }
+        if let error = record.error { writer.longText(error) }
+    }
+
+    // MARK: Reading
+
+    /// - Parameter eligibleAt: when the job could first have been claimed.
+    static func unpack(_ bytes: [UInt8], eligibleAt: Timestamp) throws(PackingError) -> RunRecord {
+        var reader = PackedReader(bytes)
+        let version = try reader.byte("the version of its runs")
+        guard version == self.version else {
+            throw PackingError(description: "its runs are of version \(version), and this program reads \(self.version)")
+        }
+        var run = RunRecord()
+        run.attempts = Int(try reader.integer("the number of attempts") as UInt16)
+        run.reclaims = Int(try reader.byte("the number of reclaims"))
+        var charged = 0
+        while !reader.isAtEnd {
+            let tag = try reader.byte("an entry")
+            let length = try reader.length("an entry")
+            guard length <= reader.remaining else { throw PackingError(description: "an entry of its runs is cut off") }
+            var body = PackedReader(bytes, from: reader.position, to: reader.position + length)
+            _ = try reader.raw(length, "an entry")
+            switch tag {
+            case Tag.lastError: run.lastError = try body.text(body.remaining, "the last error")
+            case Tag.progress:
+                let fraction = Double(bitPattern: try body.integer("the progress"))
+                run.progress = JobProgress(fraction: fraction, note: try body.text(body.remaining, "the progress"))
+            case Tag.result: run.result = body.rest()
+            case Tag.dropped: run.droppedEvents = Int(try body.integer("the dropped events") as UInt32)
+            case Tag.attempt:
+                let record = try readAttempt(&body)
+                charged = record.isCharged ? record.number : record.number - 1
+                run.history.append(.attempt(record))
+            case Tag.lost:
+                run.history.append(
+                    .attempt(try readLost(&body, number: charged + 1, eligibleAt: run.eligibleAt ?? eligibleAt)))
+            case Tag.redriven:
+                charged = 0
+                run.history.append(.redriven(at: try body.stamp("the redrive")))
+            case Tag.buried:
+                let at = try body.stamp("the burial")
+                run.history.append(.buried(at: at, reason: try body.text(body.remaining, "the reason")))
+            case Tag.cancelled:
+                let at = try body.stamp("the cancel")
+                run.history.append(.cancelled(at: at, reason: try body.text(body.remaining, "the reason")))
+            default:
+                // A later version may know more kinds of entries.
+                continue
+            }
+        }
+        return run
+    }
+
+    private static func readAttempt(_ body: inout PackedReader) throws(PackingError) -> AttemptRecord {
+        let number: UInt16 = try body.integer("an attempt's number")
+        let outcome = try outcome(of: body.byte("an attempt's outcome"))
+        let token = FencingToken(value: try body.integer("a token"), nonce: try body.integer("a nonce"))
+        let eligible = Timestamp(milliseconds: try body.integer("a time"))
+        let claimed = Timestamp(milliseconds: try body.integer("a time"))
+        let fields = Field(rawValue: try body.byte("an attempt's fields"))
+        let delay = try fields.contains(.retryDelay) ? body.duration("a retry's delay") : nil
+        let worker = try body.shortText("a worker")
+        let reason = try fields.contains(.reason) ? body.longText("a reason") : nil
+        let type = try fields.contains(.errorType) ? body.shortText("an error's type") : nil
+        let error = try fields.contains(.error) ? body.longText("an error") : nil
+        return AttemptRecord(
+            number: Int(number), token: token, worker: worker, eligibleAt: eligible, claimedAt: claimed,
+            endedAt: try body.stamp("an attempt's end"), outcome: outcome, retryDelay: delay, reason: reason,
+            errorType: type, error: error)
+    }
+
+    private static func readLost(
+        _ body: inout PackedReader, number: Int, eligibleAt: Timestamp
+    ) throws(PackingError) -> AttemptRecord {
+        let fate = try body.byte("a lost attempt")
+        let ended = try body.stamp("a lost attempt")
+        let lease = try Lease(body.text(body.remaining, "a lease"))
+        return AttemptRecord(
+            number: number, token: lease.token, worker: lease.worker, eligibleAt: eligibleAt,
+            claimedAt: lease.claimedAt, endedAt: ended, outcome: .lost,
+            reason: fate == UInt8(ascii: "d") ? DeadReason.leaseExpired.rawValue : nil, errorType: "lease_expired",
+            error: "the worker did not extend its lease")
+    }
+
+    private static let outcomes: [AttemptOutcome] = [.completed, .retried, .buried, .cancelled, .lost, .released]
+
+    private static func code(of outcome: AttemptOutcome) -> UInt8 {
+        // Every outcome is in the list.
+        UInt8(outcomes.firstIndex(of: outcome) ?? 0)
+    }
+
+    private static func outcome(of code: UInt8) throws(PackingError) -> AttemptOutcome {
+        guard Int(code) < outcomes.count else { throw PackingError(description: "an attempt's outcome is \(code)") }
+        return outcomes[Int(code)]
+    }
+}
+
+extension PackedWriter {
+    fileprivate mutating func entry(_ tag: UInt8, missing: Int = 0, _ body: (inout PackedWriter) -> Void) {
+        byte(tag)
+        let place = bytes.count
+        length(0)
+        body(&self)
+        let size = bytes.count - place - 3 + missing
+        setByte(UInt8(truncatingIfNeeded: size >> 16), at: place)
+        setByte(UInt8(truncatingIfNeeded: size >> 8), at: place + 1)
+        setByte(UInt8(truncatingIfNeeded: size), at: place + 2)
+    }
+
+    fileprivate mutating func stamp(_ moment: Timestamp) {
+        let digits = String(max(0, min(moment.milliseconds, 9_999_999_999_999)))
+        raw(String(repeating: "0", count: 13 - digits.count).utf8)
+        raw(digits.utf8)
+    }
+}
