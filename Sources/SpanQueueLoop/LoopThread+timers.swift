@@ -1,5 +1,3 @@
-import Synchronization
-
 extension LoopThread {
     /// Runs `callback` on the loop's thread once the time has come, unless cancelled. On the loop's thread only.
     @discardableResult

@@ -23,9 +23,9 @@ import Synchronization
 /// **Ownership.** The running thread keeps the object alive; whoever made it ends it with ``stop()``. Without that it
 /// lives, asleep, as long as the process.
 ///
-/// `@unchecked Sendable`: `inbox` is a mutex and `threadIdentity` an atomic; `sources` and `timers` are touched by
+/// `@unchecked Sendable`: `inbox` is behind a lock and `threadIdentity` an atomic; `sources` and `timers` are touched by
 /// nothing but the loop's thread, of which there is at most one at a time (`Inbox.hasThread`), each started after the
-/// one before has left the mutex for good.
+/// one before has left the lock for good.
 package final class LoopThread: SerialExecutor, TaskExecutor, @unchecked Sendable {
     enum Work {
         case job(UnownedJob)
@@ -41,7 +41,7 @@ package final class LoopThread: SerialExecutor, TaskExecutor, @unchecked Sendabl
     }
 
     package let name: String
-    let inbox = Mutex(Inbox())
+    let inbox = LoopLock(Inbox())
     let wakePipe = WakePipe()
     private let threadIdentity = Atomic<UInt>(0)
 
