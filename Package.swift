@@ -87,6 +87,16 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "RedisServerFixture", path: "Tests/RedisServerFixture", swiftSettings: settings),
+        .testTarget(name: "SpanQueueLoopTests", dependencies: ["SpanQueueLoop"], swiftSettings: settings),
+        .testTarget(
+            name: "HiredisClientTests",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueueLoop",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -43,9 +43,10 @@ static inline void *spanqueue_on_integer(const redisReadTask *task, long long nu
   return reader;
 }
 
+// RESP2 writes nil as a string or an array of length -1, and the task's type stays that of a string or an array.
 static inline void *spanqueue_on_nil(const redisReadTask *task) {
   spanqueue_reader *reader = spanqueue_reader_of(task);
-  reader->item(reader->context, task->type, NULL, 0, 0);
+  reader->item(reader->context, REDIS_REPLY_NIL, NULL, 0, 0);
   return reader;
 }
 
@@ -91,6 +92,11 @@ static inline int spanqueue_reader_next(spanqueue_reader *reader) {
 }
 
 static inline const char *spanqueue_reader_error(spanqueue_reader *reader) { return reader->reader->errstr; }
+
+/// Bytes that were fed and not yet parsed: of a string that is not whole yet, for instance.
+static inline size_t spanqueue_reader_buffered(spanqueue_reader *reader) {
+  return reader->reader->len - reader->reader->pos;
+}
 
 static inline const char *spanqueue_context_error(redisContext *context) { return context->errstr; }
 

@@ -1,0 +1,127 @@
+import Logging
+import SpanQueueLoop
+
+/// Does what ``ConnectionLife`` says.
+extension RedisClient {
+    func perform(_ action: ConnectionLife.Action) {
+        switch action {
+        case .none: break
+        case .open: open()
+        case .handshake: beginHandshake()
+        case .serve(let generation): serve(generation: generation)
+        case .backOff(let delay):
+            let epoch = life.epoch
+            lifeTimer = loop.schedule(at: .now + delay) { [self] in perform(life.backoffElapsed(epoch: epoch)) }
+        case .shutDown: disconnect()
+        }
+    }
+
+    private func open() {
+        switch url.endpoint {
+        case .unix(let path): dial([path][...]) { path throws(RedisError) in try SocketTransport(path: path) }
+        case .tcp(let host, let port):
+            let epoch = life.epoch
+            startConnectTimer()
+            AddressResolver.resolve(host: host) { [self] result in
+                loop.execute { self.assumeIsolated { $0.resolved(result, port: port, epoch: epoch) } }
+            }
+        }
+    }
+
+    private func resolved(_ result: Result<[String], RedisError>, port: UInt16, epoch: Int) {
+        guard epoch == life.epoch, life.state == .connecting else { return }
+        switch result {
+        case .failure(let error): lose(error)
+        case .success(let addresses):
+            dial(addresses[...]) { address throws(RedisError) in try SocketTransport(address: address, port: port) }
+        }
+    }
+
+    /// Tries the first address; the others are tried in ``failedToDial(_:)``.
+    private func dial(
+        _ addresses: ArraySlice<String>, _ connect: @escaping (String) throws(RedisError) -> any Transport
+    ) {
+        guard let address = addresses.first else { return }
+        dialNext = addresses.count == 1 ? nil : { [self] in dial(addresses.dropFirst(), connect) }
+        startConnectTimer()
+        do throws(RedisError) {
+            let source = ClientSource(transport: try connect(address), client: self)
+            self.source = source
+            loop.add(source)
+        } catch {
+            lose(error)
+        }
+    }
+
+    private func startConnectTimer() {
+        if let lifeTimer { loop.cancel(lifeTimer) }
+        let timeout = configuration.connectTimeout
+        lifeTimer = loop.schedule(at: .now + timeout) { [self] in
+            lose(RedisError(.unreachable, "no connection within \(timeout)"))
+        }
+    }
+
+    private func beginHandshake() {
+        do throws(RedisError) {
+            reader = try ReplyReader(maximumReplyBytes: configuration.maximumReplyBytes)
+        } catch {
+            return lose(error)
+        }
+        let handshake = Handshake(url: url, name: name, scripts: configuration.scripts)
+        for command in handshake.commands { output.append(command.encode) }
+        self.handshake = handshake
+        source?.interest = .read
+    }
+
+    private func serve(generation: Int) {
+        if let lifeTimer { loop.cancel(lifeTimer) }
+        lifeTimer = nil
+        dialNext = nil
+        handshake = nil
+        lastFailure = nil
+        loadingScripts.removeAll()
+        if connectionLog.restored() { logger.notice("connected to Redis at \(url) again") }
+        logger.debug("connection \(generation) to Redis at \(url) is ready")
+        configuration.onConnect?(generation)
+        for check in connectChecks { finish(check, with: .success(.null)) }
+        connectChecks.removeAll()
+    }
+
+    /// The connection is of no use any more, or did not come about: tries the next address, or backs off.
+    func lose(_ error: RedisError, isWorthALine: Bool = true) {
+        let wasConnecting = life.state == .connecting
+        guard wasConnecting || life.state == .handshaking || life.state == .ready else { return }
+        let next = dialNext
+        disconnect()
+        lastFailure = error
+        for request in queue.connectionLost() {
+            let message = "the connection to Redis at \(url) was lost while \(request.name) ran: \(error.message)"
+            finish(request, throwing: RedisError(.connectionLost, message, mayHaveRun: true))
+        }
+        if wasConnecting, let next { return next() }
+        if error.code == .authentication {
+            for check in connectChecks { finish(check, throwing: error) }
+            connectChecks.removeAll()
+        }
+        if isWorthALine, let failures = connectionLog.failure(at: .now) {
+            let count = failures == 1 ? "" : " (\(failures) failures since the last line)"
+            logger.warning("no connection to Redis at \(url): \(error.message); trying again\(count)")
+        }
+        perform(life.failed(epoch: life.epoch, random: .random(in: 0...1)))
+    }
+
+    /// Closes the socket and forgets everything about the connection that was.
+    func disconnect() {
+        if let lifeTimer { loop.cancel(lifeTimer) }
+        lifeTimer = nil
+        dialNext = nil
+        handshake = nil
+        reader = nil
+        output.removeAll()
+        loadingScripts.removeAll()
+        guard let source else { return }
+        self.source = nil
+        loop.remove(source)
+        source.transport.close()
+    }
+}

@@ -1,0 +1,78 @@
+import SpanQueueLoop
+
+extension RedisClient {
+    /// Sends a command and waits for its reply.
+    ///
+    /// Throws the server's error as a ``RedisError``, `CancellationError` at once if the task is cancelled, and
+    /// ``RedisError/Code/timeout`` or ``RedisError/Code/unreachable`` at the deadline.
+    ///
+    /// - Parameter idempotent: whether a second run does no harm. If so it is sent again when the connection breaks, and
+    ///   when Redis cannot run it yet (LOADING, BUSY, TRYAGAIN, MASTERDOWN, READONLY), until the deadline.
+    package nonisolated func send(
+        _ command: RESPCommand, timeout: Duration? = nil, idempotent: Bool
+    ) async throws -> RESPReply {
+        let timeout = timeout ?? configuration.commandTimeout
+        return try await perform(Request(command, timeout: timeout, idempotent: idempotent)) { $0.submit($1) }
+    }
+
+    /// Calls a script by its digest; by its source if Redis has lost it, which proves that it did not run.
+    package nonisolated func run(
+        _ call: RedisScriptCall, timeout: Duration? = nil, idempotent: Bool
+    ) async throws -> RESPReply {
+        let timeout = timeout ?? configuration.commandTimeout
+        return try await perform(Request(call, timeout: timeout, idempotent: idempotent)) { $0.submit($1) }
+    }
+
+    package nonisolated func run(
+        _ script: RedisScript, keys: [String], timeout: Duration? = nil, idempotent: Bool,
+        arguments: (inout RESPCommand) -> Void = { _ in }
+    ) async throws -> RESPReply {
+        let call = RedisScriptCall(script, keys: keys, arguments: arguments)
+        return try await run(call, timeout: timeout, idempotent: idempotent)
+    }
+
+    /// Sends commands in one write, one after the other, and waits for all replies. One that fails does not keep the
+    /// others from running. Throws only `CancellationError`.
+    package nonisolated func pipeline(
+        _ commands: [RESPCommand], timeout: Duration? = nil, idempotent: Bool
+    ) async throws -> [Result<RESPReply, RedisError>] {
+        let timeout = timeout ?? configuration.commandTimeout
+        return try await perform(commands.map { Request($0, timeout: timeout, idempotent: idempotent) })
+    }
+
+    /// Calls scripts in one write. Each is called again by itself if Redis has lost it; the order is then another.
+    package nonisolated func pipeline(
+        _ calls: [RedisScriptCall], timeout: Duration? = nil, idempotent: Bool
+    ) async throws -> [Result<RESPReply, RedisError>] {
+        let timeout = timeout ?? configuration.commandTimeout
+        return try await perform(calls.map { Request($0, timeout: timeout, idempotent: idempotent) })
+    }
+
+    /// Hands a request to the loop and waits. Not isolated to the actor: the caller is resumed straight from the loop, with
+    /// no hop through the actor.
+    nonisolated func perform(
+        _ request: Request, submit: @escaping @Sendable (isolated RedisClient, Request) -> Void
+    ) async throws -> RESPReply {
+        try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                request.completion = .caller(continuation)
+                loop.execute { self.assumeIsolated { submit($0, request) } }
+            }
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.cancel(request) } }
+        }
+    }
+
+    nonisolated private func perform(_ requests: [Request]) async throws -> [Result<RESPReply, RedisError>] {
+        guard !requests.isEmpty else { return [] }
+        let batch = PipelineBatch(requests)
+        return try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                batch.continuation = continuation
+                loop.execute { self.assumeIsolated { client in batch.requests.forEach(client.submit) } }
+            }
+        } onCancel: {
+            loop.execute { self.assumeIsolated { client in batch.requests.forEach(client.cancel) } }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+package import Logging
+package import SpanQueueLoop
+
+/// A client of one Redis, with one connection that it keeps up by itself.
+///
+/// **Thread.** Its state belongs to the thread of its ``LoopThread``, which is its executor, so there is not a lock in
+/// here. Calls are handed to that thread, and whatever was handed over in one turn of the loop leaves in one write.
+///
+/// **Promises.** A reply reaches the caller of its command or nobody. Each call ends: with its reply, at its deadline, at
+/// its cancellation, or with ``close()``. A command is sent twice only if its caller said that it is idempotent, or if
+/// Redis said that it did not run it (`NOSCRIPT`).
+///
+/// **Ownership.** Whoever made it calls ``close()``; without that it goes on trying to connect.
+package actor RedisClient {
+    package nonisolated let url: RedisURL
+    package nonisolated let name: String
+    nonisolated let configuration: Configuration
+    nonisolated let loop: LoopThread
+    let logger: Logger
+
+    var life: ConnectionLife
+    var queue = PendingQueue<Request>()
+    /// Requests outside of the queue: waiting to be tried again, or for the first connection (``connect(timeout:)``).
+    var parked: [ObjectIdentifier: Request] = [:]
+    var connectChecks: [Request] = []
+
+    var source: ClientSource?
+    var reader: ReplyReader?
+    var output = WriteBuffer()
+    var handshake: Handshake?
+    /// Ends an attempt to connect that takes too long, or the wait for the next one.
+    var lifeTimer: LoopTimer?
+    /// Tries the addresses of the server that were not tried yet.
+    var dialNext: (() -> Void)?
+    var deadlineTimer: LoopTimer?
+    var connectionLog = ConnectionLog()
+    /// Why there is no connection.
+    var lastFailure: RedisError?
+    /// Scripts with a `SCRIPT LOAD` on this connection, under way or refused.
+    var loadingScripts: Set<ObjectIdentifier> = []
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    /// Connects with the first command, or with ``connect(timeout:)``.
+    ///
+    /// - Parameters:
+    ///   - name: how the connection is called in `CLIENT LIST`; no spaces.
+    ///   - loop: must outlive the client; several may share one.
+    package init(
+        url: RedisURL, name: String, configuration: Configuration = Configuration(), loop: LoopThread, logger: Logger
+    ) {
+        self.url = url
+        self.name = name
+        self.configuration = configuration
+        self.loop = loop
+        self.logger = logger
+        life = ConnectionLife(backoff: configuration.backoff)
+    }
+
+    /// How many connections have been ready so far. A change means that there was a gap.
+    package var generation: Int { life.generation }
+
+    /// Commands that wait or are under way, with those that were cancelled and whose reply is still to come.
+    package var pendingCount: Int { queue.count }
+
+    package var isConnected: Bool { life.state == .ready }
+
+    /// Waits until there is a connection. Throws why there is none: at once if Redis refuses the password, else when the
+    /// time is up. The client goes on trying in either case.
+    package nonisolated func connect(timeout: Duration? = nil) async throws {
+        let check = Request(RESPCommand("connect"), timeout: timeout ?? configuration.connectTimeout, idempotent: true)
+        _ = try await perform(check) { $0.submitConnectCheck($1) }
+    }
+
+    /// Drops the connection and fails everything that waits. The client can do nothing after that.
+    package func close() {
+        guard life.close() == .shutDown else { return }
+        disconnect()
+        let error = RedisError(.closed, "the Redis client was closed")
+        for request in queue.removeAll() { finish(request, throwing: error) }
+        for request in Array(parked.values) { finish(request, throwing: error) }
+        if let deadlineTimer { loop.cancel(deadlineTimer) }
+        deadlineTimer = nil
+    }
+}

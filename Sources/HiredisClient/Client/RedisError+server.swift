@@ -1,0 +1,52 @@
+extension RedisError {
+    /// Longest part of a server's text that is kept, in bytes.
+    private static let textLimit = 512
+
+    /// An error reply. Its first word is the code.
+    init(serverText text: some Collection<UInt8>) {
+        var text = String(decoding: text.prefix(Self.textLimit), as: UTF8.self)
+        // "unknown command 'X', with args beginning with: …" repeats what may be a payload or a password.
+        if let echo = text.firstRange(of: ", with args beginning with") { text = String(text[..<echo.lowerBound]) }
+        let prefix = String(text.prefix { $0 != " " })
+        let code = Code(serverPrefix: prefix)
+        // A script that fails half-way has written what it has written. The others are refusals up front.
+        var mayHaveRun = false
+        if case .other = code { mayHaveRun = true }
+        self.init(code, text + code.advice, mayHaveRun: mayHaveRun)
+    }
+
+    /// Whether a wait may cure it and the server says that it has not run the command.
+    var isTransient: Bool {
+        switch code {
+        case .loading, .busy, .tryAgain, .masterDown, .readOnly: true
+        default: false
+        }
+    }
+}
+
+extension RedisError.Code {
+    init(serverPrefix: String) {
+        switch serverPrefix {
+        case "OOM": self = .outOfMemory
+        case "READONLY": self = .readOnly
+        case "LOADING": self = .loading
+        case "BUSY": self = .busy
+        case "TRYAGAIN": self = .tryAgain
+        case "MASTERDOWN": self = .masterDown
+        case "NOSCRIPT": self = .noScript
+        case "NOAUTH", "WRONGPASS", "NOPERM": self = .authentication
+        case "WRONGTYPE": self = .wrongType
+        default: self = .other(serverPrefix)
+        }
+    }
+
+    fileprivate var advice: String {
+        switch self {
+        case .outOfMemory: "; free memory, or raise maxmemory"
+        case .authentication: "; check user and password in the Redis URL, and the user's ACL rules"
+        case .busy: "; a script is running for too long"
+        case .readOnly: "; this is a replica: connect to the primary"
+        default: ""
+        }
+    }
+}

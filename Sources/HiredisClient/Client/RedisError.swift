@@ -1,0 +1,46 @@
+/// What went wrong with a command: a code for programs, a message that tells people what to do, and whether the command
+/// may have run. A cancelled call throws `CancellationError` instead.
+package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
+    package enum Code: Sendable, Hashable {
+        /// The connection broke after the command was written.
+        case connectionLost
+        /// No connection could be had before the deadline.
+        case unreachable
+        /// Written, and not answered in time.
+        case timeout
+        /// Only for observers: callers get a `CancellationError`.
+        case cancelled
+        /// The client was closed.
+        case closed
+        /// Too much is waiting already.
+        case overloaded
+        case outOfMemory
+        case readOnly
+        case loading
+        case busy
+        case tryAgain
+        case masterDown
+        case noScript
+        /// NOAUTH, WRONGPASS, NOPERM.
+        case authentication
+        case wrongType
+        /// The bytes are not RESP2, or a reply is not what its command promises.
+        case protocolViolation
+        /// Any other error of the server, by the first word of its text, such as `ERR`.
+        case other(String)
+    }
+
+    package var code: Code
+    package var message: String
+
+    /// Whether the command may have had its effect: it was written, and nothing proves that Redis refused it.
+    package var mayHaveRun: Bool
+
+    package init(_ code: Code, _ message: String, mayHaveRun: Bool = false) {
+        self.code = code
+        self.message = message
+        self.mayHaveRun = mayHaveRun
+    }
+
+    package var description: String { message }
+}

@@ -1,0 +1,85 @@
+/// The life of a client's connection, as a value that does no I/O. Events go in, what to do next comes out.
+///
+/// ```
+/// idle ─start─▶ connecting ─opened─▶ handshaking ─greeted─▶ ready
+///                   ▲  └────── failed ─────┴──────── failed ──┘
+///                   │              ▼
+///                   └─elapsed─ backingOff          close: any ─▶ closed
+/// ```
+///
+/// Each attempt has an `epoch`. Names are resolved and sockets opened elsewhere and may answer late; an event that
+/// carries the epoch of an earlier attempt changes nothing.
+struct ConnectionLife: Sendable, Equatable {
+    enum State: Sendable, Equatable {
+        case idle, connecting, handshaking, ready, backingOff, closed
+    }
+
+    enum Action: Sendable, Equatable {
+        case none
+        case open
+        case handshake
+        /// Send what waits. The count of connections that were ready, this one included.
+        case serve(generation: Int)
+        case backOff(Duration)
+        case shutDown
+    }
+
+    private(set) var state = State.idle
+    private(set) var epoch = 0
+    private(set) var generation = 0
+    private var failures = 0
+    private let backoff: Backoff
+
+    init(backoff: Backoff) {
+        self.backoff = backoff
+    }
+
+    mutating func start() -> Action {
+        guard state == .idle else { return .none }
+        return attempt()
+    }
+
+    mutating func opened(epoch: Int) -> Action {
+        guard state == .connecting, epoch == self.epoch else { return .none }
+        state = .handshaking
+        return .handshake
+    }
+
+    mutating func greeted() -> Action {
+        guard state == .handshaking else { return .none }
+        state = .ready
+        failures = 0
+        generation += 1
+        return .serve(generation: generation)
+    }
+
+    /// - Parameter random: from 0 to 1.
+    mutating func failed(epoch: Int, random: Double) -> Action {
+        guard epoch == self.epoch else { return .none }
+        switch state {
+        case .connecting, .handshaking, .ready:
+            state = .backingOff
+            defer { failures += 1 }
+            return .backOff(backoff.delay(attempt: failures, random: random))
+        case .idle, .backingOff, .closed: return .none
+        }
+    }
+
+    mutating func backoffElapsed(epoch: Int) -> Action {
+        guard state == .backingOff, epoch == self.epoch else { return .none }
+        return attempt()
+    }
+
+    mutating func close() -> Action {
+        guard state != .closed else { return .none }
+        state = .closed
+        epoch += 1
+        return .shutDown
+    }
+
+    private mutating func attempt() -> Action {
+        state = .connecting
+        epoch += 1
+        return .open
+    }
+}

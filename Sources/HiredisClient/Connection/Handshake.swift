@@ -1,0 +1,53 @@
+/// What a new connection says before anything else, in one write: who it is, which database, its name, the scripts. Ends
+/// with a `PING`, which a server that is still loading its data refuses. Does no I/O.
+struct Handshake {
+    private enum Step {
+        case authenticate, select, setName, load(RedisScript), ping
+    }
+
+    private var steps: ArraySlice<Step> = []
+    private(set) var commands: [RESPCommand] = []
+
+    init(url: RedisURL, name: String, scripts: [RedisScript]) {
+        if let password = url.password {
+            add(.authenticate, url.user.map { RESPCommand("AUTH", $0, password) } ?? RESPCommand("AUTH", password))
+        }
+        if url.database != 0 { add(.select, RESPCommand("SELECT", String(url.database))) }
+        if !name.isEmpty { add(.setName, RESPCommand("CLIENT", "SETNAME", name)) }
+        for script in scripts { add(.load(script), script.loadCommand) }
+        add(.ping, RESPCommand("PING"))
+    }
+
+    private mutating func add(_ step: Step, _ command: RESPCommand) {
+        steps.append(step)
+        commands.append(command)
+    }
+
+    var isComplete: Bool { steps.isEmpty }
+
+    /// Takes the reply to the oldest open step. Throws if the connection is of no use.
+    mutating func receive(_ reply: RESPReply) throws(RedisError) {
+        guard let step = steps.popFirst() else {
+            throw RedisError(.protocolViolation, "Redis sent a reply that nobody asked for")
+        }
+        guard let error = reply.topLevelError else {
+            if case .load(let script) = step { script.learn(from: reply) }
+            return
+        }
+        switch step {
+        case .authenticate:
+            // Not a word of the server's text: a server that does not know the command repeats its arguments.
+            throw RedisError(.authentication, "Redis refuses user and password: check both in the Redis URL")
+        case .select:
+            throw RedisError(error.code, "cannot use the database in the Redis URL: \(error.message)")
+        case .setName, .load, .ping:
+            if reply.bytes.starts(with: "NOAUTH".utf8) {
+                let advice = "Redis asks for a password: write it into the URL, as in redis://user:password@host"
+                throw RedisError(.authentication, advice)
+            }
+            // An ACL may forget these commands, and a script that does not compile says so when it is called.
+            guard error.isTransient, error.code != .readOnly else { return }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import Synchronization
+
+/// A Lua script that is called by its digest.
+///
+/// The digest is the server's answer to `SCRIPT LOAD`, so there is no SHA-1 in here; it is the same on every server and
+/// therefore learnt once a process. Until then calls go out as `EVAL` with the whole source, which is always right.
+package final class RedisScript: Sendable {
+    /// For metrics and errors.
+    package let name: String
+    let source: [UInt8]
+    private let knownDigest = Mutex<[UInt8]?>(nil)
+
+    package init(name: String, source: [UInt8]) {
+        self.name = name
+        self.source = source
+    }
+
+    /// 40 hex digits, once a server has told.
+    var digest: [UInt8]? { knownDigest.withLock { $0 } }
+
+    var loadCommand: RESPCommand {
+        var command = RESPCommand("SCRIPT", capacity: source.count + 32)
+        command.append("LOAD")
+        command.append(source)
+        return command
+    }
+
+    /// Takes the reply of `SCRIPT LOAD`.
+    func learn(from reply: RESPReply) {
+        guard let digest = try? reply.optionalBytes(), digest.count == 40 else { return }
+        knownDigest.withLock { $0 = digest }
+    }
+}

@@ -1,0 +1,23 @@
+/// A script with its keys and arguments. Several of them, also of different scripts and with keys of different slots,
+/// can leave in one write: ``RedisClient/pipeline(_:timeout:idempotent:)-(_,_,Bool)``.
+package struct RedisScriptCall: Sendable {
+    package let script: RedisScript
+    /// All that stands behind the digest: the number of keys, the keys, the arguments.
+    private(set) var tail: RESPCommand
+
+    package init(_ script: RedisScript, keys: [String], arguments: (inout RESPCommand) -> Void = { _ in }) {
+        self.script = script
+        tail = RESPCommand(argumentsOf: script)
+        tail.append(keys.count)
+        for key in keys { tail.append(key) }
+        arguments(&tail)
+    }
+
+    package init(_ script: RedisScript, keys: [[UInt8]], arguments: (inout RESPCommand) -> Void = { _ in }) {
+        self.script = script
+        tail = RESPCommand(argumentsOf: script)
+        tail.append(keys.count)
+        for key in keys { tail.append(key) }
+        arguments(&tail)
+    }
+}

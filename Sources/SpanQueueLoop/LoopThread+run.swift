@@ -1,0 +1,112 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+extension LoopThread {
+    /// Watches a descriptor until ``remove(_:)``. On the loop's thread only.
+    package func add(_ source: any LoopSource) {
+        checkIsolated()
+        sources.append(source)
+    }
+
+    /// After this the source is not called again, also not for what `poll` already reported in this turn; its
+    /// descriptor may be closed. On the loop's thread only.
+    package func remove(_ source: any LoopSource) {
+        checkIsolated()
+        sources.removeAll { $0 === source }
+    }
+
+    /// Turns, until ``stop()`` was called and nothing is left.
+    func run() {
+        let serialExecutor = asUnownedSerialExecutor()
+        let taskExecutor = asUnownedTaskExecutor()
+        var batch: [Work] = []
+        var descriptors: [pollfd] = []
+        while true {
+            inbox.withLock { swap(&$0.work, &batch) }
+            for work in batch {
+                switch work {
+                // Both roles at once: an actor's job needs the isolation, a task's with this as its preferred executor
+                // must stay here when it leaves an actor.
+                case .job(let job): job.runSynchronously(isolatedTo: serialExecutor, taskExecutor: taskExecutor)
+                case .closure(let closure): closure()
+                }
+            }
+            batch.removeAll(keepingCapacity: true)
+            fireTimers()
+            for source in sources { source.beforePoll() }
+            guard let timeout = decideSleep() else { return }
+            poll(&descriptors, timeoutMilliseconds: timeout)
+        }
+    }
+
+    private func fireTimers() {
+        guard timers.nextDeadline() != nil else { return }
+        // Read once: a timer set by a callback for "now" waits for the next turn, and so cannot keep the others out.
+        let now = ContinuousClock.now
+        while let callback = timers.takeDue(at: now) { callback() }
+    }
+
+    /// How long to sleep (-1: until woken), or nil to end the thread.
+    private func decideSleep() -> Int32? {
+        let deadline = timers.nextDeadline()
+        return inbox.withLock { inbox in
+            guard inbox.work.isEmpty else { return 0 }
+            if inbox.isStopping, deadline == nil, sources.isEmpty {
+                inbox.hasThread = false
+                // Under the lock: whoever starts the next thread does so after it.
+                forgetThread()
+                return nil
+            }
+            inbox.isAsleep = true
+            guard let deadline else { return -1 }
+            return Self.milliseconds(until: deadline)
+        }
+    }
+
+    /// Rounded up, since a wake-up before the time would only turn once more.
+    private static func milliseconds(until deadline: ContinuousClock.Instant) -> Int32 {
+        let left = ContinuousClock.now.duration(to: deadline)
+        guard left > .zero else { return 0 }
+        guard left < .seconds(3600) else { return 3_600_000 }
+        let (seconds, attoseconds) = left.components
+        return Int32(seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+    }
+
+    private func poll(_ descriptors: inout [pollfd], timeoutMilliseconds: Int32) {
+        descriptors.removeAll(keepingCapacity: true)
+        descriptors.append(pollfd(fd: wakePipe.readEnd, events: Int16(POLLIN), revents: 0))
+        let polled = sources
+        for source in polled {
+            let interest = source.interest
+            var events: Int32 = 0
+            if interest.contains(.read) { events |= Int32(POLLIN) }
+            if interest.contains(.write) { events |= Int32(POLLOUT) }
+            descriptors.append(pollfd(fd: source.descriptor, events: Int16(events), revents: 0))
+        }
+        let count = pollDescriptors(&descriptors, timeoutMilliseconds)
+        // From here on this thread looks at its inbox before it sleeps again, so nobody needs to write to the pipe.
+        if timeoutMilliseconds != 0 { inbox.withLock { $0.isAsleep = false } }
+        guard count > 0 else { return }
+        if descriptors[0].revents != 0 { wakePipe.drain() }
+        for (index, source) in polled.enumerated() {
+            let events = Int32(descriptors[index + 1].revents)
+            // One source may have removed another, whose descriptor's number may by now mean something else.
+            guard events != 0, sources.contains(where: { $0 === source }) else { continue }
+            let failed = events & Int32(POLLERR | POLLHUP | POLLNVAL) != 0
+            source.ready(
+                readable: failed || events & Int32(POLLIN) != 0,
+                writable: failed || events & Int32(POLLOUT) != 0
+            )
+        }
+    }
+}
+
+/// The system's `poll`, out of reach inside a type that has one of its own.
+private func pollDescriptors(_ descriptors: inout [pollfd], _ timeoutMilliseconds: Int32) -> Int32 {
+    poll(&descriptors, nfds_t(descriptors.count), timeoutMilliseconds)
+}

@@ -1,0 +1,152 @@
+import Synchronization
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// One thread that runs jobs, timers and descriptors, in turns:
+///
+/// 1. run every job that was enqueued since the last turn, in order;
+/// 2. fire the timers that are due;
+/// 3. let every ``LoopSource`` send what the turn produced (``LoopSource/beforePoll()``);
+/// 4. `poll`: sleep until a descriptor, a timer or a new job wants attention, and serve the descriptors.
+///
+/// It is the serial executor of the actors that own connections, so their state is confined to this thread without
+/// a lock, and it can be the preferred executor of tasks that must run even when handlers of jobs block every thread of
+/// the cooperative pool, as heartbeats must. (`Task.sleep` would not do for those: its wake-up runs on the pool. Use
+/// ``sleep(until:)``.)
+///
+/// **Ownership.** The running thread keeps the object alive; whoever made it ends it with ``stop()``. Without that it
+/// lives, asleep, as long as the process.
+///
+/// `@unchecked Sendable`: `inbox` is behind a lock and `threadIdentity` an atomic; `sources` and `timers` are touched by
+/// nothing but the loop's thread, of which there is at most one at a time (`Inbox.hasThread`), each started after the
+/// one before has left the lock for good.
+package final class LoopThread: SerialExecutor, TaskExecutor, @unchecked Sendable {
+    enum Work {
+        case job(UnownedJob)
+        case closure(@Sendable () -> Void)
+    }
+
+    struct Inbox {
+        var work: [Work] = []
+        /// The thread is in `poll`, or about to be, and must be woken through the pipe.
+        var isAsleep = false
+        var hasThread = false
+        var isStopping = false
+    }
+
+    package let name: String
+    let inbox = LoopLock(Inbox())
+    let wakePipe = WakePipe()
+    private let threadIdentity = Atomic<UInt>(0)
+
+    // On the loop's thread only.
+    var sources: [any LoopSource] = []
+    var timers = TimerQueue()
+    var sleepers: [ObjectIdentifier: Sleeper] = [:]
+
+    /// Starts the thread. Linux shows the first 15 bytes of the name.
+    package init(name: String) {
+        self.name = name
+        inbox.withLock { $0.hasThread = true }
+        startThread()
+    }
+
+    /// Lets the thread end once it has nothing left: no job, no timer, no source. Sleeping tasks get a
+    /// `CancellationError`. A job that is enqueued later still runs, on a thread started for it.
+    package func stop() {
+        execute { [self] in
+            inbox.withLock { $0.isStopping = true }
+            for sleeper in Array(sleepers.values) { cancel(sleeper) }
+        }
+    }
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        submit(.job(UnownedJob(job)))
+    }
+
+    /// Runs `work` on the loop's thread in this or the next turn, after everything that was enqueued before.
+    package func execute(_ work: @escaping @Sendable () -> Void) {
+        submit(.closure(work))
+    }
+
+    /// Whether the caller is on the loop's thread.
+    package var isCurrent: Bool {
+        threadIdentity.load(ordering: .relaxed) == Self.currentIdentity()
+    }
+
+    /// What lets `assumeIsolated` work in a ``LoopSource`` or a timer, where no job is running.
+    package func checkIsolated() {
+        precondition(isCurrent, "not on the thread of the loop \(name)")
+    }
+
+    package func isIsolatingCurrentContext() -> Bool? {
+        isCurrent
+    }
+
+    private func submit(_ work: Work) {
+        let (mustWake, mustStart) = inbox.withLock { inbox in
+            inbox.work.append(work)
+            defer {
+                inbox.isAsleep = false
+                inbox.hasThread = true
+            }
+            return (inbox.isAsleep, !inbox.hasThread)
+        }
+        if mustWake { wakePipe.wake() }
+        if mustStart { startThread() }
+    }
+
+    private func startThread() {
+        let context = Unmanaged.passRetained(self).toOpaque()
+        #if canImport(Darwin)
+            var thread: pthread_t?
+            let result = pthread_create(&thread, nil, { LoopThread.main($0) }, context)
+        #else
+            var thread = pthread_t()
+            // `context` comes back as it was passed: not nil.
+            let result = pthread_create(&thread, nil, { context in context.flatMap { LoopThread.main($0) } }, context)
+        #endif
+        // As with the pipe: a process that cannot start one thread cannot go on.
+        precondition(result == 0, "cannot start the thread \(name): error \(result) (see `ulimit -u`)")
+        pthread_detach(thread)
+    }
+
+    private static func main(_ context: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+        let loop = Unmanaged<LoopThread>.fromOpaque(context).takeRetainedValue()
+        loop.nameThread()
+        loop.threadIdentity.store(currentIdentity(), ordering: .relaxed)
+        loop.run()
+        return nil
+    }
+
+    /// For `top -H` and debuggers; nothing depends on it. Linux has `pthread_setname_np` too, but Swift does not see it.
+    private func nameThread() {
+        #if canImport(Darwin)
+            pthread_setname_np(name)
+        #else
+            let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+            guard file >= 0 else { return }
+            defer { close(file) }
+            _ = name.utf8.prefix(15).withContiguousStorageIfAvailable { write(file, $0.baseAddress, $0.count) }
+        #endif
+    }
+
+    /// The thread is about to end: its number may be given to another one.
+    func forgetThread() {
+        threadIdentity.store(0, ordering: .relaxed)
+    }
+
+    private static func currentIdentity() -> UInt {
+        #if canImport(Darwin)
+            UInt(bitPattern: pthread_self())
+        #else
+            UInt(pthread_self())
+        #endif
+    }
+}

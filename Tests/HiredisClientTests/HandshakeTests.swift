@@ -1,0 +1,48 @@
+import Testing
+
+@testable import HiredisClient
+
+@Suite("The handshake")
+struct HandshakeTests {
+    private func reply(_ text: String, kind: RESPReply.Kind = .error) -> RESPReply {
+        RESPReply(bytes: Array(text.utf8), nodes: [.init(kind: kind, value: Int64(text.utf8.count))])
+    }
+
+    @Test("it says only what is needed, in an order that works")
+    func commands() throws {
+        let script = RedisScript(name: "s", source: [])
+        let url = try RedisURL("redis://u:p@h/3")
+        #expect(
+            Handshake(url: url, name: "n", scripts: [script]).commands.map(\.name)
+                == ["AUTH", "SELECT", "CLIENT", "SCRIPT", "PING"])
+        #expect(Handshake(url: try RedisURL("redis://h"), name: "", scripts: []).commands.map(\.name) == ["PING"])
+    }
+
+    @Test("an old server's error, which repeats the arguments of AUTH, does not give the password away")
+    func canary() throws {
+        var handshake = Handshake(url: try RedisURL("redis://:canary@h"), name: "", scripts: [])
+        let text = "ERR unknown command `AUTH`, with args beginning with: `canary`"
+        let error = #expect(throws: RedisError.self) { try handshake.receive(reply(text)) }
+        #expect(error?.code == .authentication)
+        #expect(error?.message.contains("canary") == false)
+        #expect(RedisError(serverText: Array(text.utf8)).message.contains("canary") == false)
+    }
+
+    @Test("a name or script that an ACL forbids does not matter; a server that is loading does")
+    func tolerance() throws {
+        let script = RedisScript(name: "s", source: [])
+        var handshake = Handshake(url: try RedisURL("redis://h"), name: "n", scripts: [script])
+        try handshake.receive(reply("NOPERM no"))
+        try handshake.receive(reply("NOPERM no"))
+        #expect(!handshake.isComplete)
+        let error = #expect(throws: RedisError.self) { try handshake.receive(reply("LOADING wait")) }
+        #expect(error?.code == .loading)
+    }
+
+    @Test("a server that wants a password says so")
+    func passwordMissing() throws {
+        var handshake = Handshake(url: try RedisURL("redis://h"), name: "n", scripts: [])
+        let error = #expect(throws: RedisError.self) { try handshake.receive(reply("NOAUTH Authentication required.")) }
+        #expect(error?.code == .authentication)
+    }
+}

@@ -1,0 +1,112 @@
+import Foundation
+
+/// A real redis-server of a test's own: on a Unix socket in a temporary directory, with nothing on disk.
+///
+/// It cannot outlive the tests. A shell holds it, and kills it when its standard input ends, which is a pipe that
+/// closes with this process, however that ends.
+///
+/// `@unchecked Sendable`: one test owns it, and calls one method at a time.
+package final class RedisServer: @unchecked Sendable {
+    package let directory: String
+    package var socketPath: String { directory + "/redis.sock" }
+
+    /// For clients: `unix:///…/redis.sock`.
+    package var url: String { "unix://" + socketPath }
+
+    private let arguments: [String]
+    private var guardian: Process?
+    private var lifeline: Pipe?
+    private var processIdentifier: Int32 = 0
+
+    private static let script = """
+        "$@" </dev/null >/dev/null 2>&1 &
+        child=$!
+        echo $child
+        exec >/dev/null 2>&1
+        cat
+        kill -9 $child
+        wait $child
+        """
+
+    private init(extraArguments: [String]) throws {
+        // Short, because a socket's path may have little over 100 bytes.
+        directory = "/tmp/spanq-test-" + UUID().uuidString.prefix(13)
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        arguments =
+            ["--port", "0", "--unixsocket", directory + "/redis.sock", "--dir", directory, "--save", ""]
+            + ["--enable-debug-command", "yes", "--loglevel", "warning"] + extraArguments
+    }
+
+    /// Starts a server and waits until it takes connections.
+    package static func start(_ extraArguments: [String] = []) async throws -> RedisServer {
+        let server = try RedisServer(extraArguments: extraArguments)
+        try await server.launch()
+        return server
+    }
+
+    /// `kill -9`, as a crash would.
+    package func kill() {
+        guard processIdentifier > 0 else { return }
+        Foundation.kill(processIdentifier, SIGKILL)
+        processIdentifier = 0
+        try? lifeline?.fileHandleForWriting.close()
+        guardian?.waitUntilExit()
+    }
+
+    /// Sends a signal, such as `SIGSTOP`.
+    package func signal(_ number: Int32) {
+        guard processIdentifier > 0 else { return }
+        Foundation.kill(processIdentifier, number)
+    }
+
+    /// The same server again, on the same socket. What was in memory is gone unless `extraArguments` keep it.
+    package func restart() async throws {
+        kill()
+        try await launch()
+    }
+
+    /// Ends the server and removes its directory.
+    package func stop() {
+        kill()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    private func launch() async throws {
+        try? FileManager.default.removeItem(atPath: socketPath)
+        let process = Process()
+        let input = Pipe()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", Self.script, "sh", "redis-server"] + arguments
+        process.standardInput = input
+        process.standardOutput = output
+        _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        try process.run()
+        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        guard let child = Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+            throw RedisServerError("cannot start redis-server: is it installed?")
+        }
+        (guardian, lifeline, processIdentifier) = (process, input, child)
+        let deadline = ContinuousClock.now + .seconds(20)
+        while !acceptsConnections() {
+            guard ContinuousClock.now < deadline else { throw RedisServerError("redis-server does not answer") }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    private func acceptsConnections() -> Bool {
+        #if canImport(Darwin)
+            let descriptor = socket(AF_UNIX, SOCK_STREAM, 0)
+        #else
+            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        #endif
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: socketPath.utf8.prefix($0.count - 1)) }
+        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) == 0 }
+        }
+    }
+}

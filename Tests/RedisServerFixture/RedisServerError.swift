@@ -1,0 +1,7 @@
+package struct RedisServerError: Error, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
