@@ -118,7 +118,7 @@ public final class Worker: Service, Sendable {
         defer { setup.withLock { $0.core = nil } }
         // The core's work is not a child of this task: a cancelled caller must cut the drain short, not tear up the calls by
         // which jobs are settled and given back.
-        let work = Task { try await core.run(untilEmpty: untilEmpty) }
+        let work = Task(executorPreference: core.thread) { try await core.run(untilEmpty: untilEmpty) }
         return try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await work.value

@@ -164,23 +164,19 @@ extension WorkerCore {
     private func waitForWork(atMost limit: Duration) async throws {
         guard limit > .zero else { return }
         let queues = configuration.queues.queues
-        var failure: (any Error)?
-        let task = Task {
+        let task = Task(executorPreference: thread) { [engine] in
             do {
                 try await engine.waitForWork(in: queues, atMost: limit)
             } catch is CancellationError {
                 // A wake-up may have come in the very moment: hand it on.
                 try? await engine.passWakeUp(in: queues)
-            } catch {
-                failure = error
             }
         }
         waiting = task
-        await task.value
-        waiting = nil
+        defer { waiting = nil }
+        try await task.value
         // Any of them may have work now.
         lastProbe = .now - .seconds(1)
-        if let failure { throw failure }
     }
 
     // MARK: Outages
