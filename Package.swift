@@ -97,6 +97,12 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "EngineConformance",
+            dependencies: ["SpanQueue", "SpanQueueTelemetry", "SpanQueueTesting"],
+            path: "Tests/EngineConformance",
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
