@@ -7,6 +7,8 @@ import Testing
 struct EngineUnderTest: Sendable, CustomTestStringConvertible {
     /// Its name in the test report.
     let name: String
+    /// Whether hours pass at once on it.
+    let passesHours: Bool
     /// Makes a fresh engine, not started yet, and says how time passes on it.
     let make: @Sendable () async throws -> (engine: any Engine, pass: @Sendable (Duration) async throws -> Void)
 
@@ -15,8 +17,11 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
     /// The engines; a further one is added here and described in a file of its own.
     static let all: [EngineUnderTest] = [.memory]
 
+    /// Those on which a test of long times can run.
+    static let passingHours = all.filter(\.passesHours)
+
     /// The in-memory engine on a clock that the tests move.
-    static let memory = EngineUnderTest(name: "memory") {
+    static let memory = EngineUnderTest(name: "memory", passesHours: true) {
         let clock = ManualClock()
         return (InMemoryEngine(clock: clock), { clock.advance(by: $0) })
     }

@@ -58,7 +58,7 @@ extension MemoryQueue {
         switch retention {
         case .standard:
             move(id, to: .completed(at: now, turn: nextTurn()))
-            for old in standardCompletions.dropLast(keeping.completedJobs) { forget(old) }
+            for old in standardCompletions.dropLast(keeping.completedJobs) { forget(old.id) }
         case .none: forget(id)
         // One of no length is none: a record is never kept by being asked to keep it for less than a millisecond.
         case .duration(let span) where span.milliseconds <= 0: forget(id)
@@ -67,9 +67,9 @@ extension MemoryQueue {
     }
 
     /// The completed jobs with the standard retention, oldest first.
-    var standardCompletions: [JobID] {
+    var standardCompletions: ArraySlice<Line.Member> {
         let line = self[.completed]
-        return line.members.dropFirst(line.count { $0.rank.major >= Place.firstStandardCompletion }).map(\.id)
+        return line.members.dropFirst(line.count { $0.rank.major >= Place.firstStandardCompletion })
     }
 }
 

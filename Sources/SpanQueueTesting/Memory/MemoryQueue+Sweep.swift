@@ -24,9 +24,9 @@ extension MemoryQueue {
 
     /// Completed jobs with the standard retention that are too old or too many.
     private func overdueCompletions(notAfter oldest: Int64) -> [JobID] {
-        let ids = standardCompletions
-        let over = ids.count - keeping.completedJobs
-        return ids.prefix(Self.sweepStep).enumerated().prefix { index, id in
+        let line = standardCompletions
+        let over = line.count - keeping.completedJobs
+        return line.prefix(Self.sweepStep).map(\.id).enumerated().prefix { index, id in
             guard index >= over, case .completed(let at, _) = entries[id]?.place else { return true }
             return at.milliseconds <= oldest
         }.map(\.element)
