@@ -99,7 +99,10 @@ let package = Package(
         ),
         .testTarget(
             name: "EngineConformance",
-            dependencies: ["SpanQueue", "SpanQueueTelemetry", "SpanQueueTesting"],
+            dependencies: [
+                "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/EngineConformance",
             swiftSettings: settings
         ),

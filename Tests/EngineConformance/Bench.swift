@@ -1,8 +1,6 @@
+import SpanQueue
 import SpanQueueTelemetry
 import Testing
-
-// The memberwise initialiser of a message is the client's alone; the tests stand in for the client.
-@testable import SpanQueue
 
 /// An engine with a queue to test it on, and short words for what the tests do with them.
 struct Bench: Sendable {

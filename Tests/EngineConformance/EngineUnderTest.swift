@@ -15,7 +15,7 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
     var testDescription: String { name }
 
     /// The engines; a further one is added here and described in a file of its own.
-    static let all: [EngineUnderTest] = [.memory]
+    static let all: [EngineUnderTest] = [.memory, .redis]
 
     /// Those on which a test of long times can run.
     static let passingHours = all.filter(\.passesHours)

@@ -61,6 +61,12 @@ public actor InMemoryEngine: Engine {
         for waiter in waiters.values { waiter.wakeUp.fire() }
     }
 
+    /// The moment at which the clock stands.
+    public func now() async throws -> Timestamp {
+        try checkOpen()
+        return clock.now
+    }
+
     /// Adds each job to its queue, or says why not.
     public func enqueue(_ jobs: [NewJob]) async throws -> [EnqueueOutcome] {
         try checkOpen()
