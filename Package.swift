@@ -116,6 +116,15 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "EngineConformance",
+            dependencies: [
+                "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/EngineConformance",
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
