@@ -1,28 +1,35 @@
 import SpanQueue
+import Synchronization
 import Testing
 
 extension Bench {
     /// Waits for work in a task of its own while `change` is made; hangs, and so fails by the time limit, where the change
     /// wakes nobody.
     func wait(atMost limit: Duration = .hours(1), while change: () async throws -> Void) async throws {
-        let waiting = Task { try await engine.waitForWork(in: [queue], atMost: limit) }
+        async let waiting: Void = engine.waitForWork(in: [queue], atMost: limit)
         // The waiter may or may not have begun by now: either way it must not miss the change.
         try await pass(.milliseconds(30))
         try await change()
-        try await waiting.value
+        try await waiting
     }
 
     /// Works as an idle worker does, on nothing but claims and waits, until it has a job. Time passes meanwhile.
     func workUntilClaimed(longestWait: Duration = .seconds(30)) async throws -> ClaimedJob {
-        try await withThrowingTaskGroup(of: ClaimedJob?.self) { group in
-            group.addTask {
-                while true {
-                    let reply = try await claim(1)
-                    if let job = reply.jobs.first { return job }
-                    let wait = min(longestWait, reply.nextDueIn ?? longestWait)
-                    try await engine.waitForWork(in: [queue], atMost: wait)
-                }
+        try await whileTimePasses {
+            while true {
+                let reply = try await claim(1)
+                if let job = reply.jobs.first { return job }
+                let wait = min(longestWait, reply.nextDueIn ?? longestWait)
+                try await engine.waitForWork(in: [queue], atMost: wait)
             }
+        }
+    }
+
+    /// Lets time pass, a few milliseconds after another, until `body` returns.
+    func whileTimePasses<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result
+    {
+        try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask { try await body() }
             group.addTask {
                 while !Task.isCancelled {
                     try await pass(.milliseconds(5))
@@ -51,7 +58,9 @@ struct WaitTests {
     func limit(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let start = try await bench.claim().now
-            try await bench.wait(atMost: .milliseconds(100)) { try await bench.pass(.milliseconds(100)) }
+            try await bench.whileTimePasses {
+                try await bench.engine.waitForWork(in: [bench.queue], atMost: .milliseconds(100))
+            }
             #expect(try await bench.claim().now - start >= .milliseconds(90))
         }
     }
@@ -98,10 +107,10 @@ struct WaitTests {
         try await subject.run { bench in
             _ = try await bench.accept(bench.job(schedule: .after(.hours(2))))
             _ = try await bench.claim()
-            let working = Task { try await bench.workUntilClaimed(longestWait: .seconds(50)) }
+            async let working = bench.workUntilClaimed(longestWait: .seconds(50))
             try await bench.pass(.milliseconds(50))
             let soon = try await bench.accept(bench.job(schedule: .after(.milliseconds(100))))
-            let job = try await working.value
+            let job = try await working
             #expect(job.message.id == soon)
             #expect(job.wait < .seconds(5))
         }
@@ -113,10 +122,10 @@ struct WaitTests {
             for schedule in [Schedule.now, .after(.milliseconds(300))] {
                 try await bench.engine.pause(bench.queue)
                 _ = try await bench.accept(bench.job(schedule: schedule))
-                let working = Task { try await bench.workUntilClaimed(longestWait: .seconds(50)) }
+                async let working = bench.workUntilClaimed(longestWait: .seconds(50))
                 try await bench.pass(.milliseconds(150))
                 try await bench.engine.resume(bench.queue)
-                let job = try await working.value
+                let job = try await working
                 #expect(job.wait < .seconds(10))
                 try await bench.settle(job, .complete)
             }
@@ -165,10 +174,17 @@ struct WaitTests {
     func shutdown(subject: EngineUnderTest) async throws {
         let (engine, pass) = try await subject.make()
         try await engine.start()
-        let waiting = Task { try await engine.waitForWork(in: ["none"], atMost: .hours(1)) }
+        let hasEnded = Mutex(false)
+        let waiting = Task {
+            defer { hasEnded.withLock { $0 = true } }
+            try await engine.waitForWork(in: ["none"], atMost: .hours(1))
+        }
+        defer { waiting.cancel() }
         try await pass(.milliseconds(30))
         await engine.shutdown()
-        _ = await waiting.result
+        // Bounded, because a wait that the shutdown forgot may not hear of a cancel any more either.
+        for _ in 0..<500 where !hasEnded.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(hasEnded.withLock { $0 }, "the wait has ended")
         let error = await #expect(throws: SpanQueueError.self) { try await engine.counts(of: ["none"]) }
         #expect(error?.code == .closed)
         await engine.shutdown()
