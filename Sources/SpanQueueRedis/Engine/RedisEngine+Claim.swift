@@ -39,7 +39,7 @@ extension RedisEngine {
                 keys.unique, keys.meta, keys.wake,
             ]
         ) { arguments in
-            arguments.append(max(1, min(request.limit, ClaimRequest.maximumBatch)))
+            arguments.append(max(0, min(request.limit, ClaimRequest.maximumBatch)))
             arguments.append(request.lease.milliseconds)
             arguments.append(String(nonce, radix: 16))
             arguments.append(request.worker)

@@ -57,6 +57,10 @@ extension RedisEngine {
     }
 
     func performAll(_ request: BulkRequest) async throws -> BulkReply {
+        guard request.state != .active, request.action == .remove || request.state == .dead else {
+            throw SpanQueueError(
+                .invalidArgument, "\(request.state.rawValue) jobs can't be \(request.action == .remove ? "removed" : "redriven") in bulk")
+        }
         let keys = keys(request.queue)
         let (set, list) = keys.places(of: request.state)
         let reply = try await call(

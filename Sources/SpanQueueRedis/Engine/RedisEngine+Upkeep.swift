@@ -75,16 +75,12 @@ extension RedisEngine {
         // 0 would mean for ever.
         let milliseconds = max(1, limit.milliseconds)
         command.append("\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())")
+        defer { giveBack(waiter) }
         do {
             _ = try await waiter.send(command, timeout: limit + options.commandTimeout, idempotent: false)
         } catch let error as RedisError {
-            await giveBack(waiter)
             throw SpanQueueError(error)
-        } catch {
-            await giveBack(waiter)
-            throw error
         }
-        await giveBack(waiter)
     }
 
     func passWakeUp(in queues: [String]) async throws {
