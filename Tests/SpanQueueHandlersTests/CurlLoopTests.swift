@@ -1,0 +1,4 @@
+import SpanQueueCurl
+import Testing
+
+@Suite struct CurlLoopTests {}
