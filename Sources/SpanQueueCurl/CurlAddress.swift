@@ -19,7 +19,8 @@ package struct CurlAddress: Sendable, Hashable {
     /// - Throws: `CurlError` of kind `invalidRequest`, without a word of the URL in it.
     package init(_ text: String) throws(CurlError) {
         guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
-            throw CurlError(.invalidRequest, "the URL has a space or control character in it: write it as %20 or the like")
+            throw CurlError(
+                .invalidRequest, "the URL has a space or control character in it: write it as %20 or the like")
         }
         guard let handle = curl_url() else { throw CurlError(.invalidRequest, "out of memory") }
         defer { curl_url_cleanup(handle) }

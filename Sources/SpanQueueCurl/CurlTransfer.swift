@@ -37,7 +37,9 @@ final class CurlTransfer {
     func finish(_ code: CURLcode) {
         // Our own write callback stops the transfer with a write error at the limit.
         guard code == CURLE_OK || code == CURLE_WRITE_ERROR && isTruncated else {
-            return fail(CurlError(Self.kind(of: code), "no answer from \(address.shown): \(Self.words(for: code, headerBytes))"))
+            return fail(
+                CurlError(Self.kind(of: code), "no answer from \(address.shown): \(Self.words(for: code, headerBytes))")
+            )
         }
         var status = 0
         var retryAfterSeconds: curl_off_t = 0
@@ -109,7 +111,9 @@ final class CurlTransfer {
             guard spanqueue_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)) == CURLE_OK,
                 body.withUnsafeBytes({
                     // libcurl copies it. A nil pointer would mean "ask the read callback".
-                    if let base = $0.baseAddress { return spanqueue_curl_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, base) }
+                    if let base = $0.baseAddress {
+                        return spanqueue_curl_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, base)
+                    }
                     return spanqueue_curl_set_string(easy, CURLOPT_COPYPOSTFIELDS, "")
                 }) == CURLE_OK
             else { return false }
