@@ -161,7 +161,7 @@ final class CurlTransfer {
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_PINNEDPUBKEYNOTMATCH:
             .tls
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalidRequest
+        case CURLE_URL_MALFORMAT: .invalidRequest
         default: .transfer
         }
     }
@@ -169,6 +169,8 @@ final class CurlTransfer {
     /// libcurl's general words and not its error buffer, which may quote what it was given.
     private static func words(for code: CURLcode, _ headerBytes: Int) -> String {
         if code == CURLE_WRITE_ERROR, headerBytes > headerLimitBytes { return "its headers are too large" }
+        // The URL's scheme was checked before, so this is about the answer.
+        if code == CURLE_UNSUPPORTED_PROTOCOL { return "what came is not HTTP/1 or later" }
         return curl_easy_strerror(code).map { String(cString: $0) } ?? "libcurl error \(code.rawValue)"
     }
 }
