@@ -18,6 +18,7 @@ let package = Package(
     products: [
         .library(name: "SpanQueue", targets: ["SpanQueue"]),
         .library(name: "SpanQueueRedis", targets: ["SpanQueueRedis"]),
+        .library(name: "SpanQueueHandlers", targets: ["SpanQueueHandlers"]),
         .library(name: "SpanQueueTesting", targets: ["SpanQueueTesting"]),
         .executable(name: "spanq", targets: ["spanq"]),
     ],
@@ -75,6 +76,16 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "SpanQueueTesting", dependencies: ["SpanQueue"], swiftSettings: settings),
+        .target(name: "CSpanQueueSpawn"),
+        .target(name: "SpanQueueCurl", dependencies: ["CSpanQueueCurl"], swiftSettings: settings),
+        .target(
+            name: "SpanQueueHandlers",
+            dependencies: [
+                "CSpanQueueSpawn", "SpanQueue", "SpanQueueCurl", "SpanQueueLoop", "SpanQueueTelemetry",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "spanq",
             dependencies: [
@@ -88,6 +99,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "RedisServerFixture", path: "Tests/RedisServerFixture", swiftSettings: settings),
+        .testTarget(
+            name: "SpanQueueHandlersTests",
+            dependencies: [
+                "SpanQueue", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueTelemetry",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "SpanQueueLoopTests", dependencies: ["SpanQueueLoop"], swiftSettings: settings),
         .testTarget(
             name: "HiredisClientTests",
