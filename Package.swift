@@ -74,16 +74,22 @@ let package = Package(
             resources: [.embedInCode("Scripts")],
             swiftSettings: settings
         ),
+        .target(
+            name: "SpanQueueHandlers",
+            dependencies: ["SpanQueue", "SpanQueueTelemetry"],
+            swiftSettings: settings
+        ),
         .target(name: "SpanQueueTesting", dependencies: ["SpanQueue"], swiftSettings: settings),
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "CSpanQueueCurl", "SpanQueue", "SpanQueueRedis",
+                "HiredisClient", "SpanQueue", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),
@@ -95,6 +101,11 @@ let package = Package(
                 "HiredisClient", "RedisServerFixture", "SpanQueueLoop",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanqTests",
+            dependencies: ["RedisServerFixture", "SpanQueue", "SpanQueueTelemetry", "spanq"],
             swiftSettings: settings
         ),
     ],
