@@ -89,12 +89,13 @@ let package = Package(
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "CSpanQueueCurl", "SpanQueue", "SpanQueueRedis",
+                "HiredisClient", "SpanQueue", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),
@@ -142,6 +143,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EngineConformance",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanqTests",
+            dependencies: ["RedisServerFixture", "SpanQueue", "SpanQueueTelemetry", "spanq"],
             swiftSettings: settings
         ),
     ],

@@ -34,7 +34,7 @@ public struct WorkerConfiguration: Sendable {
         self.lease = lease
     }
 
-    func check() throws(SpanQueueError) {
+    package func check() throws(SpanQueueError) {
         try queues.check()
         try Self.check(concurrency, 1...10_000, "concurrency")
         try Self.check(maxReclaims, 1...255, "max reclaims")
