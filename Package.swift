@@ -75,7 +75,11 @@ let package = Package(
             resources: [.embedInCode("Scripts")],
             swiftSettings: settings
         ),
-        .target(name: "SpanQueueTesting", dependencies: ["SpanQueue"], swiftSettings: settings),
+        .target(
+            name: "SpanQueueTesting",
+            dependencies: ["SpanQueue", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
         .target(name: "CSpanQueueSpawn"),
         .target(name: "SpanQueueCurl", dependencies: ["CSpanQueueCurl"], swiftSettings: settings),
         .target(
@@ -132,6 +136,24 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "IntegrationWorker", "RedisServerFixture", "SpanQueue", "SpanQueueRedis",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueTestingTests",
+            dependencies: ["SpanQueue", "SpanQueueTesting"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueTests",
+            dependencies: ["SpanQueue", "SpanQueueTelemetry"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueRedisTests",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis", "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

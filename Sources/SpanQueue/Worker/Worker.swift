@@ -147,6 +147,16 @@ public struct RunSummary: Sendable, Hashable {
     /// Jobs taken back from workers that did not extend their leases.
     public var reclaimed = 0
 
+    /// A run that did nothing.
+    public init() {}
+
+    /// Adds what another run did.
+    public mutating func add(_ other: RunSummary) {
+        attempts.merge(other.attempts, uniquingKeysWith: +)
+        ignoredCancellations += other.ignoredCancellations
+        reclaimed += other.reclaimed
+    }
+
     /// The attempts that ended in this way.
     public subscript(outcome: AttemptOutcome) -> Int { attempts[outcome] ?? 0 }
 }
