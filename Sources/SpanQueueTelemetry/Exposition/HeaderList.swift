@@ -18,7 +18,8 @@ enum HeaderList {
         guard let value = parts.first, !value.isEmpty else { return nil }
         var element = Element(value: value.lowercased())
         for part in parts.dropFirst() {
-            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { trimmed(String($0)) }
+            let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                .map { trimmed(String($0)) }
             guard pair.count == 2 else { continue }
             let name = pair[0].lowercased()
             if name == "q" {

@@ -32,7 +32,8 @@ final class CollectorRunner: Sendable {
         let seconds = (clock.now - started) / .seconds(1)
         let fallback = collector.keepsLast ? state.withLock { $0.last } : nil
         return CollectorOutcome(
-            collector: collector, families: (found ?? fallback)?.families ?? [], succeeded: found != nil, seconds: seconds)
+            collector: collector, families: (found ?? fallback)?.families ?? [], succeeded: found != nil,
+            seconds: seconds)
     }
 
     private func run() async -> CollectedMetrics? {

@@ -13,22 +13,24 @@ extension MetricsRegistry {
             .sorted { $0.definition.name.utf8.lexicographicallyPrecedes($1.definition.name.utf8) }
         let limited = registered.filter { !$0.definition.labels.isEmpty || $0.definition.hasOpenLabels }
         let checked = registered.filter { $0.definition.kind == .counter || $0.definition.kind == .histogram }
+        var rejections = checked.map { ($0.definition.name, $0.tally.rejected.load(ordering: .relaxed)) }
+        rejections.append(("swift_metrics", bridgeTally.rejected.load(ordering: .relaxed)))
         return [
             ownCounter(
                 "spanq_metrics_overflow", "Lookups of series that a family at its cap answered with its overflow child.",
-                limited.map { ($0, $0.tally.overflowed.load(ordering: .relaxed)) }),
+                limited.map { ($0.definition.name, $0.tally.overflowed.load(ordering: .relaxed)) }),
             ownCounter(
                 "spanq_metrics_rejected",
-                "Values that were not recorded: negative, infinite or not a number; and lookups with the wrong number of labels.",
-                checked.map { ($0, $0.tally.rejected.load(ordering: .relaxed)) }),
+                "Values refused: negative, infinite or not a number; and lookups with the wrong number of label values.",
+                rejections),
         ]
     }
 
     private func ownCounter(
-        _ name: String, _ help: String, _ counts: [(family: any RegisteredFamily, count: UInt64)]
+        _ name: String, _ help: String, _ counts: [(family: String, count: UInt64)]
     ) -> MetricFamilySnapshot {
         let points = counts.map { family, count in
-            let label = MetricLabel("family", family.definition.name)
+            let label = MetricLabel("family", family)
             return MetricPoint(
                 labels: MetricLabels([label]), value: .integer(Int64(clamping: count)),
                 startUnixNanoseconds: startUnixNanoseconds)

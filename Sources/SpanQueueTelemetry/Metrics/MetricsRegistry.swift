@@ -10,6 +10,8 @@ public final class MetricsRegistry: Sendable {
     public let configuration: MetricsRegistryConfiguration
     let startUnixNanoseconds = WallClock.now()
     let families: MetricsLock<FamilyTable>
+    /// What the swift-metrics bridge could find no name for.
+    let bridgeTally = FamilyTally()
     let collectors = MetricsLock<[String: CollectorRunner]>([:])
 
     /// Makes an empty registry.
@@ -42,7 +44,8 @@ public final class MetricsRegistry: Sendable {
             }
             guard table.families.count < configuration.maximumFamilies else {
                 throw MetricsError(
-                    .tooManyFamilies, definition.name, "the registry holds \(table.families.count) families, its maximum")
+                    .tooManyFamilies, definition.name,
+                    "the registry holds \(table.families.count) families, its maximum")
             }
             let family = MetricFamily(definition, configuration: configuration, make: make, point: point)
             table.add(family)

@@ -59,9 +59,9 @@ struct ShardedWords: ~Copyable, @unchecked Sendable {
         var old = word.pointee.load(ordering: .relaxed)
         while true {
             let new = (Double(bitPattern: old) + amount).bitPattern
-            let (exchanged, original) = word.pointee.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
-            if exchanged { return }
-            old = original
+            let result = word.pointee.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
+            if result.exchanged { return }
+            old = result.original
         }
     }
 
