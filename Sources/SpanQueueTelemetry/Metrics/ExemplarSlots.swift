@@ -35,12 +35,18 @@ struct ExemplarSlots: ~Copyable, @unchecked Sendable {
     }
 
     /// Makes the observation the slot's exemplar, if the filter admits it and nobody else is writing.
+    ///
+    /// One that was taken within the same tick of the clock (some milliseconds) stays: readers come every few seconds,
+    /// and without this threads that record at full speed into one bucket would fight over its slot.
     @inline(__always)
     func offer(_ value: Double, from source: ExemplarSource, at index: Int) {
         guard index < count, filter.admits(source) else { return }
-        store(value, from: source, timeUnixNanoseconds: WallClock.recent(), at: index)
+        let now = WallClock.recent()
+        guard base[index &* Self.wordsPerSlot &+ 5].load(ordering: .relaxed) != now else { return }
+        store(value, from: source, timeUnixNanoseconds: now, at: index)
     }
 
+    /// Makes the observation the slot's exemplar, unless somebody else is writing.
     func store(_ value: Double, from source: ExemplarSource, timeUnixNanoseconds: UInt64, at index: Int) {
         let slot = base + index &* Self.wordsPerSlot
         let version = slot[0].load(ordering: .relaxed)

@@ -21,7 +21,7 @@ extension MetricsRegistry {
                 limited.map { ($0.definition.name, $0.tally.overflowed.load(ordering: .relaxed)) }),
             ownCounter(
                 "spanq_metrics_rejected",
-                "Values refused: negative, infinite or not a number; and lookups with the wrong number of label values.",
+                "Values refused as negative, infinite or NaN, and lookups with a wrong number of label values.",
                 rejections),
         ]
     }
