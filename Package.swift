@@ -111,6 +111,18 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "spanq-demo",
+            dependencies: [
+                "CSpanQueueZlib", "SpanQueue", "SpanQueueRedis",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
         .target(name: "RedisServerFixture", path: "Tests/RedisServerFixture", swiftSettings: settings),
         .testTarget(
             name: "SpanQueueHandlersTests",
