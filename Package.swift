@@ -178,7 +178,8 @@ let package = Package(
         .testTarget(
             name: "SpanQueueRedisTests",
             dependencies: [
-                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis", "SpanQueueTelemetry",
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

@@ -1,5 +1,5 @@
-import Crypto
 import CSpanQueueZlib
+import Crypto
 import Foundation
 import SpanQueue
 

@@ -39,7 +39,8 @@ struct ProduceCommand: AsyncParsableCommand {
                 type: "hook:order", payload: Array(#"{"order":\#(number)}"#.utf8), .queue("deliveries"),
                 .maxRetries(20), .retryPolicy(.constant(.milliseconds(300))), .timeout(.seconds(20)))
         }
-        print("enqueued \(accepted) files (\(duplicates) duplicates refused), 40 programs, 40 deliveries, 1 poison pill")
+        print(
+            "enqueued \(accepted) files (\(duplicates) duplicates refused), 40 programs, 40 deliveries, 1 poison pill")
         await queue.shutdown()
     }
 }

@@ -59,9 +59,12 @@ struct ReportCommand: AsyncParsableCommand {
             guard !durations.isEmpty else { return "-" }
             let sorted = durations.sorted()
             let place = Int((Double(sorted.count - 1) * quantile).rounded())
-            return "\(sorted[place].components.seconds * 1000 + sorted[place].components.attoseconds / 1_000_000_000_000_000) ms"
+            return
+                "\(sorted[place].components.seconds * 1000 + sorted[place].components.attoseconds / 1_000_000_000_000_000) ms"
         }
-        let columns = ["enqueued", "completed", "retried", "lost", "dead", "wait p50", "wait p99", "run p50", "run p99"]
+        let columns = [
+            "enqueued", "completed", "retried", "lost", "dead", "wait p50", "wait p99", "run p50", "run p99",
+        ]
         print("\n" + "type".padding(toLength: 13, withPad: " ", startingAt: 0) + columns.map { pad($0, 11) }.joined())
         for (type, jobs) in Dictionary(grouping: records, by: \.message.type).sorted(by: { $0.key < $1.key }) {
             let attempts = jobs.flatMap(\.run.attemptRecords)
@@ -102,7 +105,9 @@ struct ReportCommand: AsyncParsableCommand {
         }
         for problem in problems.prefix(20) { FileHandle.standardError.write(Data("demo: \(problem)\n".utf8)) }
         guard problems.isEmpty else { throw ExitCode(1) }
-        print("\nverified: \(enqueued) jobs enqueued, \(records.count) ended, none lost; \(digests.count) digests equal sha256sum's")
+        print(
+            "\nverified: \(enqueued) jobs enqueued, \(records.count) ended, none lost; \(digests.count) digests equal sha256sum's"
+        )
     }
 
     private static func sha256sum(_ paths: [String]) throws -> [(path: String, digest: String)] {

@@ -110,9 +110,12 @@ struct BehaviourTests {
     func schedule() async throws {
         try await Bench.with { bench in
             let lags = Mutex<[Duration]>([])
-            try await withRunningWorker(bench, handler: { _, context in
-                lags.withLock { $0.append(context.claimedAt - context.enqueuedAt - .seconds(1)) }
-            }) {
+            try await withRunningWorker(
+                bench,
+                handler: { _, context in
+                    lags.withLock { $0.append(context.claimedAt - context.enqueuedAt - .seconds(1)) }
+                }
+            ) {
                 for _ in 0..<3 {
                     try await bench.queue.enqueue(Step(), .delay(.seconds(1)))
                     try await Task.sleep(for: .milliseconds(1200))
@@ -130,9 +133,12 @@ struct BehaviourTests {
     func idlePickUp() async throws {
         try await Bench.with { bench in
             let waits = Mutex<[Duration]>([])
-            try await withRunningWorker(bench, handler: { _, context in
-                waits.withLock { $0.append(context.claimedAt - context.enqueuedAt) }
-            }) {
+            try await withRunningWorker(
+                bench,
+                handler: { _, context in
+                    waits.withLock { $0.append(context.claimedAt - context.enqueuedAt) }
+                }
+            ) {
                 for round in 1...20 {
                     try await Task.sleep(for: .milliseconds(30))
                     try await bench.queue.enqueue(Step())
@@ -150,14 +156,17 @@ struct BehaviourTests {
             let wasCancelled = Mutex(false)
             var configuration = WorkerConfiguration(concurrency: 1, lease: .milliseconds(600))
             configuration.cancellationGrace = .seconds(5)
-            try await withRunningWorker(bench, configuration, handler: { _, _ in
-                do {
-                    try await Task.sleep(for: .seconds(60))
-                } catch {
-                    wasCancelled.withLock { $0 = true }
-                    throw error
+            try await withRunningWorker(
+                bench, configuration,
+                handler: { _, _ in
+                    do {
+                        try await Task.sleep(for: .seconds(60))
+                    } catch {
+                        wasCancelled.withLock { $0 = true }
+                        throw error
+                    }
                 }
-            }) {
+            ) {
                 let receipt = try await bench.queue.enqueue(Step())
                 #expect(try await eventually(within: .seconds(5)) { try await bench.count(.active) == 1 })
                 #expect(try await bench.queue.cancel(receipt.id) == .active)

@@ -99,7 +99,8 @@ struct CrashTests {
                 let record = try await bench.record(id)
                 #expect(record.state == .completed)
             }
-            #expect(Set(bench.lines.filter { $0.what == "ended" }.map(\.id)).isSuperset(of: accepted.map(\.description)))
+            #expect(
+                Set(bench.lines.filter { $0.what == "ended" }.map(\.id)).isSuperset(of: accepted.map(\.description)))
         }
     }
 
@@ -132,7 +133,8 @@ struct CrashTests {
             victim.signal(SIGKILL)
             let killed = ContinuousClock.now
             let receipt = try await bench.queue.enqueue(Step())
-            #expect(try await eventually(within: .seconds(10)) { try await bench.record(receipt.id).state == .completed })
+            #expect(
+                try await eventually(within: .seconds(10)) { try await bench.record(receipt.id).state == .completed })
             // Were the wake-up lost, the survivor would look after two seconds.
             #expect(ContinuousClock.now - killed < .seconds(1))
         }

@@ -50,7 +50,8 @@ struct DrainTests {
             worker.signal(SIGKILL)
             let heir = try bench.worker(lease: 400)
             defer { heir.signal(SIGKILL) }
-            #expect(try await eventually(within: .seconds(10)) { try await bench.record(receipt.id).state == .completed })
+            #expect(
+                try await eventually(within: .seconds(10)) { try await bench.record(receipt.id).state == .completed })
         }
     }
 

@@ -5,7 +5,8 @@ final class WorkerProcess: @unchecked Sendable {  // One test owns it.
     private let process = Process()
 
     init(
-        _ url: String, history: String, concurrency: Int = 1, leaseMilliseconds: Int = 1000, drainMilliseconds: Int = 2000
+        _ url: String, history: String, concurrency: Int = 1, leaseMilliseconds: Int = 1000,
+        drainMilliseconds: Int = 2000
     ) throws {
         let directory = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
             .deletingLastPathComponent()

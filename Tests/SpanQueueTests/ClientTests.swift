@@ -15,7 +15,9 @@ struct ClientTests {
 
     @Test(
         "hostile names are refused with a message on one line",
-        arguments: ["", "{x}", "a\r\nb", "a\0b", "<script>", "..%2f", String(repeating: "a", count: 10_240), "ü", "a b"])
+        arguments: [
+            "", "{x}", "a\r\nb", "a\0b", "<script>", "..%2f", String(repeating: "a", count: 10_240), "ü", "a b",
+        ])
     func hostileNames(name: String) throws {
         for attempt in [
             { try make(name) }, { try make("t", .queue(name)) }, { try make("t", .tags([name])) },

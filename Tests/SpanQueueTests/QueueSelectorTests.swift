@@ -4,7 +4,9 @@ import Testing
 
 @Suite("The choice among queues")
 struct QueueSelectorTests {
-    @Test("free slots are dealt out exactly by weight over any run, one at a time or many at once", arguments: [1, 3, 7, 10, 100])
+    @Test(
+        "free slots are dealt out exactly by weight over any run, one at a time or many at once",
+        arguments: [1, 3, 7, 10, 100])
     func shares(slots: Int) {
         var selector = QueueSelector(["a": 6, "b": 3, "c": 1])
         var got: [String: Int] = [:]

@@ -13,7 +13,8 @@ struct SettlementRulesTests {
         let now = Timestamp(milliseconds: 1_800_000_000_000)
         let message = JobMessage(
             id: "job", queue: "q", type: "t", payload: [], priority: 2, maxRetries: maxRetries, backoff: backoff,
-            timeout: .seconds(3), deadline: nil, unique: nil, retention: .standard, tags: [], trace: .root(), runAt: nil,
+            timeout: .seconds(3), deadline: nil, unique: nil, retention: .standard, tags: [], trace: .root(),
+            runAt: nil,
             enqueuedAt: now, contentDigest: nil)
         var run = RunRecord()
         run.attempts = attempts

@@ -76,7 +76,8 @@ extension JobMessage {
     /// Stands in lists for a message that can't be read.
     package static func unreadable(id: JobID, queue: String) -> JobMessage {
         JobMessage(
-            id: id, queue: queue, type: "unreadable", payload: [], priority: 0, maxRetries: 0, backoff: nil, timeout: nil,
+            id: id, queue: queue, type: "unreadable", payload: [], priority: 0, maxRetries: 0, backoff: nil,
+            timeout: nil,
             deadline: nil, unique: nil, retention: .standard, tags: [], trace: .root(), runAt: nil,
             enqueuedAt: Timestamp(milliseconds: 0), contentDigest: nil)
     }

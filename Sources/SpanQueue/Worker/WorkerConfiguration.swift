@@ -57,7 +57,8 @@ public struct WorkerConfiguration: Sendable {
     ) throws(SpanQueueError) {
         guard value >= least, value <= most else {
             throw .invalidArgument(
-                "\(what) \(DurationText.format(value)): use \(DurationText.format(least)) to \(DurationText.format(most))")
+                "\(what) \(DurationText.format(value)): use \(DurationText.format(least)) to \(DurationText.format(most))"
+            )
         }
     }
 }

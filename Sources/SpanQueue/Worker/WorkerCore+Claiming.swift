@@ -123,7 +123,8 @@ extension WorkerCore {
         switch settlement.verdict {
         case .complete: break
         case .retry(let delay):
-            logger.notice("attempt failed", metadata: ["error": "\(error)", "retry_in": "\(DurationText.format(delay))"])
+            logger.notice(
+                "attempt failed", metadata: ["error": "\(error)", "retry_in": "\(DurationText.format(delay))"])
         case .bury(let reason):
             logger.error("job is dead", metadata: ["error": "\(error)", "reason": "\(reason)"])
         case .release: logger.info("job given back")
@@ -191,7 +192,8 @@ extension WorkerCore {
         guard let began = outage else { return }
         outage = nil
         logger.notice(
-            "claiming again", metadata: ["after": "\(DurationText.format(.milliseconds((ContinuousClock.now - began).milliseconds)))"]
+            "claiming again",
+            metadata: ["after": "\(DurationText.format(.milliseconds((ContinuousClock.now - began).milliseconds)))"]
         )
     }
 }

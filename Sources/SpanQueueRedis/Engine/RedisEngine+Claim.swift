@@ -35,7 +35,8 @@ extension RedisEngine {
         return RedisScriptCall(
             Scripts.claim,
             keys: [
-                keys.jobs, keys.runs, keys.ready, keys.priority, keys.scheduled, keys.retrying, keys.active, keys.leases,
+                keys.jobs, keys.runs, keys.ready, keys.priority, keys.scheduled, keys.retrying, keys.active,
+                keys.leases,
                 keys.unique, keys.meta, keys.wake,
             ]
         ) { arguments in

@@ -104,7 +104,8 @@ extension RedisEngine {
         return RedisScriptCall(
             Scripts.enqueue,
             keys: [
-                keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta, keys.wake,
+                keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta,
+                keys.wake,
             ]
         ) { arguments in
             arguments.append(notAfter)

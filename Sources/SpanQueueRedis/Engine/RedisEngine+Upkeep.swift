@@ -10,7 +10,8 @@ extension RedisEngine {
             RedisScriptCall(
                 Scripts.reclaim,
                 keys: [
-                    keys.jobs, keys.runs, keys.ready, keys.priority, keys.active, keys.leases, keys.dead, keys.cancelled,
+                    keys.jobs, keys.runs, keys.ready, keys.priority, keys.active, keys.leases, keys.dead,
+                    keys.cancelled,
                     keys.unique, keys.meta, keys.wake, keys.cancelling,
                 ]
             ) { arguments in

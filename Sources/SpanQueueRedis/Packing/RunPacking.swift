@@ -117,7 +117,8 @@ enum RunPacking {
         var reader = PackedReader(bytes)
         let version = try reader.byte("the version of its runs")
         guard version == self.version else {
-            throw PackingError(description: "its runs are of version \(version), and this program reads \(self.version)")
+            throw PackingError(
+                description: "its runs are of version \(version), and this program reads \(self.version)")
         }
         var run = RunRecord()
         run.attempts = Int(try reader.integer("the number of attempts") as UInt16)
