@@ -17,7 +17,7 @@ extension MetricsRegistry {
         rejections.append(("swift_metrics", bridgeTally.rejected.load(ordering: .relaxed)))
         return [
             ownCounter(
-                "spanq_metrics_overflow", "Lookups of series that a family at its cap answered with its overflow child.",
+                "spanq_metrics_overflow", "Lookups that a family at its cap answered with its overflow child.",
                 limited.map { ($0.definition.name, $0.tally.overflowed.load(ordering: .relaxed)) }),
             ownCounter(
                 "spanq_metrics_rejected",
