@@ -27,7 +27,7 @@ public enum ExpositionFormat: Sendable, Hashable, CaseIterable {
         if openMetrics.specificity != text.specificity {
             return openMetrics.specificity > text.specificity ? .openMetrics : .text
         }
-        return openMetrics.specificity == 0 ? .text : .openMetrics
+        return openMetrics.specificity < 2 ? .text : .openMetrics
     }
 
     /// How much a media type is wanted (0 to 1,000), and by how specific a range: 0 `*/*`, 1 `type/*`, 2 the type, 3 with its
