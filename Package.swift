@@ -25,6 +25,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML"]),
@@ -35,6 +36,8 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CSpanQueueHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CSpanQueueCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CSpanQueueZlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CSpanQueueTelemetry"),
         .target(
             name: "SpanQueueLoop",
             dependencies: [.product(name: "HeapModule", package: "swift-collections")],
@@ -51,7 +54,14 @@ let package = Package(
         ),
         .target(
             name: "SpanQueueTelemetry",
-            dependencies: [.product(name: "Instrumentation", package: "swift-distributed-tracing"), .product(name: "Tracing", package: "swift-distributed-tracing")],
+            dependencies: [
+                "CSpanQueueTelemetry", "CSpanQueueZlib", "SpanQueueCurl",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Instrumentation", package: "swift-distributed-tracing"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -103,6 +113,17 @@ let package = Package(
             dependencies: [
                 "SpanQueue", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueLoop", "SpanQueueTelemetry", "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueTelemetryTests",
+            dependencies: [
+                "SpanQueueTelemetry",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings
         ),
