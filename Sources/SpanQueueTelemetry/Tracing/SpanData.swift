@@ -34,9 +34,10 @@ public struct SpanData: Sendable, Hashable {
 
     /// Makes a span of its parts.
     public init(
-        name: String, kind: Kind = .internal, context: TraceContext, parent: SpanID? = nil, isParentRemote: Bool = false,
-        startNanoseconds: UInt64, endNanoseconds: UInt64, attributes: Attributes = Attributes(), links: [Link] = [],
-        status: Status = .unset
+        name: String, kind: Kind = .internal, context: TraceContext, parent: SpanID? = nil,
+        isParentRemote: Bool = false,
+        startNanoseconds: UInt64, endNanoseconds: UInt64, attributes: Attributes = Attributes(),
+        links: [Link] = [], status: Status = .unset
     ) {
         self.name = name
         self.kind = kind

@@ -16,7 +16,8 @@ public final class SpanQueueTracer: Sendable {
     /// - Parameter processor: takes the finished spans; nil exports none, and records none. The ids and the sampling decision
     ///   are the same either way, so that other processes of the trace can go by them.
     public init(
-        sampler: Sampler = .parentBasedAlwaysOn, limits: SpanLimits = SpanLimits(), processor: BatchProcessor<SpanData>? = nil
+        sampler: Sampler = .parentBasedAlwaysOn, limits: SpanLimits = SpanLimits(),
+        processor: BatchProcessor<SpanData>? = nil
     ) {
         self.sampler = sampler
         self.limits = limits
@@ -60,7 +61,8 @@ public final class SpanQueueTracer: Sendable {
     }
 
     /// The ids and the sampling decision of a span, for code that builds a ``SpanData`` itself when the span is over.
-    public func makeContext(parent: TraceContext? = nil, traceID: TraceID? = nil, spanID: SpanID? = nil) -> TraceContext {
+    public func makeContext(parent: TraceContext? = nil, traceID: TraceID? = nil, spanID: SpanID? = nil) -> TraceContext
+    {
         let spanID = spanID ?? .random()
         if var context = parent {
             context.spanID = spanID
