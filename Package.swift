@@ -86,11 +86,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "SpanQueueTesting", dependencies: ["SpanQueue"], swiftSettings: settings),
+        .target(name: "CSpanQueueSpawn"),
         .target(name: "SpanQueueCurl", dependencies: ["CSpanQueueCurl"], swiftSettings: settings),
         .target(
             name: "SpanQueueHandlers",
             dependencies: [
-                "SpanQueue", "SpanQueueCurl", "SpanQueueLoop", "SpanQueueTelemetry",
+                "CSpanQueueSpawn", "SpanQueue", "SpanQueueCurl", "SpanQueueLoop", "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -111,7 +112,7 @@ let package = Package(
         .testTarget(
             name: "SpanQueueHandlersTests",
             dependencies: [
-                "SpanQueue", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueLoop", "SpanQueueTelemetry", "SpanQueueTesting",
+                "SpanQueue", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

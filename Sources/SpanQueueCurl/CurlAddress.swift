@@ -18,8 +18,11 @@ package struct CurlAddress: Sendable, Hashable {
 
     /// - Throws: `CurlError` of kind `invalidRequest`, without a word of the URL in it.
     package init(_ text: String) throws(CurlError) {
-        guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
-            throw CurlError(.invalidRequest, "the URL has a space or control character in it: write it as %20 or the like")
+        // A backslash ends the host for browsers and does not for libcurl: nobody should have to know which.
+        guard !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\\") }) else {
+            throw CurlError(
+                .invalidRequest,
+                "the URL has a space, control character or backslash in it: write it as %20 or the like")
         }
         guard let handle = curl_url() else { throw CurlError(.invalidRequest, "out of memory") }
         defer { curl_url_cleanup(handle) }

@@ -50,7 +50,8 @@ final class CurlEngine: @unchecked Sendable {
             guard !inbox.isStopping else { return CurlError(.closed, "the HTTP client has been shut down") }
             if !inbox.hasThread {
                 guard startThread() else {
-                    return CurlError(.connect, "cannot start a thread for HTTP: out of memory or threads (see `ulimit -u`)")
+                    return CurlError(
+                        .connect, "cannot start a thread for HTTP: out of memory or threads (see `ulimit -u`)")
                 }
                 inbox.hasThread = true
             }

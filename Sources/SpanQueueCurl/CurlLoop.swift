@@ -62,7 +62,8 @@ extension CurlRequest {
             throw CurlError(.invalidRequest, "an HTTP method is a word of upper-case letters")
         }
         for (name, value) in headers {
-            let isNameSound = !name.isEmpty && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x3A && $0 != 0x3B }
+            let isNameSound =
+                !name.isEmpty && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x3A && $0 != 0x3B }
             guard isNameSound, value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
                 throw CurlError(.invalidRequest, "an HTTP header has a character in it that is not allowed there")
             }

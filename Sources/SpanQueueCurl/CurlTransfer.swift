@@ -37,7 +37,9 @@ final class CurlTransfer {
     func finish(_ code: CURLcode) {
         // Our own write callback stops the transfer with a write error at the limit.
         guard code == CURLE_OK || code == CURLE_WRITE_ERROR && isTruncated else {
-            return fail(CurlError(Self.kind(of: code), "no answer from \(address.shown): \(Self.words(for: code, headerBytes))"))
+            return fail(
+                CurlError(Self.kind(of: code), "no answer from \(address.shown): \(Self.words(for: code, headerBytes))")
+            )
         }
         var status = 0
         var retryAfterSeconds: curl_off_t = 0
@@ -109,7 +111,9 @@ final class CurlTransfer {
             guard spanqueue_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)) == CURLE_OK,
                 body.withUnsafeBytes({
                     // libcurl copies it. A nil pointer would mean "ask the read callback".
-                    if let base = $0.baseAddress { return spanqueue_curl_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, base) }
+                    if let base = $0.baseAddress {
+                        return spanqueue_curl_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, base)
+                    }
                     return spanqueue_curl_set_string(easy, CURLOPT_COPYPOSTFIELDS, "")
                 }) == CURLE_OK
             else { return false }
@@ -157,7 +161,7 @@ final class CurlTransfer {
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_PINNEDPUBKEYNOTMATCH:
             .tls
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalidRequest
+        case CURLE_URL_MALFORMAT: .invalidRequest
         default: .transfer
         }
     }
@@ -165,6 +169,8 @@ final class CurlTransfer {
     /// libcurl's general words and not its error buffer, which may quote what it was given.
     private static func words(for code: CURLcode, _ headerBytes: Int) -> String {
         if code == CURLE_WRITE_ERROR, headerBytes > headerLimitBytes { return "its headers are too large" }
+        // The URL's scheme was checked before, so this is about the answer.
+        if code == CURLE_UNSUPPORTED_PROTOCOL { return "what came is not HTTP/1 or later" }
         return curl_easy_strerror(code).map { String(cString: $0) } ?? "libcurl error \(code.rawValue)"
     }
 }

@@ -10,7 +10,9 @@ public struct ExecConfiguration: Sendable, Hashable {
     public var stderrLimit = 4 << 10
     /// The names of the variables that programs get from the worker's own environment, where they are set. Everything else
     /// in it stays with the worker: it may hold the credentials of Redis.
-    public var passedEnvironment = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"]
+    public var passedEnvironment = [
+        "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    ]
 
     /// The defaults above.
     public init() {}
