@@ -29,4 +29,13 @@ public struct MetricFamilySnapshot: Sendable, Hashable {
 
     /// The name under which Prometheus knows its series: `_total` on a counter, `_info` on an info.
     public var sampleName: String { name + kind.sampleSuffix }
+
+    /// Every name that a sample of the family can have.
+    var sampleNames: [String] {
+        switch kind {
+        case .counter, .info: [name, sampleName]
+        case .gauge: [name]
+        case .histogram: [name, name + "_bucket", name + "_sum", name + "_count"]
+        }
+    }
 }

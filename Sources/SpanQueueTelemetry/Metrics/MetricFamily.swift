@@ -1,0 +1,87 @@
+/// A family of series that differ in the values of their labels.
+///
+/// `child` finds or makes the series of some label values. It takes a lock and hashes the values, so look a child up once
+/// and hold it. At most `MetricsRegistryConfiguration.maximumSeriesPerFamily` series are made; every further set of values
+/// gets the one overflow child, whose labels all read `_other_`, and is counted in `spanq_metrics_overflow_total`.
+public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
+    let definition: FamilyDefinition
+    let tally = FamilyTally()
+    private let table: MetricsLock<SeriesTable<Series>>
+    private let point: @Sendable (Series) -> MetricPoint
+
+    init(
+        _ definition: FamilyDefinition, configuration: MetricsRegistryConfiguration,
+        make: @escaping @Sendable (SeriesContext) -> Series, point: @escaping @Sendable (Series) -> MetricPoint
+    ) {
+        self.definition = definition
+        self.point = point
+        let tally = tally
+        let filter = configuration.exemplarFilter
+        table = MetricsLock(
+            SeriesTable(limit: max(1, configuration.maximumSeriesPerFamily)) { labels in
+                make(
+                    SeriesContext(
+                        definition: definition, labels: labels, tally: tally, exemplarFilter: filter,
+                        startUnixNanoseconds: WallClock.now()))
+            })
+        // A family without labels has its one series from the start, at 0.
+        if definition.labels.isEmpty && !definition.hasOpenLabels { _ = child([]) }
+    }
+
+    /// The series of these label values, in the order of the family's label names; any text may be a value, the empty one
+    /// too. Missing values count as empty and superfluous ones are left out; both are counted in `spanq_metrics_rejected_total`.
+    public func child(_ values: String...) -> Series {
+        child(values)
+    }
+
+    /// The series of these label values, in the order of the family's label names.
+    public func child(_ values: [String]) -> Series {
+        var values = values
+        if values.count != definition.labels.count {
+            tally.countRejection()
+            values = Array(values.prefix(definition.labels.count))
+            while values.count < definition.labels.count { values.append("") }
+        }
+        return find(values, overflowKey: values.map { _ in SeriesTable<Series>.overflowValue }) { name($0) }
+    }
+
+    /// The series of label values that are bytes from elsewhere: what is not UTF-8 in them becomes U+FFFD, since both
+    /// formats are UTF-8 and a page with one bad byte would be refused as a whole.
+    public func child(bytes values: [[UInt8]]) -> Series {
+        child(values.map { String(decoding: $0, as: UTF8.self) })
+    }
+
+    /// The series of labels that are its own, of a family with open labels. `pairs` are in the order of their names.
+    func child(open pairs: [MetricLabel]) -> Series {
+        let overflow = MetricLabel("overflow", SeriesTable<Series>.overflowValue)
+        let overflowKey = [overflow.name, overflow.value]
+        return find(pairs.flatMap { [$0.name, $0.value] }, overflowKey: overflowKey) {
+            MetricLabels($0 == overflowKey ? [overflow] : pairs)
+        }
+    }
+
+    /// How many series there are, the overflow child included.
+    public var seriesCount: Int { table.withLock { $0.count } }
+
+    private func find(
+        _ key: [String], overflowKey: @autoclosure () -> [String], labels: ([String]) -> MetricLabels
+    ) -> Series {
+        let (series, isOverflow) = table.withLock { $0.find(key, overflowKey: overflowKey, labels: labels) }
+        if isOverflow { tally.countOverflow() }
+        return series
+    }
+
+    private func name(_ values: [String]) -> MetricLabels {
+        MetricLabels(
+            zip(definition.labels, values).map { MetricLabel($0.name, $1, attributeName: $0.attributeName) })
+    }
+}
+
+extension MetricFamily: RegisteredFamily {
+    func snapshot() -> MetricFamilySnapshot {
+        let series = table.withLock { $0.inOrder }
+        return MetricFamilySnapshot(
+            name: definition.name, openTelemetryName: definition.openTelemetryName, help: definition.help,
+            unit: definition.unit, kind: definition.kind, points: series.map(point))
+    }
+}
