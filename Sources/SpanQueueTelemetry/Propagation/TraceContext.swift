@@ -47,13 +47,21 @@ public struct TraceContext: Sendable, Hashable {
 
 /// The key under which SpanQueue keeps the current `TraceContext` in a `ServiceContext`.
 private enum TraceContextKey: ServiceContextKey {
-    typealias Value = TraceContext
+    typealias Value = TracePosition
     static let nameOverride: String? = "spanqueue-trace-context"
 }
 
 extension ServiceContext {
     /// The position in the trace of the work that this context belongs to; nil outside any trace.
+    ///
+    /// Setting it says that the position is one in this process.
     public var traceContext: TraceContext? {
+        get { self[TraceContextKey.self]?.context }
+        set { self[TraceContextKey.self] = newValue.map { TracePosition(context: $0, isRemote: false) } }
+    }
+
+    /// The position, and whether it came from another process.
+    var tracePosition: TracePosition? {
         get { self[TraceContextKey.self] }
         set { self[TraceContextKey.self] = newValue }
     }

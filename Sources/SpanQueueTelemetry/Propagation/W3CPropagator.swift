@@ -36,6 +36,6 @@ public struct W3CPropagator: Instrument {
                 traceState: extractor.extract(key: "tracestate", from: carrier),
                 baggage: formats.contains(.baggage) ? extractor.extract(key: "baggage", from: carrier) : nil)
         else { return }
-        context.traceContext = trace
+        context.tracePosition = TracePosition(context: trace, isRemote: true)
     }
 }
