@@ -61,6 +61,9 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
         }
     }
 
+    /// Has ``run()`` export what is queued, soon.
+    func requestFlush() { waker.yield(.delay) }
+
     /// Exports what is queued now.
     public func flush(within limit: Duration) async -> FlushResult {
         let result = await TimeLimit.run(limit) { await self.drain(evenPartial: true) }

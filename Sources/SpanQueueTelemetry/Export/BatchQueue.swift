@@ -21,7 +21,7 @@ struct BatchQueue<Item: Sendable>: Sendable {
 
     mutating func append(_ item: Item) -> Admission {
         guard count < limits.queueSize else { return .refused }
-        if filling.capacity == 0 { filling.reserveCapacity(limits.batchSize) }
+        if filling.capacity == 0 { filling.reserveCapacity(min(limits.batchSize, 4096)) }
         filling.append(item)
         count += 1
         guard filling.count >= limits.batchSize else { return .admitted }

@@ -27,7 +27,7 @@ public final class SpanQueueTracer: Sendable {
     /// Whether finished spans go anywhere.
     public var isExporting: Bool { processor != nil }
 
-    /// Starts a span. Name, attributes and links are asked for only where it is recorded.
+    /// Starts a span. Name, attributes, links and time are asked for only where it is recorded.
     ///
     /// - Parameters:
     ///   - name: low in cardinality.
@@ -43,7 +43,8 @@ public final class SpanQueueTracer: Sendable {
     @inline(__always)
     public func startSpan(
         _ name: @autoclosure () -> String, kind: SpanData.Kind = .internal, parent: TraceContext? = nil,
-        isParentRemote: Bool = false, traceID: TraceID? = nil, spanID: SpanID? = nil, startNanoseconds: UInt64? = nil,
+        isParentRemote: Bool = false, traceID: TraceID? = nil, spanID: SpanID? = nil,
+        startNanoseconds: @autoclosure () -> UInt64? = nil,
         recordsUnsampled: Bool = false, attributes: @autoclosure () -> Attributes = Attributes(),
         links: @autoclosure () -> [SpanData.Link] = []
     ) -> SpanQueueSpan {
@@ -51,12 +52,13 @@ public final class SpanQueueTracer: Sendable {
         guard starts(context, recordsUnsampled: recordsUnsampled) else {
             return SpanQueueSpan(context: context, tracer: self, recorder: nil)
         }
-        let start = startNanoseconds ?? SpanClock.now()
+        let given = startNanoseconds()
+        let start = given ?? SpanClock.now()
         var data = SpanData(
             name: name(), kind: kind, context: context, parent: parent?.spanID, isParentRemote: isParentRemote,
             startNanoseconds: start, endNanoseconds: start, attributes: attributes(), links: links())
         data.apply(limits)
-        let monotonic = startNanoseconds == nil ? SpanClock.monotonic() : nil
+        let monotonic = given == nil ? SpanClock.monotonic() : nil
         return SpanQueueSpan(context: context, tracer: self, recorder: SpanRecorder(data, startedMonotonic: monotonic))
     }
 
