@@ -55,9 +55,11 @@ let package = Package(
         .target(
             name: "SpanQueueTelemetry",
             dependencies: [
-                "CSpanQueueTelemetry", "CSpanQueueZlib",
+                "CSpanQueueTelemetry", "CSpanQueueZlib", "SpanQueueCurl",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Instrumentation", package: "swift-distributed-tracing"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings
@@ -134,7 +136,13 @@ let package = Package(
         ),
         .testTarget(
             name: "SpanQueueTelemetryTests",
-            dependencies: ["SpanQueueTelemetry", .product(name: "CoreMetrics", package: "swift-metrics")],
+            dependencies: [
+                "SpanQueueTelemetry",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "SpanQueueLoopTests", dependencies: ["SpanQueueLoop"], swiftSettings: settings),

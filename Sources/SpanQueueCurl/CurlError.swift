@@ -22,10 +22,13 @@ package struct CurlError: Error, Sendable, CustomStringConvertible {
 
     package let kind: Kind
     package let message: String
+    /// The status, where the server had sent one before the transfer failed.
+    package let status: Int?
 
-    package init(_ kind: Kind, _ message: String) {
+    package init(_ kind: Kind, _ message: String, status: Int? = nil) {
         self.kind = kind
         self.message = message
+        self.status = status
     }
 
     package var description: String { message }

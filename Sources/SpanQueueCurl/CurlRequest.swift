@@ -14,6 +14,8 @@ package struct CurlRequest: Sendable {
     package var connectTimeout = Duration.seconds(5)
     /// How many bytes of the response's body are kept. At one more the response is taken as it is, and no more is read.
     package var responseLimitBytes = 64 << 10
+    /// Files for TLS, instead of those that libcurl has on its own.
+    package var tls = CurlTLSFiles()
 
     /// Makes a request with the default bounds.
     package init(url: String, method: String, headers: [(name: String, value: String)] = [], body: [UInt8]? = nil) {

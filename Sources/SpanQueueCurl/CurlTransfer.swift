@@ -37,9 +37,8 @@ final class CurlTransfer {
     func finish(_ code: CURLcode) {
         // Our own write callback stops the transfer with a write error at the limit.
         guard code == CURLE_OK || code == CURLE_WRITE_ERROR && isTruncated else {
-            return fail(
-                CurlError(Self.kind(of: code), "no answer from \(address.shown): \(Self.words(for: code, headerBytes))")
-            )
+            let words = "no answer from \(address.shown): \(Self.words(for: code, headerBytes))"
+            return fail(CurlError(kind(of: code), words, status: finalStatus))
         }
         var status = 0
         var retryAfterSeconds: curl_off_t = 0
@@ -55,6 +54,20 @@ final class CurlTransfer {
                     retryAfter: retryAfterSeconds > 0 ? .seconds(Int64(retryAfterSeconds)) : nil,
                     contentType: contentType.map { String(cString: $0.assumingMemoryBound(to: CChar.self)) },
                     body: body, isTruncated: isTruncated)))
+    }
+
+    /// The status that the server has sent so far, but for those that announce another one.
+    private var finalStatus: Int? {
+        var status = 0
+        _ = spanqueue_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
+        return status >= 200 ? status : nil
+    }
+
+    /// Whether there was ever a connection for the request to go out on.
+    private var hasConnected: Bool {
+        var microseconds: curl_off_t = 0
+        _ = spanqueue_curl_get_offset(easy, CURLINFO_PRETRANSFER_TIME_T, &microseconds)
+        return microseconds > 0
     }
 
     // MARK: Options
@@ -81,7 +94,7 @@ final class CurlTransfer {
             spanqueue_curl_set_pointer(easy, CURLOPT_HEADERDATA, context),
         ]
         guard results.allSatisfy({ $0 == CURLE_OK }) else { return false }
-        return setCredentials() && setProxy() && setHeaders(request) && setBody(request)
+        return setCredentials() && setProxy() && setTLS(request.tls) && setHeaders(request) && setBody(request)
     }
 
     private func setCredentials() -> Bool {
@@ -93,6 +106,15 @@ final class CurlTransfer {
     private func setProxy() -> Bool {
         let isLocal = address.host == "localhost" || address.host == "[::1]" || address.host.hasPrefix("127.")
         return !isLocal || spanqueue_curl_set_string(easy, CURLOPT_PROXY, "") == CURLE_OK
+    }
+
+    private func setTLS(_ files: CurlTLSFiles) -> Bool {
+        let options = [
+            (CURLOPT_CAINFO, files.authorities), (CURLOPT_SSLCERT, files.certificate), (CURLOPT_SSLKEY, files.key),
+        ]
+        return options.allSatisfy { option, path in
+            path.map { spanqueue_curl_set_string(easy, option, $0) == CURLE_OK } ?? true
+        }
     }
 
     private func setHeaders(_ request: CurlRequest) -> Bool {
@@ -153,9 +175,9 @@ final class CurlTransfer {
         return max(1, Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000))
     }
 
-    private static func kind(of code: CURLcode) -> CurlError.Kind {
+    private func kind(of code: CURLcode) -> CurlError.Kind {
         switch code {
-        case CURLE_OPERATION_TIMEDOUT: .timeout
+        case CURLE_OPERATION_TIMEDOUT: hasConnected ? .timeout : .connect
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: .resolve
         case CURLE_COULDNT_CONNECT: .connect
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,

@@ -56,8 +56,11 @@ struct OpaqueByteTests {
     func trace(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             var job = bench.job(priority: 1, unique: bench.lock(0, .untilFinished), digest: 0)
-            job.message.trace.traceState = "a=1,b=2"
-            job.message.trace.baggage = "user=ü"
+            let trace = job.message.trace
+            job.message.trace = TraceContext(
+                traceID: trace.traceID, spanID: trace.spanID, flags: trace.flags, traceState: "a=1,b=2",
+                baggage: "user=%C3%BC"
+            )
             let claimed = try await bench.acceptAndClaim(job)
             #expect(claimed.message.trace == job.message.trace)
             #expect(claimed.message.unique == job.message.unique)
