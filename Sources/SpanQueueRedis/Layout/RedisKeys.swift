@@ -13,7 +13,7 @@
 /// | `dead`, `cancelled` | zset | ids by the time they ended (ms) |
 /// | `unique`, `unique-expiry` | hash, zset | digest → `<expiry in ms or 0>:<owner's id>`; digests by expiry |
 /// | `meta` | hash | `paused`, `token`, `sequence`, `returned`, and the totals |
-/// | `wake` | list | at most one entry: somebody should look |
+/// | `wake` | list | at most two entries, each of which wakes a worker |
 struct RedisKeys: Sendable {
     /// The set of all queues' names.
     static let queues = "spanq:queues"

@@ -134,6 +134,7 @@ if more then
   -- Pass the wake-up on: one worker was woken, and there is work for another.
   if redis.call('LLEN', KEYS[11]) == 0 then redis.call('RPUSH', KEYS[11], '1') end
 else
+  redis.call('DEL', KEYS[11])
   local scheduled, retrying = head(KEYS[5]), head(KEYS[6])
   due = scheduled and retrying and math.min(scheduled, retrying) or scheduled or retrying
 end

@@ -161,5 +161,7 @@ if #scheduled > 0 then
 end
 if #locks > 0 then redis.call('HSET', KEYS[5], unpack(locks)) end
 if #expiries > 0 then redis.call('ZADD', KEYS[6], unpack(expiries)) end
-if wake and redis.call('LLEN', KEYS[8]) == 0 then redis.call('RPUSH', KEYS[8], '1') end
+-- Two idle workers are woken, since the first may have died without Redis knowing it yet. The claim that empties the queue
+-- takes back a wake-up that is still there.
+if wake and redis.call('LLEN', KEYS[8]) == 0 then redis.call('RPUSH', KEYS[8], '1', '1') end
 return reply
