@@ -47,4 +47,22 @@ static inline CURLcode spanqueue_curl_get_pointer(CURL *handle, CURLINFO info, v
   return curl_easy_getinfo(handle, info, value);
 }
 
+static inline CURLMcode spanqueue_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
+  return curl_multi_setopt(multi, option, value);
+}
+
+/// Lets a transfer that is still resolving a name be removed at once: libcurl otherwise waits for its resolver thread, and
+/// with it would wait every transfer of the same multi handle. Before 7.87 there is no such option.
+static inline CURLcode spanqueue_curl_set_quick_exit(CURL *handle) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+  return curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+#else
+  (void)handle;
+  return CURLE_OK;
+#endif
+}
+
+/// The result of the transfer that `message` says is done; the C struct keeps it in a union.
+static inline CURLcode spanqueue_curl_message_result(const CURLMsg *message) { return message->data.result; }
+
 #endif

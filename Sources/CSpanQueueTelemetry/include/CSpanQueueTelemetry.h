@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "spanqueue_random.h"
+
 /// A number of the calling thread's own, from 1 upwards in the order in which threads first ask; 0 says that it has not
 /// asked yet. Swift has no thread-local variables, and a task-local is far too slow for something read at each increment.
 extern __thread uint32_t spanqueue_thread_number_value;

@@ -99,7 +99,8 @@ public final class JobContext: Sendable {
         guard bytes.count <= limits.resultBytes else {
             throw SpanQueueError(
                 .tooLarge,
-                "the result of job \(id) has \(bytes.count) bytes and may have \(limits.resultBytes): store it elsewhere")
+                "the result of job \(id) has \(bytes.count) bytes and may have \(limits.resultBytes): store it elsewhere"
+            )
         }
         reported.withLock { $0.result = bytes }
     }

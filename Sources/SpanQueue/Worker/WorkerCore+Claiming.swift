@@ -123,7 +123,8 @@ extension WorkerCore {
         switch settlement.verdict {
         case .complete: break
         case .retry(let delay):
-            logger.notice("attempt failed", metadata: ["error": "\(error)", "retry_in": "\(DurationText.format(delay))"])
+            logger.notice(
+                "attempt failed", metadata: ["error": "\(error)", "retry_in": "\(DurationText.format(delay))"])
         case .bury(let reason):
             logger.error("job is dead", metadata: ["error": "\(error)", "reason": "\(reason)"])
         case .release: logger.info("job given back")
@@ -164,23 +165,19 @@ extension WorkerCore {
     private func waitForWork(atMost limit: Duration) async throws {
         guard limit > .zero else { return }
         let queues = configuration.queues.queues
-        var failure: (any Error)?
-        let task = Task {
+        let task = Task(executorPreference: thread) { [engine] in
             do {
                 try await engine.waitForWork(in: queues, atMost: limit)
             } catch is CancellationError {
                 // A wake-up may have come in the very moment: hand it on.
                 try? await engine.passWakeUp(in: queues)
-            } catch {
-                failure = error
             }
         }
         waiting = task
-        await task.value
-        waiting = nil
+        defer { waiting = nil }
+        try await task.value
         // Any of them may have work now.
         lastProbe = .now - .seconds(1)
-        if let failure { throw failure }
     }
 
     // MARK: Outages
@@ -195,7 +192,8 @@ extension WorkerCore {
         guard let began = outage else { return }
         outage = nil
         logger.notice(
-            "claiming again", metadata: ["after": "\(DurationText.format(.milliseconds((ContinuousClock.now - began).milliseconds)))"]
+            "claiming again",
+            metadata: ["after": "\(DurationText.format(.milliseconds((ContinuousClock.now - began).milliseconds)))"]
         )
     }
 }

@@ -77,7 +77,8 @@ extension WorkerCore {
     private func announce(_ startedAt: Timestamp) async throws {
         let info = WorkerInfo(
             id: id, host: WorkerIdentity.host, pid: WorkerIdentity.pid, queues: configuration.queues.queues,
-            concurrency: configuration.concurrency, busy: slots.count, startedAt: startedAt, version: SpanQueueVersion.text)
+            concurrency: configuration.concurrency, busy: slots.count, startedAt: startedAt,
+            version: SpanQueueVersion.text)
         try await engine.announce(info, lifetime: Self.announceInterval * 3)
     }
 }

@@ -34,7 +34,8 @@ extension WorkerCore {
                         metadata: ["jobs": "\(unsettled.count)", "error": "\(error)"])
                 }
                 let backoff = Backoff.exponential(base: .milliseconds(50), cap: .seconds(2))
-                try? await thread.sleep(for: max(.milliseconds(20), backoff.delay(afterAttempt: failures, error: error)))
+                try? await thread.sleep(
+                    for: max(.milliseconds(20), backoff.delay(afterAttempt: failures, error: error)))
             }
         }
     }

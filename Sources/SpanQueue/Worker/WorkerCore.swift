@@ -4,8 +4,10 @@ import SpanQueueTelemetry
 
 /// A running worker: what it holds, and the loops that work on it.
 ///
-/// All of it is confined to one thread of its own (`thread` is the actor's executor), so no lock is taken and no handler can
-/// block it. Its loops are:
+/// All of it is confined to one thread of its own, so no lock is taken and no handler can block it: `thread` is the actor's
+/// executor, and also the preferred executor of the tasks in which it runs. The latter matters as much: closures that are
+/// passed to the standard library, as to `withTaskCancellationHandler`, are not isolated to the actor, and would otherwise
+/// run on the global pool, where blocking handlers keep heartbeats from going out. Its loops are:
 ///
 /// - claiming (`WorkerCore+Claiming`): fills free slots, and sleeps on the engine's wake-up when nothing is ready;
 /// - settling (`WorkerCore+Settling`): sends what attempts ended as, in batches;
@@ -52,7 +54,7 @@ actor WorkerCore {
     /// Settlements that have not been answered; their leases are extended all the same.
     var unsettled: [Settlement] = []
     var isSettling = false
-    var waiting: Task<Void, Never>?
+    var waiting: Task<Void, any Error>?
 
     let slotEnded: Gate
     let settlementReady: Gate
@@ -87,9 +89,9 @@ actor WorkerCore {
     func run(untilEmpty: Bool) async throws -> RunSummary {
         defer { thread.stop() }
         let loops = [
-            Task { await settlingLoop() },
-            Task { await heartbeatLoop() },
-            Task { await housekeepingLoop() },
+            Task(executorPreference: thread) { await self.settlingLoop() },
+            Task(executorPreference: thread) { await self.heartbeatLoop() },
+            Task(executorPreference: thread) { await self.housekeepingLoop() },
         ]
         logger.info(
             "worker started",

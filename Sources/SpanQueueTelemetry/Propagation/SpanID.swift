@@ -1,3 +1,5 @@
+internal import CSpanQueueTelemetry
+
 /// The identity of a span within its trace: 8 bytes, not all zero (W3C Trace Context level 2, section 3.2.2.4).
 public struct SpanID: Sendable, Hashable, CustomStringConvertible {
     /// The eight bytes, most significant first.
@@ -9,9 +11,9 @@ public struct SpanID: Sendable, Hashable, CustomStringConvertible {
         self.value = value
     }
 
-    /// A fresh random id.
+    /// A fresh random id, from the calling thread's generator.
     public static func random() -> SpanID {
-        SpanID(nonZero: UInt64.random(in: 1...UInt64.max))
+        SpanID(nonZero: spanqueue_random_next())
     }
 
     /// The span of one attempt at a job, computed from what the claim fixed, so that the worker that runs it, the one that

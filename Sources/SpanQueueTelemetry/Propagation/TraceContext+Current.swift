@@ -15,13 +15,15 @@ extension TraceContext {
     }
 
     /// The context in which a handler runs: our own, and what the application's tracer reads from the same headers.
-    package func serviceContext() -> ServiceContext {
+    ///
+    /// - Parameter span: the live span of that name, where there is one, so that the handler can add to it.
+    package func serviceContext(span: SpanQueueSpan? = nil) -> ServiceContext {
         var context = ServiceContext.topLevel
         var carrier = ["traceparent": traceParent]
         carrier["tracestate"] = traceState
         carrier["baggage"] = baggage
         InstrumentationSystem.instrument.extract(carrier, into: &context, using: DictionaryExtractor())
-        context.traceContext = self
+        context.tracePosition = TracePosition(context: self, isRemote: false, span: span)
         return context
     }
 }

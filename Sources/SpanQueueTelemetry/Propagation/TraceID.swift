@@ -1,3 +1,5 @@
+internal import CSpanQueueTelemetry
+
 /// The identity of a trace: 16 bytes, not all zero (W3C Trace Context level 2, section 3.2.2.3).
 public struct TraceID: Sendable, Hashable, CustomStringConvertible {
     /// The first eight bytes, most significant first.
@@ -12,11 +14,11 @@ public struct TraceID: Sendable, Hashable, CustomStringConvertible {
         self.low = low
     }
 
-    /// A fresh random id.
+    /// A fresh random id, from the calling thread's generator.
     public static func random() -> TraceID {
-        var generator = SystemRandomNumberGenerator()
-        // The low half is never zero, so the id is never all zero.
-        return TraceID(nonZeroLow: generator.next() | 1, high: generator.next())
+        while true {
+            if let id = TraceID(high: spanqueue_random_next(), low: spanqueue_random_next()) { return id }
+        }
     }
 
     /// An id that anyone who knows `high` and `low` can compute again; the lowest bit is set, so it is never all zero.

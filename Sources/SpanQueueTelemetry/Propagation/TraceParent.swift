@@ -1,8 +1,8 @@
 extension TraceContext {
     /// The `traceparent` header: `00-<trace id>-<span id>-<flags>` (Trace Context level 2, section 3.2).
     public var traceParent: String {
-        let digits = flags < 16 ? "0\(String(flags, radix: 16))" : String(flags, radix: 16)
-        return "00-\(traceID)-\(spanID)-\(digits)"
+        // Bits without a meaning in version 00 are sent as 0 (section 3.2.2.5).
+        "00-\(traceID)-\(spanID)-0\(flags & 0b11)"
     }
 
     /// Reads the three headers, strictly: anything that the specification calls invalid gives nil, and the caller then
@@ -10,9 +10,11 @@ extension TraceContext {
     ///
     /// - Parameters:
     ///   - traceParent: 55 bytes for version 00; a later version may be longer, and its first four fields are read.
-    ///   - traceState: carried on when it is not empty and at most 512 bytes.
-    ///   - baggage: carried on when it is not empty and at most 8192 bytes.
+    ///   - traceState: carried on as far as it follows the grammar and fits in 512 bytes.
+    ///   - baggage: carried on when it follows the grammar and has at most 8192 bytes.
     public init?(traceParent: String, traceState: String? = nil, baggage: String? = nil) {
+        // A later version may be longer than 55 bytes; how long is up to it, but it shall not cost us memory.
+        guard traceParent.utf8.count <= 512 else { return nil }
         let bytes = Array(traceParent.utf8)
         let dash = UInt8(ascii: "-")
         guard bytes.count >= 55, bytes[2] == dash, bytes[35] == dash, bytes[52] == dash,

@@ -1,0 +1,154 @@
+/// Writes JSON bytes into a buffer that grows. It knows bytes and escaping; where commas and braces go is the encoder's matter.
+///
+/// Every write makes room first, so `base` always has `capacity` bytes of which `count` are written.
+struct JSONWriter: ~Copyable {
+    private var base: UnsafeMutablePointer<UInt8>
+    private var capacity: Int
+    private(set) var count = 0
+
+    init(capacity: Int) {
+        self.capacity = max(capacity, 256)
+        base = .allocate(capacity: self.capacity)
+    }
+
+    deinit {
+        base.deallocate()
+    }
+
+    /// What was written.
+    func bytes() -> [UInt8] {
+        [UInt8](UnsafeBufferPointer(start: base, count: count))
+    }
+
+    @inline(__always)
+    private mutating func reserve(_ more: Int) {
+        if capacity - count < more { grow(more) }
+    }
+
+    @inline(never)
+    private mutating func grow(_ more: Int) {
+        capacity = max(capacity * 2, count + more)
+        let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
+        larger.update(from: base, count: count)
+        base.deallocate()
+        base = larger
+    }
+
+    /// Text that is JSON already.
+    @inline(__always)
+    mutating func raw(_ text: StaticString) {
+        let size = text.utf8CodeUnitCount
+        reserve(size)
+        (base + count).update(from: text.utf8Start, count: size)
+        count += size
+    }
+
+    @inline(__always)
+    mutating func byte(_ byte: UInt8) {
+        reserve(1)
+        base[count] = byte
+        count += 1
+    }
+
+    /// Takes back the last byte where it is a comma.
+    @inline(__always)
+    mutating func dropComma() {
+        if count > 0, base[count - 1] == UInt8(ascii: ",") { count -= 1 }
+    }
+
+    /// A string with its quotes.
+    mutating func string(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in
+            reserve(bytes.count + 2)
+            base[count] = UInt8(ascii: "\"")
+            count += 1
+            var start = 0
+            for index in 0..<bytes.count where Self.needsEscape(bytes[index]) {
+                copy(bytes, start, index)
+                escape(bytes[index])
+                start = index + 1
+            }
+            copy(bytes, start, bytes.count)
+            byte(UInt8(ascii: "\""))
+        }
+    }
+
+    @inline(__always)
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    @inline(__always)
+    private mutating func copy(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) {
+        guard end > start, let source = bytes.baseAddress else { return }
+        reserve(end - start)
+        (base + count).update(from: source + start, count: end - start)
+        count += end - start
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""): raw("\\\"")
+        case UInt8(ascii: "\\"): raw("\\\\")
+        case 0x0A: raw("\\n")
+        case 0x0D: raw("\\r")
+        case 0x09: raw("\\t")
+        default:
+            raw("\\u00")
+            self.byte(Self.digit(UInt64(byte >> 4)))
+            self.byte(Self.digit(UInt64(byte & 0xF)))
+        }
+    }
+
+    /// A number in decimal digits.
+    mutating func decimal(_ value: UInt64) {
+        reserve(20)
+        var rest = value
+        var digits = 1
+        while rest >= 10 {
+            rest /= 10
+            digits += 1
+        }
+        rest = value
+        var position = count + digits
+        repeat {
+            position -= 1
+            base[position] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while position > count
+        count += digits
+    }
+
+    /// A signed number in decimal digits.
+    mutating func decimal(_ value: Int64) {
+        if value < 0 { byte(UInt8(ascii: "-")) }
+        decimal(value.magnitude)
+    }
+
+    /// A number in JSON, or the names that the JSON form of protobuf has for what is none.
+    mutating func double(_ value: Double) {
+        guard value.isFinite else {
+            if value.isNaN { raw("\"NaN\"") } else if value > 0 { raw("\"Infinity\"") } else { raw("\"-Infinity\"") }
+            return
+        }
+        var text = value.description
+        text.withUTF8 { copy($0, 0, $0.count) }
+    }
+
+    /// Sixteen lower-case hexadecimal digits.
+    @inline(__always)
+    mutating func hexadecimal(_ value: UInt64) {
+        reserve(16)
+        for index in 0..<16 {
+            base[count + index] = Self.digit(value >> UInt64(60 - 4 * index) & 0xF)
+        }
+        count += 16
+    }
+
+    @inline(__always)
+    private static func digit(_ value: UInt64) -> UInt8 {
+        let value = UInt8(truncatingIfNeeded: value)
+        return value < 10 ? 0x30 + value : 0x57 + value
+    }
+}

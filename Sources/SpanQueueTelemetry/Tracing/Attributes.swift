@@ -1,0 +1,76 @@
+/// Attributes with different keys, in the order in which the keys were first set.
+///
+/// A list and not a dictionary: a span has about ten of them, and at that size comparing keys is cheaper than hashing them.
+public struct Attributes: Sendable, Hashable {
+    /// The attributes; no two have the same key, and no key is empty.
+    public private(set) var list: [Attribute]
+
+    /// No attributes.
+    public init() {
+        list = []
+    }
+
+    /// Takes attributes whose keys the caller knows to be different and not empty.
+    package init(unique list: [Attribute]) {
+        self.list = list
+    }
+
+    /// How many there are.
+    public var count: Int { list.count }
+
+    /// Whether there are none.
+    public var isEmpty: Bool { list.isEmpty }
+
+    /// The value of a key. Setting nil removes it; an empty key is ignored.
+    public subscript(key: String) -> AttributeValue? {
+        get { index(of: key).map { list[$0].value } }
+        set {
+            guard let index = index(of: key) else {
+                if let newValue, !key.isEmpty { list.append(Attribute(key, newValue)) }
+                return
+            }
+            if let newValue { list[index].value = newValue } else { list.remove(at: index) }
+        }
+    }
+
+    /// Sets a value within limits.
+    ///
+    /// - Returns: false where it was dropped because there are already as many as allowed, or the key is empty.
+    mutating func set(_ key: String, to value: AttributeValue, within limits: AttributeLimits) -> Bool {
+        let value = limits.valueLength.map { value.truncated(to: $0) } ?? value
+        if let index = index(of: key) {
+            list[index].value = value
+            return true
+        }
+        guard list.count < limits.count, !key.isEmpty else { return false }
+        list.append(Attribute(key, value))
+        return true
+    }
+
+    /// Brings what was made without limits within them.
+    ///
+    /// - Returns: how many were dropped.
+    mutating func apply(_ limits: AttributeLimits) -> Int {
+        let dropped = max(0, list.count - limits.count)
+        list.removeLast(dropped)
+        if let length = limits.valueLength {
+            for index in list.indices { list[index].value = list[index].value.truncated(to: length) }
+        }
+        return dropped
+    }
+
+    private func index(of key: String) -> Int? {
+        // Most keys differ in length already; and two keys are the same where their bytes are.
+        let size = key.utf8.count
+        return list.firstIndex { $0.key.utf8.count == size && $0.key == key }
+    }
+}
+
+extension Attributes: ExpressibleByDictionaryLiteral {
+    /// Of several values for a key the last one counts.
+    public init(dictionaryLiteral elements: (String, AttributeValue)...) {
+        list = []
+        list.reserveCapacity(elements.count)
+        for (key, value) in elements { self[key] = value }
+    }
+}

@@ -1,0 +1,123 @@
+internal import Synchronization
+
+/// Makes spans: decides whether they are recorded, gives them ids, and hands the finished ones to a processor.
+public final class SpanQueueTracer: Sendable {
+    /// Which traces are recorded.
+    public let sampler: Sampler
+    /// How much a span may carry.
+    public let limits: SpanLimits
+    private let processor: BatchProcessor<SpanData>?
+    private let sampledSpans = Atomic<Int>(0)
+    private let recordedSpans = Atomic<Int>(0)
+    private let droppedSpans = Atomic<Int>(0)
+
+    /// Makes a tracer.
+    ///
+    /// - Parameter processor: takes the finished spans; nil exports none, and records none. The ids and the sampling decision
+    ///   are the same either way, so that other processes of the trace can go by them.
+    public init(
+        sampler: Sampler = .parentBasedAlwaysOn, limits: SpanLimits = SpanLimits(),
+        processor: BatchProcessor<SpanData>? = nil
+    ) {
+        self.sampler = sampler
+        self.limits = limits
+        self.processor = processor
+    }
+
+    /// Whether finished spans go anywhere.
+    public var isExporting: Bool { processor != nil }
+
+    /// Starts a span. Name, attributes, links and time are asked for only where it is recorded.
+    ///
+    /// - Parameters:
+    ///   - name: low in cardinality.
+    ///   - kind: its role.
+    ///   - parent: the span that it is part of; nil starts a trace.
+    ///   - isParentRemote: whether the parent is in another process.
+    ///   - traceID: of a trace that is started here; a random one unless given.
+    ///   - spanID: a random one unless given.
+    ///   - startNanoseconds: since the Unix epoch; now unless given, by whichever clock the caller goes by.
+    ///   - recordsUnsampled: has it recorded even if its trace is not sampled, for ``SpanQueueSpan/keep(because:)``.
+    ///   - attributes: those that are known from the start.
+    ///   - links: at most as many as the limits allow are kept.
+    @inline(__always)
+    public func startSpan(
+        _ name: @autoclosure () -> String, kind: SpanData.Kind = .internal, parent: TraceContext? = nil,
+        isParentRemote: Bool = false, traceID: TraceID? = nil, spanID: SpanID? = nil,
+        startNanoseconds: @autoclosure () -> UInt64? = nil,
+        recordsUnsampled: Bool = false, attributes: @autoclosure () -> Attributes = Attributes(),
+        links: @autoclosure () -> [SpanData.Link] = []
+    ) -> SpanQueueSpan {
+        let context = makeContext(parent: parent, traceID: traceID, spanID: spanID)
+        guard starts(context, recordsUnsampled: recordsUnsampled) else {
+            return SpanQueueSpan(context: context, tracer: self, recorder: nil)
+        }
+        let given = startNanoseconds()
+        let start = given ?? SpanClock.now()
+        var data = SpanData(
+            name: name(), kind: kind, context: context, parent: parent?.spanID, isParentRemote: isParentRemote,
+            startNanoseconds: start, endNanoseconds: start, attributes: attributes(), links: links())
+        data.apply(limits)
+        let monotonic = given == nil ? SpanClock.monotonic() : nil
+        return SpanQueueSpan(context: context, tracer: self, recorder: SpanRecorder(data, startedMonotonic: monotonic))
+    }
+
+    /// The ids and the sampling decision of a span, for code that builds a ``SpanData`` itself when the span is over.
+    public func makeContext(parent: TraceContext? = nil, traceID: TraceID? = nil, spanID: SpanID? = nil) -> TraceContext
+    {
+        let spanID = spanID ?? .random()
+        if var context = parent {
+            context.spanID = spanID
+            let isSampled = sampler.samples(context.traceID, parent: parent)
+            context.flags = context.flags & 0b10 | (isSampled ? 1 : 0)
+            return context
+        }
+        let isRandom = traceID == nil
+        let traceID = traceID ?? .random()
+        let isSampled = sampler.samples(traceID, parent: nil)
+        return TraceContext(traceID: traceID, spanID: spanID, flags: (isRandom ? 0b10 : 0) | (isSampled ? 1 : 0))
+    }
+
+    /// Exports a span that was built by hand, if it is sampled or there is another reason to keep it.
+    ///
+    /// - Parameters:
+    ///   - span: finished; it is brought within the limits.
+    ///   - reason: why it is exported even if its trace was not sampled; it is then marked with `spanq.sampled.by`.
+    public func submit(_ span: SpanData, keptBecause reason: KeepReason? = nil) {
+        guard starts(span.context, recordsUnsampled: reason != nil) else { return }
+        var span = span
+        span.apply(limits)
+        hand(on: span, keptBecause: reason)
+    }
+
+    /// How many spans were started, by what became of them.
+    public var startedSpans: StartedSpans {
+        StartedSpans(
+            sampled: sampledSpans.load(ordering: .relaxed), recorded: recordedSpans.load(ordering: .relaxed),
+            dropped: droppedSpans.load(ordering: .relaxed))
+    }
+
+    /// Counts a span, and says whether it is recorded.
+    @inline(__always)
+    private func starts(_ context: TraceContext, recordsUnsampled: Bool) -> Bool {
+        if context.isSampled {
+            sampledSpans.add(1, ordering: .relaxed)
+        } else if recordsUnsampled {
+            recordedSpans.add(1, ordering: .relaxed)
+        } else {
+            droppedSpans.add(1, ordering: .relaxed)
+            return false
+        }
+        return processor != nil
+    }
+
+    func hand(on span: SpanData, keptBecause reason: KeepReason?) {
+        if span.context.isSampled {
+            processor?.submit(span)
+        } else if let reason {
+            var span = span
+            span.attributes[KeepReason.attributeKey] = .string(reason.rawValue)
+            processor?.submit(span)
+        }
+    }
+}
