@@ -26,7 +26,7 @@ extension MetricsRegistry {
         writer.write(snapshot, as: format)
         lastPageBytes.store(writer.bytes.count, ordering: .relaxed)
         if ContentCoding.negotiated(acceptEncoding: acceptEncoding) == .gzip,
-            let compressed = PageCompression.gzip(writer.bytes)
+            let compressed = Gzip.compress(writer.bytes)
         {
             return MetricsPage(bytes: compressed, contentType: format.contentType, coding: .gzip)
         }
