@@ -204,7 +204,11 @@ let package = Package(
         ),
         .testTarget(
             name: "SpanqTests",
-            dependencies: ["RedisServerFixture", "SpanQueue", "SpanQueueTelemetry", "spanq"],
+            dependencies: [
+                "RedisServerFixture", "SpanQueue", "SpanQueueTelemetry", "spanq",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings
         ),
     ],

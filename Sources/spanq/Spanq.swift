@@ -15,12 +15,12 @@ struct Spanq: AsyncParsableCommand {
             """,
         version: SpanQueueVersion.text,
         subcommands: [
-            WorkerCommand.self, EnqueueCommand.self, JobCommand.self, QueueCommand.self,
+            DevCommand.self, WorkerCommand.self, EnqueueCommand.self, JobCommand.self, QueueCommand.self,
             DeadCommand.self, VersionCommand.self,
         ])
 
     static func main() async {
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        let arguments = ArgumentOrder.normalized(Array(CommandLine.arguments.dropFirst()))
         do {
             var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {

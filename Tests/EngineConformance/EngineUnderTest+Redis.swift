@@ -8,7 +8,7 @@ extension EngineUnderTest {
     /// The Redis engine, on one server for all tests: each has a queue of its own. Time passes by waiting.
     static let redis = EngineUnderTest(name: "redis", passesHours: false) {
         let running = try await server.value
-        let engine = try EngineSource.redis(running.url).make(Logger(label: "conformance"))
+        let engine = try EngineSource.redis(running.url).make(EngineEnvironment(logger: Logger(label: "conformance")))
         return (engine, { try await Task.sleep(for: $0) })
     }
 

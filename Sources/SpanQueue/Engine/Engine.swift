@@ -1,5 +1,3 @@
-public import Logging
-
 /// What keeps the jobs. `JobQueue` and `Worker` work against this protocol alone; the Redis engine, the in-memory engine for
 /// tests, and any later one stand behind it, and one conformance suite runs on each.
 ///
@@ -76,10 +74,10 @@ extension Engine {
 /// How `JobQueue` gets its engine: `.redis("redis://localhost:6379")`, `.inMemory()`.
 public struct EngineSource: Sendable {
     /// Makes the engine; it is not started yet.
-    public let make: @Sendable (Logger) throws -> any Engine
+    public let make: @Sendable (EngineEnvironment) throws -> any Engine
 
     /// Wraps a way to make an engine.
-    public init(_ make: @escaping @Sendable (Logger) throws -> any Engine) {
+    public init(_ make: @escaping @Sendable (EngineEnvironment) throws -> any Engine) {
         self.make = make
     }
 

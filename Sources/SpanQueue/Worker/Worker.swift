@@ -111,7 +111,7 @@ public final class Worker: Service, Sendable {
             let runner = AttemptRunner(handlers: setup.handlers, middleware: setup.middleware)
             let core = WorkerCore(
                 id: id, engine: queue.engine, configuration: configuration, limits: queue.configuration.limits,
-                runner: runner, logger: logger)
+                runner: runner, telemetry: queue.telemetry, logger: logger)
             setup.core = core
             return core
         }

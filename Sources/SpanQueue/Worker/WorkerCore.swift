@@ -18,6 +18,8 @@ actor WorkerCore {
     struct Slot {
         let claim: ClaimedJob
         let context: JobContext
+        let startedAt = ContinuousClock.now
+        let startNanoseconds = JobSpans.now()
         var task: Task<Void, Never>?
         var timer: LoopTimer?
         var cause: CancelCause?
@@ -41,6 +43,8 @@ actor WorkerCore {
     let runner: AttemptRunner
     let rules: SettlementRules
     let logger: Logger
+    let telemetry: JobTelemetry
+    let spans: JobSpans?
 
     var phase = Phase.running
     var slots: [Int: Slot] = [:]
@@ -49,11 +53,20 @@ actor WorkerCore {
     var lastProbe = ContinuousClock.now
     var summary = RunSummary()
     var outage: ContinuousClock.Instant?
-    var lastReclaim: [String: ContinuousClock.Instant] = [:]
+    var lastReclaims: [String: ContinuousClock.Instant] = [:]
 
     /// Settlements that have not been answered; their leases are extended all the same.
-    var unsettled: [Settlement] = []
-    var isSettling = false
+    var unsettled: [Ending] = []
+    /// Series that were looked up once.
+    var queueMetrics: [String: QueueMetrics] = [:]
+    var typeMetrics: [String: [String: JobTypeMetrics]] = [:]
+    let busySeconds: FloatingCounterSeries
+    let busy: GaugeSeries
+    var busySince = ContinuousClock.now
+    let lastClaim: GaugeSeries
+    let lastReclaim: GaugeSeries
+    let renewals: CounterSeries
+    let failedRenewals: CounterSeries
     var waiting: Task<Void, any Error>?
 
     let slotEnded: Gate
@@ -62,7 +75,7 @@ actor WorkerCore {
 
     init(
         id: String, engine: any Engine, configuration: WorkerConfiguration, limits: Limits, runner: AttemptRunner,
-        logger: Logger
+        telemetry: JobTelemetry, logger: Logger
     ) {
         let thread = LoopThread(name: "spanq-worker")
         self.thread = thread
@@ -72,6 +85,17 @@ actor WorkerCore {
         self.limits = limits
         self.runner = runner
         self.logger = logger
+        self.telemetry = telemetry
+        self.spans = JobSpans(telemetry, worker: id)
+        let metrics = telemetry.metrics
+        self.busySeconds = metrics.busySeconds.child()
+        self.busy = metrics.busy.child()
+        self.lastClaim = metrics.lastClaim.child()
+        self.lastReclaim = metrics.lastReclaim.child()
+        self.renewals = metrics.renewals.child("ok")
+        self.failedRenewals = metrics.renewals.child("error")
+        metrics.slots.child().set(configuration.concurrency)
+        for queue in configuration.queues.queues { queueMetrics[queue] = QueueMetrics(metrics, queue: queue) }
         self.rules = SettlementRules(
             handlers: runner.handlers, retryPolicy: configuration.retryPolicy,
             unknownTypeDelay: configuration.unknownTypeDelay, unknownTypeRetries: configuration.unknownTypeRetries)

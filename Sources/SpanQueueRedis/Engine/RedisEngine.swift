@@ -30,7 +30,8 @@ final class RedisEngine: Engine {
     private let loop: LoopThread
     private let connection = Mutex(Connection())
 
-    init(url: RedisURL, options: RedisEngineOptions, logger: Logger) {
+    init(url: RedisURL, options: RedisEngineOptions, environment: EngineEnvironment) {
+        let logger = environment.logger
         self.url = url
         self.options = options
         self.logger = logger
@@ -41,9 +42,14 @@ final class RedisEngine: Engine {
         configuration.connectTimeout = options.commandTimeout
         configuration.scripts = Scripts.all
         configuration.onConnect = { connected.call(generation: $0) }
+        if let observe = environment.observe {
+            configuration.observer = { name, duration, error in observe(name, duration, error?.code.label) }
+        }
+        let reconnected = environment.reconnected
         client = RedisClient(url: url, name: "spanq", configuration: configuration, loop: loop, logger: logger)
         connected.set { [weak self] generation in
             guard generation > 1 else { return }
+            reconnected?()
             self?.noteGap()
         }
     }

@@ -8,7 +8,7 @@ import SpanQueueRedis
 struct ConnectionSettings {
     static let standardURL = "redis://127.0.0.1:6379"
 
-    let redisURL: String
+    var redisURL: String
     var engine = RedisEngineOptions()
     let logLevel: Logger.Level
 

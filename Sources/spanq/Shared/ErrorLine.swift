@@ -31,13 +31,7 @@ struct ErrorLine {
 
     /// The parser tells what is wrong; where to read what is right is added here.
     private static func pointingToHelp(_ message: String, _ arguments: [String]) -> String {
-        var type: any ParsableCommand.Type = Spanq.self
-        var path = ["spanq"]
-        for argument in arguments {
-            guard let next = type.configuration.subcommands.first(where: { $0._commandName == argument }) else { break }
-            type = next
-            path.append(argument)
-        }
+        let path = ["spanq"] + ArgumentOrder.subcommandNames(arguments)
         let sentence = message.hasSuffix(".") ? String(message.dropLast()) : message
         return "\(sentence): see \(path.joined(separator: " ")) --help"
     }

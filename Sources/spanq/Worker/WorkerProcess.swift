@@ -10,13 +10,15 @@ struct WorkerProcess {
     let logger: Logger
     /// Run beside the worker, and stopped after it.
     var companions: [any Service] = []
+    /// Run beside the worker, and stopped before it: they give it work.
+    var feeders: [any Service] = []
 
     private enum Ended { case services, signals }
 
     func run(once: Bool) async throws -> RunSummary? {
         let service = WorkerService(worker: worker, once: once)
         // The queue is not one of the services: a cancelled group would close it while the worker still gives jobs back.
-        let services = (companions + [service]).map {
+        let services = (companions + [service] + feeders).map {
             ServiceGroupConfiguration.ServiceConfiguration(
                 service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
         }
