@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "SpanQueue", targets: ["SpanQueue"]),
         .library(name: "SpanQueueRedis", targets: ["SpanQueueRedis"]),
         .library(name: "SpanQueueHandlers", targets: ["SpanQueueHandlers"]),
+        .library(name: "SpanQueueTelemetry", targets: ["SpanQueueTelemetry"]),
         .library(name: "SpanQueueTesting", targets: ["SpanQueueTesting"]),
         .executable(name: "spanq", targets: ["spanq"]),
     ],
