@@ -25,6 +25,13 @@ let package = Package(
         .executableTarget(
             name: "ThumbnailWorker",
             dependencies: spanQueue + [.product(name: "Subprocess", package: "swift-subprocess")]),
+        // The code of the article "Testing your jobs", word for word.
+        .testTarget(
+            name: "TestingExampleTests",
+            dependencies: [
+                .product(name: "SpanQueue", package: "spanqueue"),
+                .product(name: "SpanQueueTesting", package: "spanqueue"),
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )
