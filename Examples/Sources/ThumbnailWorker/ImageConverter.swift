@@ -40,7 +40,7 @@ struct ImageConverter: Sendable {
         // Where the attempt was cancelled, how the program ended says nothing.
         try Task.checkCancellation()
         guard outcome.terminationStatus.isSuccess else {
-            throw ConversionError(status: "\(outcome.terminationStatus)", text: outcome.standardError ?? "")
+            throw ConversionError(status: "\(outcome.terminationStatus)", text: outcome.standardError)
         }
         guard rename(draft.path, target.path) == 0 else {
             throw ConversionError(status: "can't rename", text: String(cString: strerror(errno)))
