@@ -1,0 +1,11 @@
+import SpanQueue
+
+/// A message to one person.
+struct SendEmail: Job {
+    static let jobType = "email:send"
+    static let options: [EnqueueOption] = [.maxRetries(10), .timeout(.seconds(60)), .deadline(after: .hours(24))]
+
+    var to: String
+    var subject: String
+    var text: String
+}
