@@ -42,7 +42,7 @@ struct OutputTests {
             + #""traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","type":"email:welcome","#
             + #""worker":null}"#
         let record = try record()
-        let span = try #require(record.run.attemptRecords.first).spanID(in: record.message.trace).description
+        let span = try #require(record.run.attemptRecords.first).spanID(of: record.message.id).description
         #expect(try JSONLine.encode(JobOutput(record)) == expected.replacing("SPAN", with: span))
     }
 

@@ -3,8 +3,10 @@ import SpanQueueTelemetry
 extension JobQueue {
     /// Finds a job.
     ///
-    /// - Parameter queue: spares the search through all queues; two queues may each have a job with one caller-given id, and
-    ///   without the queue either may be returned.
+    /// - Parameters:
+    ///   - id: the job's id.
+    ///   - queue: spares the search through all queues; two queues may each have a job with one caller-given id, and
+    ///     without the queue either may be returned.
     /// - Returns: nil where there is none, or none any more.
     public func job(_ id: JobID, in queue: String? = nil) async throws -> JobRecord? {
         try NameRule.jobID.check(id.description)

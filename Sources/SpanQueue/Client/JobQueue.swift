@@ -19,6 +19,7 @@ public final class JobQueue: Service, Sendable {
     public let telemetry: JobTelemetry
     let logger: Logger
     let spans: JobSpans?
+    let running = RunningWorkers()
     private let commits: GroupCommit<NewJob, EnqueueOutcome>
 
     /// Connects to an engine and checks that it can be worked with.
@@ -128,8 +129,13 @@ public final class JobQueue: Service, Sendable {
 
     /// Keeps the queue open until a graceful shutdown, then closes it. List it before the workers that use it: services stop in
     /// reverse order.
+    ///
+    /// Also where the group is cancelled instead, because another service failed: workers that use the queue still settle and give
+    /// back what they hold, and the queue waits for them, for half a minute at most.
     public func run() async throws {
         try? await gracefulShutdown()
+        let workers = Task { [running] in await running.waitUntilNone(within: .seconds(30)) }
+        await workers.value
         await shutdown()
     }
 

@@ -3,7 +3,7 @@ public struct JobQueueConfiguration: Sendable {
     /// The queue of jobs that name none; `default` unless set.
     public var defaultQueue = "default"
     /// How often a failed job is tried again unless it says otherwise; 25 unless set, which with the standard backoff is
-    /// about eight hours on average and at most seventeen.
+    /// about 7.6 hours on average and at most 15.1.
     public var maxRetries = 25
     /// What a job may hold.
     public var limits = Limits()

@@ -19,7 +19,7 @@ enum AttemptTrace {
     static func context(
         of message: JobMessage, token: FencingToken, eligibleAt: Timestamp, telemetry: JobTelemetry
     ) -> TraceContext {
-        let spanID = token.spanID(in: message.trace.traceID)
+        let spanID = token.spanID(of: message.id)
         if isChild(of: message, eligibleAt: eligibleAt, telemetry.attemptParent) {
             guard let tracer = telemetry.tracer else { return message.trace.moved(to: spanID) }
             return tracer.makeContext(parent: message.trace, spanID: spanID)

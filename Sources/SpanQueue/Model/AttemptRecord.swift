@@ -68,13 +68,21 @@ public struct AttemptRecord: Sendable, Hashable {
         }
     }
 
-    /// The span of this attempt in its trace.
-    public func spanID(in trace: TraceContext) -> SpanID { token.spanID(in: trace.traceID) }
+    /// The span of this attempt at a job.
+    public func spanID(of job: JobID) -> SpanID { token.spanID(of: job) }
 }
 
 extension FencingToken {
-    /// The span of the attempt that runs under this token: a function of the two, so that nobody has to store it.
-    package func spanID(in trace: TraceID) -> SpanID {
-        .derived(from: trace.low, UInt64(bitPattern: value), UInt64(nonce))
+    /// The span of the attempt that runs under this token: a function of the claim, so that nobody has to store it. The job's id
+    /// is part of it, because the jobs of one claim share a token.
+    package func spanID(of job: JobID) -> SpanID {
+        .derived(from: job.fingerprint, UInt64(bitPattern: value), UInt64(nonce))
+    }
+}
+
+extension JobID {
+    /// 64 bits of the id by FNV-1a (RFC 9923): the same in every process, unlike Swift's own hash.
+    package var fingerprint: UInt64 {
+        description.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 }

@@ -68,6 +68,7 @@ public final class Worker: Service, Sendable {
     ///   - pattern: a job type, or the beginning of one and an asterisk: `email:*`, `*`. An exact name goes before a pattern, a
     ///     longer pattern before a shorter one.
     ///   - retryPolicy: the waits between attempts; by default the worker's.
+    ///   - body: runs one attempt.
     /// - Throws: `.invalidArgument` where the pattern is not allowed or has a handler.
     public func handle(
         _ pattern: String, retryPolicy: (any RetryPolicy)? = nil,
@@ -115,7 +116,11 @@ public final class Worker: Service, Sendable {
             setup.core = core
             return core
         }
-        defer { setup.withLock { $0.core = nil } }
+        queue.running.begin()
+        defer {
+            queue.running.end()
+            setup.withLock { $0.core = nil }
+        }
         // The core's work is not a child of this task: a cancelled caller must cut the drain short, not tear up the calls by
         // which jobs are settled and given back.
         let work = Task(executorPreference: core.thread) { try await core.run(untilEmpty: untilEmpty) }

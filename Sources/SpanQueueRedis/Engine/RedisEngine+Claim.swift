@@ -53,7 +53,7 @@ extension RedisEngine {
             var cursor = RESPCursor(reply)
             try cursor.nextArray(of: 11)
             let now = Timestamp(milliseconds: try cursor.nextDecimal())
-            clock.learn(now)
+            if clock.learn(now) { noteGap() }
             var answer = ClaimReply(now: now)
             let lease = try cursor.nextString()
             answer.isPaused = try cursor.nextInteger() == 1

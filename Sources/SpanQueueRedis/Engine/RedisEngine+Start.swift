@@ -44,11 +44,14 @@ extension RedisEngine {
     }
 
     private func checkLayout() async throws {
-        var command = RESPCommand("SET", RedisKeys.layout)
-        command.append(Self.layoutVersion)
-        command.append("NX")
-        command.append("GET")
-        guard let found = try await send(command).optionalBytes() else { return }
+        // Read first: a full or read-only Redis refuses the write, and must still be looked at and cleared.
+        guard let found = try await send(RESPCommand("GET", RedisKeys.layout)).optionalBytes() else {
+            var command = RESPCommand("SET", RedisKeys.layout)
+            command.append(Self.layoutVersion)
+            command.append("NX")
+            _ = try await send(command)
+            return
+        }
         let text = String(decoding: found, as: UTF8.self)
         guard let version = Int(text) else {
             throw SpanQueueError(

@@ -20,8 +20,11 @@ public struct RedisEngineOptions: Sendable, Hashable {
         guard commandTimeout >= .milliseconds(100), commandTimeout <= .minutes(5) else {
             throw SpanQueueError(.invalidArgument, "command timeout \(commandTimeout): use 100ms to 5m")
         }
-        guard retention >= .zero, retention <= Limits.farthestDelay, (deadRetention ?? .zero) >= .zero else {
+        guard retention >= .zero, retention <= Limits.farthestDelay else {
             throw SpanQueueError(.invalidArgument, "retention \(retention): use 0s to 10 years")
+        }
+        if let deadRetention, deadRetention < .seconds(1) || deadRetention > Limits.farthestDelay {
+            throw SpanQueueError(.invalidArgument, "retention of dead letters \(deadRetention): use 1s to 10 years")
         }
         guard (0...10_000_000).contains(retentionCount) else {
             throw SpanQueueError(.invalidArgument, "retention count \(retentionCount): use 0 to 10000000")

@@ -7,8 +7,19 @@ import Synchronization
 final class ServerClock: Sendable {
     private let sample = Mutex<(server: Int64, here: ContinuousClock.Instant)?>(nil)
 
-    func learn(_ now: Timestamp) {
-        sample.withLock { $0 = (now.milliseconds, .now) }
+    /// How far the server's clock may be from where the last reply let us expect it: replies are on their way for a while.
+    private static let tolerance = Duration.seconds(2)
+
+    /// - Returns: whether the server's clock was changed since the last reply.
+    @discardableResult
+    func learn(_ now: Timestamp) -> Bool {
+        let here = ContinuousClock.now
+        return sample.withLock { sample in
+            defer { sample = (now.milliseconds, here) }
+            guard let last = sample else { return false }
+            let expected = Duration.milliseconds(last.server) + (here - last.here)
+            return abs((Duration.milliseconds(now.milliseconds) - expected).milliseconds) > Self.tolerance.milliseconds
+        }
     }
 
     /// After a sign that the server's clock was changed.

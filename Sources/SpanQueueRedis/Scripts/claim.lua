@@ -134,8 +134,9 @@ if more then
   -- Pass the wake-up on: one worker was woken, and there is work for another.
   if redis.call('LLEN', KEYS[11]) == 0 then redis.call('RPUSH', KEYS[11], '1') end
 else
-  redis.call('DEL', KEYS[11])
   local scheduled, retrying = head(KEYS[5]), head(KEYS[6])
   due = scheduled and retrying and math.min(scheduled, retrying) or scheduled or retrying
+  -- Nothing is ready and nothing will be by itself: a wake-up that is still there is of no use.
+  if not due then redis.call('DEL', KEYS[11]) end
 end
 return { stamp, lease, 0, more and 1 or 0, text(due), text(head(KEYS[7])), promoted, vanished, ids, messages, runs }

@@ -65,10 +65,10 @@ if first_extended <= #ARGV then
       taken[id] = run
       done[#done + 1] = id
       run = run .. stamp
-      if cancelling and (verdict == 't' or verdict == 'r') then
+      if cancelling and (verdict == 't' or verdict == 'r' or verdict == 'x') then
         local reason = redis.call('HGET', KEYS[15], id)
-        if reason then
-          -- Asked for while it ran, and unheard by its worker: the job is called off instead of going on.
+        if reason and (reason ~= '' or verdict ~= 'x') then
+          -- Asked for while it ran: the job is called off, for the reason that was given, instead of going on.
           verdict = 'x'
           local length = 13 + #reason
           run = run .. 'C' .. string.char(math.floor(length / 65536), math.floor(length / 256) % 256, length % 256)

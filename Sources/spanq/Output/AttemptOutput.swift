@@ -35,7 +35,7 @@ struct AttemptOutput: Encodable, Sendable {
         worker = attempt.worker
         error = attempt.error
         errorType = attempt.errorType
-        spanID = attempt.spanID(in: record.message.trace).description
+        spanID = attempt.spanID(of: record.message.id).description
         token = attempt.token.description
     }
 
@@ -43,7 +43,7 @@ struct AttemptOutput: Encodable, Sendable {
         number = record.attempt
         startedAt = claim.claimedAt.description
         worker = claim.worker
-        spanID = claim.token.spanID(in: record.message.trace.traceID).description
+        spanID = claim.token.spanID(of: record.message.id).description
         token = claim.token.description
     }
 }
