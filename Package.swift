@@ -169,8 +169,10 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "IntegrationWorker", "RedisServerFixture", "SpanQueue", "SpanQueueRedis",
+                "IntegrationWorker", "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings
         ),

@@ -107,7 +107,7 @@ extension RedisEngine {
                     record = JobRecord(message: message, state: state, run: run)
                 } catch {
                     record = JobRecord(
-                        message: .unreadable(id: id, queue: queue), state: state, run: .unreadable(error.description))
+                        message: .unreadable(id: id, queue: queue), state: state, run: .unreadable(error.description, run))
                 }
                 if state == .scheduled || state == .retrying { record.dueAt = score }
                 if state == .active, let score, let lease = try lease.map({ try Lease($0) }) {
@@ -176,9 +176,11 @@ extension RedisKeys {
 }
 
 extension RunRecord {
-    fileprivate static func unreadable(_ problem: String) -> RunRecord {
-        var run = RunRecord()
-        run.lastError = "the job's record can't be read: \(problem)"
+    /// What can be told of a job whose message can't be read: its runs may still be readable.
+    fileprivate static func unreadable(_ problem: String, _ bytes: [UInt8]?) -> RunRecord {
+        let epoch = Timestamp(milliseconds: 0)
+        var run = bytes.flatMap { try? RunPacking.unpack($0, eligibleAt: epoch) } ?? RunRecord()
+        run.lastError = run.lastError ?? "the job's record can't be read: \(problem)"
         return run
     }
 }
