@@ -25,7 +25,8 @@ enum AttemptTrace {
             return tracer.makeContext(parent: message.trace, spanID: spanID)
         }
         // The creation's trace id and the claim's token make the id of the new trace.
-        let traceID = TraceID(nonZeroLow: spanID.value, high: message.trace.traceID.high ^ UInt64(bitPattern: token.value))
+        let traceID = TraceID(
+            nonZeroLow: spanID.value, high: message.trace.traceID.high ^ UInt64(bitPattern: token.value))
         guard let tracer = telemetry.tracer else {
             return TraceContext(traceID: traceID, spanID: spanID, flags: message.trace.flags & 1)
         }

@@ -37,7 +37,8 @@ struct JobMetrics: Sendable {
             claims = try registry.counter(
                 "spanq_claims", help: "Calls that claim jobs, by whether they got any.", labels: ["queue", "result"])
             attempts = try registry.counter(
-                "spanq_job_attempts", help: "Attempts that have ended, by how.", labels: ["queue", "job_type", "outcome"],
+                "spanq_job_attempts", help: "Attempts that have ended, by how.",
+                labels: ["queue", "job_type", "outcome"],
                 exemplars: true)
             errors = try registry.counter(
                 "spanq_job_errors", help: "Attempts that failed, by the kind of error.",
@@ -60,7 +61,8 @@ struct JobMetrics: Sendable {
             slots = try registry.gauge("spanq_worker_slots", help: "How many jobs this process runs at once at most.")
             busy = try registry.gauge("spanq_worker_busy", help: "How many slots are taken.")
             busySeconds = try registry.floatingCounter(
-                "spanq_worker_busy_seconds", help: "Time that slots were taken, summed over the slots.", unit: "seconds")
+                "spanq_worker_busy_seconds", help: "Time that slots were taken, summed over the slots.", unit: "seconds"
+            )
             reclaimed = try registry.counter(
                 "spanq_leases_reclaimed", help: "Jobs taken back from workers that did not extend their leases.",
                 labels: ["queue"])

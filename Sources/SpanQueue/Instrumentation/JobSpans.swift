@@ -39,7 +39,9 @@ struct JobSpans: Sendable {
     // MARK: Enqueue
 
     /// One job: its own span is the creation that it carries.
-    func enqueued(_ job: NewJob, parent: TraceContext?, from start: UInt64, _ outcome: Result<EnqueueOutcome, any Error>) {
+    func enqueued(
+        _ job: NewJob, parent: TraceContext?, from start: UInt64, _ outcome: Result<EnqueueOutcome, any Error>
+    ) {
         let message = job.message
         guard message.trace.isSampled else { return }
         var attributes = attributes("enqueue", "send", queue: message.queue, message: message)
@@ -47,11 +49,14 @@ struct JobSpans: Sendable {
         tracer.submit(
             SpanData(
                 name: "enqueue \(message.queue)", kind: .producer, context: message.trace, parent: parent?.spanID,
-                startNanoseconds: start, endNanoseconds: Self.now(), attributes: attributes, status: status(of: outcome)))
+                startNanoseconds: start, endNanoseconds: Self.now(), attributes: attributes, status: status(of: outcome)
+            ))
     }
 
     /// Many: a send for each queue that links one creation for each job.
-    func enqueued(_ jobs: [NewJob], parent: TraceContext?, from start: UInt64, _ outcomes: Result<[EnqueueOutcome], any Error>) {
+    func enqueued(
+        _ jobs: [NewJob], parent: TraceContext?, from start: UInt64, _ outcomes: Result<[EnqueueOutcome], any Error>
+    ) {
         let end = Self.now()
         for (queue, places) in Dictionary(grouping: jobs.indices, by: { jobs[$0].message.queue }) {
             for place in places where jobs[place].message.trace.isSampled {
@@ -105,7 +110,8 @@ struct JobSpans: Sendable {
         if reply.promoted > 0 {
             tracer.submit(
                 SpanData(
-                    name: "promote \(queue)", context: tracer.makeContext(), startNanoseconds: start, endNanoseconds: end,
+                    name: "promote \(queue)", context: tracer.makeContext(), startNanoseconds: start,
+                    endNanoseconds: end,
                     attributes: attributes("promote", nil, queue: queue, count: reply.promoted)))
         }
         guard !reply.jobs.isEmpty else { return }
@@ -113,7 +119,8 @@ struct JobSpans: Sendable {
         if context.isSampled {
             tracer.submit(
                 SpanData(
-                    name: "claim \(queue)", kind: .client, context: context, startNanoseconds: start, endNanoseconds: end,
+                    name: "claim \(queue)", kind: .client, context: context, startNanoseconds: start,
+                    endNanoseconds: end,
                     attributes: attributes("claim", "receive", queue: queue, count: reply.jobs.count),
                     links: reply.jobs.prefix(128).map { SpanData.Link($0.message.trace, isRemote: true) }))
         }

@@ -107,7 +107,8 @@ extension RedisEngine {
                     record = JobRecord(message: message, state: state, run: run)
                 } catch {
                     record = JobRecord(
-                        message: .unreadable(id: id, queue: queue), state: state, run: .unreadable(error.description, run))
+                        message: .unreadable(id: id, queue: queue), state: state,
+                        run: .unreadable(error.description, run))
                 }
                 if state == .scheduled || state == .retrying { record.dueAt = score }
                 if state == .active, let score, let lease = try lease.map({ try Lease($0) }) {
