@@ -47,6 +47,13 @@ struct OTLPGoldenTests {
         }
     }
 
+    @Test("of two labels that are exported under one name the first one counts")
+    func labels() {
+        let text = String(
+            decoding: OTLPMetricEncoder.encode(Samples.snapshot, resource: Samples.resource), as: UTF8.self)
+        #expect(text.contains(#"{"key":"a","value":{"stringValue":""}}"#) && !text.contains("second"))
+    }
+
     @Test("numbers are written with all their digits")
     func numbers() {
         for value: Int64 in [0, 1, -1, 9, 10, 99, 100, .min, .max, 1_234_567_890_123] {
