@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "SpanQueue", targets: ["SpanQueue"]),
         .library(name: "SpanQueueRedis", targets: ["SpanQueueRedis"]),
         .library(name: "SpanQueueHandlers", targets: ["SpanQueueHandlers"]),
+        .library(name: "SpanQueueTelemetry", targets: ["SpanQueueTelemetry"]),
         .library(name: "SpanQueueTesting", targets: ["SpanQueueTesting"]),
         .executable(name: "spanq", targets: ["spanq"]),
     ],
@@ -85,7 +86,11 @@ let package = Package(
             resources: [.embedInCode("Scripts")],
             swiftSettings: settings
         ),
-        .target(name: "SpanQueueTesting", dependencies: ["SpanQueue"], swiftSettings: settings),
+        .target(
+            name: "SpanQueueTesting",
+            dependencies: ["SpanQueue", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
         .target(name: "CSpanQueueSpawn"),
         .target(name: "SpanQueueCurl", dependencies: ["CSpanQueueCurl"], swiftSettings: settings),
         .target(
@@ -99,12 +104,25 @@ let package = Package(
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "CSpanQueueCurl", "SpanQueue", "SpanQueueRedis",
+                "HiredisClient", "SpanQueue", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "spanq-demo",
+            dependencies: [
+                "CSpanQueueZlib", "SpanQueue", "SpanQueueRedis",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),
@@ -133,6 +151,62 @@ let package = Package(
             name: "HiredisClientTests",
             dependencies: [
                 "HiredisClient", "RedisServerFixture", "SpanQueueLoop",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "IntegrationWorker",
+            dependencies: [
+                "SpanQueue", "SpanQueueRedis",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/IntegrationWorker",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "IntegrationWorker", "RedisServerFixture", "SpanQueue", "SpanQueueRedis",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueTestingTests",
+            dependencies: ["SpanQueue", "SpanQueueTesting"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueTests",
+            dependencies: ["SpanQueue", "SpanQueueTelemetry"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueRedisTests",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                "SpanQueueTelemetry",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EngineConformance",
+            dependencies: [
+                "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/EngineConformance",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanqTests",
+            dependencies: [
+                "RedisServerFixture", "SpanQueue", "SpanQueueTelemetry", "spanq",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

@@ -32,7 +32,7 @@ final class CurlEngine: @unchecked Sendable {
     private let name: String
     private let maximumIdleConnections: Int
     private let maximumConnectionsPerHost: Int
-    private let inbox = Mutex(Inbox())
+    private let inbox = CurlLock(Inbox())
     private let lastID = Atomic<UInt64>(0)
     private var multi: UnsafeMutableRawPointer?
     private var transfers: [UInt64: CurlTransfer] = [:]

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// HTTP through libcurl: one multi handle on a thread of its own serves any number of requests at once, keeps connections
 /// open for the next ones, and gives up a request as soon as its task is cancelled.
 ///

@@ -8,6 +8,9 @@ import Testing
 struct ExecCancellationTests {
     private let mark = "/tmp/spanq-test-\(UUID().uuidString)"
 
+    /// Not for ever: where a test fails, nothing of it may stay.
+    private let loop = "i=0; while [ $i -lt 400 ]; do sleep 0.05; i=$((i+1)); done"
+
     /// Runs `script`, waits until it has written the ids of its processes, cancels, and says how long the end took.
     private func cancel(
         _ script: String, killGrace: Duration
@@ -16,7 +19,8 @@ struct ExecCancellationTests {
         var configuration = ExecConfiguration()
         configuration.killGrace = killGrace
         let handler = try ExecHandler(
-            command: "sh -c '\(script.replacing("MARK", with: mark))'", configuration: configuration)
+            command: "sh -c '\(script.replacing("LOOP", with: loop).replacing("MARK", with: mark))'",
+            configuration: configuration)
         let sample = SampleJob()
         let task = Task { await failure { try await handler.run(sample.job, sample.context) } }
         #expect(await eventually { FileManager.default.fileExists(atPath: mark) })
@@ -39,7 +43,7 @@ struct ExecCancellationTests {
     @Test("is killed after the grace period when it does not heed SIGTERM", .timeLimit(.minutes(1)))
     func stubborn() async throws {
         let end = try await cancel(
-            "trap \"\" TERM; echo $$ > MARK.t; mv MARK.t MARK; while :; do sleep 0.05; done",
+            "trap \"\" TERM; echo $$ > MARK.t; mv MARK.t MARK; LOOP",
             killGrace: .milliseconds(300))
         #expect(end.error is CancellationError)
         #expect(end.took >= .milliseconds(300) && end.took < .seconds(3))
@@ -48,7 +52,7 @@ struct ExecCancellationTests {
 
     @Test("is ended with its children, those too that do not heed SIGTERM when it does", .timeLimit(.minutes(1)))
     func group() async throws {
-        let child = "(trap \"\" TERM; while :; do sleep 0.05; done) &"
+        let child = "(trap \"\" TERM; LOOP) &"
         let end = try await cancel(
             "\(child) echo $! > MARK.t; echo $$ >> MARK.t; mv MARK.t MARK; wait", killGrace: .milliseconds(300))
         #expect(end.error is CancellationError)
@@ -58,7 +62,7 @@ struct ExecCancellationTests {
 
     @Test("is ended with a child that has closed its outputs", .timeLimit(.minutes(1)))
     func quietChild() async throws {
-        let child = "(trap \"\" TERM; exec >/dev/null 2>&1; while :; do sleep 0.05; done) &"
+        let child = "(trap \"\" TERM; exec >/dev/null 2>&1; LOOP) &"
         let end = try await cancel(
             "\(child) echo $! > MARK.t; echo $$ >> MARK.t; sleep 0.2; mv MARK.t MARK; wait", killGrace: .seconds(30))
         #expect(end.took < .seconds(3))
@@ -67,7 +71,7 @@ struct ExecCancellationTests {
 
     @Test("gives a child the whole grace period to end well, though it ended itself", .timeLimit(.minutes(1)))
     func gracefulChild() async throws {
-        let child = "(trap \"sleep 0.6; echo $$ > MARK.done; exit 0\" TERM; while :; do sleep 0.05; done) &"
+        let child = "(trap \"sleep 0.6; echo $$ > MARK.done; exit 0\" TERM; LOOP) &"
         let end = try await cancel(
             "\(child) echo $! > MARK.t; mv MARK.t MARK; sleep 60; :", killGrace: .seconds(20))
         #expect(end.took < .seconds(10))
@@ -78,7 +82,7 @@ struct ExecCancellationTests {
     @Test("did not complete, also when it answers SIGTERM with exit code 0", .timeLimit(.minutes(1)))
     func politeExit() async throws {
         let end = try await cancel(
-            "trap \"exit 0\" TERM; echo half; echo $$ > MARK.t; mv MARK.t MARK; while :; do sleep 0.05; done",
+            "trap \"exit 0\" TERM; echo half; echo $$ > MARK.t; mv MARK.t MARK; LOOP",
             killGrace: .seconds(30))
         #expect(end.error is CancellationError)
         #expect(end.sample.result == nil)

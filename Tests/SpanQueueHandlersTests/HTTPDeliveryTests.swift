@@ -164,7 +164,6 @@ struct HTTPDeliveryTests {
         arguments: [
             ("/slow/20", "http_timeout"), ("/trickle", "http_timeout"), ("/drop", "http_transfer"),
             ("/garbage", "http_transfer"),
-            ("/headers", "http_transfer"),
         ])
     func noAnswer(_ path: String, _ type: String) async throws {
         let start = ContinuousClock.now
@@ -173,6 +172,13 @@ struct HTTPDeliveryTests {
         #expect(error.errorType == type)
         #expect(ContinuousClock.now - start < .seconds(3))
         #expect("\(error)".contains(receiver.url + path))
+    }
+
+    @Test("is tried again when the response's headers do not end", .timeLimit(.minutes(1)))
+    func endlessHeaders() async throws {
+        let error = try #require(try await deliver("/headers") as? any NamedError)
+        #expect("\(error)" == "no answer from \(receiver.url)/headers: its headers are too large")
+        #expect(error.errorType == "http_transfer")
     }
 
     @Test("is tried again when nobody listens, or the name is unknown")

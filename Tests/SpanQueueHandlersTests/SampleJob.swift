@@ -32,6 +32,8 @@ struct SampleJob {
         job = RawJob(type: type, payload: payload)
         context = JobContext(
             claim, engine: NoEngine(), limits: Limits(),
+            trace: AttemptTrace.context(
+                of: message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: JobTelemetry()),
             logger: Logger(label: "test") { _ in RecordingHandler(log: log) })
     }
 

@@ -84,7 +84,9 @@ struct EnqueueOptions: Sendable {
         try NameRule.queue.check(queue)
         if let id { try NameRule.jobID.check(id.description) }
         guard (0...9).contains(priority) else { throw .invalidArgument("priority \(priority): use 0 to 9") }
-        guard (0...1000).contains(maxRetries) else { throw .invalidArgument("max retries \(maxRetries): use 0 to 1000") }
+        guard (0...1000).contains(maxRetries) else {
+            throw .invalidArgument("max retries \(maxRetries): use 0 to 1000")
+        }
         guard tags.count <= limits.tags else {
             throw .invalidArgument("\(tags.count) tags: a job has at most \(limits.tags)")
         }

@@ -11,7 +11,8 @@ enum JobCoding {
             return Array(try encoder.encode(job))
         } catch {
             throw SpanQueueError(
-                .invalidArgument, "\(type(of: job).jobType) can't be encoded as JSON: \(describe(error))", underlying: error)
+                .invalidArgument, "\(type(of: job).jobType) can't be encoded as JSON: \(describe(error))",
+                underlying: error)
         }
     }
 

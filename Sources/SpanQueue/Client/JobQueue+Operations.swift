@@ -1,3 +1,5 @@
+import SpanQueueTelemetry
+
 extension JobQueue {
     /// Finds a job.
     ///
@@ -117,6 +119,12 @@ extension JobQueue {
 
     private func perform(_ action: JobAction, on id: JobID, in queue: String?) async throws -> JobState? {
         guard let queue = try await queueName(of: id, given: queue) else { throw Self.notFound(id) }
+        // For its span's link: read before the action, which may remove the record.
+        let message = spans == nil ? nil : try await engine.job(id, in: queue)?.message
+        let start = spans == nil ? 0 : JobSpans.now()
+        defer {
+            if let message { spans?.acted(action.word, on: message, parent: .current, from: start) }
+        }
         switch try await engine.perform(action, on: id, in: queue) {
         case .done(let state): return state
         case .requested: return .active
@@ -142,6 +150,15 @@ extension JobQueue {
 }
 
 extension JobAction {
+    fileprivate var word: String {
+        switch self {
+        case .cancel: "cancel"
+        case .redrive: "redrive"
+        case .bury: "bury"
+        case .remove: "remove"
+        }
+    }
+
     fileprivate var remedy: String {
         switch self {
         case .cancel: "only a waiting or running job can be cancelled"

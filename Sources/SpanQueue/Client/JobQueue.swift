@@ -15,7 +15,10 @@ public final class JobQueue: Service, Sendable {
     /// The settings.
     public let configuration: JobQueueConfiguration
     package let engine: any Engine
+    /// Where it reports.
+    public let telemetry: JobTelemetry
     let logger: Logger
+    let spans: JobSpans?
     private let commits: GroupCommit<NewJob, EnqueueOutcome>
 
     /// Connects to an engine and checks that it can be worked with.
@@ -24,14 +27,16 @@ public final class JobQueue: Service, Sendable {
     ///   refuses us.
     public init(
         engine source: EngineSource, configuration: JobQueueConfiguration = JobQueueConfiguration(),
-        logger: Logger = Logger(label: "spanqueue")
+        telemetry: JobTelemetry = .standard, logger: Logger = Logger(label: "spanqueue")
     ) async throws {
         try NameRule.queue.check(configuration.defaultQueue)
-        let engine = try source.make(logger)
+        let engine = try source.make(EngineEnvironment(logger: logger, telemetry: telemetry))
         try await engine.start()
         self.configuration = configuration
         self.engine = engine
+        self.telemetry = telemetry
         self.logger = logger
+        self.spans = JobSpans(telemetry)
         // 512 jobs or 8 MiB leave together at most: enough to make a round trip cheap, too little to stall the engine.
         self.commits = GroupCommit(limit: 8 << 20, weight: { max($0.message.payload.count, 16 << 10) }) { jobs in
             try await engine.enqueue(jobs)
@@ -57,8 +62,20 @@ public final class JobQueue: Service, Sendable {
     /// Enqueues one job. See `enqueue(_:_:)`.
     @discardableResult
     public func enqueue(_ request: EnqueueRequest) async throws -> EnqueueReceipt {
-        let job = try NewJob(request, configuration: configuration, trace: .current ?? .root())
-        return try Self.result(of: job, try await commits.submit(job)).get()
+        let parent = TraceContext.current
+        let job = try NewJob(request, configuration: configuration, trace: creation(parent))
+        let start = spans == nil ? 0 : JobSpans.now()
+        let outcome: EnqueueOutcome
+        do {
+            outcome = try await commits.submit(job)
+        } catch {
+            count(job, "error")
+            spans?.enqueued(job, parent: parent, from: start, .failure(error))
+            throw error
+        }
+        count(job, outcome.word)
+        spans?.enqueued(job, parent: parent, from: start, .success(outcome))
+        return try Self.result(of: job, outcome).get()
     }
 
     /// Enqueues many jobs of one type in one round trip.
@@ -78,7 +95,7 @@ public final class JobQueue: Service, Sendable {
             throw SpanQueueError(
                 .tooLarge, "\(requests.count) jobs in one call: pass at most \(Limits.jobsPerEnqueue) at a time")
         }
-        let trace = TraceContext.current
+        let parent = TraceContext.current
         var results = [EnqueueResult?](repeating: nil, count: requests.count)
         var jobs: [NewJob] = []
         var places: [Int] = []
@@ -86,14 +103,24 @@ public final class JobQueue: Service, Sendable {
         places.reserveCapacity(requests.count)
         for (place, request) in requests.enumerated() {
             do {
-                jobs.append(try NewJob(request, configuration: configuration, trace: trace ?? .root()))
+                jobs.append(try NewJob(request, configuration: configuration, trace: creation(parent)))
                 places.append(place)
             } catch {
                 results[place] = .refused(error)
             }
         }
-        let outcomes = jobs.isEmpty ? [] : try await engine.enqueue(jobs)
+        let start = spans == nil ? 0 : JobSpans.now()
+        let outcomes: [EnqueueOutcome]
+        do {
+            outcomes = jobs.isEmpty ? [] : try await engine.enqueue(jobs)
+        } catch {
+            for job in jobs { count(job, "error") }
+            spans?.enqueued(jobs, parent: parent, from: start, .failure(error))
+            throw error
+        }
+        spans?.enqueued(jobs, parent: parent, from: start, .success(outcomes))
         for (index, outcome) in outcomes.enumerated() {
+            count(jobs[index], outcome.word)
             results[places[index]] = Self.result(of: jobs[index], outcome)
         }
         return results.compactMap { $0 }
@@ -109,6 +136,15 @@ public final class JobQueue: Service, Sendable {
     /// Closes the connection to the engine. Calls afterwards throw `.closed`.
     public func shutdown() async {
         await engine.shutdown()
+    }
+
+    /// Where a job is created in its trace: a span of its own where spans are exported, else that of the caller.
+    private func creation(_ parent: TraceContext?) -> TraceContext {
+        telemetry.tracer?.makeContext(parent: parent) ?? parent ?? .root()
+    }
+
+    private func count(_ job: NewJob, _ outcome: String) {
+        telemetry.metrics.enqueued.child(job.message.queue, job.message.type, outcome).increment()
     }
 
     private static func result(of job: NewJob, _ outcome: EnqueueOutcome) -> EnqueueResult {
@@ -133,6 +169,17 @@ public final class JobQueue: Service, Sendable {
                 ))
         case .refused(let error):
             return .refused(error)
+        }
+    }
+}
+
+extension EnqueueOutcome {
+    /// The word for it in metrics.
+    fileprivate var word: String {
+        switch self {
+        case .accepted: "accepted"
+        case .duplicate: "duplicate"
+        case .conflict, .refused: "error"
         }
     }
 }

@@ -43,7 +43,7 @@ public struct BulkRequest: Sendable, Hashable {
     public var action: Action
     /// The most jobs in this call, at most 100.
     public var limit: Int
-    /// Only jobs that came into the state no later than this; nil for all. Set it to the moment of the request, so that a bulk
+    /// For dead and cancelled jobs: only those that ended no later than this; nil for all. Set it to the moment of the request, so that a bulk
     /// redrive of jobs that die again comes to an end.
     public var notAfter: Timestamp?
     /// How many of the oldest to pass over: those that earlier calls skipped.

@@ -97,7 +97,8 @@ public struct ClaimReply: Sendable, Hashable {
     public var hasMore = false
     /// Whether the queue is paused: then nothing was claimed.
     public var isPaused = false
-    /// How long until the next scheduled or retrying job of the queue is due; nil when there is none.
+    /// How long until the next scheduled or retrying job of the queue is due; nil when there is none, and where it does not matter
+    /// yet: when more is ready, or the queue is paused.
     public var nextDueIn: Duration?
     /// How long until the earliest lease of the queue lapses, zero when one has; nil when nothing is active.
     public var nextLapseIn: Duration?

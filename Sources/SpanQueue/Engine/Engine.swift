@@ -1,9 +1,8 @@
-public import Logging
-
 /// What keeps the jobs. `JobQueue` and `Worker` work against this protocol alone; the Redis engine, the in-memory engine for
 /// tests, and any later one stand behind it, and one conformance suite runs on each.
 ///
-/// Every call is one step that happens wholly or not at all. Every deadline is judged by the engine's own clock. A call
+/// Every call is one step that happens wholly or not at all, but for enqueues and settlements of several queues or of more jobs
+/// than fit a batch, which are one step for each queue and batch. Every deadline is judged by the engine's own clock. A call
 /// that is repeated after a lost answer leaves the same state and gives the same class of answer. Calls throw
 /// `SpanQueueError`, and `CancellationError` where their task was cancelled.
 public protocol Engine: Sendable {
@@ -75,10 +74,10 @@ extension Engine {
 /// How `JobQueue` gets its engine: `.redis("redis://localhost:6379")`, `.inMemory()`.
 public struct EngineSource: Sendable {
     /// Makes the engine; it is not started yet.
-    public let make: @Sendable (Logger) throws -> any Engine
+    public let make: @Sendable (EngineEnvironment) throws -> any Engine
 
     /// Wraps a way to make an engine.
-    public init(_ make: @escaping @Sendable (Logger) throws -> any Engine) {
+    public init(_ make: @escaping @Sendable (EngineEnvironment) throws -> any Engine) {
         self.make = make
     }
 

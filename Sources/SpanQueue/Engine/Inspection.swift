@@ -22,7 +22,7 @@ public struct ListRequest: Sendable, Hashable {
 public struct ListPage: Sendable, Hashable {
     /// The jobs, in the order in which they will run or have ended.
     public var jobs: [JobRecord]
-    /// What to pass for the next page; nil at the end.
+    /// What to pass for the next page, which may turn out empty; nil at the end.
     public var cursor: String?
 
     package init(jobs: [JobRecord], cursor: String?) {

@@ -66,10 +66,18 @@ public struct JobMessage: Sendable, Hashable {
 }
 
 extension JobMessage {
+    /// The payload as a Swift value.
+    ///
+    /// - Throws: a `DecodingError` where it is not one.
+    public func decode<J: Job>(_ type: J.Type) throws -> J {
+        try JobCoding.decode(type, from: payload)
+    }
+
     /// Stands in lists for a message that can't be read.
     package static func unreadable(id: JobID, queue: String) -> JobMessage {
         JobMessage(
-            id: id, queue: queue, type: "unreadable", payload: [], priority: 0, maxRetries: 0, backoff: nil, timeout: nil,
+            id: id, queue: queue, type: "unreadable", payload: [], priority: 0, maxRetries: 0, backoff: nil,
+            timeout: nil,
             deadline: nil, unique: nil, retention: .standard, tags: [], trace: .root(), runAt: nil,
             enqueuedAt: Timestamp(milliseconds: 0), contentDigest: nil)
     }

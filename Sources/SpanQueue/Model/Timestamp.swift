@@ -23,9 +23,39 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable, CustomStringCo
     /// The same moment as a `Date`.
     public var date: Date { Date(timeIntervalSince1970: Double(milliseconds) / 1000) }
 
-    /// RFC 3339 in UTC with milliseconds, such as `2026-11-21T09:30:00.125Z`.
+    /// RFC 3339 in UTC with milliseconds, such as `2026-11-21T09:30:00.125Z`; clamped to the years 0 to 9999.
     public var description: String {
-        date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+        // Whole numbers all the way: Foundation's formatter goes through a Double and cuts, which shows half of all moments a
+        // millisecond early.
+        let bounded = min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999)
+        let (days, time) = Self.divide(bounded, by: 86_400_000)
+        let (year, month, day) = Self.civil(days)
+        let seconds = time / 1000
+        return "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))T"
+            + "\(Self.padded(seconds / 3600, 2)):\(Self.padded(seconds / 60 % 60, 2)):\(Self.padded(seconds % 60, 2))"
+            + ".\(Self.padded(time % 1000, 3))Z"
+    }
+
+    /// The date of a day counted from 1970-01-01, in the Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level
+    /// Date Algorithms": years begin in March, so that the leap day is their last).
+    private static func civil(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+        let (era, dayOfEra) = divide(days + 719_468, by: 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shifted = (5 * dayOfYear + 2) / 153
+        let month = shifted < 10 ? shifted + 3 : shifted - 9
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+    }
+
+    /// Rounds down, so that the remainder is never negative.
+    private static func divide(_ value: Int64, by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+        let remainder = (value % divisor + divisor) % divisor
+        return ((value - remainder) / divisor, remainder)
+    }
+
+    private static func padded(_ value: Int64, _ width: Int) -> String {
+        let digits = String(value)
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
     /// Earlier is less.

@@ -41,10 +41,8 @@ public final class JobContext: Sendable {
         var result: [UInt8]?
     }
 
-    init(_ claim: ClaimedJob, engine: any Engine, limits: Limits, logger: Logger) {
+    init(_ claim: ClaimedJob, engine: any Engine, limits: Limits, trace: TraceContext, logger: Logger) {
         let message = claim.message
-        var trace = message.trace
-        trace.spanID = claim.reference.token.spanID(in: trace.traceID)
         var logger = logger
         logger[metadataKey: "job_id"] = "\(message.id)"
         logger[metadataKey: "job_type"] = "\(message.type)"
@@ -99,7 +97,8 @@ public final class JobContext: Sendable {
         guard bytes.count <= limits.resultBytes else {
             throw SpanQueueError(
                 .tooLarge,
-                "the result of job \(id) has \(bytes.count) bytes and may have \(limits.resultBytes): store it elsewhere")
+                "the result of job \(id) has \(bytes.count) bytes and may have \(limits.resultBytes): store it elsewhere"
+            )
         }
         reported.withLock { $0.result = bytes }
     }

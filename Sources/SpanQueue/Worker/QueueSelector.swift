@@ -40,6 +40,8 @@ struct QueueSelector {
         guard slots > 0 else { return [] }
         switch order {
         case .strict:
+            // A queue that has more goes before all that follow it, also in slots that became free meanwhile.
+            if lanes.contains(where: { asked.contains($0.queue) && !$0.isEmpty }) { return [] }
             guard let lane = lanes.first(where: { !asked.contains($0.queue) }) else { return [] }
             return ask([Share(queue: lane.queue, limit: min(slots, ClaimRequest.maximumBatch))])
         case .weighted:

@@ -68,7 +68,8 @@ struct SettlementRules: Sendable {
         case (.threw, .timeout):
             decideFailure(
                 claim, type: "timeout",
-                error: "the attempt ran longer than its timeout of \(DurationText.format(claim.message.timeout ?? .zero))",
+                error:
+                    "the attempt ran longer than its timeout of \(DurationText.format(claim.message.timeout ?? .zero))",
                 delay: nil, cause: TimedOut())
         case (.threw, .cancelRequested):
             Decision(verdict: .cancel(reason: "cancelled while it ran"))
@@ -84,7 +85,9 @@ struct SettlementRules: Sendable {
         let verdict = looks < unknownTypeRetries ? Verdict.retry(after: unknownTypeDelay) : .bury(.unknownJobType)
         return Decision(
             verdict: verdict, errorType: "unknown_job_type",
-            error: "this worker has no handler for \(claim.message.type): register one, or serve the queue by workers that do")
+            error:
+                "this worker has no handler for \(claim.message.type): register one, or serve the queue by workers that do"
+        )
     }
 
     private func decideError(_ claim: ClaimedJob, _ error: any Error) -> Decision {

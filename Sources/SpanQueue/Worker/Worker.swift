@@ -111,14 +111,14 @@ public final class Worker: Service, Sendable {
             let runner = AttemptRunner(handlers: setup.handlers, middleware: setup.middleware)
             let core = WorkerCore(
                 id: id, engine: queue.engine, configuration: configuration, limits: queue.configuration.limits,
-                runner: runner, logger: logger)
+                runner: runner, telemetry: queue.telemetry, logger: logger)
             setup.core = core
             return core
         }
         defer { setup.withLock { $0.core = nil } }
         // The core's work is not a child of this task: a cancelled caller must cut the drain short, not tear up the calls by
         // which jobs are settled and given back.
-        let work = Task { try await core.run(untilEmpty: untilEmpty) }
+        let work = Task(executorPreference: core.thread) { try await core.run(untilEmpty: untilEmpty) }
         return try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await work.value
@@ -146,6 +146,16 @@ public struct RunSummary: Sendable, Hashable {
     public var ignoredCancellations = 0
     /// Jobs taken back from workers that did not extend their leases.
     public var reclaimed = 0
+
+    /// A run that did nothing.
+    public init() {}
+
+    /// Adds what another run did.
+    public mutating func add(_ other: RunSummary) {
+        attempts.merge(other.attempts, uniquingKeysWith: +)
+        ignoredCancellations += other.ignoredCancellations
+        reclaimed += other.reclaimed
+    }
 
     /// The attempts that ended in this way.
     public subscript(outcome: AttemptOutcome) -> Int { attempts[outcome] ?? 0 }

@@ -34,7 +34,7 @@ public struct WorkerConfiguration: Sendable {
         self.lease = lease
     }
 
-    func check() throws(SpanQueueError) {
+    package func check() throws(SpanQueueError) {
         try queues.check()
         try Self.check(concurrency, 1...10_000, "concurrency")
         try Self.check(maxReclaims, 1...255, "max reclaims")
@@ -57,7 +57,8 @@ public struct WorkerConfiguration: Sendable {
     ) throws(SpanQueueError) {
         guard value >= least, value <= most else {
             throw .invalidArgument(
-                "\(what) \(DurationText.format(value)): use \(DurationText.format(least)) to \(DurationText.format(most))")
+                "\(what) \(DurationText.format(value)): use \(DurationText.format(least)) to \(DurationText.format(most))"
+            )
         }
     }
 }

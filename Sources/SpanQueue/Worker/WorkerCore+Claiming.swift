@@ -1,5 +1,6 @@
 import Logging
 import SpanQueueLoop
+import SpanQueueTelemetry
 
 extension WorkerCore {
     var freeSlots: Int { configuration.concurrency - slots.count }
@@ -50,12 +51,21 @@ extension WorkerCore {
         while phase == .running, freeSlots > 0 {
             let shares = selector.next(slots: freeSlots)
             guard !shares.isEmpty else { break }
-            let replies = try await engine.claim(
-                shares.map {
-                    ClaimRequest(queue: $0.queue, limit: $0.limit, lease: configuration.lease, worker: id)
-                })
+            let start = spans == nil ? 0 : JobSpans.now()
+            let replies: [ClaimReply]
+            do {
+                replies = try await engine.claim(
+                    shares.map {
+                        ClaimRequest(queue: $0.queue, limit: $0.limit, lease: configuration.lease, worker: id)
+                    })
+            } catch {
+                for share in shares { queueMetrics[share.queue]?.failures.increment() }
+                throw error
+            }
+            lastClaim.setToCurrentTime()
             for (share, reply) in zip(shares, replies) {
                 take(reply, from: share.queue)
+                spans?.claimed(reply, from: share.queue, start: start)
                 if let due = reply.nextDueIn { sleep = min(sleep, due) }
                 if let lapse = reply.nextLapseIn {
                     sleep = min(sleep, try await reclaim(share.queue, dueIn: lapse))
@@ -67,22 +77,37 @@ extension WorkerCore {
 
     private func take(_ reply: ClaimReply, from queue: String) {
         selector.record(queue, hasMore: reply.hasMore)
+        if let metrics = queueMetrics[queue] { count(reply, metrics) }
         for job in reply.jobs { start(job) }
         for job in reply.unreadable {
             logger.error(
                 "a job's record can't be read: burying it",
                 metadata: ["job_id": "\(job.reference.id)", "queue": "\(queue)", "problem": "\(job.problem)"])
-            settle(rules.burial(of: job))
+            settle(Ending(settlement: rules.burial(of: job)))
         }
         for id in reply.vanished {
             logger.error("a job's record is gone: dropping its id", metadata: ["job_id": "\(id)", "queue": "\(queue)"])
         }
     }
 
+    private func count(_ reply: ClaimReply, _ metrics: QueueMetrics) {
+        let count = reply.jobs.count + reply.unreadable.count
+        guard count > 0 else { return metrics.empties.increment() }
+        metrics.hits.increment()
+        metrics.claimed.increment(by: count)
+        for job in reply.jobs {
+            let wait = job.wait
+            metrics.wait.record(wait.inSeconds, exemplar: ExemplarSource(job.message.trace))
+            if job.message.runAt != nil, job.run.attempts == 0 { metrics.scheduleLag.record(wait) }
+        }
+    }
+
     private func start(_ claim: ClaimedJob) {
         let number = nextSlot
         nextSlot += 1
-        let context = JobContext(claim, engine: engine, limits: limits, logger: logger)
+        let trace = AttemptTrace.context(
+            of: claim.message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: telemetry)
+        let context = JobContext(claim, engine: engine, limits: limits, trace: trace, logger: logger)
         var slot = Slot(claim: claim, context: context)
         // On the global executor, whatever that does: the worker's own thread must stay free.
         slot.task = Task { @concurrent [runner] in
@@ -94,11 +119,22 @@ extension WorkerCore {
                 self?.assumeIsolated { $0.cancel(number, .timeout) }
             }
         }
+        countBusyTime()
         slots[number] = slot
+        busy.set(slots.count)
+    }
+
+    /// Adds the time since the last change of the number of busy slots.
+    func countBusyTime() {
+        let now = ContinuousClock.now
+        if !slots.isEmpty { busySeconds.increment(by: (now - busySince).inSeconds * Double(slots.count)) }
+        busySince = now
     }
 
     private func ended(_ number: Int, _ result: AttemptResult) {
+        countBusyTime()
         guard let slot = slots.removeValue(forKey: number) else { return }
+        busy.set(slots.count)
         if let timer = slot.timer { thread.cancel(timer) }
         if !slot.isAbandoned { settle(slot, result) }
         slotEnded.raise()
@@ -113,7 +149,11 @@ extension WorkerCore {
             return
         }
         log(settlement, slot)
-        settle(settlement)
+        settle(
+            Ending(
+                settlement: settlement, claim: slot.claim, context: slot.context.trace,
+                duration: ContinuousClock.now - slot.startedAt, startNanoseconds: slot.startNanoseconds,
+                endNanoseconds: JobSpans.now()))
     }
 
     private func log(_ settlement: Settlement, _ slot: Slot) {
@@ -123,7 +163,8 @@ extension WorkerCore {
         switch settlement.verdict {
         case .complete: break
         case .retry(let delay):
-            logger.notice("attempt failed", metadata: ["error": "\(error)", "retry_in": "\(DurationText.format(delay))"])
+            logger.notice(
+                "attempt failed", metadata: ["error": "\(error)", "retry_in": "\(DurationText.format(delay))"])
         case .bury(let reason):
             logger.error("job is dead", metadata: ["error": "\(error)", "reason": "\(reason)"])
         case .release: logger.info("job given back")
@@ -152,6 +193,7 @@ extension WorkerCore {
         slot.timer = nil
         slots[number] = slot
         summary.ignoredCancellations += 1
+        queueMetrics[slot.claim.message.queue]?.ignoredCancellations.increment()
         slot.context.logger.error(
             "handler goes on after its cancellation and keeps its slot: let it check Task.isCancelled",
             metadata: ["cause": "\(slot.cause.map { "\($0)" } ?? "drain")"])
@@ -164,23 +206,19 @@ extension WorkerCore {
     private func waitForWork(atMost limit: Duration) async throws {
         guard limit > .zero else { return }
         let queues = configuration.queues.queues
-        var failure: (any Error)?
-        let task = Task {
+        let task = Task(executorPreference: thread) { [engine] in
             do {
                 try await engine.waitForWork(in: queues, atMost: limit)
             } catch is CancellationError {
                 // A wake-up may have come in the very moment: hand it on.
                 try? await engine.passWakeUp(in: queues)
-            } catch {
-                failure = error
             }
         }
         waiting = task
-        await task.value
-        waiting = nil
+        defer { waiting = nil }
+        try await task.value
         // Any of them may have work now.
         lastProbe = .now - .seconds(1)
-        if let failure { throw failure }
     }
 
     // MARK: Outages
@@ -195,7 +233,8 @@ extension WorkerCore {
         guard let began = outage else { return }
         outage = nil
         logger.notice(
-            "claiming again", metadata: ["after": "\(DurationText.format(.milliseconds((ContinuousClock.now - began).milliseconds)))"]
+            "claiming again",
+            metadata: ["after": "\(DurationText.format(.milliseconds((ContinuousClock.now - began).milliseconds)))"]
         )
     }
 }

@@ -1,5 +1,6 @@
 import Logging
 import SpanQueueLoop
+import SpanQueueTelemetry
 
 extension WorkerCore {
     /// Extends all leases every third of the lease, from its own thread, until the worker has nothing left.
@@ -17,6 +18,7 @@ extension WorkerCore {
                 do {
                     try await extendLeases(in: queue)
                 } catch {
+                    failedRenewals.increment()
                     logger.warning(
                         "heartbeat failed", metadata: ["queue": "\(queue)", "error": "\(error)"])
                     // Sooner than at the next turn: a third of the lease is gone.
@@ -29,14 +31,16 @@ extension WorkerCore {
     private func extendLeases(in queue: String) async throws {
         let running = slots.values.filter { !$0.isAbandoned && $0.claim.reference.queue == queue }
             .map(\.claim.reference)
-        let ending = unsettled.lazy.map(\.reference).filter { $0.queue == queue }
+        let ending = unsettled.lazy.map(\.settlement.reference).filter { $0.queue == queue }
         guard !running.isEmpty || !ending.isEmpty else { return }
         let reply = try await engine.extend(running + ending, in: queue, by: configuration.lease)
+        renewals.increment()
         guard !reply.lost.isEmpty || !reply.cancelRequested.isEmpty else { return }
         let asked = Set(running)
         for (number, slot) in slots where asked.contains(slot.claim.reference) && !slot.isAbandoned {
             if reply.lost.contains(slot.claim.reference.id) {
                 slot.context.logger.warning("lease lost: cancelling the handler")
+                queueMetrics[queue]?.lost.increment()
                 cancel(number, .leaseLost)
             } else if reply.cancelRequested.contains(slot.claim.reference.id), slot.cause == nil {
                 slot.context.logger.info("the job was called off: cancelling the handler")

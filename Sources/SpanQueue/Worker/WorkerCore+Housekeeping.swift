@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import SpanQueueLoop
+import SpanQueueTelemetry
 
 extension WorkerCore {
     private static let announceInterval = Duration.seconds(10)
@@ -46,14 +47,18 @@ extension WorkerCore {
         guard lapse <= .zero else { return lapse }
         // What can't be taken back yet, after a gap, must not make a busy loop.
         let pause = Duration.milliseconds(100)
-        if let last = lastReclaim[queue], ContinuousClock.now - last < pause { return pause }
-        lastReclaim[queue] = .now
+        if let last = lastReclaims[queue], ContinuousClock.now - last < pause { return pause }
+        lastReclaims[queue] = .now
         var request = ReclaimRequest(queue: queue)
         request.maxReclaims = configuration.maxReclaims
         request.grace = configuration.lease
+        let start = spans == nil ? 0 : JobSpans.now()
         let jobs = try await engine.reclaim(request)
+        lastReclaim.setToCurrentTime()
         for job in jobs {
             summary.reclaimed += 1
+            count(job)
+            spans?.reclaimed(job, from: start)
             logger.warning(
                 "took back a job whose worker did not extend its lease",
                 metadata: [
@@ -63,6 +68,16 @@ extension WorkerCore {
         }
         // A full batch means that there may be more.
         return jobs.isEmpty ? pause : .zero
+    }
+
+    private func count(_ job: ReclaimedJob) {
+        let queue = job.reference.queue
+        let type = job.message?.type ?? "unreadable"
+        queueMetrics[queue]?.reclaimed.increment()
+        series(queue, type).attempts(.lost).increment()
+        telemetry.metrics.errors.child(queue, type, "lease_expired").increment()
+        guard job.state == .dead else { return }
+        telemetry.metrics.dead.child(queue, type, DeadReason.leaseExpired.rawValue).increment()
     }
 
     private func sweep() async throws {
@@ -77,7 +92,8 @@ extension WorkerCore {
     private func announce(_ startedAt: Timestamp) async throws {
         let info = WorkerInfo(
             id: id, host: WorkerIdentity.host, pid: WorkerIdentity.pid, queues: configuration.queues.queues,
-            concurrency: configuration.concurrency, busy: slots.count, startedAt: startedAt, version: SpanQueueVersion.text)
+            concurrency: configuration.concurrency, busy: slots.count, startedAt: startedAt,
+            version: SpanQueueVersion.text)
         try await engine.announce(info, lifetime: Self.announceInterval * 3)
     }
 }

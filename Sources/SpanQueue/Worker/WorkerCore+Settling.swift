@@ -1,12 +1,13 @@
 import Logging
 import SpanQueueLoop
+import SpanQueueTelemetry
 
 extension WorkerCore {
     /// How many settlements leave together at most.
     private static let largestBatch = 512
 
-    func settle(_ settlement: Settlement) {
-        unsettled.append(settlement)
+    func settle(_ ending: Ending) {
+        unsettled.append(ending)
         settlementReady.raise()
     }
 
@@ -21,11 +22,12 @@ extension WorkerCore {
                 continue
             }
             let batch = Array(unsettled.prefix(Self.largestBatch))
+            let start = spans == nil ? 0 : JobSpans.now()
             do {
-                let outcomes = try await engine.settle(batch)
+                let outcomes = try await engine.settle(batch.map(\.settlement))
                 failures = 0
                 unsettled.removeFirst(batch.count)
-                for (settlement, outcome) in zip(batch, outcomes) { note(settlement, outcome) }
+                for (ending, outcome) in zip(batch, outcomes) { note(ending, outcome, settledFrom: start) }
             } catch {
                 failures += 1
                 if failures == 1 {
@@ -34,17 +36,22 @@ extension WorkerCore {
                         metadata: ["jobs": "\(unsettled.count)", "error": "\(error)"])
                 }
                 let backoff = Backoff.exponential(base: .milliseconds(50), cap: .seconds(2))
-                try? await thread.sleep(for: max(.milliseconds(20), backoff.delay(afterAttempt: failures, error: error)))
+                try? await thread.sleep(
+                    for: max(.milliseconds(20), backoff.delay(afterAttempt: failures, error: error)))
             }
         }
     }
 
-    private func note(_ settlement: Settlement, _ outcome: SettleOutcome) {
+    private func note(_ ending: Ending, _ outcome: SettleOutcome, settledFrom start: UInt64) {
+        let settlement = ending.settlement
+        spans?.ended(ending, settledFrom: start, counted: outcome == .settled)
         switch outcome {
         case .settled:
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
+            count(ending)
         case .lost:
             summary.attempts[.lost, default: 0] += 1
+            queueMetrics[settlement.reference.queue]?.lost.increment()
             logger.warning(
                 "lease lost: the end of this attempt changed nothing",
                 metadata: [
@@ -52,5 +59,38 @@ extension WorkerCore {
                     "outcome": "\(settlement.verdict.outcome.rawValue)",
                 ])
         }
+    }
+
+    /// Only what has counted is counted, so that the sum over all processes is what happened. A lost attempt is counted by the
+    /// worker that takes the job back.
+    private func count(_ ending: Ending) {
+        let queue = ending.settlement.reference.queue
+        let type = ending.claim?.message.type ?? "unreadable"
+        let outcome = ending.settlement.verdict.outcome
+        let series = series(queue, type)
+        let source = ending.context.map(ExemplarSource.init)
+        if let source {
+            series.attempts(outcome).increment(exemplar: source)
+            series.process(outcome).record(ending.duration.inSeconds, exemplar: source)
+        } else {
+            series.attempts(outcome).increment()
+        }
+        if let claim = ending.claim, outcome == .completed, let source {
+            let total = claim.claimedAt - claim.message.eligibleAt + ending.duration
+            series.endToEnd.record(max(.zero, total).inSeconds, exemplar: source)
+        }
+        guard let record = ending.settlement.run.attemptRecords.last else { return }
+        if let errorType = record.errorType { telemetry.metrics.errors.child(queue, type, errorType).increment() }
+        if case .bury(let reason) = ending.settlement.verdict {
+            telemetry.metrics.dead.child(queue, type, reason.rawValue).increment()
+        }
+    }
+
+    func series(_ queue: String, _ type: String) -> JobTypeMetrics {
+        if let known = typeMetrics[queue]?[type] { return known }
+        let fresh = JobTypeMetrics(telemetry.metrics, queue: queue, type: type)
+        // Types come from outside: what the families answer with their overflow child is not worth keeping.
+        if typeMetrics[queue, default: [:]].count < 1000 { typeMetrics[queue, default: [:]][type] = fresh }
+        return fresh
     }
 }

@@ -4,8 +4,10 @@ import SpanQueueTelemetry
 
 /// A running worker: what it holds, and the loops that work on it.
 ///
-/// All of it is confined to one thread of its own (`thread` is the actor's executor), so no lock is taken and no handler can
-/// block it. Its loops are:
+/// All of it is confined to one thread of its own, so no lock is taken and no handler can block it: `thread` is the actor's
+/// executor, and also the preferred executor of the tasks in which it runs. The latter matters as much: closures that are
+/// passed to the standard library, as to `withTaskCancellationHandler`, are not isolated to the actor, and would otherwise
+/// run on the global pool, where blocking handlers keep heartbeats from going out. Its loops are:
 ///
 /// - claiming (`WorkerCore+Claiming`): fills free slots, and sleeps on the engine's wake-up when nothing is ready;
 /// - settling (`WorkerCore+Settling`): sends what attempts ended as, in batches;
@@ -16,6 +18,8 @@ actor WorkerCore {
     struct Slot {
         let claim: ClaimedJob
         let context: JobContext
+        let startedAt = ContinuousClock.now
+        let startNanoseconds = JobSpans.now()
         var task: Task<Void, Never>?
         var timer: LoopTimer?
         var cause: CancelCause?
@@ -39,6 +43,8 @@ actor WorkerCore {
     let runner: AttemptRunner
     let rules: SettlementRules
     let logger: Logger
+    let telemetry: JobTelemetry
+    let spans: JobSpans?
 
     var phase = Phase.running
     var slots: [Int: Slot] = [:]
@@ -47,12 +53,21 @@ actor WorkerCore {
     var lastProbe = ContinuousClock.now
     var summary = RunSummary()
     var outage: ContinuousClock.Instant?
-    var lastReclaim: [String: ContinuousClock.Instant] = [:]
+    var lastReclaims: [String: ContinuousClock.Instant] = [:]
 
     /// Settlements that have not been answered; their leases are extended all the same.
-    var unsettled: [Settlement] = []
-    var isSettling = false
-    var waiting: Task<Void, Never>?
+    var unsettled: [Ending] = []
+    /// Series that were looked up once.
+    var queueMetrics: [String: QueueMetrics] = [:]
+    var typeMetrics: [String: [String: JobTypeMetrics]] = [:]
+    let busySeconds: FloatingCounterSeries
+    let busy: GaugeSeries
+    var busySince = ContinuousClock.now
+    let lastClaim: GaugeSeries
+    let lastReclaim: GaugeSeries
+    let renewals: CounterSeries
+    let failedRenewals: CounterSeries
+    var waiting: Task<Void, any Error>?
 
     let slotEnded: Gate
     let settlementReady: Gate
@@ -60,7 +75,7 @@ actor WorkerCore {
 
     init(
         id: String, engine: any Engine, configuration: WorkerConfiguration, limits: Limits, runner: AttemptRunner,
-        logger: Logger
+        telemetry: JobTelemetry, logger: Logger
     ) {
         let thread = LoopThread(name: "spanq-worker")
         self.thread = thread
@@ -70,6 +85,17 @@ actor WorkerCore {
         self.limits = limits
         self.runner = runner
         self.logger = logger
+        self.telemetry = telemetry
+        self.spans = JobSpans(telemetry, worker: id)
+        let metrics = telemetry.metrics
+        self.busySeconds = metrics.busySeconds.child()
+        self.busy = metrics.busy.child()
+        self.lastClaim = metrics.lastClaim.child()
+        self.lastReclaim = metrics.lastReclaim.child()
+        self.renewals = metrics.renewals.child("ok")
+        self.failedRenewals = metrics.renewals.child("error")
+        metrics.slots.child().set(configuration.concurrency)
+        for queue in configuration.queues.queues { queueMetrics[queue] = QueueMetrics(metrics, queue: queue) }
         self.rules = SettlementRules(
             handlers: runner.handlers, retryPolicy: configuration.retryPolicy,
             unknownTypeDelay: configuration.unknownTypeDelay, unknownTypeRetries: configuration.unknownTypeRetries)
@@ -87,9 +113,9 @@ actor WorkerCore {
     func run(untilEmpty: Bool) async throws -> RunSummary {
         defer { thread.stop() }
         let loops = [
-            Task { await settlingLoop() },
-            Task { await heartbeatLoop() },
-            Task { await housekeepingLoop() },
+            Task(executorPreference: thread) { await self.settlingLoop() },
+            Task(executorPreference: thread) { await self.heartbeatLoop() },
+            Task(executorPreference: thread) { await self.housekeepingLoop() },
         ]
         logger.info(
             "worker started",

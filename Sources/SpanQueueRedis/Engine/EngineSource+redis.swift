@@ -10,10 +10,10 @@ extension EngineSource {
     ///   - options: the settings.
     /// - Throws: `.invalidArgument` for a URL or a setting that can't be used.
     public static func redis(_ url: String, _ options: RedisEngineOptions = RedisEngineOptions()) -> EngineSource {
-        EngineSource { logger in
+        EngineSource { environment in
             try options.check()
             do throws(RedisURLError) {
-                return RedisEngine(url: try RedisURL(url), options: options, logger: logger)
+                return RedisEngine(url: try RedisURL(url), options: options, environment: environment)
             } catch {
                 throw SpanQueueError(.invalidArgument, error.message)
             }

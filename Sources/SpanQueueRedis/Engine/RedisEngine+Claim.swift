@@ -35,11 +35,12 @@ extension RedisEngine {
         return RedisScriptCall(
             Scripts.claim,
             keys: [
-                keys.jobs, keys.runs, keys.ready, keys.priority, keys.scheduled, keys.retrying, keys.active, keys.leases,
+                keys.jobs, keys.runs, keys.ready, keys.priority, keys.scheduled, keys.retrying, keys.active,
+                keys.leases,
                 keys.unique, keys.meta, keys.wake,
             ]
         ) { arguments in
-            arguments.append(max(1, min(request.limit, ClaimRequest.maximumBatch)))
+            arguments.append(max(0, min(request.limit, ClaimRequest.maximumBatch)))
             arguments.append(request.lease.milliseconds)
             arguments.append(String(nonce, radix: 16))
             arguments.append(request.worker)

@@ -91,23 +91,21 @@ extension RedisEngine {
         return full + order.compactMap { open[$0] }
     }
 
-    /// Jobs without options, whose ids are our own, go first and take two arguments each, the others six.
+    /// The leading jobs without options, whose ids are our own, take two arguments each, the others six. No job overtakes
+    /// another of its call by that.
     private static func isPlain(_ job: NewJob) -> Bool {
         job.schedule == .now && job.message.priority == 0 && job.message.unique == nil
             && job.message.contentDigest == nil
     }
 
-    private static func inCallOrder(_ places: [Int], _ jobs: [NewJob]) -> [Int] {
-        places.filter { isPlain(jobs[$0]) } + places.filter { !isPlain(jobs[$0]) }
-    }
-
     private func call(for jobs: [NewJob], notAfter: Int64) -> RedisScriptCall {
         let keys = keys(jobs[0].message.queue)
-        let plain = jobs.filter(Self.isPlain)
+        let plain = jobs.prefix(while: Self.isPlain)
         return RedisScriptCall(
             Scripts.enqueue,
             keys: [
-                keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta, keys.wake,
+                keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta,
+                keys.wake,
             ]
         ) { arguments in
             arguments.append(notAfter)
@@ -116,7 +114,7 @@ extension RedisEngine {
                 arguments.append(job.message.id.description)
                 arguments.append(MessagePacking.pack(job))
             }
-            for job in jobs where !Self.isPlain(job) {
+            for job in jobs.dropFirst(plain.count) {
                 arguments.append(job.message.id.description)
                 arguments.append(MessagePacking.pack(job))
                 switch job.schedule {
@@ -143,7 +141,7 @@ extension RedisEngine {
             let count = try cursor.nextArrayCount()
             let now = Timestamp(milliseconds: try cursor.nextDecimal())
             clock.learn(now)
-            let places = Self.inCallOrder(chunk.places, jobs)
+            let places = chunk.places
             for place in places {
                 outcomes[place] = Self.accepted(jobs[place], at: now, isRepeat: false)
             }

@@ -12,7 +12,8 @@ extension RedisEngine {
         // Idle workers sleep on the wake list of a paused queue too, and know nothing of what is due in it. The list holds one
         // entry at most.
         try await all([
-            RESPCommand("HDEL", keys.meta, "paused"), RESPCommand("DEL", keys.wake), RESPCommand("RPUSH", keys.wake, "1"),
+            RESPCommand("HDEL", keys.meta, "paused"), RESPCommand("DEL", keys.wake),
+            RESPCommand("RPUSH", keys.wake, "1"),
         ])
     }
 
@@ -31,7 +32,8 @@ extension RedisEngine {
                 Scripts.act,
                 keys: [
                     keys.jobs, keys.runs, keys.scheduled, keys.retrying, keys.active, keys.priority, keys.dead,
-                    keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling, keys.ready, keys.unique,
+                    keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling, keys.ready,
+                    keys.unique,
                     keys.meta, keys.wake,
                 ]
             ) { arguments in
@@ -57,13 +59,19 @@ extension RedisEngine {
     }
 
     func performAll(_ request: BulkRequest) async throws -> BulkReply {
+        guard request.state != .active, request.action == .remove || request.state == .dead else {
+            throw SpanQueueError(
+                .invalidArgument,
+                "\(request.state.rawValue) jobs can't be \(request.action == .remove ? "removed" : "redriven") in bulk")
+        }
         let keys = keys(request.queue)
         let (set, list) = keys.places(of: request.state)
         let reply = try await call(
             RedisScriptCall(
                 Scripts.bulk,
                 keys: [
-                    keys.jobs, keys.runs, set, list ?? set, keys.ready, keys.priority, keys.unique, keys.meta, keys.wake,
+                    keys.jobs, keys.runs, set, list ?? set, keys.ready, keys.priority, keys.unique, keys.meta,
+                    keys.wake,
                 ]
             ) { arguments in
                 arguments.append(request.action == .remove ? "remove" : "redrive")

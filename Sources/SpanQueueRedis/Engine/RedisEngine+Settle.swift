@@ -44,7 +44,8 @@ extension RedisEngine {
         return RedisScriptCall(
             Scripts.settle,
             keys: [
-                keys.jobs, keys.runs, keys.ready, keys.priority, keys.retrying, keys.active, keys.leases, keys.completed,
+                keys.jobs, keys.runs, keys.ready, keys.priority, keys.retrying, keys.active, keys.leases,
+                keys.completed,
                 keys.retained, keys.dead, keys.cancelled, keys.unique, keys.meta, keys.wake, keys.cancelling,
             ]
         ) { arguments in

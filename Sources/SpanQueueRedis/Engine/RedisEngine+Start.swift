@@ -36,7 +36,8 @@ extension RedisEngine {
         let remedy = "set it with: redis-cli CONFIG SET maxmemory-policy noeviction"
         if policy.hasPrefix("allkeys"), !options.allowsEviction {
             throw SpanQueueError(
-                .unsupported, "\(url) has maxmemory-policy \(policy), which can evict jobs: \(remedy) (or allow eviction)")
+                .unsupported,
+                "\(url) has maxmemory-policy \(policy), which can evict jobs: \(remedy) (or allow eviction)")
         } else if policy != "noeviction" {
             logger.warning("maxmemory-policy is \(policy), not noeviction: \(remedy)")
         }
@@ -51,12 +52,14 @@ extension RedisEngine {
         let text = String(decoding: found, as: UTF8.self)
         guard let version = Int(text) else {
             throw SpanQueueError(
-                .unsupported, "\(url) holds \(RedisKeys.layout) = \"\(text.prefix(20))\", which is no version of a layout")
+                .unsupported,
+                "\(url) holds \(RedisKeys.layout) = \"\(text.prefix(20))\", which is no version of a layout")
         }
         guard version <= Self.layoutVersion else {
             throw SpanQueueError(
                 .unsupported,
-                "\(url) holds layout \(version), and this program knows layouts up to \(Self.layoutVersion): upgrade SpanQueue")
+                "\(url) holds layout \(version), and this program knows layouts up to \(Self.layoutVersion): upgrade SpanQueue"
+            )
         }
     }
 }

@@ -10,7 +10,8 @@ extension RedisEngine {
             RedisScriptCall(
                 Scripts.reclaim,
                 keys: [
-                    keys.jobs, keys.runs, keys.ready, keys.priority, keys.active, keys.leases, keys.dead, keys.cancelled,
+                    keys.jobs, keys.runs, keys.ready, keys.priority, keys.active, keys.leases, keys.dead,
+                    keys.cancelled,
                     keys.unique, keys.meta, keys.wake, keys.cancelling,
                 ]
             ) { arguments in
@@ -75,16 +76,12 @@ extension RedisEngine {
         // 0 would mean for ever.
         let milliseconds = max(1, limit.milliseconds)
         command.append("\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())")
+        defer { giveBack(waiter) }
         do {
             _ = try await waiter.send(command, timeout: limit + options.commandTimeout, idempotent: false)
         } catch let error as RedisError {
-            await giveBack(waiter)
             throw SpanQueueError(error)
-        } catch {
-            await giveBack(waiter)
-            throw error
         }
-        await giveBack(waiter)
     }
 
     func passWakeUp(in queues: [String]) async throws {

@@ -16,7 +16,8 @@ final class RedisEngine: Engine {
         var keys: [String: RedisKeys] = [:]
         /// The last gap: from then on leases get time to be extended before any is reclaimed.
         var gap: ContinuousClock.Instant?
-        /// Clients with a connection of their own for blocking pops, not in use.
+        /// Clients with a connection of their own for blocking pops: all, and those that are not in use.
+        var waiters: [RedisClient] = []
         var idleWaiters: [RedisClient] = []
         var isClosed = false
     }
@@ -29,7 +30,8 @@ final class RedisEngine: Engine {
     private let loop: LoopThread
     private let connection = Mutex(Connection())
 
-    init(url: RedisURL, options: RedisEngineOptions, logger: Logger) {
+    init(url: RedisURL, options: RedisEngineOptions, environment: EngineEnvironment) {
+        let logger = environment.logger
         self.url = url
         self.options = options
         self.logger = logger
@@ -40,9 +42,14 @@ final class RedisEngine: Engine {
         configuration.connectTimeout = options.commandTimeout
         configuration.scripts = Scripts.all
         configuration.onConnect = { connected.call(generation: $0) }
+        if let observe = environment.observe {
+            configuration.observer = { name, duration, error in observe(name, duration, error?.code.label) }
+        }
+        let reconnected = environment.reconnected
         client = RedisClient(url: url, name: "spanq", configuration: configuration, loop: loop, logger: logger)
         connected.set { [weak self] generation in
             guard generation > 1 else { return }
+            reconnected?()
             self?.noteGap()
         }
     }
@@ -50,8 +57,11 @@ final class RedisEngine: Engine {
     func shutdown() async {
         let waiters = connection.withLock { connection in
             connection.isClosed = true
-            defer { connection.idleWaiters = [] }
-            return connection.idleWaiters
+            defer {
+                connection.idleWaiters = []
+                connection.waiters = []
+            }
+            return connection.waiters
         }
         for waiter in waiters { await waiter.close() }
         await client.close()
@@ -129,16 +139,17 @@ final class RedisEngine: Engine {
             configuration.connectTimeout = options.commandTimeout
             // What was popped for a caller that is gone must not reach the next one.
             configuration.dropConnectionOnCancel = true
-            return RedisClient(url: url, name: "spanq-wait", configuration: configuration, loop: loop, logger: logger)
+            let waiter = RedisClient(
+                url: url, name: "spanq-wait", configuration: configuration, loop: loop, logger: logger)
+            connection.waiters.append(waiter)
+            return waiter
         }
     }
 
-    func giveBack(_ waiter: RedisClient) async {
-        let isClosed = connection.withLock { connection in
+    func giveBack(_ waiter: RedisClient) {
+        connection.withLock { connection in
             if !connection.isClosed { connection.idleWaiters.append(waiter) }
-            return connection.isClosed
         }
-        if isClosed { await waiter.close() }
     }
 }
 

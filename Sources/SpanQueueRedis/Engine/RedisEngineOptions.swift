@@ -1,4 +1,4 @@
-import SpanQueue
+package import SpanQueue
 
 /// The settings of the Redis engine.
 public struct RedisEngineOptions: Sendable, Hashable {
@@ -16,7 +16,7 @@ public struct RedisEngineOptions: Sendable, Hashable {
     /// The settings above.
     public init() {}
 
-    func check() throws(SpanQueueError) {
+    package func check() throws(SpanQueueError) {
         guard commandTimeout >= .milliseconds(100), commandTimeout <= .minutes(5) else {
             throw SpanQueueError(.invalidArgument, "command timeout \(commandTimeout): use 100ms to 5m")
         }

@@ -23,3 +23,28 @@ extension SpanQueueError {
             .engine, "Redis' reply to \(script) can't be read: \(problem)", mayHaveRun: true, underlying: problem)
     }
 }
+
+extension RedisError.Code {
+    /// A word for it that is one of few: that of the server's own errors is their first word.
+    var label: String {
+        switch self {
+        case .connectionLost: "connection_lost"
+        case .unreachable: "unreachable"
+        case .timeout: "timeout"
+        case .cancelled: "cancelled"
+        case .closed: "closed"
+        case .overloaded: "overloaded"
+        case .outOfMemory: "OOM"
+        case .readOnly: "READONLY"
+        case .loading: "LOADING"
+        case .busy: "BUSY"
+        case .tryAgain: "TRYAGAIN"
+        case .masterDown: "MASTERDOWN"
+        case .noScript: "NOSCRIPT"
+        case .authentication: "NOAUTH"
+        case .wrongType: "WRONGTYPE"
+        case .protocolViolation: "protocol"
+        case .other(let prefix): NameRule.queue.allows(prefix) && prefix.utf8.count <= 32 ? prefix : "_OTHER"
+        }
+    }
+}

@@ -116,7 +116,9 @@ enum MessagePacking {
         return JobMessage(
             id: id, queue: queue, type: type, payload: reader.rest(), priority: head.priority,
             maxRetries: Int(maxRetries), backoff: backoff, timeout: timeout,
-            deadline: expiry.map { $0.kind == 0 ? head.enqueuedAt + .milliseconds($0.value) : .init(milliseconds: $0.value) },
+            deadline: expiry.map {
+                $0.kind == 0 ? head.enqueuedAt + .milliseconds($0.value) : .init(milliseconds: $0.value)
+            },
             unique: head.digest.map { UniqueLock(digest: $0, span: span) },
             retention: retention.map { $0.kind == 0 ? .none : .duration(.milliseconds($0.value)) } ?? .standard,
             tags: tags,
@@ -158,7 +160,8 @@ enum MessagePacking {
         if presence.contains(.schedule) {
             let schedule = try reader.moment("the schedule")
             let moment =
-                schedule.kind == 0 ? enqueuedAt + .milliseconds(schedule.value) : Timestamp(milliseconds: schedule.value)
+                schedule.kind == 0
+                ? enqueuedAt + .milliseconds(schedule.value) : Timestamp(milliseconds: schedule.value)
             runAt = moment > enqueuedAt ? moment : nil
         }
         return Head(

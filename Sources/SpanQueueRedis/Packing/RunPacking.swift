@@ -117,7 +117,8 @@ enum RunPacking {
         var reader = PackedReader(bytes)
         let version = try reader.byte("the version of its runs")
         guard version == self.version else {
-            throw PackingError(description: "its runs are of version \(version), and this program reads \(self.version)")
+            throw PackingError(
+                description: "its runs are of version \(version), and this program reads \(self.version)")
         }
         var run = RunRecord()
         run.attempts = Int(try reader.integer("the number of attempts") as UInt16)
@@ -139,19 +140,19 @@ enum RunPacking {
             case Tag.attempt:
                 let record = try readAttempt(&body)
                 charged = record.isCharged ? record.number : record.number - 1
-                run.history.append(.attempt(record))
+                run.append(.attempt(record))
             case Tag.lost:
-                run.history.append(
+                run.append(
                     .attempt(try readLost(&body, number: charged + 1, eligibleAt: run.eligibleAt ?? eligibleAt)))
             case Tag.redriven:
                 charged = 0
-                run.history.append(.redriven(at: try body.stamp("the redrive")))
+                run.append(.redriven(at: try body.stamp("the redrive")))
             case Tag.buried:
                 let at = try body.stamp("the burial")
-                run.history.append(.buried(at: at, reason: try body.text(body.remaining, "the reason")))
+                run.append(.buried(at: at, reason: try body.text(body.remaining, "the reason")))
             case Tag.cancelled:
                 let at = try body.stamp("the cancel")
-                run.history.append(.cancelled(at: at, reason: try body.text(body.remaining, "the reason")))
+                run.append(.cancelled(at: at, reason: try body.text(body.remaining, "the reason")))
             default:
                 // A later version may know more kinds of entries.
                 continue

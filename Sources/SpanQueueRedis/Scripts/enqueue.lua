@@ -46,7 +46,11 @@ if #digests > 0 then
     if value then
       local colon = string.find(value, ':', 1, true)
       local expiry = tonumber(string.sub(value, 1, colon - 1))
-      if expiry == 0 or expiry > now then owners[digests[i]] = string.sub(value, colon + 1) end
+      local owner = string.sub(value, colon + 1)
+      -- A lock without a time is worth as much as its owner: one whose record is gone holds nobody up.
+      if expiry > now or (expiry == 0 and redis.call('HEXISTS', KEYS[1], owner) == 1) then
+        owners[digests[i]] = owner
+      end
     end
   end
 end
@@ -69,12 +73,15 @@ local function same(stored, message)
 end
 
 local fields, ready, priority, scheduled, locks, expiries = {}, {}, {}, {}, {}, {}
+local added = {}
 for i = 1, plain do
   local id, message = ids[i], ARGV[2 + 2 * i]
-  local stored = known[i]
+  local stored = known[i] or added[id]
   if not stored then
+    local value = stamp .. message
+    added[id] = value
     fields[#fields + 1] = id
-    fields[#fields + 1] = stamp .. message
+    fields[#fields + 1] = value
     ready[#ready + 1] = id
   elseif same(stored, message) then
     except(i, 'r', string.sub(stored, 1, 13))
@@ -83,7 +90,6 @@ for i = 1, plain do
   end
 end
 
-local added, earliest = {}, nil
 local index = plain
 for at = first_extended, #ARGV, 6 do
   index = index + 1

@@ -3,11 +3,12 @@
 --
 -- KEYS  1 the sorted set   2 the list that follows it; the same key twice where there is only one
 -- ARGV  1 what is there: 'z' a sorted set, 'b' a sorted set and then a list
---       2 the cursor: '' at the start, 'z:<score>:<id>' behind that id, 'l:<n>' when n entries of the list are left
+--       2 the cursor: '' at the start, 'z:<score>:<id>' behind that id of the set, 'l:<index>:<id>' behind that of the list
 --       3 the most ids wanted
 -- reply {next cursor or '', id, ...}
 --
--- A list is counted from its tail, which does not move when its head is taken: what was not seen is not skipped.
+-- A list is taken from its head, so an id that is no longer where it was is nearer to the head, or gone together with all
+-- that stood before it: then the rest begins at the head. What was not seen is not skipped.
 
 local limit = tonumber(ARGV[3])
 local cursor = ARGV[2]
@@ -38,16 +39,18 @@ if string.sub(cursor, 1, 2) ~= 'l:' then
   cursor = ''
 end
 
-local length = redis.call('LLEN', KEYS[2])
-local left = length
+local start = 0
 if cursor ~= '' then
-  left = tonumber(string.sub(cursor, 3))
-  if not left then return redis.error_reply('CURSOR not a cursor of this list') end
-  left = math.min(left, length)
+  local index, id = string.match(cursor, '^l:(%d+):(.+)$')
+  if not index then return redis.error_reply('CURSOR not a cursor of this list') end
+  if redis.call('LINDEX', KEYS[2], index) == id then
+    start = index + 1
+  else
+    local moved = redis.call('LPOS', KEYS[2], id)
+    if moved then start = moved + 1 end
+  end
 end
-if left > 0 then
-  local entries = redis.call('LRANGE', KEYS[2], length - left, length - left + limit - 1)
-  for i = 1, #entries do reply[#reply + 1] = entries[i] end
-  left = left - #entries
-end
-return finish(left > 0 and 'l:' .. left or '')
+local entries = redis.call('LRANGE', KEYS[2], start, start + limit - 1)
+for i = 1, #entries do reply[#reply + 1] = entries[i] end
+if #entries < limit then return finish('') end
+return finish(string.format('l:%.0f:%s', start + limit - 1, entries[#entries]))

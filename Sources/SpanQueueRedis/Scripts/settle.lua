@@ -33,10 +33,15 @@ local function settled_before(id, run)
   return stored and #stored >= #run + 13 and string.sub(stored, 1, #run) == run
 end
 
+-- Of two ends of one claim in one call the first counts.
+local taken = {}
 local done, runs, completed = {}, {}, {}
 for i = 1, plain do
   local id, run = ids[i], ARGV[3 * i + 2]
-  if held[i] == ARGV[3 * i + 1] then
+  if taken[id] then
+    if taken[id] ~= run then reply[#reply + 1] = i end
+  elseif held[i] == ARGV[3 * i + 1] then
+    taken[id] = run
     done[#done + 1] = id
     completed[#completed + 1] = id
     runs[#runs + 1] = id
@@ -54,7 +59,10 @@ if first_extended <= #ARGV then
   for at = first_extended, #ARGV, 7 do
     index = index + 1
     local verdict, id, run, parameter = ARGV[at], ARGV[at + 1], ARGV[at + 3], ARGV[at + 4]
-    if held[index] == ARGV[at + 2] then
+    if taken[id] then
+      if taken[id] ~= run then reply[#reply + 1] = index end
+    elseif held[index] == ARGV[at + 2] then
+      taken[id] = run
       done[#done + 1] = id
       run = run .. stamp
       if cancelling and (verdict == 't' or verdict == 'r') then
@@ -152,6 +160,8 @@ if #retrying > 0 then
   end
 end
 if #front > 0 then
+  -- Each id is pushed in front of the one before: the first of them must come last.
+  for i = 1, math.floor(#front / 2) do front[i], front[#front + 1 - i] = front[#front + 1 - i], front[i] end
   redis.call('LPUSH', KEYS[3], unpack(front))
   wake = true
 end

@@ -10,8 +10,10 @@ public struct ExpositionWriter: Sendable {
     private var bounds: [Double] = []
     private var boundLabels: [[UInt8]] = []
 
-    /// A writer with nothing written.
-    public init() {}
+    /// A writer with nothing written, with room for a page of so many bytes.
+    public init(capacity: Int = 0) {
+        bytes.reserveCapacity(capacity)
+    }
 
     /// Replaces the page by that of `snapshot`. Families without points are left out.
     public mutating func write(_ snapshot: MetricsSnapshot, as format: ExpositionFormat) {

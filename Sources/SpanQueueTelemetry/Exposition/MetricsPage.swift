@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// The answer to one request for /metrics: what an HTTP server has to send.
 public struct MetricsPage: Sendable, Hashable {
     /// The body.
@@ -19,10 +21,12 @@ extension MetricsRegistry {
     public func page(accept: String? = nil, acceptEncoding: String? = nil) async -> MetricsPage {
         let snapshot = await collect()
         let format = ExpositionFormat.negotiated(accept: accept)
-        var writer = ExpositionWriter()
+        // A page is about as long as the one before it, and growing to that by doubling would copy it several times.
+        var writer = ExpositionWriter(capacity: lastPageBytes.load(ordering: .relaxed) * 9 / 8)
         writer.write(snapshot, as: format)
+        lastPageBytes.store(writer.bytes.count, ordering: .relaxed)
         if ContentCoding.negotiated(acceptEncoding: acceptEncoding) == .gzip,
-            let compressed = PageCompression.gzip(writer.bytes)
+            let compressed = Gzip.compress(writer.bytes)
         {
             return MetricsPage(bytes: compressed, contentType: format.contentType, coding: .gzip)
         }

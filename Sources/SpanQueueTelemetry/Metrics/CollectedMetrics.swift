@@ -46,7 +46,9 @@ public struct CollectedMetrics: Sendable {
         guard byName[definition.name, default: new].kind == kind else {
             throw MetricsError(.differentShape, name, "it was added as another kind before")
         }
-        guard seen[definition.name, default: []].insert(point.labels).inserted else {
+        // To Prometheus an empty label is none, and the order of labels says nothing.
+        let identity = MetricLabels(point.labels.pairs.filter { !$0.value.isEmpty }.sorted())
+        guard seen[definition.name, default: []].insert(identity).inserted else {
             throw MetricsError(.nameTaken, name, "these labels have a value already")
         }
         byName[definition.name, default: new].points.append(point)

@@ -12,7 +12,10 @@ extension MetricsRegistry {
         let registered = families.withLock { $0.families }
             .sorted { $0.definition.name.utf8.lexicographicallyPrecedes($1.definition.name.utf8) }
         let limited = registered.filter { !$0.definition.labels.isEmpty || $0.definition.hasOpenLabels }
-        let checked = registered.filter { $0.definition.kind == .counter || $0.definition.kind == .histogram }
+        // A gauge without labels takes whatever it is given.
+        let checked = registered.filter {
+            $0.definition.kind == .counter || $0.definition.kind == .histogram || !$0.definition.labels.isEmpty
+        }
         var rejections = checked.map { ($0.definition.name, $0.tally.rejected.load(ordering: .relaxed)) }
         rejections.append(("swift_metrics", bridgeTally.rejected.load(ordering: .relaxed)))
         return [

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// The metrics of a process: families registered once, recorded into from anywhere, read as a whole.
 ///
 /// Registering a family that exists, with the same shape, returns the one that is there; with another kind, other labels
@@ -8,6 +10,8 @@
 public final class MetricsRegistry: Sendable {
     /// The limits this registry was made with.
     public let configuration: MetricsRegistryConfiguration
+    /// How long the last page was, uncompressed.
+    let lastPageBytes = Atomic<Int>(0)
     let startUnixNanoseconds = WallClock.now()
     let families: MetricsLock<FamilyTable>
     /// What the swift-metrics bridge could find no name for.

@@ -13,10 +13,11 @@ internal import Synchronization
 struct ShardedWords: ~Copyable, @unchecked Sendable {
     /// Words of 8 bytes in 128 bytes.
     private static let wordsPerLine = 16
-    /// As many as the machine runs threads at once, up to a power of two, at most 8: memory is what more would cost.
+    /// Twice as many as the machine runs threads at once, so that two of these seldom meet, up to a power of two; at most
+    /// 8, because more would cost memory and the time of reading it.
     private static let shardCount: Int = {
-        let processors = max(1, ProcessorCount.online)
-        return min(8, 1 << (Int.bitWidth - (processors - 1).leadingZeroBitCount))
+        let threads = 2 * max(1, ProcessorCount.online)
+        return min(8, 1 << (Int.bitWidth - (threads - 1).leadingZeroBitCount))
     }()
 
     private let base: UnsafeMutablePointer<Atomic<UInt64>>

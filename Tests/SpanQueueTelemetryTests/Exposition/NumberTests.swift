@@ -11,7 +11,7 @@ struct NumberTests {
             (0.000_25, "0.00025"),
             (0.1, "0.1"), (1, "1.0"), (2.5, "2.5"), (10, "10.0"), (3600, "3600.0"), (100_000, "100000.0"),
             (1e6, "1e+06"), (1_234_567.5, "1.2345675e+06"), (1e10, "1e+10"), (1e23, "1e+23"), (1.1e23, "1.1e+23"),
-            (.infinity, "+Inf"), (123_456.789, "123456.789"), (5e-324, "5e-324"), (-2.5, "-2.5"),
+            (.infinity, "+Inf"), (123_456.789, "123456.789"), (.leastNonzeroMagnitude, "5e-324"), (-2.5, "-2.5"),
         ] as [(Double, String)])
     func bounds(bound: Double, expected: String) {
         #expect(ExpositionNumber.canonicalBound(bound) == expected)

@@ -14,7 +14,8 @@ enum RandomRegistry {
             let gauge = try registry.gauge("g\(index)_bytes", help: "H" + value(), unit: "bytes", labels: ["a"])
             let bounds = Set((0..<Int.random(in: 1...20)).map { _ in Double.random(in: 0...1e7) }).sorted()
             let histogram = try registry.histogram(
-                "h\(index)_seconds", help: "H" + value(), unit: "seconds", labels: ["a"], buckets: bounds, exemplars: true)
+                "h\(index)_seconds", help: "H" + value(), unit: "seconds", labels: ["a"], buckets: bounds,
+                exemplars: true)
             for _ in 0..<Int.random(in: 0...20) {
                 counter.child(value(), value()).increment(by: Int.random(in: 0...1_000_000), exemplar: source())
                 gauge.child(value()).set(Double.random(in: -1e9...1e9))

@@ -120,6 +120,21 @@ struct CollectorTests {
         #expect(throws: MetricsError.self) { try registry.add(MetricsCollector(name: "clash") { _ in }) }
     }
 
+    @Test("labels in another order, or empty, are no other series")
+    func sameSeries() throws {
+        var metrics = CollectedMetrics()
+        let (a, b) = (MetricLabel("a", "1"), MetricLabel("b", "2"))
+        try metrics.gauge("x", help: "", labels: [a, b], value: 1)
+        try metrics.gauge("x", help: "", labels: [a], value: 1)
+        #expect(throws: MetricsError.self) { try metrics.gauge("x", help: "", labels: [b, a], value: 1) }
+        let empty = MetricLabel("c", "")
+        #expect(throws: MetricsError.self) { try metrics.gauge("x", help: "", labels: [a, empty], value: 1) }
+        let reserved = MetricLabel("le", "1")
+        #expect(throws: MetricsError.self) { try metrics.gauge("x", help: "", labels: [reserved], value: 1) }
+        #expect(throws: MetricsError.self) { try metrics.counter("y", help: "", value: -1) }
+        #expect(throws: MetricsError.self) { try metrics.counter("x", help: "", value: 1) }
+    }
+
     private final class Counted: Sendable {
         private let runs = Atomic<Int>(0)
         var count: Int { runs.load(ordering: .relaxed) }

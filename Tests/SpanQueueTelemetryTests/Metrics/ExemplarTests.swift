@@ -20,7 +20,8 @@ struct ExemplarTests {
         withExtendedLifetime(isDone) {
             reader.enter()
             Thread.detachNewThread {
-                while !isDone.load(ordering: .acquiring) {
+                // At least once, since the writers may be done before this thread has begun.
+                repeat {
                     guard let exemplar = histogram.slots.load(at: 0) else { continue }
                     seen.wrappingAdd(1, ordering: .relaxed)
                     let word = exemplar.spanID.value
@@ -28,7 +29,7 @@ struct ExemplarTests {
                         exemplar.traceID.high == word && exemplar.traceID.low == word
                         && exemplar.value == Double(word) && exemplar.timeUnixNanoseconds == word
                     if !isWhole { torn.wrappingAdd(1, ordering: .relaxed) }
-                }
+                } while !isDone.load(ordering: .acquiring)
                 reader.leave()
             }
             onThreads(4) { thread in

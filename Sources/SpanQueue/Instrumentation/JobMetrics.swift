@@ -1,0 +1,95 @@
+import SpanQueueTelemetry
+
+/// The families of metrics that queues and workers record into. What each means, its labels and its unit stand in
+/// `docs/telemetry.md`.
+struct JobMetrics: Sendable {
+    let enqueued: MetricFamily<CounterSeries>
+    let claimed: MetricFamily<CounterSeries>
+    let claims: MetricFamily<CounterSeries>
+    let attempts: MetricFamily<CounterSeries>
+    let errors: MetricFamily<CounterSeries>
+    let dead: MetricFamily<CounterSeries>
+    let wait: MetricFamily<HistogramSeries>
+    let process: MetricFamily<HistogramSeries>
+    let endToEnd: MetricFamily<HistogramSeries>
+    let scheduleLag: MetricFamily<HistogramSeries>
+    let slots: MetricFamily<GaugeSeries>
+    let busy: MetricFamily<GaugeSeries>
+    let busySeconds: MetricFamily<FloatingCounterSeries>
+    let reclaimed: MetricFamily<CounterSeries>
+    let lost: MetricFamily<CounterSeries>
+    let renewals: MetricFamily<CounterSeries>
+    let ignoredCancellations: MetricFamily<CounterSeries>
+    let lastClaim: MetricFamily<GaugeSeries>
+    let lastReclaim: MetricFamily<GaugeSeries>
+    let redisSeconds: MetricFamily<HistogramSeries>
+    let redisErrors: MetricFamily<CounterSeries>
+    let redisReconnects: MetricFamily<CounterSeries>
+
+    init(_ registry: MetricsRegistry) {
+        let jobs = MetricBuckets.jobSeconds
+        do throws(MetricsError) {
+            enqueued = try registry.counter(
+                "spanq_jobs_enqueued", help: "Jobs given to enqueue, by what became of them.",
+                labels: ["queue", "job_type", "outcome"])
+            claimed = try registry.counter(
+                "spanq_jobs_claimed", help: "Jobs that workers have claimed.", labels: ["queue"])
+            claims = try registry.counter(
+                "spanq_claims", help: "Calls that claim jobs, by whether they got any.", labels: ["queue", "result"])
+            attempts = try registry.counter(
+                "spanq_job_attempts", help: "Attempts that have ended, by how.", labels: ["queue", "job_type", "outcome"],
+                exemplars: true)
+            errors = try registry.counter(
+                "spanq_job_errors", help: "Attempts that failed, by the kind of error.",
+                labels: ["queue", "job_type", "error_type"])
+            dead = try registry.counter(
+                "spanq_jobs_dead", help: "Jobs that became dead letters, by reason.",
+                labels: ["queue", "job_type", "reason"])
+            wait = try registry.histogram(
+                "spanq_job_wait_seconds", help: "How long claimed jobs had waited, by the engine's clock.",
+                unit: "seconds", labels: ["queue"], buckets: jobs, exemplars: true)
+            process = try registry.histogram(
+                "spanq_job_process_seconds", help: "How long handlers ran.", unit: "seconds",
+                labels: ["queue", "job_type", "outcome"], buckets: jobs, exemplars: true)
+            endToEnd = try registry.histogram(
+                "spanq_job_end_to_end_seconds", help: "From the enqueue of a job, or its due time, to its completion.",
+                unit: "seconds", labels: ["queue", "job_type"], buckets: jobs, exemplars: true)
+            scheduleLag = try registry.histogram(
+                "spanq_schedule_lag_seconds", help: "How much later than their due time delayed jobs were claimed.",
+                unit: "seconds", labels: ["queue"], buckets: jobs)
+            slots = try registry.gauge("spanq_worker_slots", help: "How many jobs this process runs at once at most.")
+            busy = try registry.gauge("spanq_worker_busy", help: "How many slots are taken.")
+            busySeconds = try registry.floatingCounter(
+                "spanq_worker_busy_seconds", help: "Time that slots were taken, summed over the slots.", unit: "seconds")
+            reclaimed = try registry.counter(
+                "spanq_leases_reclaimed", help: "Jobs taken back from workers that did not extend their leases.",
+                labels: ["queue"])
+            lost = try registry.counter(
+                "spanq_leases_lost", help: "Jobs that this process held and lost to a reclaim.", labels: ["queue"])
+            renewals = try registry.counter(
+                "spanq_lease_renewals", help: "Calls that extend leases, by result.", labels: ["result"])
+            ignoredCancellations = try registry.counter(
+                "spanq_handlers_ignoring_cancellation",
+                help: "Handlers that went on after they were cancelled, for longer than the grace.", labels: ["queue"])
+            lastClaim = try registry.gauge(
+                "spanq_last_claim_timestamp_seconds", help: "When a claim was last answered.", unit: "seconds")
+            lastReclaim = try registry.gauge(
+                "spanq_last_reclaim_timestamp_seconds", help: "When a reclaim was last answered.", unit: "seconds")
+            redisSeconds = try registry.histogram(
+                "spanq_redis_command_seconds", help: "Round trips to Redis, by script or command.", unit: "seconds",
+                labels: ["operation"], buckets: MetricBuckets.roundTripSeconds)
+            redisErrors = try registry.counter(
+                "spanq_redis_errors", help: "Commands that failed, by script or command and kind of error.",
+                labels: ["operation", "error_type"])
+            redisReconnects = try registry.counter(
+                "spanq_redis_reconnects", help: "Connections to Redis that replaced a lost one.")
+        } catch {
+            // The names and labels above are valid and the same for every registry. Only an application that has registered a
+            // `spanq_` name of its own with another shape gets here, and must learn of it at its start.
+            preconditionFailure("SpanQueue's own metrics can't be registered: \(error)")
+        }
+        // Known children stand on the page from the start.
+        _ = (slots.child(), busy.child(), busySeconds.child(), redisReconnects.child())
+        for result in ["ok", "error"] { _ = renewals.child(result) }
+    }
+}

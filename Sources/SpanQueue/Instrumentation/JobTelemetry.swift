@@ -1,0 +1,54 @@
+public import SpanQueueTelemetry
+
+/// Where a queue and its workers report: the metrics of a registry, and the spans of a tracer.
+///
+/// The spans' ids are made, and stored with each job, whether a tracer exports them or not.
+public final class JobTelemetry: Sendable {
+    /// The process' own: a registry that is served on /metrics, and no tracer.
+    public static let standard = JobTelemetry()
+
+    /// How an attempt stands to the enqueue of its job.
+    public enum AttemptParent: String, Sendable, Hashable, CaseIterable {
+        /// Its child where it was to start within 15 minutes of it, else the root of a trace of its own. It always links it.
+        case auto
+        /// Always its child.
+        case parent
+        /// Always the root of a trace of its own, linked to it.
+        case link
+    }
+
+    /// Holds the metrics.
+    public let registry: MetricsRegistry
+    /// Makes the spans; nil where none are exported.
+    public let tracer: SpanQueueTracer?
+    /// How an attempt stands to the enqueue.
+    public let attemptParent: AttemptParent
+    /// An attempt that took longer is exported even if its trace was not sampled; nil for no bound.
+    public let slowAttempt: Duration?
+
+    let metrics: JobMetrics
+
+    /// Makes a place to report to.
+    ///
+    /// - Parameters:
+    ///   - registry: two values with one registry share its metrics; by default a new one.
+    ///   - tracer: the exporting tracer, as `Telemetry` has one; none by default.
+    ///   - attemptParent: `auto` by default.
+    ///   - slowAttempt: none by default.
+    public init(
+        registry: MetricsRegistry = MetricsRegistry(), tracer: SpanQueueTracer? = nil,
+        attemptParent: AttemptParent = .auto, slowAttempt: Duration? = nil
+    ) {
+        self.registry = registry
+        self.tracer = tracer
+        self.attemptParent = attemptParent
+        self.slowAttempt = slowAttempt
+        self.metrics = JobMetrics(registry)
+    }
+
+    /// The tracer, if spans go anywhere: what builds attributes asks this first.
+    var exporting: SpanQueueTracer? {
+        guard let tracer, tracer.isExporting else { return nil }
+        return tracer
+    }
+}

@@ -1,0 +1,37 @@
+import Logging
+import ServiceLifecycle
+import SpanQueue
+
+/// A trickle of jobs for `spanq dev`: about two a second.
+struct DemoJobs: Service {
+    let queue: JobQueue
+    let queues: [String]
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var count = 0
+            while !Task.isCancelled {
+                await enqueue(count)
+                count += 1
+                do { try await Task.sleep(for: .milliseconds(Int.random(in: 200...800))) } catch { return }
+            }
+        }
+    }
+
+    private func enqueue(_ count: Int) async {
+        let lane = EnqueueOption.queue(queues[count % queues.count])
+        let payload = Array(#"{"number":\#(count)}"#.utf8)
+        do {
+            switch count % 12 {
+            case 3: try await queue.enqueue(type: "demo:slow", payload: payload, lane)
+            case 5, 9: try await queue.enqueue(type: "demo:flaky", payload: payload, lane, .maxRetries(5))
+            case 7: try await queue.enqueue(type: "demo:hello", payload: payload, lane, .delay(.seconds(5)))
+            case 11 where count % 36 == 11: try await queue.enqueue(type: "demo:poison", payload: payload, lane)
+            default: try await queue.enqueue(type: "demo:hello", payload: payload, lane)
+            }
+        } catch {
+            logger.debug("no demo job", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Foundation
+import Logging
+import SpanQueue
+
+/// `spanq dev`
+struct DevCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dev",
+        abstract: "Run a private Redis and a worker: nothing to configure.",
+        discussion: """
+            Without --exec and --http there are handlers for demo jobs, and a trickle of such jobs. Ctrl-C stops \
+            everything and leaves nothing running.
+            """)
+
+    @Option(help: ArgumentHelp("Keep the data here; a fresh directory that is removed unless given.", valueName: "dir"))
+    var dir: String?
+
+    @Option(help: ArgumentHelp("Where the socket of Redis goes.", valueName: "path"))
+    var redisSocket: String?
+
+    @Flag(help: "No demo jobs of our own.")
+    var noDemoJobs = false
+
+    @OptionGroup(title: "Worker options") var options: WorkerOptions
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        var reader = try global.reader(options.flags, lists: options.lists)
+        var connection = try ConnectionSettings(&reader, logLevel: .notice)
+        if global.redis != nil {
+            throw CommandFailure.usage(
+                "spanq dev brings its own Redis: leave --redis away, or use spanq worker --redis URL")
+        }
+        let settings = try WorkerSettings(&reader, engine: &connection.engine)
+        let handlers = try Handlers(settings)
+        signal(SIGPIPE, SIG_IGN)
+        let directory = try DevDirectory(dir, socket: redisSocket)
+        let server = try await RedisProcess.start(in: directory)
+        do {
+            connection.redisURL = directory.url
+            try await serve(connection, settings, handlers, server)
+        } catch {
+            await server.stop()
+            throw error
+        }
+        await server.stop()
+    }
+
+    private func serve(
+        _ connection: ConnectionSettings, _ settings: WorkerSettings, _ handlers: Handlers, _ server: RedisProcess
+    ) async throws {
+        let isDemo = settings.exec.isEmpty && settings.http.isEmpty
+        let logger = connection.logger()
+        try await connection.withQueue { queue in
+            let worker = try Worker(queue, settings.worker, logger: logger)
+            try handlers.register(with: worker)
+            if isDemo { try DemoHandlers.register(with: worker) }
+            greet(server.directory, settings, isDemo: isDemo)
+            var process = WorkerProcess(worker: worker, logger: logger, companions: [RedisWatch(server: server)])
+            if isDemo, !noDemoJobs {
+                process.feeders.append(DemoJobs(queue: queue, queues: settings.worker.queues.queues, logger: logger))
+            }
+            _ = try await process.run(once: false)
+            await handlers.shutdown()
+        }
+    }
+
+    private func greet(_ directory: DevDirectory, _ settings: WorkerSettings, isDemo: Bool) {
+        if global.json { return Console.print(#"{"redis_url":"\#(directory.url)"}"#) }
+        let type = isDemo ? "demo:hello" : (settings.exec + settings.http)[0].pattern.replacing("*", with: "test")
+        Console.print(
+            """
+            Redis and a worker are running\(isDemo && !noDemoJobs ? ", with a trickle of demo jobs" : ""). \
+            Ctrl-C stops both.
+
+              Redis   \(directory.url)
+              data    \(directory.path)\(directory.isTemporary ? " (removed at the end)" : "")
+
+            In another terminal:
+
+              export SPANQ_REDIS_URL='\(directory.url)'
+              spanq enqueue \(type) '{"hello":"world"}'
+              spanq queue stats
+              spanq job list
+              spanq dead list
+
+            """)
+    }
+}

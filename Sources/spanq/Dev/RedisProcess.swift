@@ -1,0 +1,125 @@
+import Foundation
+import Synchronization
+
+/// A redis-server of our own, with an append-only file, on a Unix socket.
+///
+/// It cannot outlive us. A shell holds it, and ends it when its own standard input ends: a pipe that closes with this process,
+/// however that ends, by `kill -9` too. The shell also removes the directory, if that was made for this run. It has a process
+/// group of its own (Foundation's `Process` sees to that), so Ctrl-C reaches us alone and jobs are given back before Redis goes.
+final class RedisProcess: Sendable {
+    let directory: DevDirectory
+    private let process: Process
+    private let lifeline: FileHandle
+    private let ended: AsyncStream<Void>
+
+    /// The guard reads with a builtin: a program of its own would outlive it, and hold what `Process` tells our end by.
+    ///
+    /// $1 is a directory to remove at the end, or empty; the rest is the command of the server.
+    private static let script = """
+        scrap=$1
+        shift
+        exec 3<&0
+        "$@" </dev/null >/dev/null 2>&1 3<&- &
+        server=$!
+        {
+            read -r _ <&3
+            kill $server
+            n=0
+            while kill -0 $server && [ $n -lt 100 ]; do
+                sleep 0.05
+                n=$((n + 1))
+            done
+            kill -9 $server
+        } >/dev/null 2>&1 &
+        guard=$!
+        exec 3<&-
+        wait $server
+        kill $guard 2>/dev/null
+        [ -z "$scrap" ] || rm -rf -- "$scrap"
+        """
+
+    private init(_ directory: DevDirectory, executable: String) throws {
+        self.directory = directory
+        let process = Process()
+        let input = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments =
+            ["-c", Self.script, "spanq-dev", directory.isTemporary ? directory.path : "", executable]
+            + [
+                "--port", "0", "--unixsocket", directory.socketPath, "--unixsocketperm", "700", "--dir", directory.path,
+                "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction",
+                "--logfile", directory.logPath,
+            ]
+        process.standardInput = input
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        // Programs that are run for jobs must not hold the lifeline open.
+        _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        process.terminationHandler = { _ in continuation.finish() }
+        do {
+            try Self.run(process)
+        } catch {
+            throw CommandFailure.failed("cannot start /bin/sh, which holds redis-server: \(error.localizedDescription)")
+        }
+        self.process = process
+        self.lifeline = input.fileHandleForWriting
+        self.ended = stream
+    }
+
+    /// A child inherits the signal mask of the thread that starts it, and the threads that run Swift tasks block nearly all: the
+    /// shell would wait for ever for a child's end, and the server would not hear a SIGTERM.
+    private static func run(_ process: Process) throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try process.run()
+    }
+
+    /// Starts the server and waits until it takes connections.
+    static func start(in directory: DevDirectory) async throws -> RedisProcess {
+        guard let executable = Executable.find("redis-server") else {
+            directory.removeIfTemporary()
+            throw CommandFailure.failed(
+                "spanq dev needs redis-server, which is not in PATH: install it with: sudo apt-get install redis-server"
+            )
+        }
+        guard !UnixSocket.accepts(directory.socketPath) else {
+            directory.removeIfTemporary()
+            throw CommandFailure.failed(
+                "a Redis answers at \(directory.socketPath) already: use it with --redis unix://\(directory.socketPath), or give another --dir"
+            )
+        }
+        let server = try RedisProcess(directory, executable: executable)
+        let deadline = ContinuousClock.now + .seconds(30)
+        while !UnixSocket.accepts(directory.socketPath) {
+            guard server.process.isRunning, ContinuousClock.now < deadline else {
+                let problem = directory.lastLogLine
+                await server.stop()
+                throw CommandFailure.failed("redis-server did not start in \(directory.path): \(problem)")
+            }
+            do {
+                try await Task.sleep(for: .milliseconds(10))
+            } catch {
+                await server.stop()
+                throw error
+            }
+        }
+        return server
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    /// Returns when the server has ended, or the task is cancelled.
+    func waitForEnd() async {
+        for await _ in ended {}
+    }
+
+    /// Ends the server, and waits until it is gone and its directory is removed.
+    func stop() async {
+        try? lifeline.close()
+        while process.isRunning { try? await Task.sleep(for: .milliseconds(10)) }
+    }
+}

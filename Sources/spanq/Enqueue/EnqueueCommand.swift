@@ -1,0 +1,82 @@
+import ArgumentParser
+import Foundation
+import SpanQueue
+import SpanQueueTelemetry
+import Tracing
+
+/// `spanq enqueue`
+struct EnqueueCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enqueue",
+        abstract: "Put a job on a queue, or many.",
+        discussion: """
+            Examples:
+              spanq enqueue email:welcome '{"user":42}' --delay 5s
+              spanq enqueue report:build --file order.json --unique 10m
+              generate | spanq enqueue --batch -
+
+            Prints the job's id. The payload is opaque bytes, {} unless given. A TRACEPARENT variable makes the job part \
+            of that trace.
+            """)
+
+    @Argument(help: "What kind of work it is, such as email:welcome.")
+    var type: String?
+
+    @Argument(help: "The payload; - reads it from stdin.")
+    var payload: String?
+
+    @Option(help: ArgumentHelp("Read the payload from this file.", valueName: "file"))
+    var file: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Enqueue a job for each line of this file, or of stdin (-): JSON objects.", valueName: "file"))
+    var batch: String?
+
+    @Flag(help: "Refuse a payload that is not JSON.")
+    var checkJson = false
+
+    @OptionGroup(title: "Job options") var options: EnqueueFlags
+    @OptionGroup var global: GlobalOptions
+
+    func validate() throws {
+        if batch != nil {
+            if payload != nil || file != nil {
+                throw ValidationError("--batch has the payloads in its lines: leave PAYLOAD and --file away")
+            }
+            return
+        }
+        if type == nil { throw ValidationError("no job type: write spanq enqueue email:welcome '{\"user\":42}'") }
+        if payload != nil, file != nil {
+            throw ValidationError("PAYLOAD and --file exclude each other: give one of them")
+        }
+    }
+
+    func run() async throws {
+        let flags = try options.jobOptions.parsed()
+        if let batch {
+            let lines = try BatchLines(path: batch, defaults: options.jobOptions, type: type, checkJSON: checkJson)
+            return try await inTrace {
+                try await global.withQueue { try await lines.enqueue(on: $0, json: global.json) }
+            }
+        }
+        let payload = try PayloadSource(argument: payload, file: file).read(checkJSON: checkJson)
+        let request = EnqueueRequest(type: type ?? "", payload: payload, options: flags)
+        let receipt = try await inTrace { try await global.withQueue { try await $0.enqueue(request) } }
+        if global.json { return try JSONLine.print(ReceiptOutput(receipt)) }
+        Console.print(receipt.id.description)
+        if receipt.isDuplicate { Console.note("spanq: nothing was added: job \(receipt.id) is there already") }
+    }
+
+    /// Makes the job part of the caller's trace, where the environment names one.
+    private func inTrace<Result>(_ body: () async throws -> Result) async throws -> Result {
+        let environment = ProcessInfo.processInfo.environment
+        guard let parent = environment["TRACEPARENT"],
+            let trace = TraceContext(
+                traceParent: parent, traceState: environment["TRACESTATE"], baggage: environment["BAGGAGE"])
+        else { return try await body() }
+        var context = ServiceContext.topLevel
+        context.traceContext = trace
+        return try await ServiceContext.$current.withValue(context) { try await body() }
+    }
+}

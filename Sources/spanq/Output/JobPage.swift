@@ -1,0 +1,75 @@
+import SpanQueue
+import SpanQueueTelemetry
+
+/// A job's record for a person: one fact a line, then the attempts.
+enum JobPage {
+    static func print(_ record: JobRecord, json: Bool) throws {
+        if json {
+            try JSONLine.print(JobOutput(record))
+        } else {
+            Console.print(render(record, width: Console.width, hasStyle: Console.hasStyle))
+        }
+    }
+
+    static func render(_ record: JobRecord, width: Int?, hasStyle: Bool) -> String {
+        let facts = facts(record)
+        let title = facts.map(\.name.count).max() ?? 0
+        var lines = facts.map { name, value in
+            let padding = String(repeating: " ", count: title - name.count)
+            return Table.cut("\(name)\(padding)  \(Table.clean(value))", to: width)
+        }
+        let table = attempts(record)
+        if !table.rows.isEmpty { lines += ["", table.render(width: width, hasStyle: hasStyle)] }
+        if record.run.droppedEvents > 0 { lines.append("(\(record.run.droppedEvents) earlier ones are not kept)") }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func facts(_ record: JobRecord) -> [(name: String, value: String)] {
+        let message = record.message
+        let reason = record.state.isTerminal ? record.run.endReason : nil
+        var facts: [(name: String, value: String?)] = [
+            ("id", message.id.description),
+            ("type", message.type),
+            ("queue", message.queue),
+            ("state", record.state.rawValue + (reason.map { $0.isEmpty ? "" : " (\($0))" } ?? "")),
+            ("attempt", "\(record.attempt) of at most \(message.maxAttempts)"),
+            ("enqueued", message.enqueuedAt.description),
+            ("due", (record.dueAt ?? message.runAt)?.description),
+            ("deadline", message.deadline?.description),
+            ("timeout", message.timeout.map(DurationText.format)),
+            ("worker", record.claim?.worker),
+            ("lease until", record.claim?.leaseExpiresAt.description),
+            ("cancelling", record.cancelRequested ? "its worker will hear of it within a heartbeat" : nil),
+            ("reclaims", record.run.reclaims == 0 ? nil : "\(record.run.reclaims)"),
+            ("priority", message.priority == 0 ? nil : "\(message.priority)"),
+            ("tags", message.tags.isEmpty ? nil : message.tags.joined(separator: " ")),
+            ("trace", message.trace.traceID.description),
+            ("progress", record.run.progress.map { "\(Int(($0.fraction * 100).rounded()))% \($0.note)" }),
+            ("last error", record.run.lastError),
+            ("payload", excerpt(message.payload)),
+        ]
+        facts.append(("result", record.run.result.map(excerpt)))
+        return facts.compactMap { name, value in value.map { (name, $0) } }
+    }
+
+    private static func excerpt(_ bytes: [UInt8]) -> String {
+        let shown = 2000
+        guard let text = String(validating: bytes, as: UTF8.self) else { return "\(bytes.count) bytes, not text" }
+        return text.count > shown ? text.prefix(shown) + "… (\(bytes.count) bytes; --json has all)" : text
+    }
+
+    private static func attempts(_ record: JobRecord) -> Table {
+        var table = Table(
+            .number("#"), .text("STARTED"), .number("TOOK"), .text("OUTCOME"), .text("WORKER"), .text("ERROR"))
+        for attempt in record.run.attemptRecords {
+            table.add(
+                "\(attempt.number)", attempt.claimedAt.description,
+                DurationText.format(max(.zero, attempt.endedAt - attempt.claimedAt)), attempt.outcome.rawValue,
+                attempt.worker, attempt.error ?? "")
+        }
+        if record.state == .active, let claim = record.claim {
+            table.add("\(record.attempt)", claim.claimedAt.description, "", "running", claim.worker, "")
+        }
+        return table
+    }
+}

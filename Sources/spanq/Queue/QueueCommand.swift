@@ -1,0 +1,11 @@
+import ArgumentParser
+
+/// `spanq queue …`
+struct QueueCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queue", abstract: "Look at queues, stop and start them, empty them.",
+        subcommands: [
+            QueueListCommand.self, QueueStatsCommand.self, QueuePauseCommand.self, QueueResumeCommand.self,
+            QueuePurgeCommand.self,
+        ])
+}

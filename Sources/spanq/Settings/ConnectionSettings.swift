@@ -1,0 +1,42 @@
+import Foundation
+import HiredisClient
+import Logging
+import SpanQueue
+import SpanQueueRedis
+
+/// What every command needs: where Redis is, and how much to log.
+struct ConnectionSettings {
+    static let standardURL = "redis://127.0.0.1:6379"
+
+    var redisURL: String
+    var engine = RedisEngineOptions()
+    let logLevel: Logger.Level
+
+    init(_ reader: inout SettingsReader, logLevel standardLevel: Logger.Level) throws {
+        redisURL = try reader.value(.redisURL, default: Self.standardURL, shown: Self.mask) {
+            values throws(SettingProblem) in
+            let text = values.joined(separator: ",")
+            do throws(RedisURLError) { _ = try RedisURL(text) } catch { throw SettingProblem(error.message) }
+            return text
+        }
+        logLevel = try reader.value(.logLevel, default: standardLevel, shown: \.rawValue) {
+            values throws(SettingProblem) in
+            guard let level = Logger.Level(rawValue: values.joined().lowercased()) else {
+                let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+                throw SettingProblem("\"\(values.joined())\" is no log level: use one of \(names)")
+            }
+            return level
+        }
+        let timeout = try reader.duration(.redisTimeout, default: engine.commandTimeout) { duration in
+            var options = RedisEngineOptions()
+            options.commandTimeout = duration
+            try options.check()
+        }
+        engine.commandTimeout = timeout ?? engine.commandTimeout
+        engine.allowsEviction = try reader.flag(.allowEviction)
+    }
+
+    private static func mask(_ url: String) -> String {
+        (try? RedisURL(url))?.description ?? "***"
+    }
+}

@@ -1,0 +1,42 @@
+/// Everything that can be configured. The raw value is the key in the file; the flag and the environment variable follow from it.
+enum Setting: String, CaseIterable {
+    case redisURL = "redis-url"
+    case redisTimeout = "redis-timeout"
+    case allowEviction = "allow-eviction"
+    case logLevel = "log-level"
+    case concurrency
+    case queues
+    case strictQueues = "strict-queues"
+    case lease
+    case drainTimeout = "drain-timeout"
+    case cancellationGrace = "cancellation-grace"
+    case maxReclaims = "max-reclaims"
+    case unknownTypeDelay = "unknown-type-delay"
+    case unknownTypeRetries = "unknown-type-retries"
+    case retention
+    case retentionCount = "retention-count"
+    case deadRetention = "dead-retention"
+    case exec
+    case execTimeout = "exec-timeout"
+    case execKillGrace = "exec-kill-grace"
+    case execPassEnvironment = "exec-pass-env"
+    case http
+    case httpTimeout = "http-timeout"
+    case httpAllowHost = "http-allow-host"
+
+    var key: String { rawValue }
+
+    /// `--redis` is shorter than its key; all others are called as in the file.
+    var flag: String { self == .redisURL ? "--redis" : "--" + rawValue }
+
+    var variable: String { "SPANQ_" + rawValue.uppercased().replacing("-", with: "_") }
+
+    /// Whether it has any number of values, and what parts them in an environment variable: commands and URLs may hold commas.
+    var separator: Character? {
+        switch self {
+        case .exec, .http: "\n"
+        case .execPassEnvironment, .httpAllowHost, .strictQueues, .queues: ","
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import SpanQueue
+
+/// Reads settings one by one, tells bad values with their source, and remembers what was read for `--print-config`.
+struct SettingsReader {
+    let layers: SettingLayers
+    private(set) var entries: [SettingEntry] = []
+
+    init(_ layers: SettingLayers) {
+        self.layers = layers
+    }
+
+    /// Reads a setting.
+    ///
+    /// - Parameters:
+    ///   - shown: how the value is printed; secrets are masked here.
+    ///   - parse: turns the text into a value; what it throws is shown behind the source's name.
+    mutating func value<Value>(
+        _ setting: Setting, default standard: Value, shown: (Value) -> String,
+        parse: ([String]) throws(SettingProblem) -> Value
+    ) throws -> Value {
+        guard let found = try layers.find(setting) else {
+            entries.append(SettingEntry(setting: setting, value: shown(standard), source: .standard))
+            return standard
+        }
+        do throws(SettingProblem) {
+            let value = try parse(found.values)
+            entries.append(SettingEntry(setting: setting, value: shown(value), source: found.source))
+            return value
+        } catch {
+            throw CommandFailure.usage("\(found.source.description): \(error.message)")
+        }
+    }
+
+    /// Reads a duration. `check` applies bounds that are known elsewhere.
+    mutating func duration(
+        _ setting: Setting, default standard: Duration?, check: (Duration) throws -> Void = { _ in }
+    ) throws -> Duration? {
+        try value(setting, default: standard, shown: { $0.map(DurationText.format) ?? "none" }) {
+            values throws(SettingProblem) in
+            let text = values.joined(separator: ",")
+            guard let duration = DurationText.parse(text) else {
+                throw SettingProblem("\"\(text)\" is no duration: write it as 500ms, 2s, 10m or 1h")
+            }
+            try SettingProblem.wrap { try check(duration) }
+            return duration
+        }
+    }
+
+    /// Reads a whole number.
+    mutating func integer(_ setting: Setting, default standard: Int, check: (Int) throws -> Void) throws -> Int {
+        try value(setting, default: standard, shown: { "\($0)" }) { values throws(SettingProblem) in
+            let text = values.joined(separator: ",")
+            guard let number = Int(text) else { throw SettingProblem("\"\(text)\" is no whole number: write it as 20") }
+            try SettingProblem.wrap { try check(number) }
+            return number
+        }
+    }
+
+    /// Reads a choice of yes or no.
+    mutating func flag(_ setting: Setting) throws -> Bool {
+        try value(setting, default: false, shown: { "\($0)" }) { values throws(SettingProblem) in
+            switch values.joined(separator: ",").lowercased() {
+            case "true", "yes", "1", "on": return true
+            case "false", "no", "0", "off": return false
+            case let text: throw SettingProblem("\"\(text)\" is neither true nor false: write one of them")
+            }
+        }
+    }
+
+    /// Notes a value that was read in another way.
+    mutating func note(_ entry: SettingEntry) {
+        entries.append(entry)
+    }
+}

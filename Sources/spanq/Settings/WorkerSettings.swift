@@ -1,0 +1,125 @@
+import SpanQueue
+import SpanQueueHandlers
+import SpanQueueRedis
+
+/// What a worker needs beside a connection.
+struct WorkerSettings {
+    var worker = WorkerConfiguration()
+    var exec: [HandlerRule] = []
+    var execTimeout: Duration?
+    var execConfiguration = ExecConfiguration()
+    var http: [HandlerRule] = []
+    var httpConfiguration = HTTPDeliveryConfiguration()
+
+    static let execExample = "email:*=./send.py"
+    static let httpExample = "hook:*=http://127.0.0.1:9000/jobs"
+
+    /// Reads them; what concerns the keeping of finished jobs goes to the engine.
+    init(_ reader: inout SettingsReader, engine: inout RedisEngineOptions) throws {
+        try readWorker(&reader)
+        try readRetention(&reader, &engine)
+        try readHandlers(&reader)
+    }
+
+    private mutating func readWorker(_ reader: inout SettingsReader) throws {
+        worker.concurrency = try reader.integer(.concurrency, default: worker.concurrency) {
+            try Self.check(\.concurrency, $0)
+        }
+        worker.queues = try readQueues(&reader)
+        worker.lease = try bounded(&reader, .lease, \.lease)
+        worker.drainTimeout = try bounded(&reader, .drainTimeout, \.drainTimeout)
+        worker.cancellationGrace = try bounded(&reader, .cancellationGrace, \.cancellationGrace)
+        worker.maxReclaims = try reader.integer(.maxReclaims, default: worker.maxReclaims) {
+            try Self.check(\.maxReclaims, $0)
+        }
+        worker.unknownTypeDelay = try bounded(&reader, .unknownTypeDelay, \.unknownTypeDelay)
+        worker.unknownTypeRetries = try reader.integer(.unknownTypeRetries, default: worker.unknownTypeRetries) {
+            try Self.check(\.unknownTypeRetries, $0)
+        }
+    }
+
+    /// `queues` and `strict-queues` exclude each other: the nearer source wins, and two of one source are an error.
+    private func readQueues(_ reader: inout SettingsReader) throws -> QueueSelection {
+        let weighted = try reader.layers.find(.queues)
+        let strict = try reader.layers.find(.strictQueues)
+        if let weighted, let strict, weighted.source.rank == strict.source.rank {
+            throw CommandFailure.usage(
+                "\(weighted.source.description) and \(strict.source.description) exclude each other: give one of them")
+        }
+        if let strict, strict.source.rank < weighted?.source.rank ?? .max {
+            return try reader.value(
+                .strictQueues, default: worker.queues, shown: QueuesText.format, parse: QueuesText.strict)
+        }
+        return try reader.value(.queues, default: worker.queues, shown: QueuesText.format, parse: QueuesText.weighted)
+    }
+
+    private func readRetention(_ reader: inout SettingsReader, _ engine: inout RedisEngineOptions) throws {
+        let standard = RedisEngineOptions()
+        let retention = try reader.duration(.retention, default: standard.retention) { duration in
+            var options = RedisEngineOptions()
+            options.retention = duration
+            try options.check()
+        }
+        engine.retention = retention ?? standard.retention
+        engine.retentionCount = try reader.integer(.retentionCount, default: standard.retentionCount) { count in
+            var options = RedisEngineOptions()
+            options.retentionCount = count
+            try options.check()
+        }
+        engine.deadRetention = try reader.duration(.deadRetention, default: nil)
+    }
+
+    private mutating func readHandlers(_ reader: inout SettingsReader) throws {
+        exec = try rules(&reader, .exec, example: Self.execExample) { $0 }
+        if !exec.isEmpty {
+            execTimeout = try reader.duration(.execTimeout, default: nil)
+            execConfiguration.killGrace =
+                try reader.duration(.execKillGrace, default: execConfiguration.killGrace) ?? execConfiguration.killGrace
+            execConfiguration.passedEnvironment = try words(
+                &reader, .execPassEnvironment, default: execConfiguration.passedEnvironment)
+        }
+        http = try rules(&reader, .http, example: Self.httpExample, shown: Masking.url)
+        if !http.isEmpty {
+            httpConfiguration.timeout =
+                try reader.duration(.httpTimeout, default: httpConfiguration.timeout) ?? httpConfiguration.timeout
+            httpConfiguration.allowedHosts = try words(&reader, .httpAllowHost, default: httpConfiguration.allowedHosts)
+        }
+    }
+
+    private func rules(
+        _ reader: inout SettingsReader, _ setting: Setting, example: String, shown: (String) -> String
+    ) throws -> [HandlerRule] {
+        try reader.value(
+            setting, default: [],
+            shown: { rules in
+                rules.isEmpty ? "none" : rules.map { "\($0.pattern)=\(shown($0.target))" }.joined(separator: ", ")
+            },
+            parse: { (values) throws(SettingProblem) in
+                try values.map { (value) throws(SettingProblem) in try HandlerRule(value, example: example) }
+            })
+    }
+
+    private func words(_ reader: inout SettingsReader, _ setting: Setting, default standard: [String]) throws
+        -> [String]
+    {
+        try reader.value(
+            setting, default: standard, shown: { $0.isEmpty ? "none" : $0.joined(separator: ",") }
+        ) { (values) throws(SettingProblem) in
+            values.flatMap { $0.split(separator: ",").map(String.init) }
+        }
+    }
+
+    private func bounded(
+        _ reader: inout SettingsReader, _ setting: Setting, _ path: WritableKeyPath<WorkerConfiguration, Duration>
+    ) throws -> Duration {
+        let standard = worker[keyPath: path]
+        return try reader.duration(setting, default: standard) { try Self.check(path, $0) } ?? standard
+    }
+
+    /// The library knows the bounds: it is asked about this one value, so that its complaint can be laid to the right source.
+    private static func check<Value>(_ path: WritableKeyPath<WorkerConfiguration, Value>, _ value: Value) throws {
+        var configuration = WorkerConfiguration()
+        configuration[keyPath: path] = value
+        try configuration.check()
+    }
+}

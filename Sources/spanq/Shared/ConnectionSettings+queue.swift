@@ -1,0 +1,25 @@
+import Logging
+import SpanQueue
+import SpanQueueRedis
+
+extension ConnectionSettings {
+    /// Lines to stderr, so that stdout is for results alone.
+    func logger() -> Logger {
+        var logger = Logger(label: "spanq") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = logLevel
+        return logger
+    }
+
+    /// Runs something with a connected queue, and closes it whatever happens.
+    func withQueue<Result>(_ body: (JobQueue) async throws -> Result) async throws -> Result {
+        let queue = try await JobQueue(engine: .redis(redisURL, engine), logger: logger())
+        do {
+            let result = try await body(queue)
+            await queue.shutdown()
+            return result
+        } catch {
+            await queue.shutdown()
+            throw error
+        }
+    }
+}

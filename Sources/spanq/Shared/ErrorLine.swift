@@ -1,0 +1,38 @@
+import ArgumentParser
+import SpanQueue
+
+/// Turns whatever a command threw into the one line for stderr and the exit code.
+struct ErrorLine {
+    let text: String
+    let exit: CommandExit
+
+    /// - Parameter arguments: the command line, which tells whose help to point to.
+    init(_ error: any Error, arguments: [String] = []) {
+        switch error {
+        case let failure as CommandFailure:
+            self.init(failure.message, failure.code)
+        case let error as SpanQueueError:
+            self.init(error.message, CommandExit(error.code))
+        case is CancellationError:
+            self.init("interrupted", .failed)
+        default:
+            let isUsage = Spanq.exitCode(for: error) == .validationFailure
+            let message = isUsage ? Spanq.message(for: error) : String(describing: error)
+            self.init(isUsage ? Self.pointingToHelp(message, arguments) : message, isUsage ? .usage : .failed)
+        }
+    }
+
+    private init(_ message: String, _ exit: CommandExit) {
+        let line = message.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix { $0 == " " } }.joined(
+            separator: " ")
+        self.text = "spanq: " + Masking.redact(line)
+        self.exit = exit
+    }
+
+    /// The parser tells what is wrong; where to read what is right is added here.
+    private static func pointingToHelp(_ message: String, _ arguments: [String]) -> String {
+        let path = ["spanq"] + ArgumentOrder.subcommandNames(arguments)
+        let sentence = message.hasSuffix(".") ? String(message.dropLast()) : message
+        return "\(sentence): see \(path.joined(separator: " ")) --help"
+    }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Foundation
+import Logging
+import SpanQueue
+import SpanQueueRedis
+
+/// The options of every command.
+struct GlobalOptions: ParsableArguments {
+    @Flag(help: "Print JSON instead of text for people.")
+    var json = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Where Redis is: redis://[user:password@]host[:port][/db] or unix:///path.",
+            discussion: "Or SPANQ_REDIS_URL; redis://127.0.0.1:6379 unless given.", valueName: "url"))
+    var redis: String?
+
+    @Option(help: ArgumentHelp("A configuration file in YAML or JSON, or SPANQ_CONFIG.", valueName: "file"))
+    var config: String?
+
+    @Option(
+        help: ArgumentHelp("What is logged to stderr: trace, debug, info, notice, warning, error.", valueName: "level"))
+    var logLevel: String?
+
+    @Option(help: ArgumentHelp("How long a call waits for Redis, such as 5s.", valueName: "duration"))
+    var redisTimeout: String?
+
+    @Flag(help: "Work with a Redis that may evict jobs when its memory is full.")
+    var allowEviction = false
+
+    /// The settings by flag, environment and file. Keys of the file that mean nothing are told on stderr.
+    func reader(_ flags: [Setting: String?] = [:], lists: [Setting: [String]] = [:]) throws -> SettingsReader {
+        let environment = ProcessInfo.processInfo.environment
+        var given: [Setting: [String]] = lists.filter { !$0.value.isEmpty }
+        let ours: [Setting: String?] = [
+            .redisURL: redis, .logLevel: logLevel, .redisTimeout: redisTimeout,
+            .allowEviction: allowEviction ? "true" : nil,
+        ]
+        for (setting, value) in ours.merging(flags, uniquingKeysWith: { first, _ in first }) {
+            if let value { given[setting] = [value] }
+        }
+        let variable = environment["SPANQ_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+        let file = try (config ?? variable).map { path in try ConfigurationFile(path: path) }
+        let layers = SettingLayers(flags: given, environment: environment, file: file)
+        if !layers.unknownKeys.isEmpty, let path = layers.filePath {
+            Console.note(
+                "spanq: warning: \(path) has keys without a meaning: \(layers.unknownKeys.joined(separator: ", "))")
+        }
+        return SettingsReader(layers)
+    }
+
+    /// Runs something with a connected queue, and closes it whatever happens.
+    func withQueue<Result>(_ body: (JobQueue) async throws -> Result) async throws -> Result {
+        var reader = try reader()
+        let settings = try ConnectionSettings(&reader, logLevel: .error)
+        return try await settings.withQueue(body)
+    }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import Foundation
+import SpanQueue
+
+/// The command `spanq`: one file a subcommand, in folders by what they are about.
+@main
+struct Spanq: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "spanq",
+        abstract: "A job queue on Redis that you can look into.",
+        discussion: """
+            Start with: spanq dev
+
+            Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 Redis out of reach.
+            """,
+        version: SpanQueueVersion.text,
+        subcommands: [
+            DevCommand.self, WorkerCommand.self, EnqueueCommand.self, JobCommand.self, QueueCommand.self,
+            DeadCommand.self, VersionCommand.self,
+        ])
+
+    static func main() async {
+        let arguments = ArgumentOrder.normalized(Array(CommandLine.arguments.dropFirst()))
+        do {
+            var command = try parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            end(error, arguments)
+        }
+    }
+
+    /// Help and completion scripts come as errors too, those of a success.
+    private static func end(_ error: any Error, _ arguments: [String]) -> Never {
+        if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
+        if !(error is CommandFailure), !(error is SpanQueueError), exitCode(for: error) == .success {
+            Console.print(fullMessage(for: error))
+            Foundation.exit(CommandExit.done.rawValue)
+        }
+        let line = ErrorLine(error, arguments: arguments)
+        Console.note(line.text)
+        Foundation.exit(line.exit.rawValue)
+    }
+}

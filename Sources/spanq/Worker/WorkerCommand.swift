@@ -1,0 +1,55 @@
+import ArgumentParser
+import Foundation
+import Logging
+import SpanQueue
+
+/// `spanq worker`
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Claim jobs and run a program, or call a URL, for each.",
+        discussion: """
+            Example: spanq worker --exec 'email:*=./send.py' --queues critical:6,default:3
+
+            A program gets the payload on stdin, and TRACEPARENT, SPANQ_JOB_ID, SPANQ_JOB_TYPE, SPANQ_ATTEMPT and \
+            SPANQ_TOKEN in its environment. Exit code 0 completes the job, 65 buries it, any other has it tried again. \
+            What it prints is the job's result.
+
+            A URL gets the payload by POST. 2xx completes the job, 4xx buries it (but for 408, 409, 425 and 429), \
+            anything else has it tried again.
+
+            SIGTERM or Ctrl-C stops claiming and lets running jobs finish until --drain-timeout; a second one cuts that \
+            short and gives them back.
+            """)
+
+    @Flag(help: "Work off what is ready, and end.")
+    var once = false
+
+    @Flag(help: "Show the settings in force and where each came from, and end.")
+    var printConfig = false
+
+    @OptionGroup(title: "Worker options") var options: WorkerOptions
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        var reader = try global.reader(options.flags, lists: options.lists)
+        var connection = try ConnectionSettings(&reader, logLevel: .info)
+        let settings = try WorkerSettings(&reader, engine: &connection.engine)
+        if printConfig { return try SettingsPage.print(reader.entries, json: global.json) }
+        guard !settings.exec.isEmpty || !settings.http.isEmpty else {
+            throw CommandFailure.usage(
+                "a worker needs a handler: try --exec '\(WorkerSettings.execExample)' or --http '\(WorkerSettings.httpExample)'"
+            )
+        }
+        let handlers = try Handlers(settings)
+        // Whoever reads our log may go away; that must not stop the work.
+        signal(SIGPIPE, SIG_IGN)
+        try await connection.withQueue { queue in
+            let worker = try Worker(queue, settings.worker, logger: connection.logger())
+            try handlers.register(with: worker)
+            let summary = try await WorkerProcess(worker: worker, logger: connection.logger()).run(once: once)
+            await handlers.shutdown()
+            if let summary { try SummaryOutput.print(summary, json: global.json) }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+
+/// The options of `worker` and `dev`. They are texts, because the environment and the file give texts too, and one place
+/// reads them all: `WorkerSettings`.
+struct WorkerOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Run this program for each job of this type: 'email:*=./send.py'. Repeatable.", valueName: "pattern=command"
+        ))
+    var exec: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Post each job of this type to this URL: 'hook:*=http://host/path'. Repeatable.", valueName: "pattern=url"))
+    var http: [String] = []
+
+    @Option(help: ArgumentHelp("How many jobs run at once at most; 10 unless given.", valueName: "count"))
+    var concurrency: String?
+
+    @Option(help: ArgumentHelp("Queues with their shares: critical:6,default:3,low:1.", valueName: "queues"))
+    var queues: String?
+
+    @Option(help: ArgumentHelp("Queues, each served while all before it are empty: a,b.", valueName: "queues"))
+    var strictQueues: String?
+
+    @Option(help: ArgumentHelp("How long a claim holds without a heartbeat; 30s unless given.", valueName: "duration"))
+    var lease: String?
+
+    @Option(help: ArgumentHelp("How long a stop waits for running jobs; 25s unless given.", valueName: "duration"))
+    var drainTimeout: String?
+
+    @Option(
+        help: ArgumentHelp("How long a cancelled handler may go on; 5s unless given.", valueName: "duration"))
+    var cancellationGrace: String?
+
+    @Option(help: ArgumentHelp("Bury a job whose worker died this often; 3 unless given.", valueName: "count"))
+    var maxReclaims: String?
+
+    @Option(help: ArgumentHelp("How long a job without a handler waits; 1m unless given.", valueName: "duration"))
+    var unknownTypeDelay: String?
+
+    @Option(help: ArgumentHelp("How often it waits before it is buried; 20 unless given.", valueName: "count"))
+    var unknownTypeRetries: String?
+
+    @Option(help: ArgumentHelp("How long finished jobs are kept; 1h unless given.", valueName: "duration"))
+    var retention: String?
+
+    @Option(help: ArgumentHelp("How many finished jobs a queue keeps; 10000 unless given.", valueName: "count"))
+    var retentionCount: String?
+
+    @Option(help: ArgumentHelp("How long dead letters are kept; for ever unless given.", valueName: "duration"))
+    var deadRetention: String?
+
+    @Option(
+        help: ArgumentHelp("How long a program may run where its job does not say; no bound.", valueName: "duration"))
+    var execTimeout: String?
+
+    @Option(help: ArgumentHelp("How long a program has between SIGTERM and SIGKILL.", valueName: "duration"))
+    var execKillGrace: String?
+
+    @Option(
+        help: ArgumentHelp("An environment variable that programs get too. Repeatable.", valueName: "name"))
+    var execPassEnv: [String] = []
+
+    @Option(help: ArgumentHelp("How long a delivery may take.", valueName: "duration"))
+    var httpTimeout: String?
+
+    @Option(help: ArgumentHelp("A host that deliveries may go to. Repeatable.", valueName: "host"))
+    var httpAllowHost: [String] = []
+
+    var flags: [Setting: String?] {
+        [
+            .concurrency: concurrency, .queues: queues, .strictQueues: strictQueues, .lease: lease,
+            .drainTimeout: drainTimeout, .cancellationGrace: cancellationGrace, .maxReclaims: maxReclaims,
+            .unknownTypeDelay: unknownTypeDelay, .unknownTypeRetries: unknownTypeRetries, .retention: retention,
+            .retentionCount: retentionCount, .deadRetention: deadRetention, .execTimeout: execTimeout,
+            .execKillGrace: execKillGrace, .httpTimeout: httpTimeout,
+        ]
+    }
+
+    var lists: [Setting: [String]] {
+        [.exec: exec, .http: http, .execPassEnvironment: execPassEnv, .httpAllowHost: httpAllowHost]
+    }
+}

@@ -1,0 +1,50 @@
+import Foundation
+import SpanQueue
+import SpanQueueTesting
+import Testing
+
+/// An engine on which the conformance suite runs.
+struct EngineUnderTest: Sendable, CustomTestStringConvertible {
+    /// Its name in the test report.
+    let name: String
+    /// Whether hours pass at once on it.
+    let passesHours: Bool
+    /// Makes a fresh engine, not started yet, and says how time passes on it.
+    let make: @Sendable () async throws -> (engine: any Engine, pass: @Sendable (Duration) async throws -> Void)
+
+    var testDescription: String { name }
+
+    /// The engines; a further one is added here and described in a file of its own.
+    static let all: [EngineUnderTest] = [.memory, .redis]
+
+    /// Those on which a test of long times can run.
+    static let passingHours = all.filter(\.passesHours)
+
+    /// The in-memory engine on a clock that the tests move.
+    static let memory = EngineUnderTest(name: "memory", passesHours: true) {
+        let clock = ManualClock()
+        return (
+            InMemoryEngine(clock: clock),
+            { duration in
+                // Others get a turn before, as they do where time passes by itself: so a wait has begun, most often.
+                for _ in 0..<100 { await Task.yield() }
+                clock.advance(by: duration)
+            }
+        )
+    }
+
+    /// Runs a test on a started engine and a queue of its own, then checks the invariants and shuts the engine down.
+    func run(_ body: (Bench) async throws -> Void) async throws {
+        let (engine, pass) = try await make()
+        try await engine.start()
+        let bench = Bench(engine: engine, queue: "q-\(UUID().uuidString.lowercased())", passTime: pass)
+        do {
+            try await body(bench)
+            try await bench.checkInvariants()
+        } catch {
+            await engine.shutdown()
+            throw error
+        }
+        await engine.shutdown()
+    }
+}

@@ -1,0 +1,58 @@
+import SpanQueue
+import Testing
+
+@Suite("pause")
+struct PauseTests {
+    @Test("a paused queue gives nothing, promotes nothing and says so", arguments: EngineUnderTest.all)
+    func paused(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            let ids = try await bench.accept([bench.job(), bench.job(schedule: .after(.milliseconds(10)))])
+            try await bench.engine.pause(bench.queue)
+            try await bench.engine.pause(bench.queue)
+            try await bench.pass(.milliseconds(50))
+            let reply = try await bench.claim()
+            #expect(reply.isPaused)
+            #expect(reply.jobs.isEmpty)
+            #expect(reply.promoted == 0)
+            #expect(try await bench.counts().isPaused)
+            #expect(try await bench.states(of: ids) == [.ready, .scheduled])
+            try await bench.engine.resume(bench.queue)
+            try await bench.engine.resume(bench.queue)
+            #expect(try await bench.counts().isPaused == false)
+            #expect(try await bench.claim().jobs.map(\.message.id) == ids)
+        }
+    }
+
+    @Test("what runs goes on while the queue is paused", arguments: EngineUnderTest.all)
+    func running(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            try await bench.accept((0..<3).map { _ in bench.job() })
+            let jobs = try await bench.claim().jobs
+            try await bench.engine.pause(bench.queue)
+            let late = try await bench.accept()
+            #expect(try await bench.settle(jobs[0], .complete) == .settled)
+            let reply = try await bench.engine.extend([jobs[1].reference], in: bench.queue, by: .milliseconds(50))
+            #expect(reply.lost.isEmpty)
+            #expect(try await bench.perform(.cancel(reason: "x"), on: jobs[2].message.id) == .requested)
+            #expect(try await bench.perform(.cancel(reason: "x"), on: late) == .done(.cancelled))
+            try await bench.pass(.milliseconds(100))
+            #expect(try await bench.claim().nextLapseIn == .zero)
+            #expect(try await bench.reclaim().map(\.state) == [.ready])
+        }
+    }
+
+    @Test("a pause is of one queue", arguments: EngineUnderTest.all)
+    func other(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            let other = bench.queue + "-b"
+            try await bench.accept([bench.job(), bench.job(in: other)])
+            try await bench.engine.pause(other)
+            let replies = try await bench.engine.claim(
+                [other, bench.queue].map { queue in
+                    ClaimRequest(queue: queue, limit: 10, lease: .seconds(30), worker: "w")
+                })
+            #expect(replies.map(\.isPaused) == [true, false])
+            #expect(replies.map(\.jobs.count) == [0, 1])
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import SpanQueue
+import SpanQueueTelemetry
+import Testing
+
+@testable import SpanQueueRedis
+
+@Suite("Packed records")
+struct PackingTests {
+    private let stamp = Timestamp(milliseconds: 1_800_000_000_000)
+
+    private func message(_ generator: inout some RandomNumberGenerator) -> NewJob {
+        func pick<Value>(_ values: [Value]) -> Value { values[Int.random(in: 0..<values.count, using: &generator)] }
+        let lock = [UInt8]((0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) })
+        let spans: [UniqueSpan] = [.untilStarted, .untilFinished, .duration(.seconds(9))]
+        let message = JobMessage(
+            id: "id", queue: "q", type: pick(["a", "email:welcome", String(repeating: "t", count: 128)]),
+            payload: (0..<pick([0, 1, 300])).map { _ in UInt8.random(in: 0...255, using: &generator) },
+            priority: pick([0, 3, 9]), maxRetries: pick([0, 25, 1000]),
+            backoff: pick([nil, .standard, .constant(.seconds(3)), .linear(step: .seconds(1), cap: .seconds(5))]),
+            timeout: pick([nil, .milliseconds(1), .hours(9)]), deadline: nil,
+            unique: pick([nil, UniqueLock(digest: lock, span: pick(spans))]),
+            retention: pick([.standard, .none, .duration(.seconds(8))]), tags: pick([[], ["a"], ["a", "b:c"]]),
+            trace: TraceContext(
+                traceID: .random(), spanID: .random(), flags: pick([0, 1, 3]), traceState: pick([nil, "a=b"]),
+                baggage: pick([nil, "user=7"])),
+            runAt: nil, enqueuedAt: Timestamp(milliseconds: 0), contentDigest: pick([nil, 0, .max, 77]))
+        return NewJob(
+            message: message,
+            schedule: pick([.now, .after(.seconds(5)), .at(stamp + .seconds(8)), .at(stamp + .seconds(-8))]),
+            expiry: pick([nil, .after(.minutes(1)), .at(stamp + .hours(1))]))
+    }
+
+    @Test("a message reads back as the engine accepted it, whatever its options")
+    func messages() throws {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<2000 {
+            let job = message(&generator)
+            let stored = Array("1800000000000".utf8) + MessagePacking.pack(job)
+            let read = try MessagePacking.unpack(stored, id: "id", queue: "q")
+            #expect(read == job.message(acceptedAt: stamp))
+            #expect(try MessagePacking.eligibleAt(Array(stored.prefix(64))) == read.eligibleAt)
+        }
+    }
+
+    @Test("a message that is cut off anywhere before its payload is an error, never a crash or a wrong job")
+    func truncated() throws {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<50 {
+            var job = message(&generator)
+            job.message.payload = []
+            let stored = Array("1800000000000".utf8) + MessagePacking.pack(job)
+            for length in 0..<stored.count {
+                #expect(throws: PackingError.self) {
+                    try MessagePacking.unpack(Array(stored.prefix(length)), id: "id", queue: "q")
+                }
+            }
+        }
+    }
+
+    @Test("garbage is an error or a record, never a crash")
+    func garbage() {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<5000 {
+            let bytes = (0..<Int.random(in: 0...200)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            _ = try? MessagePacking.unpack(bytes, id: "id", queue: "q")
+            _ = try? MessagePacking.unpack(Array("1800000000000\u{1}".utf8) + bytes, id: "id", queue: "q")
+            _ = try? RunPacking.unpack([1, 0, 0, 0] + bytes, eligibleAt: stamp)
+            _ = try? Lease(String(decoding: bytes, as: UTF8.self))
+        }
+    }
+
+    @Test("a record of runs reads back, with the end that the script appends")
+    func runs() throws {
+        var run = RunRecord()
+        run.attempts = 300
+        run.reclaims = 2
+        run.lastError = "nul \0 and 👩‍👩‍👧"
+        run.progress = JobProgress(fraction: 0.25, note: "a quarter")
+        run.result = [0, 255]
+        func attempt(_ outcome: AttemptOutcome) -> AttemptRecord {
+            AttemptRecord(
+                number: 7, token: FencingToken(value: 1_800_000_000_000_001, nonce: .max), worker: "w:1",
+                eligibleAt: stamp, claimedAt: stamp + .seconds(1), endedAt: stamp + .seconds(2), outcome: outcome,
+                retryDelay: .seconds(3), reason: "r", errorType: "t", error: "e")
+        }
+        for outcome in AttemptOutcome.allCases { run.append(.attempt(attempt(outcome))) }
+        run.append(.redriven(at: stamp))
+        run.append(.buried(at: stamp, reason: ""))
+        run.append(.cancelled(at: stamp, reason: "why"))
+        #expect(try RunPacking.unpack(RunPacking.pack(run), eligibleAt: stamp) == run)
+        var last = attempt(.completed)
+        last.endedAt = stamp + .seconds(9)
+        run.append(.attempt(last))
+        let settled = RunPacking.packForSettlement(run) + Array("1800000009000".utf8)
+        #expect(try RunPacking.unpack(settled, eligibleAt: stamp) == run)
+    }
+}

@@ -1,0 +1,66 @@
+import Testing
+
+@testable import SpanQueue
+
+@Suite("The choice among queues")
+struct QueueSelectorTests {
+    @Test(
+        "free slots are dealt out exactly by weight over any run, one at a time or many at once",
+        arguments: [1, 3, 7, 10, 100])
+    func shares(slots: Int) {
+        var selector = QueueSelector(["a": 6, "b": 3, "c": 1])
+        var got: [String: Int] = [:]
+        for _ in 0..<1000 {
+            selector.begin(probing: false)
+            for share in selector.next(slots: slots) {
+                got[share.queue, default: 0] += share.limit
+                selector.record(share.queue, hasMore: true)
+            }
+        }
+        let total = 1000 * slots
+        #expect(abs((got["a"] ?? 0) - total * 6 / 10) <= 1)
+        #expect(abs((got["b"] ?? 0) - total * 3 / 10) <= 1)
+        #expect(abs((got["c"] ?? 0) - total / 10) <= 1)
+    }
+
+    @Test("never more than the free slots are asked for")
+    func bounded() {
+        var selector = QueueSelector(["a": 5, "b": 3, "c": 1])
+        for slots in 1...50 {
+            selector.begin(probing: true)
+            #expect(selector.next(slots: slots).reduce(0) { $0 + $1.limit } == slots)
+        }
+        #expect(selector.next(slots: 0).isEmpty)
+    }
+
+    @Test("a queue that was empty is left out until slots are left over or it is probed")
+    func empties() {
+        var selector = QueueSelector(["a": 1, "b": 1])
+        selector.begin(probing: false)
+        _ = selector.next(slots: 4)
+        selector.record("a", hasMore: false)
+        selector.record("b", hasMore: true)
+        selector.begin(probing: false)
+        #expect(selector.next(slots: 4) == [.init(queue: "b", limit: 4)])
+        selector.record("b", hasMore: false)
+        #expect(selector.next(slots: 2) == [.init(queue: "a", limit: 2)])
+        selector.record("a", hasMore: false)
+        #expect(selector.next(slots: 2).isEmpty)
+        #expect(selector.isAllEmpty)
+        selector.begin(probing: true)
+        #expect(Set(selector.next(slots: 4).map(\.queue)) == ["a", "b"])
+    }
+
+    @Test("under strict order a pass ends at the first queue that has more")
+    func strict() {
+        var selector = QueueSelector(.strict(["critical", "default"]))
+        selector.begin(probing: false)
+        #expect(selector.next(slots: 3) == [.init(queue: "critical", limit: 3)])
+        selector.record("critical", hasMore: true)
+        #expect(selector.next(slots: 2).isEmpty)
+        selector.begin(probing: false)
+        #expect(selector.next(slots: 3) == [.init(queue: "critical", limit: 3)])
+        selector.record("critical", hasMore: false)
+        #expect(selector.next(slots: 2) == [.init(queue: "default", limit: 2)])
+    }
+}

@@ -1,0 +1,127 @@
+import SpanQueueTelemetry
+import Testing
+
+@testable import SpanQueue
+
+@Suite("What the end of an attempt means")
+struct SettlementRulesTests {
+    private let rules = SettlementRules(
+        handlers: HandlerRegistry(), retryPolicy: Backoff.constant(.seconds(7)), unknownTypeDelay: .minutes(1),
+        unknownTypeRetries: 2)
+
+    private func claim(attempts: Int = 0, maxRetries: Int = 3, backoff: Backoff? = nil) -> ClaimedJob {
+        let now = Timestamp(milliseconds: 1_800_000_000_000)
+        let message = JobMessage(
+            id: "job", queue: "q", type: "t", payload: [], priority: 2, maxRetries: maxRetries, backoff: backoff,
+            timeout: .seconds(3), deadline: nil, unique: nil, retention: .standard, tags: [], trace: .root(),
+            runAt: nil,
+            enqueuedAt: now, contentDigest: nil)
+        var run = RunRecord()
+        run.attempts = attempts
+        let reference = ClaimReference(
+            id: "job", queue: "q", token: FencingToken(value: 5, nonce: 1), worker: "w")
+        return ClaimedJob(message: message, run: run, reference: reference, claimedAt: now)
+    }
+
+    private func settle(
+        _ claim: ClaimedJob, _ result: AttemptResult, cause: CancelCause? = nil, result bytes: [UInt8]? = nil
+    ) -> Settlement? {
+        rules.settlement(
+            for: claim, result, cause: cause, report: JobContext.Reported(progress: nil, result: bytes))
+    }
+
+    @Test("a handler that returns completes its job, also after it was told to stop")
+    func completes() throws {
+        for cause in [nil, CancelCause.timeout, .cancelRequested, .drain] {
+            let settlement = try #require(settle(claim(), .returned, cause: cause, result: [1]))
+            #expect(settlement.verdict == .complete)
+            #expect(settlement.run.attempts == 1)
+            #expect(settlement.run.result == [1])
+            #expect(settlement.terms.priority == 2)
+        }
+    }
+
+    @Test("after a lost lease there is nothing to settle")
+    func lost() {
+        #expect(settle(claim(), .returned, cause: .leaseLost) == nil)
+        #expect(settle(claim(), .threw(Oops()), cause: .leaseLost) == nil)
+    }
+
+    @Test("an error is tried again until the attempts are used up")
+    func retries() throws {
+        let first = try #require(settle(claim(), .threw(Oops())))
+        #expect(first.verdict == .retry(after: .seconds(7)))
+        #expect(first.run.lastError == "Oops()")
+        #expect(first.run.attemptRecords.last?.errorType == "Oops")
+        #expect(settle(claim(attempts: 2), .threw(Oops()))?.verdict == .retry(after: .seconds(7)))
+        let last = try #require(settle(claim(attempts: 3), .threw(Oops())))
+        #expect(last.verdict == .bury(.attemptsExhausted))
+        #expect(last.run.attempts == 4)
+    }
+
+    @Test("the job's own backoff goes before the worker's, and a delay that the handler names before both")
+    func delays() throws {
+        let claim = claim(backoff: .constant(.seconds(1)))
+        #expect(settle(claim, .threw(Oops()))?.verdict == .retry(after: .seconds(1)))
+        #expect(
+            settle(claim, .threw(JobError.retry(after: .seconds(90))))?.verdict
+                == .retry(after: .seconds(90)))
+        #expect(
+            settle(claim, .threw(JobError.retry(after: .seconds(-5))))?.verdict == .retry(after: .zero))
+    }
+
+    @Test("permanent errors bury, cancels cancel")
+    func jobErrors() throws {
+        let buried = try #require(settle(claim(), .threw(JobError.permanent("no such user"))))
+        #expect(buried.verdict == .bury(.permanent))
+        #expect(buried.run.lastError == "no such user")
+        #expect(settle(claim(), .threw(JobError.cancel("moot")))?.verdict == .cancel(reason: "moot"))
+    }
+
+    @Test("what the worker stopped is judged by why it stopped it")
+    func causes() throws {
+        let timeout = try #require(settle(claim(), .threw(CancellationError()), cause: .timeout))
+        #expect(timeout.verdict == .retry(after: .seconds(7)))
+        #expect(timeout.run.attemptRecords.last?.errorType == "timeout")
+        let drained = try #require(settle(claim(), .threw(CancellationError()), cause: .drain))
+        #expect(drained.verdict == .release)
+        #expect(drained.run.attempts == 0)
+        let cancelled = try #require(settle(claim(), .threw(CancellationError()), cause: .cancelRequested))
+        #expect(cancelled.verdict == .cancel(reason: "cancelled while it ran"))
+    }
+
+    @Test("an unknown type is looked at as often as is stated, and charges no attempt")
+    func unknownType() throws {
+        var claim = claim(maxRetries: 0)
+        for _ in 0..<2 {
+            let settlement = try #require(settle(claim, .unknownType))
+            #expect(settlement.verdict == .retry(after: .minutes(1)))
+            #expect(settlement.run.attempts == 0)
+            claim.run = settlement.run
+        }
+        #expect(settle(claim, .unknownType)?.verdict == .bury(.unknownJobType))
+    }
+
+    @Test("what can't be run is buried with a reason and words")
+    func unrunnable() throws {
+        let expired = try #require(settle(claim(), .expired))
+        #expect(expired.verdict == .bury(.expired))
+        #expect(expired.run.attempts == 0)
+        let undecodable = try #require(settle(claim(), .undecodable("no number")))
+        #expect(undecodable.verdict == .bury(.decodeError))
+        #expect(undecodable.run.lastError?.contains("no number") == true)
+    }
+
+    @Test("an error's text is cut to its limit at a character, whatever is in it")
+    func longErrors() throws {
+        let text = String(repeating: "é\u{0}👩‍👩‍👧", count: 2000)
+        let settlement = try #require(settle(claim(), .threw(JobError.permanent(text))))
+        let kept = try #require(settlement.run.lastError)
+        #expect(kept.utf8.count <= Limits.errorBytes)
+        #expect(kept.hasSuffix("…"))
+        let recorded = try #require(settlement.run.attemptRecords.last?.error)
+        #expect(recorded.utf8.count <= Limits.historyErrorBytes)
+    }
+}
+
+private struct Oops: Error {}

@@ -1,0 +1,44 @@
+import Foundation
+
+/// One run of the built `spanq`: what it printed, and how it ended.
+struct CommandRun {
+    let output: String
+    let errors: String
+    let code: Int32
+
+    /// Beside the test bundle, where SwiftPM puts all products.
+    private static var executable: URL {
+        let own = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        return own.deletingLastPathComponent().appendingPathComponent("spanq")
+    }
+
+    static func spanq(
+        _ arguments: String..., redis: String? = nil, environment: [String: String] = [:], input: String = ""
+    ) async throws -> CommandRun {
+        let process = Process()
+        let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
+        process.executableURL = executable
+        process.arguments = arguments
+        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("SPANQ_") }
+        variables["TRACEPARENT"] = nil
+        if let redis { variables["SPANQ_REDIS_URL"] = redis }
+        process.environment = variables.merging(environment) { $1 }
+        process.standardInput = stdin
+        process.standardOutput = stdout
+        process.standardError = stderr
+        try process.run()
+        stdin.fileHandleForWriting.write(Data(input.utf8))
+        try stdin.fileHandleForWriting.close()
+        // Small outputs: they fit the pipes' buffers.
+        let output = String(decoding: stdout.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let errors = String(decoding: stderr.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return CommandRun(output: output, errors: errors, code: process.terminationStatus)
+    }
+
+    var object: [String: Any] {
+        (try? JSONSerialization.jsonObject(with: Data(output.utf8))) as? [String: Any] ?? [:]
+    }
+
+    var isOneErrorLine: Bool { errors.hasPrefix("spanq: ") && errors.filter { $0 == "\n" }.count == 1 }
+}

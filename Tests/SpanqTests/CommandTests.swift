@@ -1,0 +1,116 @@
+import Foundation
+import RedisServerFixture
+import Testing
+
+@testable import spanq
+
+@Suite("The built command", .serialized)
+struct CommandTests {
+    private func withRedis(_ body: (String) async throws -> Void) async throws {
+        let server = try await RedisServer.start()
+        defer { server.stop() }
+        try await body(server.url)
+    }
+
+    @Test("a job is enqueued, shown, worked off and shown again")
+    func wayOfAJob() async throws {
+        try await withRedis { redis in
+            let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+            let enqueued = try await CommandRun.spanq(
+                "enqueue", "echo:it", #"{"x":1}"#, "--tag", "a", "--json", redis: redis,
+                environment: ["TRACEPARENT": parent])
+            #expect(enqueued.code == 0)
+            #expect(enqueued.object["state"] as? String == "ready")
+            #expect(enqueued.object["trace_id"] as? String == "0af7651916cd43dd8448eb211c80319c")
+            let id = try #require(enqueued.object["id"] as? String)
+
+            let ready = try await CommandRun.spanq("job", "show", id, "--json", redis: redis)
+            #expect(ready.object["state"] as? String == "ready")
+            #expect(ready.object["payload"] as? String == #"{"x":1}"#)
+
+            let worker = try await CommandRun.spanq(
+                "worker", "--once", "--exec", "echo:*=cat", "--json", redis: redis)
+            #expect(worker.code == 0)
+            #expect(worker.object["completed"] as? Int == 1)
+
+            let done = try await CommandRun.spanq("job", "show", id, "--json", redis: redis)
+            #expect(done.object["state"] as? String == "completed")
+            #expect(done.object["result"] as? String == #"{"x":1}"#)
+            #expect((done.object["attempts"] as? [Any])?.count == 1)
+
+            let stats = try await CommandRun.spanq("queue", "stats", "--json", redis: redis)
+            let queue = (stats.object["queues"] as? [[String: Any]])?.first
+            #expect(queue?["completed"] as? Int == 1)
+            #expect(queue?["oldest_ready_age_seconds"] is NSNull)
+        }
+    }
+
+    @Test("a batch gives one result a line, in order, and refuses bad lines alone")
+    func batch() async throws {
+        try await withRedis { redis in
+            let lines = """
+                {"type":"a","payload":{"n":1},"id":"one","delay":"1h"}
+                {"type":"a!"}
+                {"type":"b","payload":"text","queue":"other"}
+                """
+            let run = try await CommandRun.spanq("enqueue", "--batch", "-", redis: redis, input: lines)
+            let results = run.output.split(separator: "\n")
+            #expect(run.code == 1)
+            #expect(results.count == 3)
+            #expect(results.first == "enqueued one")
+            #expect(results.dropFirst().first?.hasPrefix("refused line 2: job type") == true)
+            let list = try await CommandRun.spanq("job", "list", "--queue", "other", "--json", redis: redis)
+            #expect(list.object["payload"] as? String == "text")
+        }
+    }
+
+    @Test("what must be confirmed is not done without a terminal, unless --yes is there")
+    func purge() async throws {
+        try await withRedis { redis in
+            _ = try await CommandRun.spanq("enqueue", "a", redis: redis)
+            let asked = try await CommandRun.spanq("queue", "purge", "default", redis: redis)
+            #expect(asked.code == 2)
+            #expect(asked.isOneErrorLine)
+            let done = try await CommandRun.spanq("queue", "purge", "default", "--yes", "--json", redis: redis)
+            #expect(done.object["done"] as? Int == 1)
+        }
+    }
+
+    @Test("exit codes: 3 for a job that is not there, 2 for a bad flag, 4 for a Redis out of reach")
+    func exitCodes() async throws {
+        try await withRedis { redis in
+            let missing = try await CommandRun.spanq("job", "show", "nope", redis: redis)
+            #expect(missing.code == 3 && missing.isOneErrorLine)
+            let queue = try await CommandRun.spanq("queue", "stats", "nope", redis: redis)
+            #expect(queue.code == 3 && queue.isOneErrorLine)
+        }
+        let flag = try await CommandRun.spanq("worker", "--nonsense")
+        #expect(flag.code == 2 && flag.isOneErrorLine)
+        let handler = try await CommandRun.spanq("worker")
+        #expect(handler.code == 2 && handler.isOneErrorLine)
+        let away = try await CommandRun.spanq(
+            "queue", "stats", "--redis-timeout", "200ms", redis: "redis://127.0.0.1:1")
+        #expect(away.code == 4 && away.isOneErrorLine)
+    }
+
+    @Test("the password of a URL is in no output")
+    func canary() async throws {
+        try await withRedis { redis in
+            let url = redis.replacing("unix://", with: "unix://user:canary@")
+            let closed = "redis://:canary@127.0.0.1:1"
+            let runs = [
+                try await CommandRun.spanq("queue", "stats", redis: url),
+                try await CommandRun.spanq("enqueue", "a", "--log-level", "trace", redis: url),
+                try await CommandRun.spanq("job", "list", "--redis-timeout", "200ms", "--redis", closed),
+                try await CommandRun.spanq("queue", "stats", closed, redis: redis),
+                try await CommandRun.spanq("queue", "stats", "--redis", "http://:canary@x"),
+                try await CommandRun.spanq("worker", "--print-config", "--redis", closed),
+                try await CommandRun.spanq("worker", "--print-config", "--json", redis: closed),
+                try await CommandRun.spanq("worker", "--http", "x:*=ftp://u:canary@h/"),
+                try await CommandRun.spanq("version", closed),
+            ]
+            for run in runs { #expect(!(run.output + run.errors).contains("canary")) }
+            #expect(runs.map(\.code) == [4, 4, 4, 2, 2, 0, 0, 2, 2])
+        }
+    }
+}

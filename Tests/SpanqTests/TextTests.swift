@@ -1,0 +1,129 @@
+import ArgumentParser
+import Foundation
+import SpanQueue
+import Testing
+
+@testable import spanq
+
+@Suite("Texts")
+struct TextTests {
+    @Test(
+        "moments of RFC 3339",
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("2026-11-21T09:30:00.125Z", 1_795_253_400_125),
+            ("2026-11-21 10:30:00.125999+01:00", 1_795_253_400_125), ("2026-11-20t23:30:00.1-10:00", 1_795_253_400_100),
+            ("2024-02-29T00:00:00Z", 1_709_164_800_000), ("1969-12-31T23:59:59.999Z", -1),
+        ])
+    func moments(text: String, milliseconds: Int64) {
+        #expect(MomentText.parse(text)?.milliseconds == milliseconds)
+    }
+
+    @Test(
+        "what is no moment",
+        arguments: [
+            "", "now", "2026-11-21", "2026-11-21T09:30:00", "2026-13-01T00:00:00Z", "2025-02-29T00:00:00Z",
+            "2026-11-21T24:00:00Z", "2026-11-21T09:30:00Zx",
+        ])
+    func noMoments(text: String) {
+        #expect(MomentText.parse(text) == nil)
+    }
+
+    @Test("a timestamp is written as it is read", arguments: [0, -1, 1, 999, 1_795_253_400_125, 951_782_400_003])
+    func timestamps(milliseconds: Int64) {
+        let text = Timestamp(milliseconds: milliseconds).description
+        #expect(MomentText.parse(text)?.milliseconds == milliseconds)
+        #expect(text.hasSuffix("Z") && text.count == 24)
+    }
+
+    @Test(
+        "passwords in URLs are masked wherever they stand",
+        arguments: [
+            ("can't: redis://u:secret@h:1/0 is", "can't: redis://u:***@h:1/0 is"),
+            ("redis://:se:cr@et@h", "redis://:***@h"), ("redis://h:1", "redis://h:1"),
+            ("a@b and x://c@d", "a@b and x://c@d"),
+        ])
+    func masking(text: String, masked: String) {
+        #expect(Masking.redact(text) == masked)
+    }
+
+    @Test("errors become exit codes")
+    func exitCodes() {
+        let codes: [(SpanQueueError.Code, Int32)] = [
+            (.invalidArgument, 2), (.tooLarge, 2), (.notFound, 3), (.unavailable, 4), (.timeout, 4), (.denied, 4),
+            (.unsupported, 4), (.conflict, 1), (.invalidState, 1), (.outOfMemory, 1), (.engine, 1), (.closed, 1),
+        ]
+        for (code, exit) in codes { #expect(ErrorLine(SpanQueueError(code, "x")).exit.rawValue == exit) }
+    }
+
+    @Test("a mistake on the command line is one line that points to the right help")
+    func usageLine() {
+        do {
+            _ = try Spanq.parseAsRoot(["queue", "stats", "--nonsense"])
+            Issue.record("it was accepted")
+        } catch {
+            let line = ErrorLine(error, arguments: ["queue", "stats", "--nonsense"])
+            #expect(line.exit == .usage)
+            #expect(line.text.hasPrefix("spanq: Unknown option '--nonsense'"))
+            #expect(line.text.hasSuffix("see spanq queue stats --help"))
+            #expect(!line.text.contains("\n"))
+        }
+    }
+
+    @Test("global options may stand before the subcommand")
+    func order() {
+        #expect(
+            ArgumentOrder.normalized(["--json", "--redis", "u", "queue", "stats", "a"])
+                == ["queue", "stats", "--json", "--redis", "u", "a"])
+        #expect(ArgumentOrder.normalized(["enqueue", "x", "--", "--json"]) == ["enqueue", "x", "--", "--json"])
+        #expect(ArgumentOrder.normalized(["--redis"]) == ["--redis"])
+    }
+
+    @Test(
+        "a member's value is cut out of its line byte for byte",
+        arguments: [
+            (#"{"payload": {"n":1.10, "a":[1,{"payload":2}]} ,"type":"x"}"#, #"{"n":1.10, "a":[1,{"payload":2}]}"#),
+            (#"{"type":"payload","payload":12345678901234567890}"#, "12345678901234567890"),
+            (#"{"a":"\"payload\":1,","payload":[true , null]}"#, "[true , null]"),
+            (#"{"b":{"payload":0},"payload":null}"#, "null"),
+        ])
+    func members(line: String, value: String) {
+        let found = JSONMember.value(of: "payload", in: Array(line.utf8))
+        #expect(found.map { String(decoding: $0, as: UTF8.self) } == value)
+        #expect(JSONMember.value(of: "absent", in: Array(line.utf8)) == nil)
+    }
+
+    @Test("a line of a batch with a mistake says which")
+    func badBatchLines() {
+        func complaint(_ line: String, type: String? = nil) -> String {
+            do {
+                _ = try BatchLine(Array(line.utf8), defaults: JobOptions(), type: type, checkJSON: false)
+                return "none"
+            } catch {
+                return error.message
+            }
+        }
+        #expect(complaint(#"{"payload":1}"#) == #"no type: add "type":"email:welcome""#)
+        #expect(complaint(#"{"payload":1}"#, type: "x") == "none")
+        #expect(complaint("nonsense").hasPrefix("not a JSON object"))
+        #expect(complaint("[1]").hasPrefix("not a JSON object"))
+        #expect(complaint(#"{"type":"x","prio":1}"#).hasPrefix("unknown members prio"))
+        #expect(complaint(#"{"type":"x","priority":"high"}"#) == "priority has a value of the wrong kind")
+        #expect(complaint(#"{"type":"x","delay":"soon"}"#).hasPrefix(#"delay "soon" is no duration"#))
+    }
+
+    @Test("a table is aligned, cut to the terminal, and harmless")
+    func table() {
+        var table = Table(.text("NAME"), .number("N"), .text("NOTE"))
+        table.add("a", "1", "x\u{1B}[31m\ny")
+        table.add("longer", "22", "")
+        #expect(table.render(width: nil, hasStyle: false) == "NAME     N  NOTE\na        1  x [31m y\nlonger  22  ")
+        #expect(table.render(width: 8, hasStyle: false) == "NAME   …\na      …\nlonger …")
+        #expect(table.render(width: nil, hasStyle: true).hasPrefix("\u{1B}[1mNAME     N  NOTE\u{1B}[0m\n"))
+    }
+
+    @Test("the command line's definition holds together")
+    func definition() {
+        _ = Spanq.helpMessage(includeHidden: true)
+        _ = Spanq.completionScript(for: .bash)
+    }
+}
