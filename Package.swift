@@ -138,7 +138,7 @@ let package = Package(
         .testTarget(
             name: "SpanQueueTelemetryTests",
             dependencies: [
-                "SpanQueueTelemetry",
+                "SpanQueueCurl", "SpanQueueTelemetry",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

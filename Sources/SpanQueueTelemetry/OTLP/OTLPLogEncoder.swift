@@ -1,6 +1,6 @@
 /// Log records as an `ExportLogsServiceRequest` in OTLP/JSON.
-enum OTLPLogEncoder {
-    static func encode(_ records: [LogRecordData], resource: TelemetryResource) -> [UInt8] {
+package enum OTLPLogEncoder {
+    package static func encode(_ records: [LogRecordData], resource: TelemetryResource) -> [UInt8] {
         var writer = JSONWriter(capacity: 1024 + records.count * 512)
         writer.beginResource(resource, list: "resourceLogs", scopes: "scopeLogs")
         writer.raw("\"logRecords\":[")

@@ -1,9 +1,9 @@
 /// A snapshot of metrics as an `ExportMetricsServiceRequest` in OTLP/JSON: cumulative temporality, explicit buckets.
-enum OTLPMetricEncoder {
+package enum OTLPMetricEncoder {
     /// `AGGREGATION_TEMPORALITY_CUMULATIVE`.
     private static let temporality: StaticString = "\"aggregationTemporality\":2,"
 
-    static func encode(_ snapshot: MetricsSnapshot, resource: TelemetryResource) -> [UInt8] {
+    package static func encode(_ snapshot: MetricsSnapshot, resource: TelemetryResource) -> [UInt8] {
         var writer = JSONWriter(capacity: 64 << 10)
         writer.beginResource(resource, list: "resourceMetrics", scopes: "scopeMetrics")
         writer.raw("\"metrics\":[")

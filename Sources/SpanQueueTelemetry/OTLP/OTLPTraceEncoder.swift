@@ -1,6 +1,6 @@
 /// Spans as an `ExportTraceServiceRequest` in OTLP/JSON.
-enum OTLPTraceEncoder {
-    static func encode(_ spans: [SpanData], resource: TelemetryResource) -> [UInt8] {
+package enum OTLPTraceEncoder {
+    package static func encode(_ spans: [SpanData], resource: TelemetryResource) -> [UInt8] {
         var writer = JSONWriter(capacity: 1024 + spans.count * 1024)
         writer.beginResource(resource, list: "resourceSpans", scopes: "scopeSpans")
         writer.raw("\"spans\":[")

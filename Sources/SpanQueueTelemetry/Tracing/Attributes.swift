@@ -62,7 +62,9 @@ public struct Attributes: Sendable, Hashable {
     private func index(of key: String) -> Int? {
         // Most keys differ in length already; and two keys are the same where their bytes are.
         let size = key.utf8.count
-        return list.firstIndex { $0.key.utf8.count == size && $0.key == key }
+        // By index and not by element, which would copy each value to look at its key.
+        for index in list.indices where list[index].key.utf8.count == size && list[index].key == key { return index }
+        return nil
     }
 }
 
@@ -71,6 +73,12 @@ extension Attributes: ExpressibleByDictionaryLiteral {
     public init(dictionaryLiteral elements: (String, AttributeValue)...) {
         list = []
         list.reserveCapacity(elements.count)
-        for (key, value) in elements { self[key] = value }
+        for (key, value) in elements {
+            if let index = index(of: key) {
+                list[index].value = value
+            } else if !key.isEmpty {
+                list.append(Attribute(key, value))
+            }
+        }
     }
 }
