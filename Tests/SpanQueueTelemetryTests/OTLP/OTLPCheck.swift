@@ -4,10 +4,10 @@ import Foundation
 enum OTLPCheck {
     private static let root = URL(filePath: #filePath).appending(path: "../../../..").standardized
 
-    /// A Python that has `opentelemetry-proto`: that of `.venv`, or the one that `SPANQ_TEST_PYTHON` names.
+    /// A Python that has `opentelemetry-proto`: that of `.venv`, or the one that `SPANQ_PYTHON` names.
     static let python: String? = {
         let candidates: [String?] = [
-            ProcessInfo.processInfo.environment["SPANQ_TEST_PYTHON"], root.appending(path: ".venv/bin/python").path,
+            ProcessInfo.processInfo.environment["SPANQ_PYTHON"], root.appending(path: ".venv/bin/python").path,
             "/usr/bin/python3",
         ]
         return candidates.compactMap { $0 }.first {
