@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "SpanQueue", targets: ["SpanQueue"]),
         .library(name: "SpanQueueRedis", targets: ["SpanQueueRedis"]),
         .library(name: "SpanQueueHandlers", targets: ["SpanQueueHandlers"]),
+        .library(name: "SpanQueueServer", targets: ["SpanQueueServer"]),
         .library(name: "SpanQueueTesting", targets: ["SpanQueueTesting"]),
         .executable(name: "spanq", targets: ["spanq"]),
     ],
@@ -30,6 +31,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
@@ -97,6 +102,21 @@ let package = Package(
             dependencies: [
                 "CSpanQueueSpawn", "SpanQueue", "SpanQueueCurl", "SpanQueueLoop", "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "SpanQueueServer",
+            dependencies: [
+                "SpanQueue", "SpanQueueTelemetry",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings
         ),
@@ -199,6 +219,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EngineConformance",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueServerTests",
+            dependencies: [
+                "SpanQueue", "SpanQueueServer", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
