@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "SpanQueueRedis", targets: ["SpanQueueRedis"]),
         .library(name: "SpanQueueHandlers", targets: ["SpanQueueHandlers"]),
         .library(name: "SpanQueueTelemetry", targets: ["SpanQueueTelemetry"]),
+        .library(name: "SpanQueueServer", targets: ["SpanQueueServer"]),
         .library(name: "SpanQueueTesting", targets: ["SpanQueueTesting"]),
         .executable(name: "spanq", targets: ["spanq"]),
     ],
@@ -31,6 +32,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
@@ -101,10 +106,25 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "SpanQueueServer",
+            dependencies: [
+                "SpanQueue", "SpanQueueTelemetry",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "HiredisClient", "SpanQueue", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueTelemetry",
+                "HiredisClient", "SpanQueue", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueServer", "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -202,6 +222,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EngineConformance",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueServerTests",
+            dependencies: [
+                "SpanQueue", "SpanQueueServer", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

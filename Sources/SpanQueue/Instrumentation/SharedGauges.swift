@@ -1,0 +1,89 @@
+import Logging
+public import SpanQueueTelemetry
+import Synchronization
+
+/// The gauges that every process of a deployment sees alike, because they are the state of the engine: depths, ages, pauses,
+/// workers.
+///
+/// They are read from the engine at each scrape. Add them up over instances with `max by (queue, state)`, never with
+/// `sum`. At most 500 queues are shown, the first by name; where there are more, a warning is logged.
+///
+/// | metric | meaning |
+/// |---|---|
+/// | `spanq_queue_jobs{queue,state}` | jobs in each of the seven states |
+/// | `spanq_queue_oldest_job_age_seconds{queue,state="ready"}` | how long the oldest ready job waits; 0 when there is none |
+/// | `spanq_queue_paused{queue}` | 1 while claims are stopped |
+/// | `spanq_workers_alive{queue}` | live workers that serve the queue; 0 where nobody does |
+/// | `spanq_queue_scrape_success` | 0 when the engine did not answer in time; none of the others is there then |
+public final class SharedGauges: Sendable {
+    /// The most queues that are shown.
+    public static let maximumQueues = SharedGaugesReading.maximumQueues
+    /// The value of the label `collector` in `spanq_collector_success`.
+    public static let collectorName = "shared"
+
+    private let queue: JobQueue
+    /// The number of queues left out that was warned about last.
+    private let warnedAbout = Mutex(0)
+
+    private init(_ queue: JobQueue) {
+        self.queue = queue
+    }
+
+    /// Adds the gauges of `queue` to a registry, once for a registry.
+    ///
+    /// - Parameter deadline: how long a scrape waits for the engine.
+    /// - Throws: `MetricsError` where the registry has them already.
+    public static func register(
+        _ queue: JobQueue, on registry: MetricsRegistry, deadline: Duration = .seconds(2)
+    ) throws(MetricsError) {
+        let gauges = SharedGauges(queue)
+        try registry.add(
+            MetricsCollector(name: collectorName, deadline: deadline, successGauge: "spanq_queue_scrape_success") {
+                try await gauges.collect(into: &$0)
+            })
+    }
+
+    private func collect(into metrics: inout CollectedMetrics) async throws {
+        let reading = try await SharedGaugesReading.read(queue)
+        warn(about: reading)
+        try Self.write(reading, to: &metrics)
+    }
+
+    /// Adds what was read to the page.
+    static func write(_ reading: SharedGaugesReading, to metrics: inout CollectedMetrics) throws(MetricsError) {
+        for counts in reading.queues {
+            let queue = MetricLabel("queue", counts.queue, attributeName: "messaging.destination.name")
+            for state in JobState.allCases {
+                try metrics.gauge(
+                    "spanq_queue_jobs", help: "Jobs by state. The same from every process: max by (queue, state).",
+                    labels: [queue, state.label], value: Double(counts[state]))
+            }
+            try metrics.gauge(
+                "spanq_queue_oldest_job_age_seconds", help: "How long the oldest job has been in this state.",
+                unit: "seconds", labels: [queue, JobState.ready.label],
+                value: max(0, counts.oldestReadyAge?.inSeconds ?? 0))
+            try metrics.gauge(
+                "spanq_queue_paused", help: "Whether claims from the queue are stopped.", labels: [queue],
+                value: counts.isPaused ? 1 : 0)
+            try metrics.gauge(
+                "spanq_workers_alive", help: "Live workers that serve the queue.", labels: [queue],
+                value: Double(reading.workersByQueue[counts.queue] ?? 0))
+        }
+    }
+
+    /// Says it once for each number, not at each scrape.
+    private func warn(about reading: SharedGaugesReading) {
+        let isNew = warnedAbout.withLock { last in
+            defer { last = reading.omitted }
+            return last != reading.omitted
+        }
+        guard isNew, reading.omitted > 0 else { return }
+        queue.logger.warning(
+            "there are more queues than the shared gauges show: the first \(Self.maximumQueues) by name are",
+            metadata: ["omitted": "\(reading.omitted)"])
+    }
+}
+
+extension JobState {
+    fileprivate var label: MetricLabel { MetricLabel("state", rawValue, attributeName: "spanq.job.state") }
+}

@@ -1,0 +1,101 @@
+/// The connections there are, what each waits for, and which have to go. It does no I/O: its methods return the ids to close.
+struct ConnectionTable: Sendable {
+    private struct Entry {
+        /// The order of what happened last: lower means that it has waited longer.
+        var since: UInt64
+        var isAnswering = false
+        var pendingBytes = 0
+    }
+
+    private let maximumConnections: Int
+    private let maximumPendingBytes: Int
+    private var entries: [UInt64: Entry] = [:]
+    private var clock: UInt64 = 0
+    private(set) var pendingBytes = 0
+    private(set) var isClosing = false
+
+    init(maximumConnections: Int, maximumPendingBytes: Int) {
+        self.maximumConnections = maximumConnections
+        self.maximumPendingBytes = maximumPendingBytes
+    }
+
+    var count: Int { entries.count }
+
+    /// A connection was accepted; returns those that make room for it.
+    mutating func open(_ id: UInt64) -> [UInt64] {
+        if isClosing { return [id] }
+        entries[id] = Entry(since: tick())
+        var victims: [UInt64] = []
+        while entries.count > maximumConnections, let victim = victim(besides: id) {
+            victims.append(victim)
+            close(victim)
+        }
+        return victims
+    }
+
+    /// A request came.
+    mutating func begin(_ id: UInt64) {
+        guard var entry = entries[id], !entry.isAnswering else { return }
+        entry.isAnswering = true
+        entry.since = tick()
+        entries[id] = entry
+    }
+
+    /// Bytes of an answer wait for its reader; returns those whose bytes have to make room. One answer alone may be larger than
+    /// all may be together.
+    mutating func add(_ bytes: Int, to id: UInt64) -> [UInt64] {
+        guard entries[id] != nil else { return [] }
+        entries[id]?.pendingBytes += bytes
+        pendingBytes += bytes
+        var victims: [UInt64] = []
+        while pendingBytes > maximumPendingBytes,
+            let victim = entries.filter({ $0.key != id && $0.value.pendingBytes > 0 }).min(by: Self.waitsLonger)?.key
+        {
+            victims.append(victim)
+            close(victim)
+        }
+        return victims
+    }
+
+    /// The kernel has all bytes of an answer; `isLast` where no other request waits. Returns whether to close.
+    mutating func finish(_ id: UInt64, bytes: Int, isLast: Bool) -> Bool {
+        guard var entry = entries[id] else { return false }
+        let written = min(bytes, entry.pendingBytes)
+        pendingBytes -= written
+        entry.pendingBytes -= written
+        entry.isAnswering = !isLast
+        entry.since = tick()
+        entries[id] = entry
+        return isClosing && isLast
+    }
+
+    /// The connection is gone, or is to go.
+    mutating func close(_ id: UInt64) {
+        if let entry = entries.removeValue(forKey: id) { pendingBytes -= entry.pendingBytes }
+    }
+
+    /// No more connections are wanted; returns those that wait for a request.
+    mutating func beginClosing() -> [UInt64] {
+        isClosing = true
+        return entries.filter { !$0.value.isAnswering }.map(\.key)
+    }
+
+    /// All that are left.
+    var ids: [UInt64] { Array(entries.keys) }
+
+    /// Those that wait for a request go first, then those whose reader is slowest.
+    private func victim(besides id: UInt64) -> UInt64? {
+        let others = entries.filter { $0.key != id }
+        let waiting = others.filter { !$0.value.isAnswering }
+        return (waiting.isEmpty ? others : waiting).min(by: Self.waitsLonger)?.key
+    }
+
+    private static func waitsLonger(_ left: (key: UInt64, value: Entry), _ right: (key: UInt64, value: Entry)) -> Bool {
+        left.value.since < right.value.since
+    }
+
+    private mutating func tick() -> UInt64 {
+        clock += 1
+        return clock
+    }
+}

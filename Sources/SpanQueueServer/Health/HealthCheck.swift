@@ -1,0 +1,45 @@
+public import SpanQueue
+
+/// One thing that must be so for a process to be alive, or ready.
+public struct HealthCheck: Sendable {
+    /// What it is about, in a word: `worker`, `redis`.
+    public var name: String
+    /// How long a request waits for it; one that is not done by then has failed.
+    public var deadline: Duration
+    /// Returns nil when all is well, else why not, in one line.
+    public var check: @Sendable () async throws -> String?
+
+    /// Makes a check of a closure that returns nil when all is well, and else throws or returns why not. It is never run
+    /// twice at a time, and cancelled when it is late; while it heeds neither, it has failed.
+    public init(_ name: String, deadline: Duration = .seconds(1), check: @escaping @Sendable () async throws -> String?)
+    {
+        self.name = name
+        self.deadline = deadline
+        self.check = check
+    }
+
+    /// Fails when something has not happened for longer than `limit`, counted from now until it happens first.
+    ///
+    /// - Parameter last: when it happened last; nil while it has not.
+    public static func recent(
+        _ name: String, within limit: Duration, _ what: String,
+        last: @escaping @Sendable () -> ContinuousClock.Instant?
+    ) -> HealthCheck {
+        let start = ContinuousClock.now
+        return HealthCheck(name) {
+            let age = ContinuousClock.now - max(last() ?? start, start)
+            guard age > limit else { return nil }
+            return "\(what) for \(age.components.seconds) s, more than \(DurationText.format(limit))"
+        }
+    }
+
+    /// Fails unless the engine tells the time within `deadline`, the cheapest question there is.
+    public static func engine(
+        _ queue: JobQueue, name: String = "redis", deadline: Duration = .seconds(1)
+    ) -> HealthCheck {
+        HealthCheck(name, deadline: deadline) {
+            _ = try await queue.engine.now()
+            return nil
+        }
+    }
+}

@@ -1,0 +1,104 @@
+internal import HummingbirdCore
+public import Logging
+public import ServiceLifecycle
+public import SpanQueue
+public import SpanQueueTelemetry
+internal import Synchronization
+
+/// The HTTP server of a process: /metrics, /livez, /readyz and /stats.
+///
+/// ```swift
+/// let server = MetricsServer(registry: registry, health: health) { try await QueueStatistics.read(queue) }
+/// try await server.start()                       // a taken port is an error here, before any job is claimed
+/// ServiceGroup(services: [server, worker, server.drainNotice], …)
+/// ```
+///
+/// Services stop in reverse order: the notice last in the list makes /readyz say 503 as soon as the stop begins, and the server
+/// first in the list answers until all others are done.
+public final class MetricsServer: Service, Sendable {
+    /// Where it was told to listen.
+    public let address: ListenAddress
+    let limits: ConnectionLimits
+    let logger: Logger
+    let registry: MetricsRegistry
+    let health: HealthChecks
+    let statistics: (@Sendable () async throws -> QueueStatistics)?
+    private let state = Mutex(State())
+
+    private struct State {
+        var socket: ListeningSocket?
+        var isDraining = false
+    }
+
+    /// Makes a server; it listens from `start()` on.
+    ///
+    /// - Parameters:
+    ///   - address: where to listen; `.off` makes a server that does nothing.
+    ///   - registry: what /metrics shows.
+    ///   - health: what /livez and /readyz ask; without checks they answer 200.
+    ///   - limits: what a client may cost.
+    ///   - logger: told when the server listens, and when others than this machine can reach it.
+    ///   - statistics: what /stats answers, asked at most once at a time and for at most 2 seconds; nil for no such path.
+    public init(
+        address: ListenAddress = .standard, registry: MetricsRegistry, health: HealthChecks = HealthChecks(),
+        limits: ConnectionLimits = ConnectionLimits(), logger: Logger = Logger(label: "spanqueue.server"),
+        statistics: (@Sendable () async throws -> QueueStatistics)? = nil
+    ) {
+        self.address = address
+        self.registry = registry
+        self.health = health
+        self.limits = limits
+        self.logger = logger
+        self.statistics = statistics
+    }
+
+    /// The port it listens on, also where port 0 was asked for; nil before `start()`, and where it is off.
+    public var port: Int? { state.withLock { $0.socket?.port } }
+
+    /// Starts to listen, so that a port that can't be had is known at once; requests are answered once `run()` runs. Does
+    /// nothing when called again.
+    ///
+    /// - Throws: `.unavailable` for a port that is taken, `.denied`, or `.invalidArgument`; each says how to choose another.
+    public func start() throws(SpanQueueError) {
+        guard case .tcp(let host, let port) = address else { return }
+        let isNew = try state.withLock { (state) throws(SpanQueueError) in
+            guard state.socket == nil else { return false }
+            state.socket = try ListeningSocket.open(host: host, port: port)
+            return true
+        }
+        guard isNew else { return }
+        let reached = ListenAddress.tcp(host: host, port: self.port ?? port)
+        logger.info("serving /metrics", metadata: ["address": "\(reached)"])
+        if !address.isLoopback {
+            logger.warning(
+                "/metrics and /stats can be reached from outside this machine, by anyone and unencrypted: use 127.0.0.1 unless that is meant",
+                metadata: ["address": "\(reached)"])
+        }
+    }
+
+    /// Serves until a graceful shutdown, then lets answers under way end, for at most a second.
+    ///
+    /// - Throws: what `start()` throws; `.invalidState` when it has run before.
+    public func run() async throws {
+        try start()
+        guard let socket = state.withLock({ $0.socket }) else {
+            try? await gracefulShutdown()
+            return
+        }
+        guard let descriptor = socket.take() else {
+            throw SpanQueueError(.invalidState, "a server runs once: make another")
+        }
+        try await serve(descriptor)
+    }
+
+    /// Makes /readyz answer 503 from now on; everything else goes on.
+    public func beginDraining() {
+        state.withLock { $0.isDraining = true }
+    }
+
+    /// Whether /readyz says so.
+    public var isDraining: Bool { state.withLock { $0.isDraining } }
+
+    /// A service that calls `beginDraining()` when a graceful shutdown reaches it. List it last: then it is the first to know.
+    public var drainNotice: some Service { DrainNotice(server: self) }
+}

@@ -1,0 +1,54 @@
+import Foundation
+import SpanQueue
+import SpanQueueServer
+import SpanQueueTesting
+import Testing
+
+@Suite("GET /stats", .timeLimit(.minutes(1)))
+struct StatisticsRouteTests {
+    @Test("it has depths, totals, ages, pauses and workers, of each queue and together")
+    func all() async throws {
+        let clock = ManualClock()
+        let engine = InMemoryEngine(clock: clock)
+        let queue = try await JobQueue(engine: .existing(engine))
+        try await queue.enqueue(type: "t", payload: [], .queue("a/b".replacing("/", with: ".")))
+        let id = try await queue.enqueue(type: "t", payload: [], .queue("mail")).id
+        try await queue.cancel(id, in: "mail")
+        try await queue.pause("mail")
+        clock.advance(by: .milliseconds(1500))
+        try await engine.announce(
+            WorkerInfo(
+                id: "w", host: "h", pid: 1, queues: ["mail"], concurrency: 1, busy: 0, startedAt: clock.now,
+                version: "1"), lifetime: .seconds(10))
+        try await ServerUnderTest.run(queue: queue) { test async throws in
+            let answer = try #require(try await test.request("/stats"))
+            #expect(answer.status == 200)
+            #expect(answer.headers["content-type"] == "application/json")
+            let none = #""active":0,"cancelled":0,"completed":0,"dead":0,"ready":0,"retrying":0,"scheduled":0"#
+            let totals = #""totals":{"cancelled":0,"completed":0,"dead":0,"enqueued":1,"removed":0}"#
+            let one = none.replacing(#""ready":0"#, with: #""ready":1"#)
+            let cancelled = none.replacing(#""cancelled":0"#, with: #""cancelled":1"#)
+            let both = one.replacing(#""cancelled":0"#, with: #""cancelled":1"#)
+            #expect(
+                answer.text == """
+                    {"jobs":{\(both)},"omitted_queues":0,"queues":[\
+                    {"jobs":{\(one)},"name":"a.b","oldest_ready_age_seconds":1.5,"paused":false,\
+                    \(totals),"workers_alive":0},\
+                    {"jobs":{\(cancelled)},"name":"mail","oldest_ready_age_seconds":null,"paused":true,\
+                    \(totals.replacing(#""cancelled":0"#, with: #""cancelled":1"#)),"workers_alive":1}],\
+                    "totals":{"cancelled":1,"completed":0,"dead":0,"enqueued":2,"removed":0},"workers_alive":1}
+
+                    """)
+        }
+    }
+
+    @Test("an engine that fails is a 503 in one line")
+    func failure() async throws {
+        let queue = try await JobQueue(engine: .existing(FailingEngine()))
+        try await ServerUnderTest.run(queue: queue) { test async throws in
+            let answer = try #require(try await test.request("/stats"))
+            #expect(answer.status == 503)
+            #expect(answer.text == "redis://localhost: connection refused second line\n")
+        }
+    }
+}
