@@ -53,7 +53,7 @@ public struct ExecConfiguration: Sendable {
     /// Bytes kept of stderr.
     public var stderrLimit: Int = 2048
     /// Names of variables passed through.
-    public var extraEnvironment: [String] = []
+    public var passedEnvironment: [String] = ["PATH"]
 }
 
 /// Posts jobs.
