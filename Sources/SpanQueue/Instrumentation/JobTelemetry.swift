@@ -1,3 +1,4 @@
+import Foundation
 public import SpanQueueTelemetry
 
 /// Where a queue and its workers report: the metrics of a registry, and the spans of a tracer.
@@ -44,6 +45,14 @@ public final class JobTelemetry: Sendable {
         self.attemptParent = attemptParent
         self.slowAttempt = slowAttempt
         self.metrics = JobMetrics(registry)
+    }
+
+    /// When a worker of this process last heard from the engine that it may have work: a claim that was answered, or, while all
+    /// slots are taken, a reclaim. Nil before the first. What a liveness check goes by.
+    public var lastContact: ContinuousClock.Instant? {
+        let latest = max(metrics.lastClaim.child().value, metrics.lastReclaim.child().value)
+        guard latest > 0 else { return nil }
+        return ContinuousClock.now - .seconds(max(0, Date().timeIntervalSince1970 - latest))
     }
 
     /// The tracer, if spans go anywhere: what builds attributes asks this first.

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueServer
 
 /// `spanq dev`
 struct DevCommand: AsyncParsableCommand {
@@ -33,13 +34,14 @@ struct DevCommand: AsyncParsableCommand {
                 "spanq dev brings its own Redis: leave --redis away, or use spanq worker --redis URL")
         }
         let settings = try WorkerSettings(&reader, engine: &connection.engine)
+        let listen = try reader.listen(default: .standard)
         let handlers = try Handlers(settings)
         signal(SIGPIPE, SIG_IGN)
         let directory = try DevDirectory(dir, socket: redisSocket)
         let server = try await RedisProcess.start(in: directory)
         do {
             connection.redisURL = directory.url
-            try await serve(connection, settings, handlers, server)
+            try await serve(connection, settings, handlers, listen, server)
         } catch {
             await server.stop()
             throw error
@@ -48,16 +50,22 @@ struct DevCommand: AsyncParsableCommand {
     }
 
     private func serve(
-        _ connection: ConnectionSettings, _ settings: WorkerSettings, _ handlers: Handlers, _ server: RedisProcess
+        _ connection: ConnectionSettings, _ settings: WorkerSettings, _ handlers: Handlers, _ listen: ListenAddress,
+        _ server: RedisProcess
     ) async throws {
         let isDemo = settings.exec.isEmpty && settings.http.isEmpty
         let logger = connection.logger()
-        try await connection.withQueue { queue in
+        let telemetry = try CommandTelemetry(logger: logger)
+        try await connection.withQueue(telemetry: telemetry.jobs) { queue in
             let worker = try Worker(queue, settings.worker, logger: logger)
             try handlers.register(with: worker)
             if isDemo { try DemoHandlers.register(with: worker) }
-            greet(server.directory, settings, isDemo: isDemo)
-            var process = WorkerProcess(worker: worker, logger: logger, companions: [RedisWatch(server: server)])
+            let observability = try Observability(
+                telemetry, queue: queue, listen: listen, fetchLimit: Observability.fetchLimit, logger: logger)
+            greet(server.directory, settings, observability.server, isDemo: isDemo)
+            var process = WorkerProcess(
+                worker: worker, logger: logger, companions: observability.services + [RedisWatch(server: server)],
+                feeders: [observability.drainNotice])
             if isDemo, !noDemoJobs {
                 process.feeders.append(DemoJobs(queue: queue, queues: settings.worker.queues.queues, logger: logger))
             }
@@ -66,8 +74,14 @@ struct DevCommand: AsyncParsableCommand {
         }
     }
 
-    private func greet(_ directory: DevDirectory, _ settings: WorkerSettings, isDemo: Bool) {
-        if global.json { return Console.print(#"{"redis_url":"\#(directory.url)"}"#) }
+    private func greet(
+        _ directory: DevDirectory, _ settings: WorkerSettings, _ server: MetricsServer, isDemo: Bool
+    ) {
+        let metrics = server.port.map { "http://127.0.0.1:\($0)/metrics" }
+        if global.json {
+            let page = metrics.map { "\"\($0)\"" } ?? "null"
+            return Console.print(#"{"redis_url":"\#(directory.url)","metrics_url":\#(page)}"#)
+        }
         let type = isDemo ? "demo:hello" : (settings.exec + settings.http)[0].pattern.replacing("*", with: "test")
         Console.print(
             """
@@ -75,6 +89,7 @@ struct DevCommand: AsyncParsableCommand {
             Ctrl-C stops both.
 
               Redis   \(directory.url)
+              metrics \(metrics ?? "off")
               data    \(directory.path)\(directory.isTemporary ? " (removed at the end)" : "")
 
             In another terminal:

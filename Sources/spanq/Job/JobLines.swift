@@ -30,11 +30,10 @@ struct JobLines {
         if !json {
             if table.rows.isEmpty { Console.note("spanq: no such jobs") } else { table.print() }
         }
-        if let cursor {
+        if let cursor, !cursor.isEmpty {
             Console.note(
-                isOneList && !cursor.isEmpty
-                    ? "spanq: there are more: go on with --cursor '\(cursor)'"
-                    : cursor.isEmpty ? "" : "spanq: there are more: raise --limit, or give --queue and --state")
+                "spanq: there are more: "
+                    + (isOneList ? "go on with --cursor '\(cursor)'" : "raise --limit, or give --queue and --state"))
         }
     }
 }

@@ -23,7 +23,8 @@ struct JobListing: ParsableArguments {
     func each(
         in client: JobQueue, states: [JobState], _ body: ([JobRecord]) throws -> Void
     ) async throws -> String? {
-        let known = try await client.counts(of: queue.map { [$0] }).map(\.queue)
+        let counts = if let queue { try await client.counts(ofKnown: [queue]) } else { try await client.counts() }
+        let known = counts.map(\.queue)
         var left = limit == 0 ? Int.max : limit
         for queue in known {
             for state in states {

@@ -1,3 +1,4 @@
+import Foundation
 import SpanQueue
 
 /// Queues as people write them: `critical:6,default:3,low:1`, or names alone.
@@ -30,7 +31,7 @@ enum QueuesText {
     }
 
     private static func split(_ items: [String]) -> [String] {
-        items.flatMap { $0.split(separator: ",") }.map { String($0.filter { !$0.isWhitespace }) }
+        items.flatMap { $0.split(separator: ",") }.map { $0.trimmingCharacters(in: .whitespaces) }
     }
 
     private static func checked(_ selection: QueueSelection) throws(SettingProblem) -> QueueSelection {

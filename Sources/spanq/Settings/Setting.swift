@@ -4,6 +4,7 @@ enum Setting: String, CaseIterable {
     case redisTimeout = "redis-timeout"
     case allowEviction = "allow-eviction"
     case logLevel = "log-level"
+    case listen
     case concurrency
     case queues
     case strictQueues = "strict-queues"

@@ -75,8 +75,7 @@ struct WorkerSettings {
             execTimeout = try reader.duration(.execTimeout, default: nil)
             execConfiguration.killGrace =
                 try reader.duration(.execKillGrace, default: execConfiguration.killGrace) ?? execConfiguration.killGrace
-            execConfiguration.passedEnvironment = try words(
-                &reader, .execPassEnvironment, default: execConfiguration.passedEnvironment)
+            execConfiguration.passedEnvironment += try words(&reader, .execPassEnvironment, default: [])
         }
         http = try rules(&reader, .http, example: Self.httpExample, shown: Masking.url)
         if !http.isEmpty {

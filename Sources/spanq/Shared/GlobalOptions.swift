@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueTelemetry
 import SpanQueueRedis
 
 /// The options of every command.
@@ -53,6 +54,10 @@ struct GlobalOptions: ParsableArguments {
     func withQueue<Result>(_ body: (JobQueue) async throws -> Result) async throws -> Result {
         var reader = try reader()
         let settings = try ConnectionSettings(&reader, logLevel: .error)
-        return try await settings.withQueue(body)
+        let telemetry = try CommandTelemetry(logger: settings.logger())
+        let result = try await settings.withQueue(telemetry: telemetry.jobs, body)
+        // Nothing to do where nothing is exported.
+        _ = await telemetry.telemetry.shutdown(within: .seconds(4))
+        return result
     }
 }

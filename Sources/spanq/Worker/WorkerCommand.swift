@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueServer
 
 /// `spanq worker`
 struct WorkerCommand: AsyncParsableCommand {
@@ -35,6 +36,7 @@ struct WorkerCommand: AsyncParsableCommand {
         var reader = try global.reader(options.flags, lists: options.lists)
         var connection = try ConnectionSettings(&reader, logLevel: .info)
         let settings = try WorkerSettings(&reader, engine: &connection.engine)
+        let listen = try reader.listen(default: once ? .off : .standard)
         if printConfig { return try SettingsPage.print(reader.entries, json: global.json) }
         guard !settings.exec.isEmpty || !settings.http.isEmpty else {
             throw CommandFailure.usage(
@@ -44,10 +46,17 @@ struct WorkerCommand: AsyncParsableCommand {
         let handlers = try Handlers(settings)
         // Whoever reads our log may go away; that must not stop the work.
         signal(SIGPIPE, SIG_IGN)
-        try await connection.withQueue { queue in
-            let worker = try Worker(queue, settings.worker, logger: connection.logger())
+        let logger = connection.logger()
+        let telemetry = try CommandTelemetry(logger: logger)
+        try await connection.withQueue(telemetry: telemetry.jobs) { queue in
+            let worker = try Worker(queue, settings.worker, logger: logger)
             try handlers.register(with: worker)
-            let summary = try await WorkerProcess(worker: worker, logger: connection.logger()).run(once: once)
+            let observability = try Observability(
+                telemetry, queue: queue, listen: listen, fetchLimit: Observability.fetchLimit, logger: logger)
+            let process = WorkerProcess(
+                worker: worker, logger: logger, companions: observability.services,
+                feeders: [observability.drainNotice])
+            let summary = try await process.run(once: once)
             await handlers.shutdown()
             if let summary { try SummaryOutput.print(summary, json: global.json) }
         }

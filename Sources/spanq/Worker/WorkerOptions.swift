@@ -14,6 +14,12 @@ struct WorkerOptions: ParsableArguments {
             "Post each job of this type to this URL: 'hook:*=http://host/path'. Repeatable.", valueName: "pattern=url"))
     var http: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Where to serve /metrics, /livez, /readyz and /stats; 127.0.0.1:9464 unless given, 'none' not at all.",
+            valueName: "host:port"))
+    var listen: String?
+
     @Option(help: ArgumentHelp("How many jobs run at once at most; 10 unless given.", valueName: "count"))
     var concurrency: String?
 
@@ -70,7 +76,7 @@ struct WorkerOptions: ParsableArguments {
 
     var flags: [Setting: String?] {
         [
-            .concurrency: concurrency, .queues: queues, .strictQueues: strictQueues, .lease: lease,
+            .listen: listen, .concurrency: concurrency, .queues: queues, .strictQueues: strictQueues, .lease: lease,
             .drainTimeout: drainTimeout, .cancellationGrace: cancellationGrace, .maxReclaims: maxReclaims,
             .unknownTypeDelay: unknownTypeDelay, .unknownTypeRetries: unknownTypeRetries, .retention: retention,
             .retentionCount: retentionCount, .deadRetention: deadRetention, .execTimeout: execTimeout,
