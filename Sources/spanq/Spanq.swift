@@ -15,7 +15,8 @@ struct Spanq: AsyncParsableCommand {
             """,
         version: SpanQueueVersion.text,
         subcommands: [
-            DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self, QueueCommand.self,
+            DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
+            QueueCommand.self,
             DeadCommand.self, VersionCommand.self,
         ])
 

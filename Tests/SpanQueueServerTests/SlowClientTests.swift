@@ -64,7 +64,7 @@ struct SlowClientTests {
         var limits = ConnectionLimits()
         limits.maximumPendingBytes = 14 << 20
         let registry = try largeRegistry()
-        try await ServerUnderTest.run(registry, limits: limits) { [limits] test async throws in
+        try await ServerUnderTest.run(registry, limits: limits) { test async throws in
             let size = try #require(try await test.request("/metrics")).body.count
             let slow = try (0..<4).map { _ in try RawClient(port: test.port, receiveBuffer: 4096) }
             for client in slow {

@@ -66,6 +66,8 @@ public final class JobQueue: Service, Sendable {
         let parent = TraceContext.current
         let job = try NewJob(request, configuration: configuration, trace: creation(parent))
         let start = spans == nil ? 0 : JobSpans.now()
+        let began = ContinuousClock.now
+        defer { time("enqueue", job.message.queue, since: began) }
         let outcome: EnqueueOutcome
         do {
             outcome = try await commits.submit(job)
@@ -111,6 +113,7 @@ public final class JobQueue: Service, Sendable {
             }
         }
         let start = spans == nil ? 0 : JobSpans.now()
+        let began = ContinuousClock.now
         let outcomes: [EnqueueOutcome]
         do {
             outcomes = jobs.isEmpty ? [] : try await engine.enqueue(jobs)
@@ -119,6 +122,7 @@ public final class JobQueue: Service, Sendable {
             spans?.enqueued(jobs, parent: parent, from: start, .failure(error))
             throw error
         }
+        for queue in Set(jobs.map(\.message.queue)) { time("enqueue", queue, since: began) }
         spans?.enqueued(jobs, parent: parent, from: start, .success(outcomes))
         for (index, outcome) in outcomes.enumerated() {
             count(jobs[index], outcome.word)
@@ -149,8 +153,16 @@ public final class JobQueue: Service, Sendable {
         telemetry.tracer?.makeContext(parent: parent) ?? parent ?? .root()
     }
 
+    private func time(_ operation: String, _ queue: String, since start: ContinuousClock.Instant) {
+        let metrics = telemetry.metrics
+        metrics.series(metrics.operationDuration, operation, queue).record(ContinuousClock.now - start)
+    }
+
     private func count(_ job: NewJob, _ outcome: String) {
-        telemetry.metrics.enqueued.child(job.message.queue, job.message.type, outcome).increment()
+        let metrics = telemetry.metrics
+        let queue = job.message.queue
+        metrics.enqueued.child(queue, job.message.type, outcome).increment()
+        metrics.series(metrics.sentMessages, "enqueue", queue, outcome == "error" ? "_OTHER" : "").increment()
     }
 
     private static func result(of job: NewJob, _ outcome: EnqueueOutcome) -> EnqueueResult {

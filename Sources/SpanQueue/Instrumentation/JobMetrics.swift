@@ -25,6 +25,11 @@ struct JobMetrics: Sendable {
     let redisSeconds: MetricFamily<HistogramSeries>
     let redisErrors: MetricFamily<CounterSeries>
     let redisReconnects: MetricFamily<CounterSeries>
+    /// Under the names of OpenTelemetry's conventions for messaging clients.
+    let sentMessages: MetricFamily<CounterSeries>
+    let consumedMessages: MetricFamily<CounterSeries>
+    let operationDuration: MetricFamily<HistogramSeries>
+    let processDuration: MetricFamily<HistogramSeries>
 
     init(_ registry: MetricsRegistry) {
         let jobs = MetricBuckets.jobSeconds
@@ -85,6 +90,20 @@ struct JobMetrics: Sendable {
                 labels: ["operation", "error_type"])
             redisReconnects = try registry.counter(
                 "spanq_redis_reconnects", help: "Connections to Redis that replaced a lost one.")
+            sentMessages = try registry.counter(
+                "messaging_client_sent_messages", help: "Jobs that were given to enqueue.", labels: Self.messaging,
+                openTelemetryName: "messaging.client.sent.messages")
+            consumedMessages = try registry.counter(
+                "messaging_client_consumed_messages", help: "Jobs that workers have claimed.", labels: Self.messaging,
+                openTelemetryName: "messaging.client.consumed.messages")
+            operationDuration = try registry.histogram(
+                "messaging_client_operation_duration_seconds",
+                help: "Calls that enqueue, claim or settle jobs, as their caller saw them.", unit: "seconds",
+                labels: Self.messaging, buckets: MetricBuckets.roundTripSeconds,
+                openTelemetryName: "messaging.client.operation.duration")
+            processDuration = try registry.histogram(
+                "messaging_process_duration_seconds", help: "How long handlers ran.", unit: "seconds",
+                labels: Self.messaging, buckets: jobs, openTelemetryName: "messaging.process.duration")
         } catch {
             // The names and labels above are valid and the same for every registry. Only an application that has registered a
             // `spanq_` name of its own with another shape gets here, and must learn of it at its start.
@@ -93,5 +112,19 @@ struct JobMetrics: Sendable {
         // Known children stand on the page from the start.
         _ = (slots.child(), busy.child(), busySeconds.child(), redisReconnects.child())
         for result in ["ok", "error"] { _ = renewals.child(result) }
+    }
+
+    private static let messaging: [MetricLabelName] = [
+        MetricLabelName("messaging_system", attributeName: "messaging.system"),
+        MetricLabelName("messaging_operation_name", attributeName: "messaging.operation.name"),
+        MetricLabelName("messaging_destination_name", attributeName: "messaging.destination.name"),
+        MetricLabelName("error_type", attributeName: "error.type"),
+    ]
+
+    /// A series of one of the families of the messaging conventions.
+    func series<Series>(
+        _ family: MetricFamily<Series>, _ operation: String, _ queue: String, _ errorType: String = ""
+    ) -> Series {
+        family.child("spanqueue", operation, queue, errorType)
     }
 }

@@ -38,6 +38,10 @@ struct QueueMetrics {
     let reclaimed: CounterSeries
     let lost: CounterSeries
     let ignoredCancellations: CounterSeries
+    let consumed: CounterSeries
+    let claimDuration: HistogramSeries
+    let settleDuration: HistogramSeries
+    let processDuration: HistogramSeries
 
     init(_ metrics: JobMetrics, queue: String) {
         claimed = metrics.claimed.child(queue)
@@ -49,5 +53,9 @@ struct QueueMetrics {
         reclaimed = metrics.reclaimed.child(queue)
         lost = metrics.lost.child(queue)
         ignoredCancellations = metrics.ignoredCancellations.child(queue)
+        consumed = metrics.series(metrics.consumedMessages, "claim", queue)
+        claimDuration = metrics.series(metrics.operationDuration, "claim", queue)
+        settleDuration = metrics.series(metrics.operationDuration, "settle", queue)
+        processDuration = metrics.series(metrics.processDuration, "process", queue)
     }
 }

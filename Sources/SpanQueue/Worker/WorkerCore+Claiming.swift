@@ -52,6 +52,7 @@ extension WorkerCore {
             let shares = selector.next(slots: freeSlots)
             guard !shares.isEmpty else { break }
             let start = spans == nil ? 0 : JobSpans.now()
+            let began = ContinuousClock.now
             let replies: [ClaimReply]
             do {
                 replies = try await engine.claim(
@@ -63,6 +64,8 @@ extension WorkerCore {
                 throw error
             }
             lastClaim.setToCurrentTime()
+            let duration = (ContinuousClock.now - began).inSeconds
+            for share in shares { queueMetrics[share.queue]?.claimDuration.record(duration) }
             for (share, reply) in zip(shares, replies) {
                 take(reply, from: share.queue)
                 spans?.claimed(reply, from: share.queue, start: start)
@@ -95,6 +98,7 @@ extension WorkerCore {
         guard count > 0 else { return metrics.empties.increment() }
         metrics.hits.increment()
         metrics.claimed.increment(by: count)
+        metrics.consumed.increment(by: count)
         for job in reply.jobs {
             let wait = job.wait
             metrics.wait.record(wait.inSeconds, exemplar: ExemplarSource(job.message.trace))

@@ -23,9 +23,14 @@ extension WorkerCore {
             }
             let batch = Array(unsettled.prefix(Self.largestBatch))
             let start = spans == nil ? 0 : JobSpans.now()
+            let began = ContinuousClock.now
             do {
                 let outcomes = try await engine.settle(batch.map(\.settlement))
                 failures = 0
+                let duration = (ContinuousClock.now - began).inSeconds
+                for queue in Set(batch.map(\.settlement.reference.queue)) {
+                    queueMetrics[queue]?.settleDuration.record(duration)
+                }
                 unsettled.removeFirst(batch.count)
                 for (ending, outcome) in zip(batch, outcomes) { note(ending, outcome, settledFrom: start) }
             } catch {
@@ -68,6 +73,7 @@ extension WorkerCore {
         let type = ending.claim?.message.type ?? "unreadable"
         let outcome = ending.settlement.verdict.outcome
         let series = series(queue, type)
+        queueMetrics[queue]?.processDuration.record(ending.duration.inSeconds)
         let source = ending.context.map(ExemplarSource.init)
         if let source {
             series.attempts(outcome).increment(exemplar: source)

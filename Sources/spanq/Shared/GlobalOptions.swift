@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import Logging
 import SpanQueue
-import SpanQueueTelemetry
 import SpanQueueRedis
+import SpanQueueTelemetry
 
 /// The options of every command.
 struct GlobalOptions: ParsableArguments {
