@@ -9,6 +9,8 @@ struct ReportCommand: AsyncParsableCommand {
     @OptionGroup var connection: RedisOption
     @Option(help: "How long to wait at most, in seconds.")
     var patience = 180
+    @Option(help: "Write here the ids of a job that was retried and of one whose worker was killed, one a line.")
+    var examples: String?
     @Option(help: "Only wait until this many jobs of the queue `files` have completed.")
     var until: Int?
 
@@ -30,6 +32,7 @@ struct ReportCommand: AsyncParsableCommand {
             for state in [JobState.completed, .dead, .cancelled] { records += try await all(queue, name, state) }
         }
         printTable(records)
+        if let examples { try examples(records).write(toFile: examples, atomically: true, encoding: .utf8) }
         try await verify(records, queue)
         await queue.shutdown()
     }
@@ -38,6 +41,14 @@ struct ReportCommand: AsyncParsableCommand {
         let counts = try await queue.counts(of: Self.queues)
         if let until { return counts[0][.completed] >= until }
         return counts.allSatisfy { $0[.ready] + $0[.scheduled] + $0[.active] + $0[.retrying] == 0 }
+    }
+
+    private func examples(_ records: [JobRecord]) -> String {
+        let retried = records.first { $0.run.attemptRecords.contains { $0.outcome == .retried } }
+        let lost = records.first { record in
+            record.state == .completed && record.run.attemptRecords.contains { $0.outcome == .lost }
+        }
+        return [retried, lost].compactMap { $0?.message.id.description }.joined(separator: "\n") + "\n"
     }
 
     private func all(_ queue: JobQueue, _ name: String, _ state: JobState) async throws -> [JobRecord] {
