@@ -81,7 +81,9 @@ struct HealthTests {
     @Test("while others stop, /readyz says 503 and /metrics answers, until the end")
     func drain() async throws {
         let slow = SlowToStop()
-        let port = try await ServerUnderTest.run(services: [slow]) { test async throws in
+        var limits = ConnectionLimits()
+        limits.closingTimeout = .seconds(15)
+        let port = try await ServerUnderTest.run(limits: limits, services: [slow]) { test async throws in
             #expect(try await test.request("/readyz")?.status == 200)
             let open = try RawClient(port: test.port)
             open.send("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -93,7 +95,9 @@ struct HealthTests {
             #expect(try await test.request("/livez")?.status == 200)
             slow.release.finish()
             // The connection that waits for a request is closed, and does not hold up the stop.
+            let stopped = ContinuousClock.now
             #expect(await open.readToEnd().isEmpty)
+            #expect(ContinuousClock.now - stopped < .seconds(10))
             return test.port
         }
         #expect(throws: RawClient.Refused.self) { try RawClient(port: port) }

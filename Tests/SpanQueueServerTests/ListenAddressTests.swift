@@ -19,6 +19,7 @@ struct ListenAddressTests {
             ("[::]:9464", .tcp(host: "::", port: 9464), false),
             ("metrics.internal:65535", .tcp(host: "metrics.internal", port: 65_535), false),
             ("127.example.com:80", .tcp(host: "127.example.com", port: 80), false),
+            ("127.1:80", .tcp(host: "127.1", port: 80), false),
             ("none", .off, true),
         ])
     func parses(text: String, address: ListenAddress, isLoopback: Bool) throws {

@@ -61,7 +61,7 @@ public final class SharedGauges: Sendable {
             try metrics.gauge(
                 "spanq_queue_oldest_job_age_seconds", help: "How long the oldest job has been in this state.",
                 unit: "seconds", labels: [queue, JobState.ready.label],
-                value: max(0, counts.oldestReadyAge?.inSeconds ?? 0))
+                value: Double(max(0, counts.oldestReadyAge?.milliseconds ?? 0)) / 1000)
             try metrics.gauge(
                 "spanq_queue_paused", help: "Whether claims from the queue are stopped.", labels: [queue],
                 value: counts.isPaused ? 1 : 0)

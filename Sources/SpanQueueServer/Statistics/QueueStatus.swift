@@ -37,7 +37,7 @@ public struct QueueStatus: Sendable, Encodable {
         try container.encode(JobsByState(jobs), forKey: .jobs)
         try container.encode(TotalsOutput(totals), forKey: .totals)
         try container.encode(isPaused, forKey: .paused)
-        try container.encode(oldestReadyAge?.inSeconds, forKey: .oldestReadyAgeSeconds)
+        try container.encode(oldestReadyAge.map { Double($0.milliseconds) / 1000 }, forKey: .oldestReadyAgeSeconds)
         try container.encode(workersAlive, forKey: .workersAlive)
     }
 }
