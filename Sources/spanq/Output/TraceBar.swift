@@ -43,7 +43,7 @@ struct TraceBar {
         put("0", at: 0)
         put(ElapsedText.format(total), at: axis.columns)
         for cut in axis.cuts {
-            let text = "~" + AgeText.format(.milliseconds(cut.milliseconds))
+            let text = "~" + ElapsedText.format(.milliseconds(cut.milliseconds))
             put(text, at: cut.cutColumn - text.count / 2)
         }
         if axis.cuts.isEmpty, axis.columns >= 24, total > .zero {

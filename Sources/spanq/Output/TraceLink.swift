@@ -8,7 +8,9 @@ enum TraceLink {
 
     /// Nil where no template is set, and with a warning where it is none.
     static func fromEnvironment(to trace: JobTrace) -> String? {
-        guard let template = ProcessInfo.processInfo.environment["SPANQ_TRACE_URL"], !template.isEmpty else { return nil }
+        guard let template = ProcessInfo.processInfo.environment["SPANQ_TRACE_URL"], !template.isEmpty else {
+            return nil
+        }
         guard let link = make(template, trace.record.message.trace.traceID) else {
             Console.note("spanq: warning: SPANQ_TRACE_URL has no \(place): no link is shown")
             return nil

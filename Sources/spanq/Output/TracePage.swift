@@ -169,8 +169,8 @@ struct TracePage {
     private func notes(_ axis: TraceAxis, _ workers: [(label: String, name: String)]) -> [String] {
         var notes: [String] = []
         if !axis.cuts.isEmpty {
-            let lengths = axis.cuts.map { AgeText.format(.milliseconds($0.milliseconds)) }.joined(separator: ", ")
-            notes.append("\(marks.cut) left out: \(lengths) in which nothing ran, over 4 times the rest")
+            let lengths = axis.cuts.map { ElapsedText.format(.milliseconds($0.milliseconds)) }.joined(separator: ", ")
+            notes.append("\(marks.cut) left out: \(lengths) in which nothing ran")
         }
         notes += workers.map { "\($0.label) \(Table.clean($0.name))" }
         return notes.map { marks.cut(marks.fit($0), to: width) }
