@@ -45,6 +45,45 @@ struct CommandTests {
         }
     }
 
+    @Test("a job's trace is drawn from its record, with the ids that job show prints")
+    func trace() async throws {
+        try await withRedis { redis in
+            _ = try await CommandRun.spanq("enqueue", "fails", "--id", "j", "--max-retries", "9", redis: redis)
+            let waiting = try await CommandRun.spanq("job", "trace", "j", redis: redis)
+            #expect(waiting.code == 0 && waiting.output.contains("waiting"))
+            _ = try await CommandRun.spanq("worker", "--once", "--exec", "fails=false", redis: redis)
+            _ = try await CommandRun.spanq("job", "cancel", "j", "--reason", "enough", redis: redis)
+
+            let environment = ["SPANQ_TRACE_URL": "http://h/{trace_id}", "LC_ALL": "C"]
+            let drawn = try await CommandRun.spanq(
+                "job", "trace", "j", "--width", "60", redis: redis, environment: environment)
+            #expect(drawn.code == 0)
+            #expect(drawn.output.utf8.allSatisfy { $0 < 0x80 && $0 != 0x1B })
+            for word in ["attempt 1", "retried", "retry", "cancel", "by hand", "`- enough"] {
+                #expect(drawn.output.contains(word))
+            }
+
+            let shown = try await CommandRun.spanq("job", "show", "j", "--json", redis: redis).object
+            let traced = try await CommandRun.spanq("job", "trace", "j", "--json", redis: redis).object
+            let traceID = try #require(shown["trace_id"] as? String)
+            #expect(traced["trace_id"] as? String == traceID)
+            #expect(drawn.output.contains("http://h/\(traceID)\n"))
+            let attempts = try #require(shown["attempts"] as? [[String: Any]]).compactMap { $0["span_id"] as? String }
+            let spans = try #require(traced["spans"] as? [[String: Any]])
+            let processed = spans.filter { $0["kind"] as? String == "consumer" }
+            #expect(!attempts.isEmpty && processed.compactMap { $0["span_id"] as? String } == attempts)
+
+            let document = try await CommandRun.spanq("job", "trace", "j", "--otlp", redis: redis)
+            #expect((document.object["resourceSpans"] as? [Any])?.count == 1)
+            for id in spans.compactMap({ $0["span_id"] as? String }) { #expect(document.output.contains(id)) }
+
+            let missing = try await CommandRun.spanq("job", "trace", "nope", redis: redis)
+            #expect(missing.code == 3 && missing.isOneErrorLine)
+            let both = try await CommandRun.spanq("job", "trace", "j", "--json", "--otlp", redis: redis)
+            #expect(both.code == 2 && both.isOneErrorLine)
+        }
+    }
+
     @Test("a batch gives one result a line, in order, and refuses bad lines alone")
     func batch() async throws {
         try await withRedis { redis in

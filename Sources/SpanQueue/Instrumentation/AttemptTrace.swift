@@ -35,9 +35,22 @@ enum AttemptTrace {
 }
 
 extension TraceContext {
-    fileprivate func moved(to spanID: SpanID) -> TraceContext {
+    func moved(to spanID: SpanID) -> TraceContext {
         var context = self
         context.spanID = spanID
         return context
+    }
+}
+
+extension FencingToken {
+    /// The span of the wait that ended with this claim, which anyone who knows the claim can name, as they can the attempt.
+    func waitSpanID(of job: JobID) -> SpanID { companion(1, of: job) }
+
+    /// The span of what ended the attempt under this claim: its settlement, or its reclaim.
+    func settlementSpanID(of job: JobID) -> SpanID { companion(2, of: job) }
+
+    /// The nonce has 32 bits: what stands above them tells these ids from the attempt's own.
+    private func companion(_ place: UInt64, of job: JobID) -> SpanID {
+        .derived(from: job.fingerprint, UInt64(bitPattern: value), place << 32 | UInt64(nonce))
     }
 }

@@ -22,6 +22,14 @@ struct JobSpans: Sendable {
     private func attributes(
         _ operation: String, _ type: String?, queue: String, message: JobMessage? = nil, count: Int? = nil
     ) -> Attributes {
+        Self.attributes(operation, type, queue: queue, worker: worker, message: message, count: count)
+    }
+
+    /// What every span of a job's life carries.
+    static func attributes(
+        _ operation: String, _ type: String?, queue: String, worker: String?, message: JobMessage? = nil,
+        count: Int? = nil
+    ) -> Attributes {
         var list: Attributes = [
             "messaging.system": "spanqueue", "messaging.destination.name": .string(queue),
             "messaging.operation.name": .string(operation),
@@ -34,6 +42,24 @@ struct JobSpans: Sendable {
             list["spanq.job.type"] = .string(message.type)
         }
         return list
+    }
+
+    /// What the span of an attempt carries beside that.
+    static func describe(
+        attempt number: Int, of message: JobMessage, token: FencingToken, wait: Duration, _ attributes: inout Attributes
+    ) {
+        attributes["spanq.job.attempt"] = .int(number)
+        attributes["spanq.job.max_attempts"] = .int(message.maxAttempts)
+        attributes["spanq.job.wait_seconds"] = .double(wait.inSeconds)
+        attributes["spanq.job.token"] = .int(token.value)
+    }
+
+    /// What the span of a settlement carries beside that.
+    static func describe(settlement record: AttemptRecord, _ attributes: inout Attributes) {
+        if let delay = record.retryDelay {
+            attributes["spanq.job.retry_delay_seconds"] = .double(delay.inSeconds)
+        }
+        if let reason = record.reason { attributes["spanq.job.reason"] = .string(reason) }
     }
 
     // MARK: Enqueue
@@ -132,7 +158,9 @@ struct JobSpans: Sendable {
         attributes["spanq.job.attempt"] = .int(job.attempt)
         tracer.submit(
             SpanData(
-                name: "wait \(job.message.queue)", context: tracer.makeContext(parent: job.message.trace),
+                name: "wait \(job.message.queue)",
+                context: tracer.makeContext(
+                    parent: job.message.trace, spanID: job.reference.token.waitSpanID(of: job.message.id)),
                 parent: job.message.trace.spanID, isParentRemote: true,
                 startNanoseconds: min(job.eligibleAt, job.claimedAt).nanoseconds,
                 endNanoseconds: job.claimedAt.nanoseconds, attributes: attributes), keptBecause: reason)
@@ -152,10 +180,8 @@ struct JobSpans: Sendable {
         let message = claim.message
         if let reason, !message.trace.isSampled { rebuilt(claim, keptBecause: reason) }
         var attributes = attributes("process", "process", queue: message.queue, message: message)
-        attributes["spanq.job.attempt"] = .int(claim.attempt)
-        attributes["spanq.job.max_attempts"] = .int(message.maxAttempts)
-        attributes["spanq.job.wait_seconds"] = .double(claim.wait.inSeconds)
-        attributes["spanq.job.token"] = .int(claim.reference.token.value)
+        Self.describe(
+            attempt: claim.attempt, of: message, token: claim.reference.token, wait: claim.wait, &attributes)
         let errorType = counted ? (failed ? record.errorType ?? "_OTHER" : nil) : "lease_lost"
         if let errorType { attributes["error.type"] = .string(errorType) }
         let isChild = AttemptTrace.isChild(
@@ -165,7 +191,8 @@ struct JobSpans: Sendable {
                 name: "process \(message.queue)", kind: .consumer, context: context,
                 parent: isChild ? message.trace.spanID : nil, isParentRemote: isChild,
                 startNanoseconds: ending.startNanoseconds, endNanoseconds: ending.endNanoseconds,
-                attributes: attributes, links: links(of: message, claim.run),
+                attributes: attributes,
+                links: Self.links(of: message, after: claim.run.attemptRecords.last, telemetry),
                 status: errorType == nil ? .unset : .error(Excerpt.bounded(record.error ?? "", bytes: 256))),
             keptBecause: reason)
         guard counted else { return }
@@ -186,13 +213,12 @@ struct JobSpans: Sendable {
             }
         let queue = ending.settlement.reference.queue
         var attributes = attributes(operation, "settle", queue: queue, message: ending.claim?.message)
-        if let delay = record.retryDelay {
-            attributes["spanq.job.retry_delay_seconds"] = .double(delay.inSeconds)
-        }
-        if let reason = record.reason { attributes["spanq.job.reason"] = .string(reason) }
+        Self.describe(settlement: record, &attributes)
+        let spanID = record.token.settlementSpanID(of: ending.settlement.reference.id)
         tracer.submit(
             SpanData(
-                name: "\(operation) \(queue)", kind: .client, context: tracer.makeContext(parent: context),
+                name: "\(operation) \(queue)", kind: .client,
+                context: tracer.makeContext(parent: context, spanID: spanID),
                 parent: context.spanID, startNanoseconds: start, endNanoseconds: Self.now(), attributes: attributes),
             keptBecause: reason)
     }
@@ -209,10 +235,15 @@ struct JobSpans: Sendable {
         waited(claim, keptBecause: reason)
     }
 
-    private func links(of message: JobMessage, _ run: RunRecord) -> [SpanData.Link] {
+    /// An attempt links the creation and the attempt before it.
+    static func links(
+        of message: JobMessage, after previous: AttemptRecord?, _ telemetry: JobTelemetry
+    ) -> [SpanData.Link] {
         var links = [SpanData.Link(message.trace, isRemote: true)]
-        if let previous = run.attemptRecords.last {
-            links.append(SpanData.Link(context(of: previous, message), isRemote: true))
+        if let previous {
+            let context = AttemptTrace.context(
+                of: message, token: previous.token, eligibleAt: previous.eligibleAt, telemetry: telemetry)
+            links.append(SpanData.Link(context, isRemote: true))
         }
         return links
     }
@@ -247,7 +278,9 @@ struct JobSpans: Sendable {
         if let reason = record.reason { settle["spanq.job.reason"] = .string(reason) }
         tracer.submit(
             SpanData(
-                name: "reclaim \(message.queue)", kind: .client, context: tracer.makeContext(parent: message.trace),
+                name: "reclaim \(message.queue)", kind: .client,
+                context: tracer.makeContext(
+                    parent: message.trace, spanID: record.token.settlementSpanID(of: message.id)),
                 parent: message.trace.spanID, isParentRemote: true, startNanoseconds: start, endNanoseconds: end,
                 attributes: settle, links: [SpanData.Link(lost, isRemote: true)]), keptBecause: reason)
     }

@@ -25,6 +25,15 @@ enum Console {
         return isTerminal && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
     }
 
+    /// Whether the locale's characters go beyond ASCII; the variables in the order in which POSIX looks at them.
+    static var isUTF8: Bool { isUTF8(ProcessInfo.processInfo.environment) }
+
+    static func isUTF8(_ environment: [String: String]) -> Bool {
+        let names = ["LC_ALL", "LC_CTYPE", "LANG"]
+        let locale = names.lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? "C"
+        return locale.uppercased().contains(/UTF-?8/)
+    }
+
     /// The columns of the terminal; nil when stdout is none, which has no bound.
     static var width: Int? {
         guard isTerminal else { return nil }

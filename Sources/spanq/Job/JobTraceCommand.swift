@@ -1,0 +1,49 @@
+import ArgumentParser
+import SpanQueue
+
+/// `spanq job trace`
+struct JobTraceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trace",
+        abstract: "Draw a job's life: its waits, attempts, retries, and how it ended.",
+        discussion: """
+            All of it comes from the job's record in Redis; no tracing backend is asked. SPANQ_TRACE_URL, such as \
+            http://localhost:16686/trace/{trace_id}, adds a link to one.
+            """)
+
+    @OptionGroup var job: JobSelection
+
+    @Option(
+        help: ArgumentHelp(
+            "How many columns to draw in, 60 to 1000; those of the terminal unless given.", valueName: "columns"))
+    var width: Int?
+
+    @Flag(help: "Print the spans as OTLP/JSON, as a collector takes them.")
+    var otlp = false
+
+    @OptionGroup var global: GlobalOptions
+
+    func validate() throws {
+        if let width, !(60...1000).contains(width) { throw ValidationError("--width \(width): use 60 to 1000") }
+        if otlp && global.json { throw ValidationError("--json and --otlp exclude each other: give one of them") }
+    }
+
+    func run() async throws {
+        let trace = try await global.withQueue { client in
+            // The record first: what is in it then lies before `now`.
+            let record = try await job.find(in: client)
+            return JobTrace(record, now: try await client.engine.now())
+        }
+        if global.json {
+            try JSONLine.print(TraceOutput(trace))
+        } else if otlp {
+            Console.print(TraceDocument.encode(trace))
+        } else {
+            Console.print(
+                TracePage(
+                    trace, width: width ?? Console.width ?? 80, marks: Console.isUTF8 ? .unicode : .ascii,
+                    hasStyle: Console.hasStyle, link: TraceLink.fromEnvironment(to: trace)
+                ).render())
+        }
+    }
+}
