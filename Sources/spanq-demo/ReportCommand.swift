@@ -32,7 +32,7 @@ struct ReportCommand: AsyncParsableCommand {
             for state in [JobState.completed, .dead, .cancelled] { records += try await all(queue, name, state) }
         }
         printTable(records)
-        if let examples { try examples(records).write(toFile: examples, atomically: true, encoding: .utf8) }
+        if let examples { try exampleIDs(records).write(toFile: examples, atomically: true, encoding: .utf8) }
         try await verify(records, queue)
         await queue.shutdown()
     }
@@ -43,7 +43,7 @@ struct ReportCommand: AsyncParsableCommand {
         return counts.allSatisfy { $0[.ready] + $0[.scheduled] + $0[.active] + $0[.retrying] == 0 }
     }
 
-    private func examples(_ records: [JobRecord]) -> String {
+    private func exampleIDs(_ records: [JobRecord]) -> String {
         let retried = records.first { $0.run.attemptRecords.contains { $0.outcome == .retried } }
         let lost = records.first { record in
             record.state == .completed && record.run.attemptRecords.contains { $0.outcome == .lost }
