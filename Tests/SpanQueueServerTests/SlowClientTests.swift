@@ -73,7 +73,7 @@ struct SlowClientTests {
         var limits = ConnectionLimits()
         limits.maximumPendingBytes = 14 << 20
         let registry = try largeRegistry()
-        try await ServerUnderTest.run(registry, limits: limits) { [limits] test async throws in
+        try await ServerUnderTest.run(registry, limits: limits) { test async throws in
             let size = try #require(try await test.request("/metrics")).body.count
             let slow = try (0..<4).map { _ in try RawClient(port: test.port, receiveBuffer: 4096) }
             for client in slow {
@@ -107,7 +107,8 @@ struct SlowClientTests {
             #expect(sent > 2 && sent < 40)
             #expect(await silent.readToEnd().isEmpty)
             #expect(await idle.readToEnd().isEmpty)
-            #expect(ContinuousClock.now - start >= .milliseconds(600))
+            let taken = ContinuousClock.now - start
+            #expect(taken >= .milliseconds(600) && taken < .seconds(10))
         }
     }
 
