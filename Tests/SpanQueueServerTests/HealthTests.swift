@@ -31,7 +31,8 @@ struct HealthTests {
             // What was before the process began does not count against it.
             #expect(try await eventually { try await test.request("/livez")?.status == 503 })
             let text = try await test.request("/livez")?.text
-            #expect(text == "worker: no fetch for 0 s, more than 300ms\n")
+            #expect(text?.hasPrefix("worker: no fetch for ") == true)
+            #expect(text?.hasSuffix(" s, more than 300ms\n") == true)
             #expect(try await test.request("/readyz")?.status == 200)
             last.withLock { $0 = .now + .seconds(60) }
             #expect(try await test.request("/livez")?.status == 200)

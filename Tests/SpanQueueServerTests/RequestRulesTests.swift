@@ -67,6 +67,17 @@ struct RequestRulesTests {
         }
     }
 
+    @Test("a connection that is to end with its request does, in any case of letters", arguments: ["close", "Close"])
+    func close(value: String) async throws {
+        try await ServerUnderTest.run { test async throws in
+            let client = try RawClient(port: test.port)
+            client.send("GET /livez HTTP/1.1\r\nHost: a\r\nConnection: \(value)\r\n\r\n")
+            let asked = ContinuousClock.now
+            #expect(Answer(await client.readToEnd())?.headers["connection"] == "close")
+            #expect(ContinuousClock.now - asked < .seconds(10))
+        }
+    }
+
     @Test("requests sent without waiting are answered in order")
     func pipelining() async throws {
         try await ServerUnderTest.run { test async throws in

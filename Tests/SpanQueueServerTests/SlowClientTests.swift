@@ -107,7 +107,8 @@ struct SlowClientTests {
             #expect(sent > 2 && sent < 40)
             #expect(await silent.readToEnd().isEmpty)
             #expect(await idle.readToEnd().isEmpty)
-            #expect(ContinuousClock.now - start >= .milliseconds(600))
+            let taken = ContinuousClock.now - start
+            #expect(taken >= .milliseconds(600) && taken < .seconds(10))
         }
     }
 

@@ -10,6 +10,15 @@ struct RequestRules: RouterMiddleware {
     func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
+        var response = try await answer(request, context, next)
+        // The connection then ends with the answer, and not when the client gets round to it.
+        if request.headers[.connection]?.lowercased() == "close" { response.headers[.connection] = "close" }
+        return response
+    }
+
+    private func answer(
+        _ request: Request, _ context: Context, _ next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
         if request.headers[.transferEncoding] != nil || request.headers[.contentLength].map({ $0 != "0" }) == true {
             // The body stays unread, so nothing can follow it on this connection.
             var response = Self.line(.contentTooLarge, "no request here has a body")
