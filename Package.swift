@@ -124,7 +124,8 @@ let package = Package(
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "HiredisClient", "SpanQueue", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueServer", "SpanQueueTelemetry",
+                "HiredisClient", "SpanQueue", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueServer",
+                "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),

@@ -267,6 +267,46 @@ struct BehaviourTests {
         }
     }
 
+    @Test("a job past its deadline is not started: it is dead, with reason expired, and no attempt is charged")
+    func deadline() async throws {
+        try await Bench.with { bench in
+            let wasRun = Mutex(false)
+            let worker = try Worker(bench.queue, logger: .quiet)
+            try worker.handle(Step.self) { _, _ in wasRun.withLock { $0 = true } }
+            let late = try await bench.queue.enqueue(
+                Step(), .deadline(after: .milliseconds(20)), .unique(.untilFinished))
+            try await Task.sleep(for: .milliseconds(60))
+            try await worker.runOnce()
+            let record = try await bench.record(late.id)
+            #expect(record.state == .dead)
+            #expect(record.run.endReason == "expired")
+            #expect(record.run.attempts == 0)
+            #expect(!wasRun.withLock { $0 })
+            // Its end has released its lock.
+            #expect(try await !bench.queue.enqueue(Step(), .unique(.untilFinished)).isDuplicate)
+        }
+    }
+
+    @Test("a worker never holds more jobs than it has slots")
+    func slots() async throws {
+        try await Bench.with { bench in
+            let running = Mutex((now: 0, most: 0))
+            let worker = try Worker(bench.queue, WorkerConfiguration(concurrency: 3), logger: .quiet)
+            try worker.handle(Step.self) { _, _ in
+                running.withLock {
+                    $0.now += 1
+                    $0.most = max($0.most, $0.now)
+                }
+                #expect(try await bench.count(.active) <= 3)
+                running.withLock { $0.now -= 1 }
+            }
+            _ = try await bench.queue.enqueue([Step](repeating: Step(), count: 300))
+            try await worker.runOnce()
+            #expect(running.withLock { $0.most } == 3)
+            #expect(try await bench.count(.completed) == 300)
+        }
+    }
+
     @Test("middleware runs round each attempt, the first outermost")
     func middleware() async throws {
         try await Bench.with { bench in
