@@ -298,8 +298,7 @@ struct BehaviourTests {
                     $0.now += 1
                     $0.most = max($0.most, $0.now)
                 }
-                let active = try await bench.count(.active)
-                #expect(active <= 3)
+                try await Task.sleep(for: .milliseconds(2))
                 running.withLock { $0.now -= 1 }
             }
             _ = try await bench.queue.enqueue([Step](repeating: Step(), count: 300))
