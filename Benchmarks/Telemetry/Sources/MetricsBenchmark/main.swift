@@ -3,4 +3,6 @@ import SpanQueueTelemetry
 // Run with: swift run -c release --package-path Benchmarks/Telemetry
 
 try Recording().run()
+await Spans().run()
+await Encoding().run()
 try Scraping().run()
