@@ -8,7 +8,8 @@ struct Collector {
 
     init(in directory: String) async throws {
         file = directory + "/spans"
-        program = try HeldProgram("python3", [HeldProgram.support("span_collector.py"), file], log: directory + "/collector.log")
+        program = try HeldProgram(
+            "python3", [HeldProgram.support("span_collector.py"), file], log: directory + "/collector.log")
         let port = try await found("the collector does not start: \(program.output)") { [program] in
             program.output.hasSuffix("\n")
                 ? Int(program.output.trimmingCharacters(in: .whitespacesAndNewlines)) : nil

@@ -42,7 +42,7 @@ final class HeldProgram: @unchecked Sendable {
         processIdentifier = child
     }
 
-    deinit { stop() }
+    deinit { if processIdentifier > 0 { stop() } }
 
     /// Its exit status, negative where a signal ended it; nil while it runs.
     var status: Int? {
@@ -58,9 +58,10 @@ final class HeldProgram: @unchecked Sendable {
         kill(processIdentifier, number)
     }
 
-    /// Kills it, if it runs.
+    /// Kills it, if it runs, and waits until it is gone.
     func stop() {
         try? lifeline.fileHandleForWriting.close()
+        guardian.waitUntilExit()
     }
 
     func waitUntilExit(within limit: Duration = .seconds(30)) async throws -> Int {
