@@ -11,7 +11,7 @@ extension TelemetryEndToEnd {
             ["OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "50"].merging(more) { $1 }
         }
 
-        @Test("a job that fails twice is one tree of spans from three processes, with the ids of its record")
+        @Test("a job that fails twice is one tree of the spans of all processes, with the ids of its record")
         func retries() async throws {
             try await Stage.with { stage in
                 let collector = try await Collector(in: stage.directory)
@@ -49,7 +49,7 @@ extension TelemetryEndToEnd {
                 #expect(waits.allSatisfy { $0.kind == .internal && $0.parent == enqueue.spanID })
                 try Self.check(spans, job)
 
-                // A worker knows its own id and no other's; the processes are three.
+                // The producer and the two workers, of which one may have had all the attempts.
                 let pids = Set(spans.map(\.pid))
                 #expect(pids.isSubset(of: Set(workers.map { Int($0.processIdentifier) } + [enqueue.pid])))
                 #expect(!workers.contains { Int($0.processIdentifier) == enqueue.pid })
