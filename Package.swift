@@ -234,6 +234,25 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "TelemetryWorker",
+            dependencies: [
+                "SpanQueue", "SpanQueueRedis", "SpanQueueServer", "SpanQueueTelemetry",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/Support/TelemetryWorker",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "TelemetryEndToEndTests",
+            dependencies: [
+                "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "TelemetryWorker", "spanq",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "SpanqTests",
             dependencies: [

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Holds a program for a test: kills it when our standard input ends, which is a pipe that closes with the test's process.
+
+usage: hold.py LOG PROGRAM ARGUMENT...
+
+Prints the program's process id. What it prints goes to LOG; when it has ended, its exit status is in LOG.status, negative for
+a signal.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+# Threads of a Swift runtime block signals, and what they start inherits that.
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
+log = sys.argv[1]
+with open(log, "wb") as output:
+    child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+print(child.pid, flush=True)
+
+
+def watch():
+    os.read(0, 1)
+    child.kill()
+
+
+threading.Thread(target=watch, daemon=True).start()
+status = child.wait()
+with open(log + ".new", "w", encoding="utf-8") as file:
+    file.write(str(status))
+try:
+    os.rename(log + ".new", log + ".status")
+except FileNotFoundError:
+    pass
+os._exit(0)
