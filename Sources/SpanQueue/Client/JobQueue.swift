@@ -148,9 +148,11 @@ public final class JobQueue: Service, Sendable {
         await engine.shutdown()
     }
 
-    /// Where a job is created in its trace: a span of its own where spans are exported, else that of the caller.
+    /// Where a job is created in its trace: a span of its own where spans are exported, else that of the caller. Where there is no
+    /// trace yet, the tracer decides whether the new one is sampled.
     private func creation(_ parent: TraceContext?) -> TraceContext {
-        telemetry.tracer?.makeContext(parent: parent) ?? parent ?? .root()
+        if let parent, spans == nil { return parent }
+        return telemetry.tracer?.makeContext(parent: parent) ?? .root()
     }
 
     private func time(_ operation: String, _ queue: String, since start: ContinuousClock.Instant) {
