@@ -17,11 +17,11 @@ extension TelemetryEndToEnd {
                 let program = try stage.script("succeeding", "cat >/dev/null")
                 let worker = try stage.worker("--exec", "test:*=\(program)", environment: environment)
                 let port = try await worker.number(after: "address=127.0.0.1:")
-                // The producer has the same collector; it waits no longer than the worker does.
+                // The producer has the same collector, and does not wait for it without end either.
                 let began = ContinuousClock.now
                 _ = try await stage.enqueue("test:some", environment: environment)
                 let enqueued = ContinuousClock.now - began
-                #expect(enqueued < .seconds(5))
+                #expect(enqueued < .seconds(10))
                 for _ in 0..<5 { _ = try await stage.enqueue("test:some", environment: [:]) }
                 try await wait(for: "the jobs") {
                     let page = CounterPage(await LocalHTTP.get("http://127.0.0.1:\(port)/metrics") ?? "")
