@@ -56,8 +56,8 @@ struct GlobalOptions: ParsableArguments {
         let settings = try ConnectionSettings(&reader, logLevel: .error)
         let telemetry = try CommandTelemetry(logger: settings.logger())
         let result = try await settings.withQueue(telemetry: telemetry.jobs, body)
-        // Nothing to do where nothing is exported.
-        _ = await telemetry.telemetry.shutdown(within: .seconds(4))
+        // Nothing to do where nothing is exported. A person is waiting: a collector that is away gets less time than from a worker.
+        _ = await telemetry.telemetry.shutdown(within: .seconds(2))
         return result
     }
 }
