@@ -50,7 +50,7 @@ struct DevCommand: AsyncParsableCommand {
     }
 
     private func serve(
-        _ connection: ConnectionSettings, _ settings: WorkerSettings, _ handlers: Handlers, _ listen: ListenAddress,
+        _ connection: ConnectionSettings, _ settings: WorkerSettings, _ handlers: Handlers, _ listen: ListenChoice,
         _ server: RedisProcess
     ) async throws {
         let isDemo = settings.exec.isEmpty && settings.http.isEmpty

@@ -23,8 +23,10 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         var reader = try global.reader([.listen: listen].compactMapValues { $0 }, lists: [:])
         let connection = try ConnectionSettings(&reader, logLevel: .info)
-        let address = try reader.listen(default: .standard)
-        guard address != .off else {
+        var listen = try reader.listen(default: .standard)
+        // Serving is all it does.
+        listen.yields = false
+        guard listen.address != .off else {
             throw CommandFailure.usage("spanq serve serves nothing with --listen none: give it a host and port")
         }
         let logger = connection.logger()
@@ -32,7 +34,7 @@ struct ServeCommand: AsyncParsableCommand {
         let telemetry = try CommandTelemetry(logger: logger)
         try await connection.withQueue(telemetry: telemetry.jobs) { queue in
             let observability = try Observability(
-                telemetry, queue: queue, listen: address, fetchLimit: nil, logger: logger)
+                telemetry, queue: queue, listen: listen, fetchLimit: nil, logger: logger)
             let services = observability.services + [observability.drainNotice]
             try await ServiceGroup(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger.quietened()

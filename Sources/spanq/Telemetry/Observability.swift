@@ -17,7 +17,7 @@ struct Observability {
 
     /// - Parameter fetchLimit: how long a worker may fail to claim until /livez says so; nil for a process that claims nothing.
     init(
-        _ telemetry: CommandTelemetry, queue: JobQueue, listen: ListenAddress, fetchLimit: Duration?, logger: Logger
+        _ telemetry: CommandTelemetry, queue: JobQueue, listen: ListenChoice, fetchLimit: Duration?, logger: Logger
     ) throws {
         try telemetry.registerPage(of: queue)
         var health = HealthChecks(ready: [.engine(queue)])
@@ -27,11 +27,22 @@ struct Observability {
                     jobs.lastContact
                 })
         }
-        server = MetricsServer(address: listen, registry: telemetry.registry, health: health, logger: logger) {
-            try await QueueStatistics.read(queue)
+        func makeServer(_ address: ListenAddress) -> MetricsServer {
+            MetricsServer(address: address, registry: telemetry.registry, health: health, logger: logger) {
+                try await QueueStatistics.read(queue)
+            }
         }
-        // A port that can't be had is an error now, and not after the first job.
-        try server.start()
-        services = [telemetry.telemetry, server]
+        let server = makeServer(listen.address)
+        do throws(SpanQueueError) {
+            // A port that can't be had is an error now, and not after the first job.
+            try server.start()
+            self.server = server
+        } catch {
+            // Nobody asked for this port: a second worker on a machine works, and says that it can't be seen.
+            guard !listen.isGiven, listen.yields else { throw error }
+            logger.warning("not serving /metrics: \(error.message)")
+            self.server = makeServer(.off)
+        }
+        services = [telemetry.telemetry, self.server]
     }
 }
