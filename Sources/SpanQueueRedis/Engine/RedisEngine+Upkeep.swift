@@ -1,5 +1,6 @@
 import HiredisClient
 import SpanQueue
+import SpanQueueLoop
 
 extension RedisEngine {
     func reclaim(_ request: ReclaimRequest) async throws -> [ReclaimedJob] {
@@ -71,14 +72,31 @@ extension RedisEngine {
 
     func waitForWork(in queues: [String], atMost limit: Duration) async throws {
         let waiter = try takeWaiter()
+        defer { giveBack(waiter) }
         var command = RESPCommand("BLPOP")
         for queue in queues { command.append(keys(queue).wake) }
-        // 0 would mean for ever.
-        let milliseconds = max(1, limit.milliseconds)
+        // Redis ends a blocking pop with its next tick, up to 100 ms late. So we end it ourselves in time, and Redis' own limit is only
+        // there for the case that this fails; 0 would mean for ever.
+        let milliseconds = max(1, limit.milliseconds) + 250
+        let id = try await connectionID(of: waiter)
+        let alarm = Task(executorPreference: loop) { [client, loop] in
+            try await loop.sleep(for: limit)
+            _ = try await client.send(RESPCommand("CLIENT", "UNBLOCK", id), idempotent: true)
+        }
+        defer { alarm.cancel() }
         command.append("\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())")
-        defer { giveBack(waiter) }
         do {
             _ = try await waiter.send(command, timeout: limit + options.commandTimeout, idempotent: false)
+        } catch let error as RedisError {
+            throw SpanQueueError(error)
+        }
+    }
+
+    /// The number under which Redis knows the connection of a waiter. One that is out of date ends nothing, or at worst somebody's
+    /// wait early.
+    private func connectionID(of waiter: RedisClient) async throws -> String {
+        do {
+            return String(try await waiter.send(RESPCommand("CLIENT", "ID"), idempotent: true).integer())
         } catch let error as RedisError {
             throw SpanQueueError(error)
         }

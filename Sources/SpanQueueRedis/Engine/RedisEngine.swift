@@ -27,7 +27,7 @@ final class RedisEngine: Engine {
     let logger: Logger
     let clock = ServerClock()
     let client: RedisClient
-    private let loop: LoopThread
+    let loop: LoopThread
     private let connection = Mutex(Connection())
 
     init(url: RedisURL, options: RedisEngineOptions, environment: EngineEnvironment) {
