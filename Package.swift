@@ -262,6 +262,26 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "ModelDriver",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/ModelDriver",
+            resources: [.embedInCode("Clock/clock_shim.c")],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "soak",
+            dependencies: [
+                "ModelDriver", "SpanQueueRedis", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Support/Soak",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "ModelTests", dependencies: ["ModelDriver", "SpanQueueRedis"], exclude: ["Regressions"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

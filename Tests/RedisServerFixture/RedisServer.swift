@@ -14,6 +14,7 @@ package final class RedisServer: @unchecked Sendable {
     package var url: String { "unix://" + socketPath }
 
     private let arguments: [String]
+    private let environment: [String: String]
     private var guardian: Process?
     private var lifeline: Pipe?
     private var processIdentifier: Int32 = 0
@@ -28,7 +29,8 @@ package final class RedisServer: @unchecked Sendable {
         wait $child
         """
 
-    private init(extraArguments: [String]) throws {
+    private init(extraArguments: [String], environment: [String: String]) throws {
+        self.environment = environment
         // Short, because a socket's path may have little over 100 bytes.
         directory = "/tmp/spanq-test-" + UUID().uuidString.prefix(13)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -38,8 +40,12 @@ package final class RedisServer: @unchecked Sendable {
     }
 
     /// Starts a server and waits until it takes connections.
-    package static func start(_ extraArguments: [String] = []) async throws -> RedisServer {
-        let server = try RedisServer(extraArguments: extraArguments)
+    ///
+    /// - Parameter environment: what the server, and it alone, has in its environment beside ours.
+    package static func start(
+        _ extraArguments: [String] = [], environment: [String: String] = [:]
+    ) async throws -> RedisServer {
+        let server = try RedisServer(extraArguments: extraArguments, environment: environment)
         try await server.launch()
         return server
     }
@@ -77,7 +83,9 @@ package final class RedisServer: @unchecked Sendable {
         let input = Pipe()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", Self.script, "sh", "redis-server"] + arguments
+        // `env` becomes the server: the shell keeps an environment without what is meant for the server.
+        let command = ["env"] + environment.map { "\($0.key)=\($0.value)" } + ["redis-server"] + arguments
+        process.arguments = ["-c", Self.script, "sh"] + command
         process.standardInput = input
         process.standardOutput = output
         _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)

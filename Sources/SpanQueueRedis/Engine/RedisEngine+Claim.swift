@@ -33,7 +33,7 @@ extension RedisEngine {
     private func call(for request: ClaimRequest, nonce: UInt32, notAfter: Int64) -> RedisScriptCall {
         let keys = keys(request.queue)
         return RedisScriptCall(
-            Scripts.claim,
+            scripts.claim,
             keys: [
                 keys.jobs, keys.runs, keys.ready, keys.priority, keys.scheduled, keys.retrying, keys.active,
                 keys.leases,

@@ -102,7 +102,7 @@ extension RedisEngine {
         let keys = keys(jobs[0].message.queue)
         let plain = jobs.prefix(while: Self.isPlain)
         return RedisScriptCall(
-            Scripts.enqueue,
+            scripts.enqueue,
             keys: [
                 keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta,
                 keys.wake,

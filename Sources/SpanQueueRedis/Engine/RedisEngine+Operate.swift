@@ -29,7 +29,7 @@ extension RedisEngine {
             }
         let reply = try await call(
             RedisScriptCall(
-                Scripts.act,
+                scripts.act,
                 keys: [
                     keys.jobs, keys.runs, keys.scheduled, keys.retrying, keys.active, keys.priority, keys.dead,
                     keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling, keys.ready,
@@ -68,7 +68,7 @@ extension RedisEngine {
         let (set, list) = keys.places(of: request.state)
         let reply = try await call(
             RedisScriptCall(
-                Scripts.bulk,
+                scripts.bulk,
                 keys: [
                     keys.jobs, keys.runs, set, list ?? set, keys.ready, keys.priority, keys.unique, keys.meta,
                     keys.wake,

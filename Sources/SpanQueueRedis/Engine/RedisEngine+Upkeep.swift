@@ -9,7 +9,7 @@ extension RedisEngine {
         // Not sent again after a lost reply: the jobs are back, and only the news of it is lost.
         let reply = try await call(
             RedisScriptCall(
-                Scripts.reclaim,
+                scripts.reclaim,
                 keys: [
                     keys.jobs, keys.runs, keys.ready, keys.priority, keys.active, keys.leases, keys.dead,
                     keys.cancelled,
@@ -55,7 +55,7 @@ extension RedisEngine {
         let keys = keys(queue)
         let reply = try await call(
             RedisScriptCall(
-                Scripts.sweep,
+                scripts.sweep,
                 keys: [
                     keys.jobs, keys.runs, keys.completed, keys.retained, keys.cancelled, keys.dead, keys.unique,
                     keys.uniqueExpiry, keys.meta,
@@ -105,7 +105,7 @@ extension RedisEngine {
     func passWakeUp(in queues: [String]) async throws {
         let calls = queues.map { queue in
             let keys = keys(queue)
-            return RedisScriptCall(Scripts.wake, keys: [keys.ready, keys.priority, keys.wake])
+            return RedisScriptCall(scripts.wake, keys: [keys.ready, keys.priority, keys.wake])
         }
         for case .failure(let error) in try await client.pipeline(calls, idempotent: true) {
             throw SpanQueueError(error)

@@ -24,23 +24,27 @@ final class RedisEngine: Engine {
 
     let url: RedisURL
     let options: RedisEngineOptions
+    let scripts: Scripts
     let logger: Logger
     let clock = ServerClock()
     let client: RedisClient
     let loop: LoopThread
     private let connection = Mutex(Connection())
 
-    init(url: RedisURL, options: RedisEngineOptions, environment: EngineEnvironment) {
+    init(
+        url: RedisURL, options: RedisEngineOptions, scripts: Scripts = .embedded, environment: EngineEnvironment
+    ) {
         let logger = environment.logger
         self.url = url
         self.options = options
+        self.scripts = scripts
         self.logger = logger
         loop = LoopThread(name: "spanq-redis")
         let connected = ConnectedCallback()
         var configuration = RedisClient.Configuration()
         configuration.commandTimeout = options.commandTimeout
         configuration.connectTimeout = options.commandTimeout
-        configuration.scripts = Scripts.all
+        configuration.scripts = scripts.all
         configuration.onConnect = { connected.call(generation: $0) }
         if let observe = environment.observe {
             configuration.observer = { name, duration, error in observe(name, duration, error?.code.label) }

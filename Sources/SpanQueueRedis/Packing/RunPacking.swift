@@ -1,4 +1,4 @@
-import SpanQueue
+package import SpanQueue
 
 /// How the record of what happened to a job is stored: a fixed beginning that the scripts change in place, then entries, to
 /// which they append.
@@ -13,7 +13,7 @@ import SpanQueue
 ///   'L' a lost attempt, written by reclaim.lua: fate, time, lease
 ///   'V' redriven: time    'B' buried by a person: time, reason    'C' cancelled: time, reason
 /// ```
-enum RunPacking {
+package enum RunPacking {
     private static let version: UInt8 = 1
     private static let stampBytes = 13
 
@@ -113,7 +113,7 @@ enum RunPacking {
     // MARK: Reading
 
     /// - Parameter eligibleAt: when the job could first have been claimed.
-    static func unpack(_ bytes: [UInt8], eligibleAt: Timestamp) throws(PackingError) -> RunRecord {
+    package static func unpack(_ bytes: [UInt8], eligibleAt: Timestamp) throws(PackingError) -> RunRecord {
         var reader = PackedReader(bytes)
         let version = try reader.byte("the version of its runs")
         guard version == self.version else {
