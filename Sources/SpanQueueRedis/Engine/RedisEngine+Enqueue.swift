@@ -36,7 +36,7 @@ extension RedisEngine {
             let calls = pending.map { call(for: $0.places.map { jobs[$0] }, notAfter: notAfter) }
             let replies =
                 calls.count == 1
-                ? [await result(of: calls[0])] : try await client.pipeline(calls, idempotent: true)
+                ? [await result(of: calls[0], idempotent: true)] : try await client.pipeline(calls, idempotent: true)
             try Task.checkCancellation()
             var late: [Chunk] = []
             for (chunk, reply) in zip(pending, replies) {
@@ -57,17 +57,6 @@ extension RedisEngine {
             pending = late
         }
         return outcomes.compactMap { $0 }
-    }
-
-    private func result(of call: RedisScriptCall) async -> Result<RESPReply, RedisError> {
-        do {
-            return .success(try await client.run(call, idempotent: true))
-        } catch let error as RedisError {
-            return .failure(error)
-        } catch {
-            // The client throws nothing but RedisError and CancellationError, and the caller looks for the latter.
-            return .failure(RedisError(.cancelled, "cancelled", mayHaveRun: true))
-        }
     }
 
     private static func chunks(of jobs: [NewJob]) -> [Chunk] {

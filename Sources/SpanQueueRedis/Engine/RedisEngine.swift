@@ -93,6 +93,18 @@ final class RedisEngine: Engine {
         }
     }
 
+    /// One call as a pipeline of one would do it.
+    func result(of call: RedisScriptCall, idempotent: Bool) async -> Result<RESPReply, RedisError> {
+        do {
+            return .success(try await client.run(call, idempotent: idempotent))
+        } catch let error as RedisError {
+            return .failure(error)
+        } catch {
+            // The client throws nothing but RedisError and CancellationError, and the caller looks for the latter.
+            return .failure(RedisError(.cancelled, "cancelled", mayHaveRun: true))
+        }
+    }
+
     func send(_ command: RESPCommand) async throws -> RESPReply {
         do {
             return try await client.send(command, idempotent: true)

@@ -145,7 +145,8 @@ package enum RunPacking {
                 run.append(
                     .attempt(try readLost(&body, number: charged + 1, eligibleAt: run.eligibleAt ?? eligibleAt)))
             case Tag.redriven:
-                charged = 0
+                // Only a dead letter starts afresh; a job that was waiting for its time goes on counting.
+                if run.history.last?.isDeath ?? false { charged = 0 }
                 run.append(.redriven(at: try body.stamp("the redrive")))
             case Tag.buried:
                 let at = try body.stamp("the burial")
@@ -202,6 +203,18 @@ package enum RunPacking {
     private static func outcome(of code: UInt8) throws(PackingError) -> AttemptOutcome {
         guard Int(code) < outcomes.count else { throw PackingError(description: "an attempt's outcome is \(code)") }
         return outcomes[Int(code)]
+    }
+}
+
+extension HistoryEvent {
+    /// Whether the job became a dead letter by it.
+    fileprivate var isDeath: Bool {
+        switch self {
+        case .buried: true
+        case .attempt(let record):
+            record.outcome == .buried || record.outcome == .lost && record.reason == DeadReason.leaseExpired.rawValue
+        case .redriven, .cancelled: false
+        }
     }
 }
 
