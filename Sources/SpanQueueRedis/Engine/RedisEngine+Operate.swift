@@ -9,12 +9,7 @@ extension RedisEngine {
 
     func resume(_ queue: String) async throws {
         let keys = keys(queue)
-        // Idle workers sleep on the wake list of a paused queue too, and know nothing of what is due in it. The list holds one
-        // entry at most.
-        try await all([
-            RESPCommand("HDEL", keys.meta, "paused"), RESPCommand("DEL", keys.wake),
-            RESPCommand("RPUSH", keys.wake, "1"),
-        ])
+        _ = try await call(RedisScriptCall(scripts.resume, keys: [keys.meta, keys.wake]))
     }
 
     func perform(_ action: JobAction, on id: JobID, in queue: String) async throws -> ActionOutcome {

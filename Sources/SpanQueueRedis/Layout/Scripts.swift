@@ -3,7 +3,7 @@ import HiredisClient
 /// The Lua scripts, which are files in the folder `Scripts`, embedded in the binary. Each file tells its keys, arguments and
 /// reply.
 package struct Scripts: Sendable {
-    let enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk: RedisScript
+    let enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk, resume: RedisScript
 
     /// The scripts as they are in the binary.
     package static let embedded = Scripts { $1 }
@@ -28,9 +28,10 @@ package struct Scripts: Sendable {
         counts = try script("counts", PackageResources.counts_lua)
         act = try script("act", PackageResources.act_lua)
         bulk = try script("bulk", PackageResources.bulk_lua)
+        resume = try script("resume", PackageResources.resume_lua)
     }
 
     var all: [RedisScript] {
-        [enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk]
+        [enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk, resume]
     }
 }

@@ -4,7 +4,7 @@ extension Driver {
     /// After the faults: everything comes to an end within a bounded number of calls, and what is left is `meta`.
     mutating func finish() async throws {
         _ = try await execute(.resume)
-        // A job is taken back at most three times and then is dead; each round ends what it claims.
+        // A job is taken back a few times and then is dead; each round ends what it claims.
         for _ in 0...Self.maxReclaims where !isOver { try await drain() }
         try require(isOver, "jobs are left: \(world.states.values.map(\.rawValue).sorted())")
         try await advance(by: .minutes(3))

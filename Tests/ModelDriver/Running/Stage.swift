@@ -21,7 +21,7 @@ package final class Stage: Sendable {
         var options = RedisEngineOptions()
         options.commandTimeout = .minutes(5)
         options.retention = .seconds(60)
-        options.retentionCount = 6
+        options.retentionCount = 3
         options.deadRetention = .seconds(90)
         return options
     }()
