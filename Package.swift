@@ -219,7 +219,8 @@ let package = Package(
         .testTarget(
             name: "EngineConformance",
             dependencies: [
-                "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "SpanQueueTesting",
+                "ModelDriver", "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry",
+                "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EngineConformance",
@@ -281,7 +282,12 @@ let package = Package(
             path: "Tests/Support/Soak",
             swiftSettings: settings
         ),
-        .testTarget(name: "ModelTests", dependencies: ["ModelDriver", "SpanQueueRedis"], exclude: ["Regressions"], swiftSettings: settings),
+        .testTarget(
+            name: "ModelTests",
+            dependencies: ["ModelDriver", "SpanQueueRedis"],
+            exclude: ["Mutants", "Regressions"],
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -19,6 +19,17 @@ import Testing
         await stage.stop()
     }
 
+    @Test("On a node of a Redis Cluster no script touches two hash slots")
+    func cluster() async throws {
+        let stage = try await Stage.start(asCluster: true)
+        var runs = Runs(on: stage)
+        for seed in 1000..<UInt64(1040) {
+            let failure = await runs.failure(of: StepList.make(seed: seed, count: 100))
+            #expect(failure == nil, "seed \(seed)")
+        }
+        await stage.stop()
+    }
+
     @Test("What once failed does not fail again", arguments: try Regression.all())
     func regressions(_ regression: Regression) async throws {
         let stage = try await Stage.start()

@@ -10,6 +10,8 @@ extension MemoryQueue {
             move(id, to: .ready(priority: priority, turn: turnBeforeAll()))
         }
         if !released.isEmpty { wake() }
+        // At the end, so that a repeat in this call still finds the record it is recognised by.
+        for old in standardCompletions.dropLast(keeping.completedJobs) { forget(old.id) }
         return outcomes
     }
 
@@ -61,7 +63,6 @@ extension MemoryQueue {
         switch retention {
         case .standard:
             move(id, to: .completed(at: now, turn: nextTurn()))
-            for old in standardCompletions.dropLast(keeping.completedJobs) { forget(old.id) }
         case .none: forget(id)
         // One of no length is none: a record is never kept by being asked to keep it for less than a millisecond.
         case .duration(let span) where span.milliseconds <= 0: forget(id)

@@ -93,6 +93,8 @@ package struct Driver {
             try await stage.send(["SCRIPT", "FLUSH"])
             try await deliver(execute(call), of: call)
         case .outOfMemory: try await makeOutOfMemory(call)
+        // A node of a cluster has no REPLICAOF.
+        case .readOnly where stage.isCluster: try await deliver(execute(call), of: call)
         case .readOnly: try await makeReadOnly(call)
         case .duplicate: try await makeTwice(call)
         }

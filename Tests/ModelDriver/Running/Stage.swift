@@ -26,14 +26,36 @@ package final class Stage: Sendable {
         return options
     }()
 
+    /// Whether it is a node of a Redis Cluster, which is never a replica of nobody.
+    let isCluster: Bool
+
     /// Starts a server.
-    package static func start(scripts: Scripts = .embedded) async throws -> Stage {
+    ///
+    /// - Parameter asCluster: as the only node of a Redis Cluster, which refuses scripts that touch two hash slots.
+    package static func start(scripts: Scripts = .embedded, asCluster: Bool = false) async throws -> Stage {
         let time = try ServerTime()
-        let server = try await RedisServer.start(environment: time.environment)
-        return try await Stage(server: server, time: time, scripts: scripts)
+        // Nobody talks to the port of the cluster's bus, but it can't be had without one.
+        let arguments = ["--cluster-enabled", "yes", "--cluster-port", "\(Int.random(in: 20_000..<60_000))"]
+        let server = try await RedisServer.start(asCluster ? arguments : [], environment: time.environment)
+        let stage = try await Stage(server: server, time: time, scripts: scripts, isCluster: asCluster)
+        if asCluster { try await stage.takeAllSlots() }
+        try await stage.engine.start()
+        return stage
     }
 
-    private init(server: RedisServer, time: ServerTime, scripts: Scripts) async throws {
+    private func takeAllSlots() async throws {
+        try await send(["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
+        let deadline = ContinuousClock.now + .seconds(20)
+        while try await !client.send(RESPCommand("CLUSTER", "INFO"), idempotent: true).string().contains("state:ok") {
+            try require(ContinuousClock.now < deadline, "the cluster does not get ready")
+            // A node takes no writes for two seconds of its own clock.
+            time.now = time.now + .seconds(1)
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    private init(server: RedisServer, time: ServerTime, scripts: Scripts, isCluster: Bool) async throws {
+        self.isCluster = isCluster
         var logger = Logger(label: "model")
         logger.logLevel = .critical
         self.server = server
@@ -42,7 +64,6 @@ package final class Stage: Sendable {
         client = RedisClient(url: try RedisURL(server.url), name: "model", loop: loop, logger: logger)
         let source = EngineSource.redis(server.url, Self.options, scripts: scripts)
         engine = try source.make(EngineEnvironment(logger: logger))
-        try await engine.start()
     }
 
     /// Stops the server.
