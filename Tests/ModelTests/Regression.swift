@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// A list of steps that once failed.
 struct Regression: Sendable, CustomTestStringConvertible {

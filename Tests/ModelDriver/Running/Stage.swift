@@ -77,6 +77,8 @@ package final class Stage: Sendable {
     /// Empties the server and sets its clock back to where every run begins.
     func reset() async throws {
         time.now = ServerTime.start
+        // What the engine believes of the server's clock must not be left from another run.
+        _ = try await engine.reclaim(ReclaimRequest(queue: "another"))
         // The engine names a queue once a connection, and the connection outlives the run.
         for command in [["FLUSHALL"], ["SADD", "spanq:queues", Self.queue]] { try await send(command) }
     }
