@@ -3,7 +3,8 @@ import HiredisClient
 /// The Lua scripts, which are files in the folder `Scripts`, embedded in the binary. Each file tells its keys, arguments and
 /// reply.
 package struct Scripts: Sendable {
-    let enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk, resume: RedisScript
+    let enqueue, claim, settle, extend, update, reclaim, wake, sweep: RedisScript
+    let inspect, list, counts, act, bulk, resume: RedisScript
 
     /// The scripts as they are in the binary.
     package static let embedded = Scripts { $1 }

@@ -43,7 +43,9 @@ extension MemoryQueue {
         case .bury: moveToDead(id, at: now)
         case .cancel:
             // The reason is that of the person who asked for it, where one was given.
-            if let reason = entries[id]?.cancelReason, !reason.isEmpty { run.append(.cancelled(at: now, reason: reason)) }
+            if let reason = entries[id]?.cancelReason, !reason.isEmpty {
+                run.append(.cancelled(at: now, reason: reason))
+            }
             moveToCancelled(id, at: now)
         }
         if isOver, settlement.terms.unique?.span == .untilFinished { release(settlement.terms.unique, of: id) }

@@ -20,7 +20,8 @@ extension Call {
         case .perform(let action, let id): .acted(world.queue.perform(action, on: id, at: now))
         case .performAll(let request): .actedOnMany(try world.queue.performAll(request, at: now))
         case .counts: .counted([world.queue.counts(at: now)])
-        case .list(let request): .listed(world.queue[request.state].members.compactMap { world.queue.record(of: $0.id) })
+        case .list(let request):
+            .listed(world.queue[request.state].members.compactMap { world.queue.record(of: $0.id) })
         case .find(let id): .found(world.queue.record(of: id))
         }
     }

@@ -47,10 +47,13 @@ extension Keyspace {
             } else if let lifetime = lifetimes[key] {
                 try require((0...30_000).contains(lifetime), "11: \(key) lives for \(lifetime) ms")
             } else {
-                try require(["spanq:queues", "spanq:workers", "spanq:layout"].contains(key), "11: \(key) is not in the layout")
+                let shared = ["spanq:queues", "spanq:workers", "spanq:layout"]
+                try require(shared.contains(key), "11: \(key) is not in the layout")
             }
         }
-        let known: Set = ["paused", "token", "sequence", "returned", "enqueued", "completed", "dead", "cancelled", "removed"]
+        let known: Set = [
+            "paused", "token", "sequence", "returned", "enqueued", "completed", "dead", "cancelled", "removed",
+        ]
         try require(known.isSuperset(of: meta.keys), "11: meta holds \(meta.keys.sorted())")
     }
 }

@@ -39,7 +39,8 @@ extension Keyspace {
         try same("ready", ready, waiting.filter { $0.place.priority == 0 }.map(\.id))
         try same("priority", priority.map(\.id), waiting.filter { $0.place.priority != 0 }.map(\.id))
         for member in priority {
-            try same("the level of \(member.id)", 9 - Int(member.score / 0x1p49), queue.entries[member.id]?.message.priority)
+            let level = 9 - Int(member.score / 0x1p49)
+            try same("the level of \(member.id)", level, queue.entries[member.id]?.message.priority)
         }
         try same("scheduled", scheduled.inHundredths, scored(line(.scheduled)) { $0.dueScore }.inHundredths)
         try same("retrying", retrying.inHundredths, scored(line(.retrying)) { $0.dueScore }.inHundredths)

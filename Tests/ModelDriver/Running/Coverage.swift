@@ -11,7 +11,9 @@ package struct Coverage: Sendable {
 
     mutating func note(_ call: String, _ fault: Fault, from before: [JobID: JobState], to after: [JobID: JobState]) {
         var moves: Set<String> = []
-        for (id, state) in before where after[id] != state { moves.insert("\(state.rawValue) → \(after[id]?.rawValue ?? "gone")") }
+        for (id, state) in before where after[id] != state {
+            moves.insert("\(state.rawValue) → \(after[id]?.rawValue ?? "gone")")
+        }
         for (id, state) in after where before[id] == nil { moves.insert("new → \(state.rawValue)") }
         if moves.isEmpty { moves = ["nothing"] }
         for move in moves { counts["\(call): \(move)", default: [:]][fault, default: 0] += 1 }
@@ -54,5 +56,7 @@ package struct Coverage: Sendable {
     }
 
     /// Moves that happened and that nobody expects.
-    package var unexpected: [String] { counts.keys.filter { !Self.required.contains($0) && !$0.hasSuffix(": nothing") }.sorted() }
+    package var unexpected: [String] {
+        counts.keys.filter { !Self.required.contains($0) && !$0.hasSuffix(": nothing") }.sorted()
+    }
 }

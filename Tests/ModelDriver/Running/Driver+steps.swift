@@ -28,8 +28,8 @@ extension Driver {
         case .enqueueAgain: return enqueueAgain(&generator)
         case .claim:
             let lease = Duration.milliseconds(generator.pick([1, 1000, 5000, 20_000]))
-            return .claim(
-                ClaimRequest(queue: Stage.queue, limit: generator.pick([0, 1, 1, 2, 3, 50]), lease: lease, worker: worker))
+            let limit = generator.pick([0, 1, 1, 2, 3, 50])
+            return .claim(ClaimRequest(queue: Stage.queue, limit: limit, lease: lease, worker: worker))
         case .extend:
             let claims = held[worker, default: []].map(\.reference)
             return claims.isEmpty ? nil : .extend(claims, by: .milliseconds(generator.pick([1, 2000, 15_000])))
@@ -175,19 +175,20 @@ extension Driver {
         switch generator.below(3) {
         case 0: .counts
         case 1: .find(anyJob(&generator))
-        default:
-            .list(
-                ListRequest(queue: Stage.queue, state: generator.pick(JobState.allCases), limit: 1 + generator.below(4)))
+        default: .list(anyList(&generator))
         }
+    }
+
+    private func anyList(_ generator: inout SeededGenerator) -> ListRequest {
+        ListRequest(queue: Stage.queue, state: generator.pick(JobState.allCases), limit: 1 + generator.below(4))
     }
 
     // MARK: Time, and Redis itself
 
     /// How long nothing happens: often until just before, at or just after a moment at which something is due.
     private func pause(_ generator: inout SeededGenerator) -> Duration {
-        let moments =
-            [world.queue.nextDue, world.queue[.active].first.flatMap { world.queue.entries[$0.id]?.place.claim?.leaseExpiresAt }]
-            .compactMap(\.self) + world.lockEnds.values.sorted() + retentionEnds
+        let lapse = world.queue[.active].first.flatMap { world.queue.entries[$0.id]?.place.claim?.leaseExpiresAt }
+        let moments = [world.queue.nextDue, lapse].compactMap(\.self) + world.lockEnds.values.sorted() + retentionEnds
         switch generator.below(10) {
         case 0...1: return .milliseconds(generator.below(4))
         case 2...6 where !moments.isEmpty:
@@ -199,8 +200,8 @@ extension Driver {
 
     private var retentionEnds: [Timestamp] {
         [JobState.completed, .cancelled, .dead].compactMap { state in
-            guard let entry = world.queue[state].members.first.flatMap({ world.queue.entries[$0.id] }) else { return nil }
-            switch entry.place {
+            let first = world.queue[state].first?.id
+            switch first.flatMap({ world.queue.entries[$0]?.place }) {
             case .completed(let at, _): return at + Stage.options.retention
             case .retained(let until): return until
             case .cancelled(let since): return since + Stage.options.retention

@@ -26,6 +26,8 @@ package struct Driver {
     var jobCount = 0
     /// The last token of each job; what Redis forgets, this does not.
     private var lastTokens: [JobID: Int64] = [:]
+    /// That of the last claim: it tells two claims apart where the values of their tokens do not.
+    private var lastNonce: UInt32?
     /// How far the clock went since the engine last learnt the time.
     private var unlearnt = Duration.zero
 
@@ -140,7 +142,9 @@ package struct Driver {
             try require(keyspace == between, "14: \(call.name) twice is not \(call.name) once")
             var forgets = false
             // One whose record is gone cannot be recognised; docs/delivery-semantics.md says so.
-            if case .settle(let settlements) = call { forgets = settlements.contains { keyspace.jobs[$0.reference.id] == nil } }
+            if case .settle(let settlements) = call {
+                forgets = settlements.contains { keyspace.jobs[$0.reference.id] == nil }
+            }
             if !forgets { try same("14: the answer to a repeated \(call.name)", second.sameClass, first.sameClass) }
         }
         deliver(second, of: call)
@@ -176,7 +180,9 @@ package struct Driver {
         try keyspace.checkInvariants(queue: Self.queue, maxReclaims: Self.maxReclaims, &decoder)
         try keyspace.compare(with: world, &decoder)
         try checkMoves(of: call, from: states, to: world.states)
-        if answer.isAllLost || call.isReading { try require(keyspace == before, "5: \(call.name) was lost and changed something") }
+        if answer.isAllLost || call.isReading {
+            try require(keyspace == before, "5: \(call.name) was lost and changed something")
+        }
         if world.queue.wakeUps != wakeUps || call.wakesAnyway(world) {
             try require(!keyspace.wake.isEmpty, "\(call.name) wakes nobody")
         }
@@ -193,6 +199,10 @@ package struct Driver {
             try require(lastTokens[id].map { $0 < token } ?? true, "4: the token of \(id) does not rise: \(token)")
             lastTokens[id] = token
             try require(job.eligibleAt <= now, "9: \(id) was claimed \(job.eligibleAt - now) before its time")
+        }
+        if let nonce = reply.jobs.first?.reference.token.nonce {
+            try require(nonce != lastNonce, "4: two claims in a row have the nonce \(nonce)")
+            lastNonce = nonce
         }
         if world.queue.isPaused { try require(reply.jobs.isEmpty, "13: a claim from a paused queue") }
     }

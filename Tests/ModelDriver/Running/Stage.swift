@@ -1,17 +1,18 @@
 import HiredisClient
 import Logging
 import RedisServerFixture
-import SpanQueue
+package import SpanQueue
 import SpanQueueLoop
 package import SpanQueueRedis
 
 /// A real redis-server whose clock stands still, and the real engine on it. Runs follow one another on it.
 package final class Stage: Sendable {
-    static let queue = "model"
+    /// The queue of all runs.
+    package static let queue = "model"
 
     let server: RedisServer
     let time: ServerTime
-    let engine: any Engine
+    package let engine: any Engine
     /// A connection of our own, for looking and for faults.
     let client: RedisClient
     private let loop: LoopThread
@@ -75,7 +76,7 @@ package final class Stage: Sendable {
     }
 
     /// Empties the server and sets its clock back to where every run begins.
-    func reset() async throws {
+    package func reset() async throws {
         time.now = ServerTime.start
         // What the engine believes of the server's clock must not be left from another run.
         _ = try await engine.reclaim(ReclaimRequest(queue: "another"))
@@ -83,10 +84,32 @@ package final class Stage: Sendable {
         for command in [["FLUSHALL"], ["SADD", "spanq:queues", Self.queue]] { try await send(command) }
     }
 
-    func send(_ words: [String]) async throws {
+    /// Sends a command of Redis, for its effect.
+    package func send(_ words: [String]) async throws {
         var command = RESPCommand(words[0])
         for word in words.dropFirst() { command.append(word) }
         _ = try await client.send(command, idempotent: true)
+    }
+
+    /// How many clients Redis keeps waiting.
+    package func blockedClients() async throws -> Int {
+        let info = try await client.send(RESPCommand("INFO", "clients"), idempotent: true).string()
+        let line = info.split(whereSeparator: \.isNewline).first { $0.hasPrefix("blocked_clients:") }
+        return line.flatMap { Int($0.dropFirst(16)) } ?? 0
+    }
+
+    /// Moves the server's clock on.
+    package func advance(by duration: Duration) { time.now = time.now + duration }
+
+    /// A plain job.
+    package func job(_ number: Int) -> NewJob {
+        var generator = SeededGenerator(seed: 0)
+        var job = JobMaker.make(number, at: time.now, &generator)
+        job.schedule = .now
+        job.message.priority = 0
+        job.message.unique = nil
+        job.message.contentDigest = nil
+        return job
     }
 
     func read() async throws -> Keyspace { try await Keyspace.read(client, queue: Self.queue) }

@@ -62,7 +62,9 @@ struct Soak: AsyncParsableCommand {
     private func fails(_ steps: [Step], seed: UInt64?, _ runs: inout Runs) async -> Bool {
         guard let failure = await runs.failure(of: steps) else { return false }
         print("seed \(seed.map(String.init) ?? "-") FAILED: \(failure)")
-        if !noShrink { print("\nkeep this in Tests/ModelTests/Regressions:\n\(await runs.report(on: steps, seed: seed))") }
+        if !noShrink {
+            print("\nkeep this in Tests/ModelTests/Regressions:\n\(await runs.report(on: steps, seed: seed))")
+        }
         return true
     }
 
