@@ -9,7 +9,9 @@ extension Driver {
         switch step.kind {
         case .advance: return try await advance(by: pause(&generator))
         case .crash: return crash(generator.pick(held.keys.sorted()))
-        case .popWake: return try await popWake()
+        case .popWake: return try await popWakeUp()
+        // It is called where wake-ups were swallowed.
+        case .passWakeUp: while !keyspace.wake.isEmpty, !generator.once(in: 3) { try await popWakeUp() }
         case .announce: return try await announce(&generator)
         case .save:
             saved = (world, try await stage.saved())
@@ -129,7 +131,7 @@ extension Driver {
         held[worker] = []
     }
 
-    private mutating func popWake() async throws {
+    private mutating func popWakeUp() async throws {
         try await stage.send(["LPOP", "spanq:{\(Stage.queue)}:wake"])
         keyspace = try await stage.read()
     }
