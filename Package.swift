@@ -121,10 +121,18 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "SpanQueueBenchmarks",
+            dependencies: [
+                "CSpanQueueHiredis", "HiredisClient", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "HiredisClient", "SpanQueue", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueServer",
+                "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueServer",
                 "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
