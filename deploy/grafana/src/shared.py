@@ -1,0 +1,54 @@
+"""Expressions and panels that more than one dashboard shows."""
+
+import queries as q
+from panels import Column, Query, series, table, to
+
+UTILISATION = ("sum(rate(spanq_worker_busy_seconds_total[$__rate_interval]))"
+               " / (sum(spanq_worker_slots) > 0)")
+
+# Processes that are known to be ours, and do not answer.
+DOWN = "count((up == 0) and on (job, instance) last_over_time(spanq_build_info[1d]))"
+UNREAD = "count(spanq_queue_scrape_success == 0)"
+LOST_SPANS = 'sum(ceil(increase(%s{error_type!=""}[5m])))'
+FAULTS = " + ".join(f"({part} or vector(0))" for part in (
+    DOWN, UNREAD, LOST_SPANS % "otel_sdk_processor_span_processed_total",
+    LOST_SPANS % "otel_sdk_exporter_span_exported_total"))
+
+
+def utilisation_by_instance(where: str = "") -> str:
+    """Share of its slots that each worker had busy; nothing for processes without slots."""
+    selector = "{" + where + "}"
+    return (f"sum by (instance) (rate(spanq_worker_busy_seconds_total{selector}[$__rate_interval]))"
+            f" / (sum by (instance) (spanq_worker_slots{selector}) > 0)")
+
+
+def firing() -> object:
+    """Alerts that fire; an empty table is good news."""
+    return table("Alerts firing", "What Prometheus' rules find wrong now. Empty: nothing.", "alertname,queue,severity",
+                 "Alert,Queue,Severity",
+                 [Column("For", 'time() - max by (alertname, queue, severity) (ALERTS_FOR_STATE and ignoring (alertstate) '
+                         'ALERTS{alertstate="firing"})', "s", decimals=0)],
+                 link=to("spanq-queue", "Open queue", queue="${__data.fields.Queue}"))
+
+
+def retries_per_success(where: str) -> Query:
+    retried = q.recent(q.ATTEMPTS, where + ',outcome="retried"', "job_type")
+    completed = q.recent(q.ATTEMPTS, where + ',outcome="completed"', "job_type")
+    return Query(f"{retried} / clamp_min({completed}, 1)", "{{job_type}}")
+
+
+def redis_round_trips(where: str = "") -> object:
+    return series("Redis round trips, p99", "By script or command. Tens of milliseconds: Redis, the network or a "
+                  "worker's machine is slow.", "s",
+                  [Query(q.quantile(0.99, "spanq_redis_command_seconds", where, "operation"), "{{operation}}")],
+                  log=True, link=to("spanq-workers", "Open workers"))
+
+
+def spans_lost(where: str = "") -> object:
+    lost = 'error_type!=""' + ("," + where if where else "")
+    known = "sum(otel_sdk_span_started_total) * 0"
+    return series("Spans that did not arrive", "In the last five minutes: dropped because the queue was full, and sent without "
+                  "success. Not 0: traces have holes.", "short",
+                  [Query(f"{q.recent('otel_sdk_processor_span_processed_total', lost)} or {known}", "dropped"),
+                   Query(f"{q.recent('otel_sdk_exporter_span_exported_total', lost)} or {known}", "not delivered")],
+                  link=to("spanq-telemetry", "Open telemetry health"))
