@@ -67,10 +67,11 @@ def expressions(folder: Path, values: dict[str, str]) -> Iterator[Expression]:
         dashboard = json.loads(path.read_text(encoding="utf-8"))
         uid = dashboard["uid"]
         for panel in panels(dashboard):
+            title = panel.get("title", "")
             for target in panel.get("targets", []):
                 if "expr" in target:
-                    yield Expression(uid, panel["id"], panel["title"], target["refId"], "panel", filled(target["expr"], values),
-                                     target["expr"], target.get("instant", False), EMPTY.get((uid, panel["title"])))
+                    yield Expression(uid, panel.get("id"), title, target["refId"], "panel", filled(target["expr"], values),
+                                     target["expr"], target.get("instant", False), EMPTY.get((uid, title)))
         for annotation in dashboard["annotations"]["list"]:
             yield Expression(uid, None, annotation["name"], "A", "annotation", filled(annotation["expr"], values),
                              annotation["expr"], False, "only when it happens")

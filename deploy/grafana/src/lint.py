@@ -49,6 +49,15 @@ def faults_of_panels(name: str, dashboard: dict[str, Any]) -> Iterator[str]:
             yield f"{where}: wider than the grid"
 
 
+def faults_of_head(name: str, dashboard: dict[str, Any]) -> Iterator[str]:
+    if not dashboard.get("description"):
+        yield f"{name}: no description"
+    asking = [*dashboard["annotations"]["list"], *(item for item in dashboard["templating"]["list"] if item["type"] == "query")]
+    for item in asking:
+        if item.get("datasource", {}).get("uid") not in DATASOURCES:
+            yield f"{name}: {item['name']} has a datasource without one of the fixed uids"
+
+
 def faults_of_expression(item: Expression, known: set[str]) -> Iterator[str]:
     where = f"{item.dashboard}: {item.panel!r} {item.ref}"
     if item.kind != "variable":
@@ -95,7 +104,7 @@ def main(arguments: list[str]) -> int:
     for path in sorted(folder.glob("*.json")):
         dashboard = json.loads(path.read_text(encoding="utf-8"))
         uids.append(dashboard["uid"])
-        faults += faults_of_panels(path.name, dashboard)
+        faults += [*faults_of_head(path.name, dashboard), *faults_of_panels(path.name, dashboard)]
     if len(set(uids)) != len(uids):
         faults.append("two dashboards have the same uid")
     items = list(expressions(folder, {"__rate_interval": "1m", "__interval": "1m", "__range": "1h"}))
