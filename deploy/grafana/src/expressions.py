@@ -52,7 +52,7 @@ class Expression:
 
 def filled(raw: str, values: dict[str, str]) -> str:
     """The expression as Prometheus gets it. A variable without a value stands for all."""
-    return re.sub(r"\$\{?(\w+)(?::\w+)?\}?", lambda match: values.get(match[1], ".*"), raw)
+    return re.sub(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)", lambda match: values.get(match[1] or match[2], ".*"), raw)
 
 
 def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -75,17 +75,15 @@ def stat(title: str, description: str, expr: str, unit: str, steps: Steps, *, li
 
 
 def series(title: str, description: str, unit: str, queries: Sequence[Query], *, steps: Steps = (), stack: bool = False,
-           bars: bool = False, link: dashboard.DashboardLink | None = None, colors: dict[str, str] | None = None,
-           low: float | None = 0, high: float | None = None, table: bool = False, log: bool = False) -> timeseries.Panel:
-    """Lines over time. `steps` draws thresholds; `log` is for times, which differ by orders of magnitude."""
-    legend = common.VizLegendOptions().placement(c.LegendPlacement.BOTTOM).show_legend(True)
-    legend = (legend.display_mode(c.LegendDisplayMode.TABLE).calcs(["lastNotNull", "max"]) if table
-              else legend.display_mode(c.LegendDisplayMode.LIST).calcs([]))
+           link: dashboard.DashboardLink | None = None, colors: dict[str, str] | None = None,
+           low: float | None = 0, high: float | None = None, log: bool = False, empty: str = "No data") -> timeseries.Panel:
+    """Lines over time. `steps` draws thresholds, `log` is for times, which differ by orders of magnitude, and `empty` is
+    said where there is no series."""
+    legend = (common.VizLegendOptions().placement(c.LegendPlacement.BOTTOM).show_legend(True)
+              .display_mode(c.LegendDisplayMode.LIST).calcs([]))
     panel = (timeseries.Panel().title(title).description(description).datasource(PROMETHEUS).targets(_targets(queries))
-             .unit(unit).legend(legend).line_width(1).fill_opacity(60 if stack else 8).show_points(c.VisibilityMode.NEVER)
+             .unit(unit).no_value(empty).legend(legend).line_width(1).fill_opacity(60 if stack else 8).show_points(c.VisibilityMode.NEVER)
              .tooltip(common.VizTooltipOptions().mode(c.TooltipDisplayMode.MULTI).sort(c.SortOrder.DESCENDING)))
-    if bars:
-        panel = panel.draw_style(c.GraphDrawStyle.BARS).fill_opacity(80)
     if stack:
         panel = panel.stacking(common.StackingConfig().mode(c.StackingMode.NORMAL).group("A"))
     if log:
@@ -133,13 +131,13 @@ class Column:
 
 
 def table(title: str, description: str, label: str, head: str, columns: Sequence[Column], *,
-          link: dashboard.DashboardLink | None = None, sort: str | None = None) -> tables.Panel:
+          link: dashboard.DashboardLink | None = None, sort: str | None = None, empty: str = "No data") -> tables.Panel:
     """One line for each value of `label` (or of several, apart by commas), a column for each expression."""
     refs = [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))]
     names = dict(zip(refs, (column.name for column in columns)))
     names |= dict(zip(label.split(","), head.split(",")))
     order = {name: index for index, name in enumerate([*label.split(","), *refs])}
-    panel = (tables.Panel().title(title).description(description).datasource(PROMETHEUS).unit("short")
+    panel = (tables.Panel().title(title).description(description).datasource(PROMETHEUS).unit("short").no_value(empty)
              .targets(_targets([Query(column.expr) for column in columns], True, PromQueryFormat.TABLE))
              .with_transformation(m.DataTransformerConfig("merge", options={}))
              .with_transformation(m.DataTransformerConfig("organize", options={

@@ -61,9 +61,9 @@ def buckets(metric: str, where: str = "") -> str:
     return f"sum by (le) (increase({metric}_bucket{_braces(where)}[$__rate_interval]))"
 
 
-def backlog_change(where: str = QUEUE) -> str:
+def backlog_change(where: str = QUEUE, window: str = "2m") -> str:
     """Ready jobs more (or fewer) each second, by queue."""
-    return f"deriv(({jobs('ready', where)})[3m:15s])"
+    return f"deriv(({jobs('ready', where)})[{window}:5s])"
 
 
 def arriving(where: str = QUEUE) -> str:
@@ -73,7 +73,7 @@ def arriving(where: str = QUEUE) -> str:
     """
     # A queue that nobody serves has no counter of claims.
     started = f"({rate('spanq_jobs_claimed_total', where, 'queue')} or {shared('spanq_queue_paused', where)} * 0)"
-    return f"clamp_min({started} + {backlog_change(where)}, 0)"
+    return f"clamp_min({started} + {backlog_change(where, '$__rate_interval')}, 0)"
 
 
 def drain_seconds(where: str = QUEUE, otherwise: str = "") -> str:

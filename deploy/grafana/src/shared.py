@@ -28,7 +28,7 @@ def firing() -> object:
                  "Alert,Queue,Severity",
                  [Column("For", 'time() - max by (alertname, queue, severity) (ALERTS_FOR_STATE and ignoring (alertstate) '
                          'ALERTS{alertstate="firing"})', "s", decimals=0)],
-                 link=to("spanq-queue", "Open queue", queue="${__data.fields.Queue}"))
+                 link=to("spanq-queue", "Open queue", queue="${__data.fields.Queue}"), empty="No alert fires")
 
 
 def retries_per_success(where: str) -> Query:
@@ -37,11 +37,12 @@ def retries_per_success(where: str) -> Query:
     return Query(f"{retried} / clamp_min({completed}, 1)", "{{job_type}}")
 
 
-def redis_round_trips(where: str = "") -> object:
-    return series("Redis round trips, p99", "By script or command. Tens of milliseconds: Redis, the network or a "
-                  "worker's machine is slow.", "s",
-                  [Query(q.quantile(0.99, "spanq_redis_command_seconds", where, "operation"), "{{operation}}")],
-                  log=True, link=to("spanq-workers", "Open workers"))
+def redis_round_trips() -> object:
+    times = "spanq_redis_command_seconds"
+    return series("Redis round trips", "All scripts and commands of all processes. A p50 of tens of milliseconds: Redis, the network "
+                  "or a worker's machine is slow.", "s",
+                  [Query(q.quantile(part, times), f"p{round(part * 100)}") for part in (0.5, 0.95, 0.99)], log=True,
+                  colors={"p50": "green", "p95": "yellow", "p99": "red"}, link=to("spanq-workers", "Open workers"))
 
 
 def spans_lost(where: str = "") -> object:

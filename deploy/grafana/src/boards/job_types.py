@@ -56,9 +56,9 @@ def _failing(page: Board) -> None:
                     "percentunit", [Query(q.failing_share(WHERE, "job_type"), "{{job_type}}")], high=1, link=THIS_TYPE), 12, 8)
     page.add(series("Failures by error", "Failed attempts of the last five minutes.", "short", [
         Query(q.recent("spanq_job_errors_total", WHERE, "job_type, error_type"), "{{job_type}}: {{error_type}}")],
-        stack=True, link=THIS_TYPE), 12, 8)
+        stack=True, empty="None", link=THIS_TYPE), 12, 8)
     page.add(series("Dead letters by reason", "Jobs given up in the last five minutes.", "short", [
         Query(q.recent("spanq_jobs_dead_total", WHERE, "job_type, reason"), "{{job_type}}: {{reason}}")],
-        stack=True, link=THIS_TYPE), 12, 8)
+        stack=True, empty="None", link=THIS_TYPE), 12, 8)
     page.add(series("Retries per success", "Attempts to be tried again for each one that completed, in the last five minutes.",
                     "short", [shared.retries_per_success(WHERE)], link=THIS_TYPE), 12, 8)

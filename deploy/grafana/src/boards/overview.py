@@ -28,7 +28,7 @@ def _glance(page: Board) -> None:
                   [(None, "green"), (30, "orange"), (300, "red")], decimals=0, link=QUEUE), 3, 4)
     page.add(stat("Ready jobs", "Jobs that could start now, over all chosen queues.", q.or_zero(f"sum({q.jobs('ready')})"),
                   "short", [(None, "green"), (1000, "orange"), (10000, "red")], decimals=0, link=QUEUE), 3, 4)
-    page.add(stat("Time to drain", "Until the slowest of the queues that shrink is empty, at the pace of the last three minutes. "
+    page.add(stat("Time to drain", "Until the slowest of the queues that shrink is empty, at the pace of the last two minutes. "
                   "\"not shrinking\": jobs wait in some queue, and arrive at least as fast as they are started.",
                   f"max({q.drain_seconds()}) unless on () {_stuck()} or {_stuck()} * 0 - 1", "s",
                   [(None, "green"), (300, "orange"), (3600, "red")], decimals=0, graph=False,
@@ -100,10 +100,10 @@ def _failing(page: Board) -> None:
     page.row("What fails, and why?")
     page.add(series("Failures by error", "Failed attempts of the last five minutes, by type of job and kind of error.", "short", [
         Query(q.recent("spanq_job_errors_total", q.QUEUE, "job_type, error_type"), "{{job_type}}: {{error_type}}")],
-        stack=True, link=TYPE_LINK), 12, 8)
+        stack=True, empty="None", link=TYPE_LINK), 12, 8)
     page.add(series("Dead letters by reason", "Jobs given up in the last five minutes, and why.", "short", [
         Query(q.recent("spanq_jobs_dead_total", q.QUEUE, "queue, reason"), "{{queue}}: {{reason}}")],
-        stack=True, link=QUEUE_LINK), 12, 8)
+        stack=True, empty="None", link=QUEUE_LINK), 12, 8)
     page.add(series("Attempts by outcome", "Attempts that ended, a second.", JOBS_PER_SECOND, [
         Query(q.rate(q.ATTEMPTS, q.QUEUE, "outcome"), "{{outcome}}")], stack=True, colors=OUTCOME_COLORS,
         link=to("spanq-job-types", "Open job types")), 12, 8)

@@ -49,7 +49,7 @@ def _flow(page: Board) -> None:
                     "are due.", "short", [Query(f"sum({q.jobs(state)})", state)
                                           for state in ("ready", "active", "scheduled", "retrying")],
                     stack=True, colors=STATE_COLORS), 12, 8)
-    page.add(series("Time to drain", "Until no job is ready, at the pace of the last three minutes. A gap: the backlog does not "
+    page.add(series("Time to drain", "Until no job is ready, at the pace of the last two minutes. A gap: the backlog does not "
                     "shrink.", "s", [Query(q.drain_seconds(), "{{queue}}")],
                     steps=[(None, "transparent"), (3600, "red")]), 8, 8)
     page.add(series("Oldest ready job", "The wait of the job that has waited longest. It rises by a second a second while nobody "
@@ -57,7 +57,7 @@ def _flow(page: Board) -> None:
                     steps=[(None, "transparent"), (30, "orange"), (300, "red")]), 8, 8)
     page.add(series("Enqueued", "What producers that are scraped gave to enqueue, a second, by answer. Producers that end at once, "
                     "such as `spanq enqueue`, are not seen here.", JOBS_PER_SECOND, [
-                        Query(q.rate("spanq_jobs_enqueued_total", WHERE, "outcome"), "{{outcome}}")], stack=True), 8, 8)
+                        Query(q.rate("spanq_jobs_enqueued_total", WHERE, "outcome"), "{{outcome}}")], stack=True, empty="No scraped producer"), 8, 8)
 
 
 def _waiting(page: Board) -> None:
@@ -82,10 +82,10 @@ def _ends(page: Board) -> None:
         Query(q.rate(q.ATTEMPTS, WHERE, "outcome"), "{{outcome}}")], stack=True, colors=OUTCOME_COLORS), 12, 8)
     page.add(series("Failures by error", "Failed attempts of the last five minutes.", "short", [
         Query(q.recent("spanq_job_errors_total", WHERE, "job_type, error_type"), "{{job_type}}: {{error_type}}")],
-        stack=True, link=TYPE_LINK), 8, 8)
+        stack=True, empty="None", link=TYPE_LINK), 8, 8)
     page.add(series("Dead letters by reason", "Jobs given up in the last five minutes.", "short", [
         Query(q.recent("spanq_jobs_dead_total", WHERE, "job_type, reason"), "{{job_type}}: {{reason}}")],
-        stack=True, link=TYPE_LINK), 8, 8)
+        stack=True, empty="None", link=TYPE_LINK), 8, 8)
     page.add(series("Retries per success", "Attempts to be tried again for each one that completed, in the last five minutes.",
                     "short", [shared.retries_per_success(WHERE)], link=TYPE_LINK), 8, 8)
     page.add(series("Claims by result", "Claims sent to Redis, a second. Many empty ones: more workers than work.", "suffix:/s", [

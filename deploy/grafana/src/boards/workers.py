@@ -6,6 +6,7 @@ from board import Board, instances
 from panels import WORKER_LINK, Column, Query, series, stat, table, to
 
 WHERE = q.INSTANCE
+SCRIPTS = 'operation=~"enqueue|claim|settle|extend|reclaim"'
 WORKING = "(sum by (instance) (spanq_worker_slots{" + WHERE + "}) > 0)"
 FAILED_RENEWALS = q.recent("spanq_lease_renewals_total", WHERE + ',result="error"')
 AGE = "time() - max by (instance) (%s{" + WHERE + "} > 0)"
@@ -78,7 +79,10 @@ def _leases(page: Board) -> None:
 
 def _process(page: Board) -> None:
     page.row("Is Redis quick, and are the processes well?")
-    page.add(shared.redis_round_trips(WHERE), 12, 8)
+    page.add(series("Redis round trips by script, p99", "The scripts that move jobs. Tens of milliseconds: Redis, the network or a "
+                    "worker's machine is slow.", "s", [
+                        Query(q.quantile(0.99, "spanq_redis_command_seconds", WHERE + "," + SCRIPTS, "operation"), "{{operation}}")],
+                    log=True), 12, 8)
     page.add(series("Redis errors and reconnects", "In the last five minutes.", "short", [
         Query(q.recent("spanq_redis_errors_total", WHERE, "operation, error_type"), "{{operation}}: {{error_type}}"),
         Query(q.recent("spanq_redis_reconnects_total", WHERE, "instance"), "{{instance}}: reconnects")]), 12, 8)

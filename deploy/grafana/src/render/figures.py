@@ -79,7 +79,7 @@ def table(axes: Axes, panel: dict[str, Any], prometheus: Prometheus, expr: list[
         for index, (column, head) in enumerate(zip(columns, heads)):
             _cell(axes, line.get(column), properties.get(head, {}), edges[index], bottom, edges[index + 1] - edges[index], height)
     if not lines:
-        axes.text(0.5, 0.45, "No data", transform=axes.transAxes, ha="center", va="center", color=MUTED, fontsize=11)
+        axes.text(0.5, 0.45, panel["fieldConfig"]["defaults"].get("noValue", "No data"), transform=axes.transAxes, ha="center", va="center", color=MUTED, fontsize=11)
 
 
 def _edge(index: int, columns: int) -> float:
@@ -105,6 +105,3 @@ def _cell(axes: Axes, value: Any, properties: dict[str, Any], left: float, botto
 def _rectangle(axes: Axes, left: float, bottom: float, width: float, height: float, color: str) -> Any:
     from matplotlib.patches import Rectangle
     return Rectangle((left, bottom + 0.004), width - 0.004, height - 0.008, transform=axes.transAxes, color=color, lw=0)
-
-
-

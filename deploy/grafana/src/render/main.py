@@ -72,7 +72,7 @@ def _panel(figure: Any, panel: dict[str, Any], prometheus: Prometheus, values: d
     frame.set_yticks([])
     for spine in frame.spines.values():
         spine.set_color(GRID)
-    figure.text(left + 0.12 * x, top - 0.19 * y, panel["title"], color=TEXT, fontsize=9.5, weight="medium", va="center")
+    figure.text(left + 0.12 * x, top - 0.19 * y, panel["title"], color=TEXT, fontsize=9.5, va="center")
     queries = [expressions.filled(target["expr"], values) for target in panel["targets"]]
     sides = {"timeseries": (0.75, 0.12, 0.78), "heatmap": (0.75, 0.12, 0.3)}.get(panel["type"], (0.1, 0.1, 0.1))
     inner = figure.add_axes((left + sides[0] * x, top - down + sides[2] * y, across - (sides[0] + sides[1]) * x,

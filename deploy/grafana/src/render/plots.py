@@ -60,10 +60,16 @@ def lines(axes: Axes, panel: dict[str, Any], prometheus: Prometheus, expr: list[
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: figure(value, unit)))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     if found:
-        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.09), ncols=max(1, min(4, round(90 / (8 + max(len(n) for n, _ in found))))),
+        axes.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.09), ncols=_columns(axes, found),
                     fontsize=7.5, frameon=False, labelcolor=TEXT, handlelength=1, columnspacing=1.2, borderaxespad=0)
     else:
-        axes.text(0.5, 0.5, "No data", transform=axes.transAxes, ha="center", color=MUTED, fontsize=11)
+        axes.text(0.5, 0.5, defaults.get("noValue", "No data"), transform=axes.transAxes, ha="center", color=MUTED, fontsize=11)
+
+
+def _columns(axes: Axes, found: list[tuple[str, Series]]) -> int:
+    """How many names of a legend stand beside each other."""
+    letters = axes.get_position().width * 300
+    return max(1, min(6, int(letters / (8 + max(len(name) for name, _ in found)))))
 
 
 def _with_gaps(item: Series, step: float) -> tuple[list[float], list[float]]:
@@ -97,7 +103,8 @@ def _stack(axes: Axes, prometheus: Prometheus, found: list[tuple[str, Series]], 
 def _limits(axes: Axes, defaults: dict[str, Any]) -> None:
     low, high = axes.get_ylim()
     if "min" in defaults:
-        axes.set_ylim(bottom=defaults["min"], top=max(high, 1e-9) if high > 0.06 or not axes.has_data() else 1)
+        drawn = [value for line in axes.get_lines() for value in np.asarray(line.get_ydata(), float) if value > 0]
+        axes.set_ylim(bottom=defaults["min"], top=high if drawn or axes.collections else 1)
     if "max" in defaults:
         axes.set_ylim(top=defaults["max"])
 
