@@ -17,6 +17,7 @@ from expressions import Expression, expressions, panels
 SHARED = ("spanq_queue_jobs", "spanq_queue_oldest_job_age_seconds", "spanq_queue_paused", "spanq_workers_alive")
 # Of Prometheus itself.
 FOREIGN = {"up", "ALERTS", "ALERTS_FOR_STATE"}
+BUILT_IN = {"__rate_interval", "__interval", "__range"}
 DATASOURCES = {"prometheus", "tempo", "alertmanager"}
 # Panels without figures of their own.
 WITHOUT_UNIT = {"row", "traces", "text"}
@@ -58,15 +59,15 @@ def faults_of_head(name: str, dashboard: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: {item['name']} has a datasource without one of the fixed uids"
 
 
-def faults_of_expression(item: Expression, known: set[str]) -> Iterator[str]:
+def faults_of_expression(item: Expression, known: set[str], variables: set[str]) -> Iterator[str]:
     where = f"{item.dashboard}: {item.panel!r} {item.ref}"
     if item.kind != "variable":
         # A selector of a shared gauge stands in a `max by`, or in a subquery's or multiplication's parentheses round one.
         for match in re.finditer(rf"({'|'.join(SHARED)})\b", item.expr):
             if not re.search(r"(max|min) by \([\w, ]+\) \($", item.expr[:match.start()]):
                 yield f"{where}: {match[1]} is the same in every process: read it with max by (…), never sum"
-    if re.search(r"\$", item.expr):
-        yield f"{where}: a variable is not filled in"
+    for name in sorted(set(re.findall(r"\$\{?(\w+)", item.raw)) - variables - BUILT_IN):
+        yield f"{where}: the dashboard has no variable ${name}"
     for metric in sorted(metrics(item.expr) - known):
         yield f"{where}: docs/telemetry.md has no metric {metric}"
 
@@ -100,16 +101,18 @@ def main(arguments: list[str]) -> int:
     folder, telemetry = map(Path, arguments)
     known = documented(telemetry.read_text(encoding="utf-8"))
     faults: list[str] = []
+    variables: dict[str, set[str]] = {}
     uids: list[str] = []
     for path in sorted(folder.glob("*.json")):
         dashboard = json.loads(path.read_text(encoding="utf-8"))
         uids.append(dashboard["uid"])
+        variables[dashboard["uid"]] = {item["name"] for item in dashboard["templating"]["list"]}
         faults += [*faults_of_head(path.name, dashboard), *faults_of_panels(path.name, dashboard)]
     if len(set(uids)) != len(uids):
         faults.append("two dashboards have the same uid")
     items = list(expressions(folder, {"__rate_interval": "1m", "__interval": "1m", "__range": "1h"}))
     for item in items:
-        faults += faults_of_expression(item, known)
+        faults += faults_of_expression(item, known, variables[item.dashboard])
     faults += unparsable(items)
     for fault in faults:
         print(fault, file=sys.stderr)

@@ -61,7 +61,7 @@ def buckets(metric: str, where: str = "") -> str:
     return f"sum by (le) (increase({metric}_bucket{_braces(where)}[$__rate_interval]))"
 
 
-def backlog_change(where: str = QUEUE, window: str = "2m") -> str:
+def backlog_change(where: str = QUEUE, window: str = "1m") -> str:
     """Ready jobs more (or fewer) each second, by queue."""
     return f"deriv(({jobs('ready', where)})[{window}:5s])"
 

@@ -28,7 +28,7 @@ def _glance(page: Board) -> None:
                   [(None, "green"), (30, "orange"), (300, "red")], decimals=0, link=QUEUE), 3, 4)
     page.add(stat("Ready jobs", "Jobs that could start now, over all chosen queues.", q.or_zero(f"sum({q.jobs('ready')})"),
                   "short", [(None, "green"), (1000, "orange"), (10000, "red")], decimals=0, link=QUEUE), 3, 4)
-    page.add(stat("Time to drain", "Until the slowest of the queues that shrink is empty, at the pace of the last two minutes. "
+    page.add(stat("Time to drain", "Until the slowest of the queues that shrink is empty, at the pace of the last minute. "
                   "\"not shrinking\": jobs wait in some queue, and arrive at least as fast as they are started.",
                   f"max({q.drain_seconds()}) unless on () {_stuck()} or {_stuck()} * 0 - 1", "s",
                   [(None, "green"), (300, "orange"), (3600, "red")], decimals=0, graph=False,
@@ -75,7 +75,7 @@ def _keeping_up(page: Board) -> None:
         Column("Budget left", q.slo_left(), "percentunit", [(None, "red"), (0.0001, "orange"), (0.5, "transparent")], 0),
     ], link=to("spanq-queue", "Open queue", queue="${__value.text}"), sort="Ready"), 16, 8)
     page.add(shared.firing(), 8, 8)
-    page.add(series("Arriving, started, ended", "Jobs a second. Arriving is what became ready: enqueued, due, or to be tried "
+    page.add(series("Arriving, started, completed", "Jobs a second. Arriving is what became ready: enqueued, due, or to be tried "
                     "again. While it lies above started, the backlog grows.", JOBS_PER_SECOND, [
                         Query(f"sum({q.arriving()})", "arriving"),
                         Query(q.rate("spanq_jobs_claimed_total", q.QUEUE), "started"),
