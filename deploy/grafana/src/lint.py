@@ -21,7 +21,7 @@ BUILT_IN = {"__rate_interval", "__interval", "__range"}
 DATASOURCES = {"prometheus", "tempo", "alertmanager"}
 # Panels without figures of their own.
 WITHOUT_UNIT = {"row", "traces", "text"}
-WORDS = {"rate", "increase", "deriv", "sum", "max", "min", "count", "by", "on", "and", "or", "unless", "ignoring", "offset", "time",
+WORDS = {"rate", "increase", "deriv", "sum", "max", "min", "count", "by", "on", "and", "or", "unless", "ignoring", "offset", "bool", "time",
          "vector", "ceil", "clamp_min", "histogram_quantile", "last_over_time"}
 
 

@@ -36,9 +36,9 @@ def recent(metric: str, where: str = "", by: str = "", window: str = "5m") -> st
     return f"{_sum(by)} ({late} or increase({series}[{window}]))"
 
 
-def shared(metric: str, where: str = "", by: str = "queue") -> str:
+def shared(metric: str, where: str = "", by: str = "queue", ago: str = "") -> str:
     """A gauge that every process reads from Redis alike."""
-    return f"max by ({by}) ({metric}{_braces(where)})"
+    return f"max by ({by}) ({metric}{_braces(where)}{ago})"
 
 
 def jobs(state: str, where: str = QUEUE) -> str:
@@ -61,11 +61,6 @@ def buckets(metric: str, where: str = "") -> str:
     return f"sum by (le) (increase({metric}_bucket{_braces(where)}[$__rate_interval]))"
 
 
-def backlog_change(where: str = QUEUE, window: str = "1m") -> str:
-    """Ready jobs more (or fewer) each second, by queue."""
-    return f"deriv(({jobs('ready', where)})[{window}:5s])"
-
-
 def arriving(where: str = QUEUE) -> str:
     """Jobs that became ready each second, by queue: started, plus what the backlog grew by.
 
@@ -73,15 +68,37 @@ def arriving(where: str = QUEUE) -> str:
     """
     # A queue that nobody serves has no counter of claims.
     started = f"({rate('spanq_jobs_claimed_total', where, 'queue')} or {shared('spanq_queue_paused', where)} * 0)"
-    return f"clamp_min({started} + {backlog_change(where, '$__rate_interval')}, 0)"
+    return f"clamp_min({started} + deriv(({jobs('ready', where)})[$__rate_interval:5s]), 0)"
 
 
-def drain_seconds(where: str = QUEUE, otherwise: str = "") -> str:
-    """Time until no job is ready, by queue: 0 when none is, and only `otherwise` where the backlog does not shrink."""
+def shrinking(where: str = QUEUE) -> str:
+    """Ready jobs fewer each second, by queue; nothing where they do not become fewer.
+
+    Against half a minute ago: a slope over longer would still rise well after a burst has begun to drain.
+    """
+    before = shared("spanq_queue_jobs", f'{where},state="ready"', ago=" offset 30s")
+    return f"(({before} - {jobs('ready', where)}) / 30 > 0.01)"
+
+
+def drain_seconds(where: str = QUEUE) -> str:
+    """Time until no job is ready, by queue: 0 when none is, nothing where the backlog does not shrink."""
     ready = jobs("ready", where)
-    shrinking = f"{ready} / -({backlog_change(where)} < -0.01)"
-    fallback = f" or {ready} * 0 + {otherwise}" if otherwise else ""
-    return f"({ready} == 0) or {shrinking}{fallback}"
+    return f"({ready} == 0) or {ready} / {shrinking(where)}"
+
+
+def drain_or_word(where: str = QUEUE) -> str:
+    """The same, with a word where the backlog does not shrink."""
+    return f"{drain_seconds(where)} or {jobs('ready', where)} * 0 - 1 - ({oldest(where)} <= bool {SLO_SECONDS})"
+
+
+def worst_drain(where: str = QUEUE) -> str:
+    """The longest time to drain of all queues, or a word: a queue that is stuck goes before all others."""
+    stuck = f"count(({oldest(where)} > {SLO_SECONDS}) unless {shrinking(where)})"
+    return f"max({drain_seconds(where)}) unless on () {stuck} or {stuck} * 0 - 1 or vector(-2)"
+
+
+# What -1 and -2 stand for: jobs wait for longer than the promise, or only come and go.
+DRAIN_WORDS = {"-1": ("not shrinking", "red"), "-2": ("keeping up", "green")}
 
 
 def slo_bad(window: str, where: str = QUEUE) -> str:

@@ -28,11 +28,10 @@ def _glance(page: Board) -> None:
                   [(None, "green"), (30, "orange"), (300, "red")], decimals=0, link=QUEUE), 3, 4)
     page.add(stat("Ready jobs", "Jobs that could start now, over all chosen queues.", q.or_zero(f"sum({q.jobs('ready')})"),
                   "short", [(None, "green"), (1000, "orange"), (10000, "red")], decimals=0, link=QUEUE), 3, 4)
-    page.add(stat("Time to drain", "Until the slowest of the queues that shrink is empty, at the pace of the last minute. "
-                  "\"not shrinking\": jobs wait in some queue, and arrive at least as fast as they are started.",
-                  f"max({q.drain_seconds()}) unless on () {_stuck()} or {_stuck()} * 0 - 1", "s",
-                  [(None, "green"), (300, "orange"), (3600, "red")], decimals=0, graph=False,
-                  words={"-1": ("not shrinking", "orange")}, link=QUEUE), 3, 4)
+    page.add(stat("Time to drain", "Until the last of the queues that shrink has no ready job, at the pace of the last half minute. \"not "
+                  "shrinking\": in some queue jobs wait for over 30 s, and do not become fewer. \"keeping up\": some wait, and only "
+                  "shortly.", q.worst_drain(), "s", [(None, "green"), (300, "orange"), (3600, "red")], decimals=0, graph=False,
+                  words=q.DRAIN_WORDS, link=QUEUE), 3, 4)
     page.add(stat("Wait budget left", "Of the 1% of jobs that may start later than 30 s after they could, over 30 days, how "
                   "much the worst queue has left. 100% when no job was late, below 0% when the promise is broken.",
                   f"min({q.slo_left()})", "percentunit", [(None, "red"), (0.0001, "orange"), (0.5, "green")], decimals=0,
@@ -54,18 +53,14 @@ def _glance(page: Board) -> None:
                   link=to("spanq-telemetry", "Open telemetry health")), 3, 4)
 
 
-def _stuck() -> str:
-    """Queues with ready jobs that do not become fewer."""
-    return f"count(({q.jobs('ready')} > 0) unless ({q.backlog_change()} < -0.01))"
-
-
 def _keeping_up(page: Board) -> None:
     page.row("Is work keeping up?")
     page.add(table("Queues", "Each queue now. Click a name for its page.", "queue", "Queue", [
         Column("Ready", q.jobs("ready")),
         Column("Oldest", q.oldest(), "s",
                [(None, "transparent"), (30, "orange"), (300, "red")], 0),
-        Column("To drain", q.drain_seconds(otherwise="-1"), "s", decimals=0, words={"-1": ("not shrinking", "orange")}),
+        Column("To drain", q.drain_or_word(), "s", [(None, "transparent"), (300, "orange"), (3600, "red")], 0,
+               {"-1": ("not shrinking", "red"), "-2": ("keeping up", "transparent")}),
         Column("Active", q.jobs("active")),
         Column("Retrying", q.jobs("retrying")),
         Column("Dead", q.jobs("dead"), steps=[(None, "transparent"), (1, "orange"), (100, "red")]),

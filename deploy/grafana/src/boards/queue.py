@@ -49,7 +49,7 @@ def _flow(page: Board) -> None:
                     "are due.", "short", [Query(f"sum({q.jobs(state)})", state)
                                           for state in ("ready", "active", "scheduled", "retrying")],
                     stack=True, colors=STATE_COLORS), 12, 8)
-    page.add(series("Time to drain", "Until no job is ready, at the pace of the last minute. A gap: the backlog does not "
+    page.add(series("Time to drain", "Until no job is ready, at the pace of the last half minute. A gap: the backlog does not "
                     "shrink.", "s", [Query(q.drain_seconds(), "{{queue}}")],
                     steps=[(None, "transparent"), (3600, "red")]), 8, 8)
     page.add(series("Oldest ready job", "The wait of the job that has waited longest. It rises by a second a second while nobody "
