@@ -59,8 +59,10 @@ def _spans(page: Board) -> None:
     page.add(series("Spans begun", "A second, by what sampling decided.", SPANS_PER_SECOND, [
         Query(q.rate("otel_sdk_span_started_total", WHERE, "otel_span_sampling_result"), "{{otel_span_sampling_result}}")],
         stack=True), 8, 8)
-    page.add(series("Spans sent", "A second, by result: without a name, those that arrived.", SPANS_PER_SECOND, [
-        Query(q.rate("otel_sdk_exporter_span_exported_total", WHERE, "error_type"), "arrived {{error_type}}")]), 8, 8)
+    sent = "otel_sdk_exporter_span_exported_total"
+    page.add(series("Spans sent", "A second: those that arrived, and the others by what went wrong.", SPANS_PER_SECOND, [
+        Query(q.rate(sent, WHERE + ',error_type=""'), "arrived"),
+        Query(q.rate(sent, WHERE + ',error_type!=""', "error_type"), "{{error_type}}")], colors={"arrived": "green"}), 8, 8)
     page.add(shared.spans_lost(WHERE), 8, 8)
     page.add(series("Export queue", "Share of the room for spans that wait for their export. At 100% they are dropped.", "percentunit", [
         Query(f"max by (instance) (otel_sdk_processor_span_queue_size{{{WHERE}}} / otel_sdk_processor_span_queue_capacity)",
