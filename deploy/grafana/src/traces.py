@@ -8,11 +8,14 @@ from grafana_foundation_sdk.models.tempo import SearchTableType
 
 from panels import TEMPO
 
-# A click on a trace's id puts it into the page's own box, and the waterfall below shows it.
-SHOW = [
-    {"title": "Show this trace here", "url": "/d/spanq-job-trace?${__url_time_range}&${queue:queryparam}&var-job=${job}&var-slow=${slow}"
-     "&var-trace=${__value.raw}"},
-]
+# A click puts an id into the page's own boxes, and the panels follow. These are the names of Tempo's columns: in a table of
+# spans, the trace's id is in one that is not shown.
+HERE = "/d/spanq-job-trace?${__url_time_range}&${queue:queryparam}&var-slow=${slow}"
+LINKS = {
+    "traceID": {"title": "Draw this trace", "url": HERE + "&var-job=${job}&var-trace=${__value.raw}"},
+    "spanID": {"title": "Draw this trace", "url": HERE + "&var-job=${job}&var-trace=${__data.fields.traceIdHidden}"},
+    "messaging.message.id": {"title": "Show this job", "url": HERE + "&var-job=${__value.raw}&var-trace=${__data.fields.traceIdHidden}"},
+}
 
 
 def _search(query: str, kind: SearchTableType, limit: int) -> tempo.Dataquery:
@@ -24,8 +27,8 @@ def found(title: str, description: str, query: str, kind: SearchTableType = Sear
     """The traces or spans that a TraceQL query finds, newest first."""
     panel = (tables.Panel().title(title).description(description).datasource(TEMPO).targets([_search(query, kind, limit)])
              .unit("short"))
-    for name in ("traceID", "Trace ID", "traceIdHidden"):
-        panel = panel.override_by_name(name, [m.DynamicConfigValue("links", SHOW)])
+    for name, link in LINKS.items():
+        panel = panel.override_by_name(name, [m.DynamicConfigValue("links", [link])])
     return panel
 
 

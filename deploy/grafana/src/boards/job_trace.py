@@ -19,7 +19,7 @@ def board() -> Board:
     page.add(found("Traces of the job", "Put a job's id into the box above. Most jobs have one trace; one that was put off for "
                    "over 15 minutes has one for each attempt. Click a trace's id to draw it.", "{ " + JOB + " }",
                    SearchTableType.TRACES, 20), 10, 8)
-    page.add(found("Spans of the job", "Its enqueue, waits, attempts and settlements, each with the worker and the error. Without "
+    page.add(found("Spans of the job", "Its enqueue, waits, attempts and settlements, each with the worker and the error. Click a span's id to draw its trace. Without "
                    "Tempo: `spanq job trace ID`.", "{ " + JOB + " } | " + ONE_JOB, limit=20), 14, 8)
     page.add(waterfall("The trace", "The trace whose id is in the box above, put there by a click on an id in one of the tables, or "
                        "by hand.", "$trace"), 24, 14)
