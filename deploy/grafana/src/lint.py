@@ -22,7 +22,7 @@ DATASOURCES = {"prometheus", "tempo", "alertmanager"}
 # Panels without figures of their own.
 WITHOUT_UNIT = {"row", "traces", "text"}
 WORDS = {"rate", "increase", "deriv", "sum", "max", "min", "count", "by", "on", "and", "or", "unless", "ignoring", "offset", "bool", "time",
-         "vector", "ceil", "clamp_min", "histogram_quantile", "last_over_time"}
+         "vector", "ceil", "clamp_min", "clamp_max", "histogram_quantile", "last_over_time"}
 
 
 def faults_of_panels(name: str, dashboard: dict[str, Any]) -> Iterator[str]:

@@ -93,12 +93,14 @@ def drain_or_word(where: str = QUEUE) -> str:
 
 def worst_drain(where: str = QUEUE) -> str:
     """The longest time to drain of all queues, or a word: a queue that is stuck goes before all others."""
+    ready = jobs("ready", where)
     stuck = f"count(({oldest(where)} > {SLO_SECONDS}) unless {shrinking(where)})"
-    return f"max({drain_seconds(where)}) unless on () {stuck} or {stuck} * 0 - 1 or vector(-2)"
+    none_or_word = f"-2 * (sum({ready}) > bool 0)"
+    return f"max({ready} / {shrinking(where)}) unless on () {stuck} or {stuck} * 0 - 1 or {none_or_word} or vector(0)"
 
 
-# What -1 and -2 stand for: jobs wait for longer than the promise, or only come and go.
-DRAIN_WORDS = {"-1": ("not shrinking", "red"), "-2": ("keeping up", "green")}
+# What -1 and -2 stand for, where a backlog does not shrink.
+DRAIN_WORDS = {"-1": ("not shrinking", "red"), "-2": (f"waits < {SLO_SECONDS} s", "green")}
 
 
 def slo_bad(window: str, where: str = QUEUE) -> str:

@@ -3,23 +3,23 @@
 import queries as q
 from panels import Column, Query, series, table, to
 
-UTILISATION = ("sum(rate(spanq_worker_busy_seconds_total[$__rate_interval]))"
-               " / (sum(spanq_worker_slots) > 0)")
+UTILISATION = ("clamp_max(sum(rate(spanq_worker_busy_seconds_total[$__rate_interval]))"
+               " / (sum(spanq_worker_slots) > 0), 1)")
 
 # Processes that are known to be ours, and do not answer.
 DOWN = "count((up == 0) and on (job, instance) last_over_time(spanq_build_info[1d]))"
+FAILED = 'error_type!=""'
 UNREAD = "count(spanq_queue_scrape_success == 0)"
-LOST_SPANS = 'sum(ceil(increase(%s{error_type!=""}[5m])))'
-FAULTS = " + ".join(f"({part} or vector(0))" for part in (
-    DOWN, UNREAD, LOST_SPANS % "otel_sdk_processor_span_processed_total",
-    LOST_SPANS % "otel_sdk_exporter_span_exported_total"))
+SPANS_DROPPED = f"ceil({q.recent('otel_sdk_processor_span_processed_total', FAILED)})"
+SPANS_UNDELIVERED = f"ceil({q.recent('otel_sdk_exporter_span_exported_total', FAILED)})"
+FAULTS = " + ".join(f"({part} or vector(0))" for part in (DOWN, UNREAD, SPANS_DROPPED, SPANS_UNDELIVERED))
 
 
 def utilisation_by_instance(where: str = "") -> str:
     """Share of its slots that each worker had busy; nothing for processes without slots."""
     selector = "{" + where + "}"
-    return (f"sum by (instance) (rate(spanq_worker_busy_seconds_total{selector}[$__rate_interval]))"
-            f" / (sum by (instance) (spanq_worker_slots{selector}) > 0)")
+    return (f"clamp_max(sum by (instance) (rate(spanq_worker_busy_seconds_total{selector}[$__rate_interval]))"
+            f" / (sum by (instance) (spanq_worker_slots{selector}) > 0), 1)")
 
 
 def firing() -> object:
@@ -46,7 +46,7 @@ def redis_round_trips() -> object:
 
 
 def spans_lost(where: str = "") -> object:
-    lost = 'error_type!=""' + ("," + where if where else "")
+    lost = FAILED + ("," + where if where else "")
     known = "sum(otel_sdk_span_started_total) * 0"
     return series("Spans that did not arrive", "In the last five minutes: dropped because the queue was full, and sent without "
                   "success. Not 0: traces have holes.", "short",

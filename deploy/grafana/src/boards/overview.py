@@ -29,8 +29,8 @@ def _glance(page: Board) -> None:
     page.add(stat("Ready jobs", "Jobs that could start now, over all chosen queues.", q.or_zero(f"sum({q.jobs('ready')})"),
                   "short", [(None, "green"), (1000, "orange"), (10000, "red")], decimals=0, link=QUEUE), 3, 4)
     page.add(stat("Time to drain", "Until the last of the queues that shrink has no ready job, at the pace of the last half minute. \"not "
-                  "shrinking\": in some queue jobs wait for over 30 s, and do not become fewer. \"keeping up\": some wait, and only "
-                  "shortly.", q.worst_drain(), "s", [(None, "green"), (300, "orange"), (3600, "red")], decimals=0, graph=False,
+                  "shrinking\": in some queue jobs wait for over 30 s, and do not become fewer. \"waits < 30 s\": jobs "
+                  "wait, and not for longer than promised.", q.worst_drain(), "s", [(None, "green"), (300, "orange"), (3600, "red")], decimals=0, graph=False,
                   words=q.DRAIN_WORDS, link=QUEUE), 3, 4)
     page.add(stat("Wait budget left", "Of the 1% of jobs that may start later than 30 s after they could, over 30 days, how "
                   "much the worst queue has left. 100% when no job was late, below 0% when the promise is broken.",
@@ -60,7 +60,7 @@ def _keeping_up(page: Board) -> None:
         Column("Oldest", q.oldest(), "s",
                [(None, "transparent"), (30, "orange"), (300, "red")], 0),
         Column("To drain", q.drain_or_word(), "s", [(None, "transparent"), (300, "orange"), (3600, "red")], 0,
-               {"-1": ("not shrinking", "red"), "-2": ("keeping up", "transparent")}),
+               {"-1": ("not shrinking", "red"), "-2": (f"waits < {q.SLO_SECONDS} s", "transparent")}),
         Column("Active", q.jobs("active")),
         Column("Retrying", q.jobs("retrying")),
         Column("Dead", q.jobs("dead"), steps=[(None, "transparent"), (1, "orange"), (100, "red")]),

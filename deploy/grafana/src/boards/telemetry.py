@@ -26,9 +26,9 @@ def _now(page: Board) -> None:
     page.add(stat("Pages without the queues", "Processes that could not read the shared gauges from Redis at the last scrape.",
                   q.or_zero(shared.UNREAD), "short", good_at_zero, decimals=0), 4, 4)
     page.add(stat("Spans dropped", "Lost in the last five minutes because a process's queue was full, or it ended.",
-                  q.or_zero(shared.LOST_SPANS % "otel_sdk_processor_span_processed_total"), "short", good_at_zero, decimals=0), 4, 4)
+                  q.or_zero(shared.SPANS_DROPPED), "short", good_at_zero, decimals=0), 4, 4)
     page.add(stat("Spans not delivered", "The collector refused them, or could not be reached, in the last five minutes.",
-                  q.or_zero(shared.LOST_SPANS % "otel_sdk_exporter_span_exported_total"), "short", good_at_zero, decimals=0), 4, 4)
+                  q.or_zero(shared.SPANS_UNDELIVERED), "short", good_at_zero, decimals=0), 4, 4)
     page.add(stat("Series beyond the cap", "Lookups in the last five minutes that ended in the overflow child: some label has too "
                   "many values, most likely the type of job.", q.or_zero(f"ceil({q.recent('spanq_metrics_overflow_total')})"),
                   "short", good_at_zero, decimals=0), 4, 4)

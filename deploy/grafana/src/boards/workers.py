@@ -27,7 +27,7 @@ def board() -> Board:
 
 
 def _now(page: Board) -> None:
-    busy = f"sum(rate(spanq_worker_busy_seconds_total{{{WHERE}}}[$__rate_interval])) / sum{WORKING}"
+    busy = f"clamp_max(sum(rate(spanq_worker_busy_seconds_total{{{WHERE}}}[$__rate_interval])) / sum{WORKING}, 1)"
     page.add(stat("Workers", "Processes with slots that are scraped.", q.or_zero(f"count{WORKING}"), "short",
                   [(None, "red"), (1, "green")], decimals=0), 4, 4)
     page.add(stat("Slots", "Jobs they can run at once.", q.or_zero(f"sum{WORKING}"), "short", [(None, "red"), (1, "green")],
