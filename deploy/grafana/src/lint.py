@@ -26,7 +26,7 @@ WORDS = {"rate", "increase", "deriv", "sum", "max", "min", "count", "by", "on", 
 
 
 def faults_of_panels(name: str, dashboard: dict[str, Any]) -> Iterator[str]:
-    seen: set[int] = set()
+    seen: set[Any] = set()
     for panel in panels(dashboard):
         where = f"{name}: panel {panel.get('id')} {panel.get('title', '')!r}"
         if panel.get("id") in seen or not panel.get("id"):

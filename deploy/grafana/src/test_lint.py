@@ -1,6 +1,7 @@
 """The lint sees what it is there for: each fault is put into the dashboards, and has to be found."""
 
 import io
+import re
 import shutil
 import tempfile
 import unittest
@@ -8,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import lint
-from expressions import FOLDER, filled
+from expressions import EMPTY, FOLDER, expressions, filled
 
 TELEMETRY = Path(__file__).parents[3] / "docs" / "telemetry.md"
 # What is replaced in overview.json, by what, and a word of the fault that is found.
@@ -45,6 +46,15 @@ class Lint(unittest.TestCase):
         for name, (old, new, word) in FAULTS.items():
             with self.subTest(name):
                 self.assertIn(word, found(old, new))
+
+    def test_the_data_sources_have_the_uids_that_the_dashboards_name(self) -> None:
+        files = FOLDER.parent / "provisioning" / "datasources"
+        uids = re.findall(r"^    uid: (\w+)$", (files / "datasources.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+        self.assertEqual(set(uids), lint.DATASOURCES)
+
+    def test_each_excuse_for_no_data_names_a_panel_that_is_there(self) -> None:
+        there = {(item.dashboard, item.panel) for item in expressions(FOLDER, {})}
+        self.assertEqual(set(EMPTY) - there, set())
 
     def test_a_variable_in_braces_may_have_a_format_and_one_without_may_not(self) -> None:
         self.assertEqual(filled("m{q=~\"${queue:pipe}\"}[$window:5s]", {"window": "1m"}), "m{q=~\".*\"}[1m:5s]")

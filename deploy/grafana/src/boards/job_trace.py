@@ -9,7 +9,8 @@ OURS = 'span.messaging.system = "spanqueue"'
 JOB = f'{OURS} && span.messaging.message.id = "$job"'
 ATTEMPTS = f'{OURS} && span.messaging.destination.name =~ "${{queue:pipe}}" && span.messaging.operation.name = "process"'
 COLUMNS = "select(span.messaging.message.id, span.spanq.job.type, span.spanq.job.attempt, span.error.type)"
-ONE_JOB = "select(span.messaging.operation.name, span.spanq.job.attempt, span.messaging.client.id, span.error.type, span.spanq.job.reason)"
+ONE_JOB = ("select(span.messaging.operation.name, span.spanq.job.attempt, span.messaging.client.id, span.error.type, "
+           "span.spanq.job.reason)")
 
 
 def board() -> Board:

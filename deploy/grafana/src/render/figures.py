@@ -3,6 +3,7 @@
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from answers import Prometheus, Series
 from style import COLORS, MUTED, TEXT, color_at, text_on
@@ -73,7 +74,8 @@ def table(axes: Axes, panel: dict[str, Any], prometheus: Prometheus, expr: list[
     edges = [_edge(index, len(columns)) for index in range(len(columns) + 1)]
     height = 1 / max(7, len(lines) + 1)
     for index, head in enumerate(heads):
-        axes.text(edges[index] + 0.008, 1 - height / 2, head, transform=axes.transAxes, va="center", color=TEXT, fontsize=9, weight="bold")
+        axes.text(edges[index] + 0.008, 1 - height / 2, head,
+                  transform=axes.transAxes, va="center", color=TEXT, fontsize=9, weight="bold")
     for number, line in enumerate(lines):
         bottom = 1 - (number + 2) * height
         for index, (column, head) in enumerate(zip(columns, heads)):
@@ -83,7 +85,10 @@ def table(axes: Axes, panel: dict[str, Any], prometheus: Prometheus, expr: list[
 
 
 def _edge(index: int, columns: int) -> float:
-    return 0.0 if index == 0 else 0.14 + (index - 1) * 0.86 / (columns - 1) if columns > 4 else index / columns
+    """Where a column begins. The first of many is wider: it has names."""
+    if columns <= 4 or index == 0:
+        return index / columns
+    return 0.14 + (index - 1) * 0.86 / (columns - 1)
 
 
 def _cell(axes: Axes, value: Any, properties: dict[str, Any], left: float, bottom: float, width: float, height: float) -> None:
@@ -97,11 +102,7 @@ def _cell(axes: Axes, value: Any, properties: dict[str, Any], left: float, botto
         if properties.get("thresholds"):
             color = mapped or color_at(value, properties["thresholds"]["steps"])
     if color != "transparent":
-        axes.add_patch(_rectangle(axes, left, bottom, width, height, COLORS.get(color, color)))
+        axes.add_patch(Rectangle((left, bottom + 0.004), width - 0.004, height - 0.008, transform=axes.transAxes,
+                                 color=COLORS.get(color, color), lw=0))
     axes.text(left + 0.008, bottom + height / 2, shown, transform=axes.transAxes, va="center", fontsize=9,
               color=text_on(color) if color != "transparent" else "#6e9fff" if "links" in properties else TEXT)
-
-
-def _rectangle(axes: Axes, left: float, bottom: float, width: float, height: float, color: str) -> Any:
-    from matplotlib.patches import Rectangle
-    return Rectangle((left, bottom + 0.004), width - 0.004, height - 0.008, transform=axes.transAxes, color=color, lw=0)
