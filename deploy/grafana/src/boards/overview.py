@@ -30,8 +30,9 @@ def _glance(page: Board) -> None:
                   "short", [(None, "green"), (1000, "orange"), (10000, "red")], decimals=0, link=QUEUE), 3, 4)
     page.add(stat("Time to drain", "Until the last of the queues that shrink has no ready job, at the pace of the last half minute. \"not "
                   "shrinking\": in some queue jobs wait for over 30 s, and do not become fewer. \"waits < 30 s\": jobs "
-                  "wait, and not for longer than promised.", q.worst_drain(), "s", [(None, "green"), (300, "orange"), (3600, "red")], decimals=0, graph=False,
-                  words=q.DRAIN_WORDS, link=QUEUE), 3, 4)
+                  "wait, and not for longer than promised.", q.worst_drain(), "s",
+                  [(None, "green"), (300, "orange"), (3600, "red")], decimals=0, graph=False, words=q.DRAIN_WORDS,
+                  link=QUEUE), 3, 4)
     page.add(stat("Wait budget left", "Of the 1% of jobs that may start later than 30 s after they could, over 30 days, how "
                   "much the worst queue has left. 100% when no job was late, below 0% when the promise is broken.",
                   f"min({q.slo_left()})", "percentunit", [(None, "red"), (0.0001, "orange"), (0.5, "green")], decimals=0,
