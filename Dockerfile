@@ -29,7 +29,7 @@ RUN --mount=type=cache,target=/root/.cache/org.swift.swiftpm,sharing=locked \
     && install -D -m 0755 .build/release/spanq /out/spanq \
     && strip /out/spanq
 
-FROM ${RUNTIME_IMAGE}
+FROM ${RUNTIME_IMAGE} AS runtime
 # What `ldd` names beyond libc and libstdc++, and the certificates for https. `Scripts/check-image` proves the list.
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -57,3 +57,16 @@ LABEL org.opencontainers.image.title="spanq" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
       org.opencontainers.image.revision="${REVISION}"
+
+# For Alertmanager's webhook, in Compose: deploy/alertmanager/receiver.py, which runs `spanq enqueue`.
+FROM runtime AS alert-receiver
+USER 0:0
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends python3 \
+    && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
+ENTRYPOINT ["python3"]
+
+# The last stage is what is built where none is named.
+FROM runtime AS spanq
