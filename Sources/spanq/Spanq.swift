@@ -18,6 +18,7 @@ struct Spanq: AsyncParsableCommand {
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
             QueueCommand.self,
             DeadCommand.self, VersionCommand.self,
+            HealthCommand.self,
         ])
 
     static func main() async {
