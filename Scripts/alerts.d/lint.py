@@ -80,7 +80,8 @@ def alert(rule: rulefiles.Rule) -> list[str]:
 def runbook(name: str) -> list[str]:
     """A page says what it means, what to look at and what to do, with commands."""
     text = (rulefiles.RUNBOOKS / f"{name}.md").read_text()
-    wrong = [f"lacks the heading {h!r}" for h in ("## What it means", "## Look", "## Do") if h not in text]
+    lines = text.splitlines()
+    wrong = [f"lacks the heading {h!r}" for h in ("## What it means", "## Look", "## Do") if h not in lines]
     return wrong + ([] if "```sh" in text else ["has no command"])
 
 
