@@ -25,7 +25,7 @@ extension TelemetryEndToEnd {
                 let refusing = try LoopbackSocket(listens: false)
                 let hanging = try LoopbackSocket(listens: true)
                 var best: [String: Duration] = [:]
-                for round in 0..<4 {
+                for round in 0..<3 {
                     for (name, socket) in [("none", nil), ("refuses", refusing), ("hangs", hanging)] {
                         let took = try await Self.work(stage, socket, queue: "\(name)-\(round)")
                         best[name] = min(best[name] ?? took, took)
@@ -40,7 +40,7 @@ extension TelemetryEndToEnd {
             }
         }
 
-        /// How long 500 handlers of 10 ms take, ten at a time.
+        /// How long 1,000 handlers of 10 ms take, ten at a time: their 4,000 spans are more than the queue holds.
         private static func work(
             _ stage: Stage, _ socket: LoopbackSocket?, queue name: String
         ) async throws -> Duration {
@@ -48,19 +48,19 @@ extension TelemetryEndToEnd {
             let exporting = telemetry.map { telemetry in Task { try await telemetry.run() } }
             let queue = try await JobQueue(
                 engine: .redis(stage.server.url), telemetry: JobTelemetry(tracer: telemetry?.tracer), logger: quiet)
-            let jobs = (0..<500).map { _ in EnqueueRequest(type: "t", payload: [], options: [.queue(name)]) }
+            let jobs = (0..<1_000).map { _ in EnqueueRequest(type: "t", payload: [], options: [.queue(name)]) }
             _ = try await queue.enqueue(jobs)
             let worker = try Worker(queue, WorkerConfiguration(concurrency: 10, queues: [name: 1]))
             try worker.handle("t") { _, _ in try await Task.sleep(for: .milliseconds(10)) }
             let began = ContinuousClock.now
             let summary = try await worker.runOnce()
             let took = ContinuousClock.now - began
-            #expect(summary[.completed] == 500)
+            #expect(summary[.completed] == 1_000)
             if let telemetry {
                 // Four spans a job, and the enqueue: they were made, and went nowhere.
                 let traces = try #require(telemetry.statistics.signals[.traces])
                 #expect(traces.exported[""] == nil)
-                #expect(traces.processed.values.reduce(0, +) + traces.queueSize >= 2_000)
+                #expect(traces.processed["queue_full", default: 0] > 0)
                 _ = await telemetry.shutdown(within: .zero)
             }
             exporting?.cancel()
