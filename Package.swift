@@ -109,7 +109,7 @@ let package = Package(
         .target(
             name: "SpanQueueServer",
             dependencies: [
-                "SpanQueue", "SpanQueueTelemetry",
+                "SpanQueue", "SpanQueueLoop", "SpanQueueTelemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -256,7 +256,7 @@ let package = Package(
         .testTarget(
             name: "SpanqTests",
             dependencies: [
-                "RedisServerFixture", "SpanQueue", "SpanQueueCurl", "SpanQueueTelemetry", "spanq",
+                "RedisServerFixture", "SpanQueue", "SpanQueueCurl", "SpanQueueServer", "SpanQueueTelemetry", "spanq",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

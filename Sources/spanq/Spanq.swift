@@ -11,7 +11,7 @@ struct Spanq: AsyncParsableCommand {
         discussion: """
             Start with: spanq dev
 
-            Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 Redis out of reach.
+            Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 Redis out of reach, 5 --listen taken.
             """,
         version: SpanQueueVersion.text,
         subcommands: [

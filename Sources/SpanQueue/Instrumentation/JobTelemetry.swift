@@ -1,5 +1,5 @@
-import Foundation
 public import SpanQueueTelemetry
+import Synchronization
 
 /// Where a queue and its workers report: the metrics of a registry, and the spans of a tracer.
 ///
@@ -28,6 +28,7 @@ public final class JobTelemetry: Sendable {
     public let slowAttempt: Duration?
 
     let metrics: JobMetrics
+    private let contact = Mutex<ContinuousClock.Instant?>(nil)
 
     /// Makes a place to report to.
     ///
@@ -49,10 +50,11 @@ public final class JobTelemetry: Sendable {
 
     /// When a worker of this process last heard from the engine that it may have work: a claim that was answered, or, while all
     /// slots are taken, a reclaim. Nil before the first. What a liveness check goes by.
-    public var lastContact: ContinuousClock.Instant? {
-        let latest = max(metrics.lastClaim.child().value, metrics.lastReclaim.child().value)
-        guard latest > 0 else { return nil }
-        return ContinuousClock.now - .seconds(max(0, Date().timeIntervalSince1970 - latest))
+    public var lastContact: ContinuousClock.Instant? { contact.withLock { $0 } }
+
+    /// Notes such an answer, by a clock that nobody sets.
+    func noteContact() {
+        contact.withLock { $0 = .now }
     }
 
     /// The tracer, if spans go anywhere: what builds attributes asks this first.

@@ -64,6 +64,7 @@ extension WorkerCore {
                 throw error
             }
             lastClaim.setToCurrentTime()
+            telemetry.noteContact()
             let duration = (ContinuousClock.now - began).inSeconds
             for share in shares { queueMetrics[share.queue]?.claimDuration.record(duration) }
             for (share, reply) in zip(shares, replies) {

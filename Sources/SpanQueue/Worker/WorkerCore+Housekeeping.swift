@@ -55,6 +55,7 @@ extension WorkerCore {
         let start = spans == nil ? 0 : JobSpans.now()
         let jobs = try await engine.reclaim(request)
         lastReclaim.setToCurrentTime()
+        telemetry.noteContact()
         for job in jobs {
             summary.reclaimed += 1
             count(job)
