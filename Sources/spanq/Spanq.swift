@@ -17,7 +17,7 @@ struct Spanq: AsyncParsableCommand {
         subcommands: [
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
             QueueCommand.self,
-            DeadCommand.self, VersionCommand.self,
+            DeadCommand.self, AuditCommand.self, VersionCommand.self,
         ])
 
     static func main() async {
