@@ -28,7 +28,9 @@ struct Damage: Sendable, CustomTestStringConvertible {
     private static func text(_ byte: UInt8) -> String { String(decoding: AuditBench.digest(byte), as: UTF8.self) }
 
     static let states: [Damage] = [
-        Damage("ready and scheduled", Finding(.oneSet, "ready")) { try await $0.redis("ZADD", ":scheduled", far, "ready") },
+        Damage("ready and scheduled", Finding(.oneSet, "ready")) {
+            try await $0.redis("ZADD", ":scheduled", far, "ready")
+        },
         Damage("priority and cancelled", Finding(.oneSet, "priority")) {
             try await $0.redis("ZADD", ":cancelled", far, "priority")
         },
@@ -50,7 +52,8 @@ struct Damage: Sendable, CustomTestStringConvertible {
             try await $0.redis("HDEL", ":jobs", "active")
             try await $0.redis("HDEL", ":unique", text(6))
         },
-        Damage("ids that never were jobs", Finding(.setWithoutMessage, "ghost"), Finding(.setWithoutMessage, "ghost-2")) {
+        Damage("ids that never were jobs", Finding(.setWithoutMessage, "ghost"), Finding(.setWithoutMessage, "ghost-2"))
+        {
             try await $0.redis("ZADD", ":dead", "1", "ghost")
             try await $0.redis("RPUSH", ":completed", "ghost-2")
         },
@@ -106,7 +109,8 @@ struct Damage: Sendable, CustomTestStringConvertible {
         Damage("a run of nothing", Finding(.orphanRun, "ghost")) {
             try await $0.redis(["HSET", ":runs", "ghost"], [1, 0, 0, 0])
         },
-        Damage("cancels of what does not run", Finding(.orphanCancelling, "ready"), Finding(.orphanCancelling, "ghost")) {
+        Damage("cancels of what does not run", Finding(.orphanCancelling, "ready"), Finding(.orphanCancelling, "ghost"))
+        {
             try await $0.redis("HSET", ":cancelling", "ready", "", "ghost", "")
         },
     ]

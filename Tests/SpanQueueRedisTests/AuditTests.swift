@@ -56,7 +56,8 @@ struct AuditTests {
             // Of those that touch the same job only one can be there.
             let names: Set = [
                 "ready and scheduled", "priority and cancelled", "ready and completed", "twice completed",
-                "ids that never were jobs", "jobs out of their sorted sets", "a lock of a job that is gone", "a lock that was released too early", "a lock that no sweep will find",
+                "ids that never were jobs", "jobs out of their sorted sets", "a lock of a job that is gone",
+                "a lock that was released too early", "a lock that no sweep will find",
                 "too many enqueued", "a worker for ever",
             ]
             let damages = Damage.all.filter { names.contains($0.name) }
@@ -106,7 +107,7 @@ struct AuditTests {
             try await bench.redis("DEL", ":ready")
             try await bench.redis("HDEL", ":unique", String(decoding: AuditBench.digest(1), as: UTF8.self))
             let report = try await bench.audit.run()
-            #expect(report.violations.map(\.detail).count == 3, "\(report.violations)")
+            #expect(report.violations.count == 3)
             try await bench.redis("HSET", ":runs", "a", "\u{1}\u{0}\u{0}\u{0}")
             try await bench.redis("ZADD", ":cancelled", "1", "b")
             #expect(try await bench.audit.mend(report.violations).allSatisfy { !$0.isMended })

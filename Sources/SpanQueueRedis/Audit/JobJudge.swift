@@ -32,12 +32,15 @@ struct JobJudge {
             if facts.lease == nil {
                 add(.activeWithoutLease, "is active, and has no lease")
             } else if let lease = facts.lease, (try? Lease(lease)) == nil {
-                add(.activeWithoutLease, "has a lease that can't be read: \(Excerpt.printable(lease, limit: 40))",
+                add(
+                    .activeWithoutLease, "has a lease that can't be read: \(Excerpt.printable(lease, limit: 40))",
                     value: Array(lease.utf8))
             }
         } else {
             if let lease = facts.lease {
-                add(.leaseWithoutActive, "is not active, and \((try? Lease(lease))?.worker ?? "nobody") has a lease of it")
+                add(
+                    .leaseWithoutActive,
+                    "is not active, and \((try? Lease(lease))?.worker ?? "nobody") has a lease of it")
             }
             if facts.isCancelling { add(.orphanCancelling, "is not active, and has a cancel that was asked for") }
         }
@@ -46,7 +49,9 @@ struct JobJudge {
 
     private func withoutMessage(_ facts: JobFacts, _ places: [String]) -> [AuditViolation] {
         if !places.isEmpty {
-            return [violation(.setWithoutMessage, facts, "is in \(places.joined(separator: " and ")), and has no message")]
+            return [
+                violation(.setWithoutMessage, facts, "is in \(places.joined(separator: " and ")), and has no message")
+            ]
         }
         var found: [AuditViolation] = []
         if facts.lease != nil { found.append(violation(.leaseWithoutActive, facts, "has a lease, and is no job")) }
@@ -76,9 +81,10 @@ struct JobJudge {
             return [violation(.unreadableMessage, facts, error.description)]
         }
         do throws(PackingError) {
-            run = try facts.run.map { bytes throws(PackingError) in
-                try RunPacking.unpack(bytes, eligibleAt: message.eligibleAt)
-            } ?? RunRecord()
+            run =
+                try facts.run.map { bytes throws(PackingError) in
+                    try RunPacking.unpack(bytes, eligibleAt: message.eligibleAt)
+                } ?? RunRecord()
         } catch {
             return [violation(.unreadableRun, facts, error.description)]
         }
@@ -116,7 +122,9 @@ struct JobJudge {
     private func lockViolations(_ facts: JobFacts, _ message: JobMessage, _ run: RunRecord) -> [AuditViolation] {
         guard let unique = message.unique, Self.mustHold(unique.span, facts, run) else { return [] }
         guard facts.lock != Array("0:\(facts.id)".utf8) else { return [] }
-        let holder = facts.lock.map { "\"\(Excerpt.printable(String(decoding: $0, as: UTF8.self), limit: 150))\" has it" }
+        let holder = facts.lock.map {
+            "\"\(Excerpt.printable(String(decoding: $0, as: UTF8.self), limit: 150))\" has it"
+        }
         return [violation(.lockMissing, facts, "does not hold its unique lock: \(holder ?? "it is free")")]
     }
 

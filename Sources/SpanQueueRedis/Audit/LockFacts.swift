@@ -28,7 +28,8 @@ struct LockFacts: Sendable, Hashable {
             return violation(.unreadableLock, "\"\(Excerpt.printable(text, limit: 150))\" is no lock")
         }
         if expiry > 0 {
-            return hasExpiry ? [] : violation(.lockWithoutExpiry, "of \(owner.id) ends by time, and is not in unique-expiry")
+            return hasExpiry
+                ? [] : violation(.lockWithoutExpiry, "of \(owner.id) ends by time, and is not in unique-expiry")
         }
         guard owner.messageBytes != nil else { return violation(.lockWithoutOwner, "its owner \(owner.id) is gone") }
         // Of a message that can't be read nothing is known.

@@ -38,7 +38,7 @@ struct QueueAudit {
         expected = max(1, totals.numbers.prefix(13).reduce(0) { $0 + Int($1 ?? 0) })
         try await readLists()
         for key in AuditKey.members {
-            try await scan(.members(key), most: 512) { audit, page in
+            try await scan(.members(key), most: 256) { audit, page in
                 audit.suspects.formUnion(page.jobs.map(\.id))
                 // Only what is wrong comes back, so progress is guessed by pages.
                 audit.seen += 64
@@ -80,7 +80,7 @@ struct QueueAudit {
                 let fingerprint = JobID(unchecked: job.id).fingerprint
                 let isListed = ready.contains(fingerprint) || completed.contains(fingerprint)
                 // A job that was enqueued after the lists were read need not have been in them.
-                if !isListed, Self.enqueuedAt(job).map({ $0 < start }) ?? true { suspect(job.id) }
+                if !isListed, Self.enqueuedAt(job).map({ $0 <= start }) ?? true { suspect(job.id) }
             }
             if !judge.violations(job).isEmpty { suspect(job.id) }
         }

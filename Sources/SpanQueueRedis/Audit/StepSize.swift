@@ -9,14 +9,14 @@ struct StepSize {
     /// What one step may copy, in bytes: about half a millisecond's work.
     private static let maximumBytes = 512 * 1024
 
-    init(most: Int, fewest: Int = 16, first: Int = 8) {
+    init(most: Int, fewest: Int = 16, first: Int = 1) {
         self.most = most
         self.fewest = fewest
         count = min(first, most)
     }
 
     /// For lists, whose entries are short, and whose pages must be longer than the part that they share.
-    static var list: StepSize { StepSize(most: 512, fewest: 128, first: 128) }
+    static var list: StepSize { StepSize(most: 256, fewest: 128, first: 128) }
 
     mutating func record(_ duration: Duration, entries: Int, bytes: Int) {
         if duration > .milliseconds(2) {

@@ -77,7 +77,9 @@ struct AuditCommand: AsyncParsableCommand {
     private func read(_ audit: RedisAudit, _ maxReclaims: Int) async throws -> AuditReport {
         let line = ProgressLine()
         defer { line.clear() }
-        let report = try await audit.run(queues: queue.isEmpty ? nil : queue, maxReclaims: maxReclaims) { line.show($0) }
+        let report = try await audit.run(queues: queue.isEmpty ? nil : queue, maxReclaims: maxReclaims) {
+            line.show($0)
+        }
         let unlisted = Set(report.violations.filter { $0.rule == .queueNotListed }.map(\.subject))
         for name in queue where !report.listed.contains(name) && !unlisted.contains(name) {
             throw CommandFailure.notFound("no queue \(name): see spanq queue list")
