@@ -36,11 +36,17 @@ struct JobFacts: Sendable, Hashable {
 
     var stamp: [UInt8] { Array(messageStart.prefix(13)) }
 
-    /// Whether the job has stood still between two looks: it is in the same sets, and nothing was written of it. What moves a job
-    /// through several sets and back leaves its trace in the run.
-    func isUnchanged(since earlier: JobFacts) -> Bool {
-        messageBytes == earlier.messageBytes && stamp == earlier.stamp && run == earlier.run
-            && lease == earlier.lease && isCancelling == earlier.isCancelling && sets == earlier.sets
+    /// The same in two looks if the job has stood still between them: it is in the same sets, and nothing was written of it. What
+    /// moves a job through several sets and back leaves its trace in the run. A number, because there may be many to remember.
+    var standing: Int {
+        var hasher = Hasher()
+        hasher.combine(messageBytes)
+        hasher.combine(stamp)
+        hasher.combine(run)
+        hasher.combine(lease)
+        hasher.combine(isCancelling)
+        hasher.combine(sets)
+        return hasher.finalize()
     }
 
     static func read(_ cursor: inout RESPCursor) throws -> [JobFacts] {

@@ -18,36 +18,34 @@ extension QueueAudit {
             violations += page.lockFacts.flatMap { $0.violations(queue: queue) }
         }
         var left = suspects
-        for _ in 0..<Self.rounds where !left.isEmpty {
-            let before = try await look(at: left)
+        for _ in 0..<Self.rounds where !left.isEmpty && violations.count <= RedisAudit.maximumViolations {
+            var before: [String: Int] = [:]
+            try await look(at: left, messageBytes: 64) { job, _ in before[job.id] = job.standing }
             let (ready, completed) = try await sightings(of: left)
-            let after = try await look(at: left)
-            for (id, (now, token)) in after {
-                guard let earlier = before[id]?.facts, now.isUnchanged(since: earlier) else { continue }
-                left.remove(id)
-                let inReady = ready[id] ?? 0
-                let inCompleted = completed[id] ?? 0
-                let judge = JobJudge(queue: queue, maxReclaims: session.maxReclaims, lastToken: token)
+            try await look(at: left, messageBytes: Self.wholeHead) { job, lastToken in
+                guard before[job.id] == job.standing else { return }
+                left.remove(job.id)
+                let inReady = ready[job.id] ?? 0
+                let inCompleted = completed[job.id] ?? 0
+                let judge = JobJudge(queue: queue, maxReclaims: session.maxReclaims, lastToken: lastToken)
                 violations += judge.violations(
-                    now, ready: inReady, completed: inCompleted, isStray: inReady + inCompleted == 0)
+                    job, ready: inReady, completed: inCompleted, isStray: inReady + inCompleted == 0)
             }
         }
         return violations
     }
 
-    private func look(at ids: Set<String>) async throws -> [String: (facts: JobFacts, lastToken: Int64?)] {
-        var found: [String: (facts: JobFacts, lastToken: Int64?)] = [:]
+    /// Reads jobs by their ids; `body` gets each with the last token of that moment.
+    private func look(at ids: Set<String>, messageBytes: Int, _ body: (JobFacts, Int64?) -> Void) async throws {
         var size = StepSize(most: 128, fewest: 8)
         var rest = Array(ids)[...]
         while !rest.isEmpty {
             let batch = Array(rest.prefix(size.count))
             rest = rest.dropFirst(batch.count)
-            let (page, took) = try await session.read(
-                .jobs(batch), of: keys, messageBytes: Self.wholeHead)
+            let (page, took) = try await session.read(.jobs(batch), of: keys, messageBytes: messageBytes)
             size.record(took, entries: page.jobs.count, bytes: page.jobs.reduce(0) { $0 + $1.bytes })
-            for job in page.jobs { found[job.id] = (job, page.lastToken) }
+            for job in page.jobs { body(job, page.lastToken) }
         }
-        return found
     }
 
     /// How often each id stands in the lists.

@@ -39,7 +39,7 @@ struct QueueAudit {
         try await readLists()
         for key in AuditKey.members {
             try await scan(.members(key), most: 256) { audit, page in
-                audit.suspects.formUnion(page.jobs.map(\.id))
+                for job in page.jobs { audit.suspect(job.id) }
                 // Only what is wrong comes back, so progress is guessed by pages.
                 audit.seen += 64
             }
@@ -60,7 +60,7 @@ struct QueueAudit {
         for key in [AuditKey.ready, .completed] {
             var seenHere: Set<UInt64> = []
             try await walk(key) { audit, page, fresh in
-                audit.suspects.formUnion(page.jobs.map(\.id))
+                for job in page.jobs { audit.suspect(job.id) }
                 audit.seen += fresh.count
                 for id in fresh {
                     let fingerprint = JobID(unchecked: id).fingerprint
