@@ -36,12 +36,12 @@ struct AuditLoadTests {
                     #expect(!report.isCut)
                     audits += 1
                 }
-                #expect(audits >= 3)
+                #expect(audits >= 2)
                 end.come()
                 try await group.waitForAll()
             }
             let counts = try #require(try await bench.engine.counts(of: ["q"]).first)
-            #expect(counts.totals.completed > 500 && counts[.dead] > 0 && counts[.cancelled] > 0)
+            #expect(counts.totals.completed > 500 && counts.totals.dead > 0 && counts.totals.cancelled > 0)
             #expect(try await bench.audit.run().violations == [])
         }
     }

@@ -114,6 +114,21 @@ struct AuditTests {
         }
     }
 
+    @Test("ids that are no text are found, in sets and in lists, and left to a person")
+    func foreignIds() async throws {
+        try await AuditBench.with { bench in
+            try await bench.enqueue(bench.job("a"))
+            try await bench.redis(["ZADD", ":dead", "1"], [0xFF, 0x41])
+            try await bench.redis(["RPUSH", ":ready"], [0xFE, 0x42])
+            let report = try await bench.audit.run()
+            #expect(
+                report.findings == [
+                    Finding(.setWithoutMessage, "\u{FFFD}A"), Finding(.setWithoutMessage, "\u{FFFD}B"),
+                ])
+            #expect(try await bench.audit.mend(report.violations).allSatisfy { !$0.isMended })
+        }
+    }
+
     @Test("only the queues that are asked for are read")
     func oneQueue() async throws {
         try await AuditBench.with { bench in

@@ -57,8 +57,7 @@ public enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
         case .oneSet, .setWithoutMessage, .messageWithoutSet, .unreadableMessage, .unreadableRun: 1
         case .activeWithoutLease, .leaseWithoutActive: 2
         case .totals: 3
-        case .tokenOrder: 4
-        case .tokenAhead: 5
+        case .tokenOrder, .tokenAhead: 4
         case .attemptsExceeded, .reclaimsExceeded, .deadWithoutReason: 6
         case .lockWithoutOwner, .lockMissing, .unreadableLock: 7
         case .twiceInReady: 8

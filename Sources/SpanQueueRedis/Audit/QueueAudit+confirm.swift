@@ -11,7 +11,7 @@ extension QueueAudit {
     /// A job is looked at, then the lists are walked, then it is looked at again. If nothing was written of it in between, it was in
     /// the same place all the while, and the walk has met it there as often as it is there.
     func confirm() async throws -> [AuditViolation] {
-        var violations = try await confirmTotals()
+        var violations = try await confirmTotals() + foreign
         for digests in Array(suspectLocks).slices(of: 32) {
             let (page, _) = try await session.read(
                 .namedLocks(digests), of: keys, messageBytes: Self.wholeHead)

@@ -16,6 +16,8 @@ struct QueueAudit {
     /// Jobs and locks that seemed to be wrong.
     private(set) var suspects: Set<String> = []
     private(set) var suspectLocks: Set<[UInt8]> = []
+    /// What is wrong with ids that are no text, and so none of ours. Redis can't be asked for them by name.
+    private(set) var foreign: [AuditViolation] = []
     private(set) var isCut = false
     private var totalsAreSuspect = false
     /// Fingerprints of the ids in the lists: eight bytes for each of what may be a million.
@@ -39,7 +41,7 @@ struct QueueAudit {
         try await readLists()
         for key in AuditKey.members {
             try await scan(.members(key), most: 256) { audit, page in
-                for job in page.jobs { audit.suspect(job.id) }
+                for job in page.jobs { audit.suspect(job) }
                 // Only what is wrong comes back, so progress is guessed by pages.
                 audit.seen += 64
             }
@@ -60,7 +62,7 @@ struct QueueAudit {
         for key in [AuditKey.ready, .completed] {
             var seenHere: Set<UInt64> = []
             try await walk(key) { audit, page, fresh in
-                for job in page.jobs { audit.suspect(job.id) }
+                for job in page.jobs { audit.suspect(job, in: key) }
                 audit.seen += fresh.count
                 for id in fresh {
                     let fingerprint = JobID(unchecked: id).fingerprint
@@ -82,13 +84,20 @@ struct QueueAudit {
                 // A job that was enqueued after the lists were read need not have been in them.
                 if !isListed, Self.enqueuedAt(job).map({ $0 <= start }) ?? true { suspect(job.id) }
             }
-            if !judge.violations(job).isEmpty { suspect(job.id) }
+            if !judge.violations(job).isEmpty { suspect(job) }
         }
     }
 
     private static func enqueuedAt(_ job: JobFacts) -> Timestamp? {
         var reader = PackedReader(job.stamp)
         return try? reader.stamp("the enqueue time")
+    }
+
+    private mutating func suspect(_ job: JobFacts, in list: AuditKey? = nil) {
+        guard job.id.contains("\u{FFFD}") else { return suspect(job.id) }
+        guard foreign.count < RedisAudit.maximumViolations else { return isCut = true }
+        let judge = JobJudge(queue: queue, maxReclaims: session.maxReclaims, lastToken: .max)
+        foreign += judge.violations(job, ready: list == .ready ? 1 : 0, completed: list == .completed ? 1 : 0)
     }
 
     private mutating func suspect(_ id: String) {
