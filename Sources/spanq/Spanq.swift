@@ -17,7 +17,8 @@ struct Spanq: AsyncParsableCommand {
         subcommands: [
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
             QueueCommand.self,
-            DeadCommand.self, AuditCommand.self, VersionCommand.self,
+            DeadCommand.self, VersionCommand.self,
+            HealthCommand.self, AuditCommand.self,
         ])
 
     static func main() async {
