@@ -18,7 +18,7 @@ struct Spanq: AsyncParsableCommand {
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
             QueueCommand.self,
             DeadCommand.self, VersionCommand.self,
-            HealthCommand.self,
+            HealthCommand.self, AuditCommand.self,
         ])
 
     static func main() async {
