@@ -61,6 +61,7 @@ extension WorkerCore {
                     })
             } catch {
                 for share in shares { queueMetrics[share.queue]?.failures.increment() }
+                countFailure("claim", shares.map(\.queue), error, after: .now - began)
                 throw error
             }
             lastClaim.setToCurrentTime()
@@ -149,14 +150,17 @@ extension WorkerCore {
             let settlement = rules.settlement(
                 for: slot.claim, result, cause: slot.cause, report: slot.context.report)
         else {
+            // Found by a heartbeat, which has counted it; the attempt is counted by whoever takes the job back.
             summary.attempts[.lost, default: 0] += 1
+            spans?.lost(slot.claim, slot.context.trace, from: slot.startNanoseconds, to: JobSpans.now())
             return
         }
         log(settlement, slot)
         settle(
             Ending(
                 settlement: settlement, claim: slot.claim, context: slot.context.trace,
-                duration: ContinuousClock.now - slot.startedAt, startNanoseconds: slot.startNanoseconds,
+                duration: result.ranHandler ? ContinuousClock.now - slot.startedAt : nil,
+                startNanoseconds: slot.startNanoseconds,
                 endNanoseconds: JobSpans.now()))
     }
 
