@@ -205,7 +205,11 @@ let package = Package(
         ),
         .testTarget(
             name: "SpanQueueTests",
-            dependencies: ["SpanQueue", "SpanQueueTelemetry", "SpanQueueTesting"],
+            dependencies: [
+                "SpanQueue", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -19,6 +19,7 @@ public final class JobQueue: Service, Sendable {
     public let telemetry: JobTelemetry
     let logger: Logger
     let spans: JobSpans?
+    let applicationSpans: ApplicationSpans?
     let running = RunningWorkers()
     private let commits: GroupCommit<NewJob, EnqueueOutcome>
 
@@ -38,6 +39,7 @@ public final class JobQueue: Service, Sendable {
         self.telemetry = telemetry
         self.logger = logger
         self.spans = JobSpans(telemetry)
+        self.applicationSpans = ApplicationSpans(telemetry)
         // 512 jobs or 8 MiB leave together at most: enough to make a round trip cheap, too little to stall the engine.
         self.commits = GroupCommit(limit: 8 << 20, weight: { max($0.message.payload.count, 16 << 10) }) { jobs in
             try await engine.enqueue(jobs)
@@ -64,7 +66,9 @@ public final class JobQueue: Service, Sendable {
     @discardableResult
     public func enqueue(_ request: EnqueueRequest) async throws -> EnqueueReceipt {
         let parent = TraceContext.current
-        let job = try NewJob(request, configuration: configuration, trace: creation(parent))
+        var job = try NewJob(request, configuration: configuration, trace: creation(parent))
+        let open = applicationSpans?.created(job.message, "enqueue")
+        if let trace = open?.trace { job.message.trace = trace }
         let start = spans == nil ? 0 : JobSpans.now()
         let began = ContinuousClock.now
         let outcome: EnqueueOutcome
@@ -74,11 +78,13 @@ public final class JobQueue: Service, Sendable {
             count(job, .failure(error))
             time("enqueue", job.message.queue, since: began, ErrorType.name(of: error))
             spans?.enqueued(job, parent: parent, from: start, .failure(error))
+            open?.end(errorType: ErrorType.name(of: error), "\(error)")
             throw error
         }
         count(job, .success(outcome))
         time("enqueue", job.message.queue, since: began, outcome.errorType)
         spans?.enqueued(job, parent: parent, from: start, .success(outcome))
+        open?.end(errorType: outcome.errorType)
         return try Self.result(of: job, outcome).get()
     }
 
@@ -103,11 +109,17 @@ public final class JobQueue: Service, Sendable {
         var results = [EnqueueResult?](repeating: nil, count: requests.count)
         var jobs: [NewJob] = []
         var places: [Int] = []
+        var opens: [ApplicationSpans.Open] = []
         jobs.reserveCapacity(requests.count)
         places.reserveCapacity(requests.count)
         for (place, request) in requests.enumerated() {
             do {
-                jobs.append(try NewJob(request, configuration: configuration, trace: creation(parent)))
+                var job = try NewJob(request, configuration: configuration, trace: creation(parent))
+                if let open = applicationSpans?.created(job.message, "create") {
+                    if let trace = open.trace { job.message.trace = trace }
+                    opens.append(open)
+                }
+                jobs.append(job)
                 places.append(place)
             } catch {
                 results[place] = .refused(error)
@@ -124,10 +136,12 @@ public final class JobQueue: Service, Sendable {
                 time("enqueue", queue, since: began, ErrorType.name(of: error))
             }
             spans?.enqueued(jobs, parent: parent, from: start, .failure(error))
+            for open in opens { open.end(errorType: ErrorType.name(of: error), "\(error)") }
             throw error
         }
         for queue in Set(jobs.map(\.message.queue)) { time("enqueue", queue, since: began) }
         spans?.enqueued(jobs, parent: parent, from: start, .success(outcomes))
+        for (open, outcome) in zip(opens, outcomes) { open.end(errorType: outcome.errorType) }
         for (index, outcome) in outcomes.enumerated() {
             count(jobs[index], .success(outcome))
             results[places[index]] = Self.result(of: jobs[index], outcome)

@@ -66,14 +66,7 @@ extension JobSpans {
         _ ending: Ending, _ record: AttemptRecord, _ context: TraceContext, from start: UInt64,
         keptBecause reason: KeepReason?
     ) {
-        let operation =
-            switch ending.settlement.verdict {
-            case .complete: "complete"
-            case .retry: "retry"
-            case .bury: "bury"
-            case .release: "release"
-            case .cancel: "cancel"
-            }
+        let operation = ending.settlement.verdict.word
         let queue = ending.settlement.reference.queue
         var attributes = attributes(operation, "settle", queue: queue, message: ending.claim?.message)
         Self.describe(settlement: record, &attributes)
@@ -97,5 +90,18 @@ extension JobSpans {
             links.append(SpanData.Link(context, isRemote: true))
         }
         return links
+    }
+}
+
+extension Verdict {
+    /// The name of the settlement's span.
+    var word: String {
+        switch self {
+        case .complete: "complete"
+        case .retry: "retry"
+        case .bury: "bury"
+        case .release: "release"
+        case .cancel: "cancel"
+        }
     }
 }

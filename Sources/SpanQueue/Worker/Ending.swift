@@ -8,6 +8,8 @@ struct Ending: Sendable {
     var claim: ClaimedJob?
     /// Where the attempt stands in its trace.
     var context: TraceContext?
+    /// The attempt in the application's own tracer.
+    var applicationSpan: ApplicationSpans.Open?
     /// How long the handler ran; nil where none did.
     var duration: Duration?
     /// From the start of the attempt to its end, on the wall clock.

@@ -22,7 +22,7 @@ extension WorkerCore {
                 continue
             }
             let batch = Array(unsettled.prefix(Self.largestBatch))
-            let start = spans == nil ? 0 : JobSpans.now()
+            let start = spans == nil && applicationSpans == nil ? 0 : JobSpans.now()
             let began = ContinuousClock.now
             do {
                 let outcomes = try await engine.settle(batch.map(\.settlement))
@@ -54,12 +54,14 @@ extension WorkerCore {
         switch outcome {
         case .settled:
             spans?.ended(ending, settledFrom: start)
+            applicationSpans?.ended(ending, settledFrom: start)
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
             count(ending)
         case .lost:
             if let claim = ending.claim, let context = ending.context {
                 spans?.lost(claim, context, from: ending.startNanoseconds, to: ending.endNanoseconds)
             }
+            ending.applicationSpan?.endLost(atNanoseconds: ending.endNanoseconds)
             summary.attempts[.lost, default: 0] += 1
             queueMetrics[settlement.reference.queue]?.lost.increment()
             logger.warning(

@@ -23,8 +23,8 @@ extension Telemetry {
     }
 
     /// Makes the telemetry of this process, and sets it up as the back end of the common libraries. To be called once, early in
-    /// `main`, before queues and workers are made. An application that has bootstrapped another back end keeps it; SpanQueue's own
-    /// metrics then go to that one too (`MetricsRegistryConfiguration/alongsideApplication()`).
+    /// `main`, before queues and workers are made. An application that has bootstrapped another back end keeps it; SpanQueue's spans
+    /// then go through that one and are not exported here, and its own metrics go there too (`MetricsRegistryConfiguration/alongsideApplication()`).
     ///
     /// Logging has to be asked for, because swift-log ends a process that bootstraps it twice and does not say whether it has been:
     /// what can be seen is only that the handler is not the one of the default kind, and then it is kept.
@@ -38,10 +38,12 @@ extension Telemetry {
         _ configuration: TelemetryConfiguration, parts: Parts = [.tracing, .metrics],
         registry: MetricsRegistry = .standard
     ) -> Telemetry {
-        let telemetry = Telemetry(configuration) { await registry.collect() }
-        if parts.contains(.tracing), InstrumentationSystem.instrument is NoOpInstrument {
-            InstrumentationSystem.bootstrap(telemetry.makeTracer())
+        let hasTracer = !(InstrumentationSystem.instrument is NoOpInstrument)
+        // Beside another tracer that exports, spans would come from two, with ids that do not match.
+        let telemetry = Telemetry(configuration, exportsSpans: !parts.contains(.tracing) || !hasTracer) {
+            await registry.collect()
         }
+        if parts.contains(.tracing), !hasTracer { InstrumentationSystem.bootstrap(telemetry.makeTracer()) }
         if parts.contains(.metrics), MetricsSystem.factory is NOOPMetricsHandler {
             MetricsSystem.bootstrap(SwiftMetricsFactory(registry: registry))
         }
