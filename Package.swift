@@ -161,6 +161,7 @@ let package = Package(
             dependencies: [
                 "SpanQueueCurl", "SpanQueueTelemetry",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -204,7 +205,11 @@ let package = Package(
         ),
         .testTarget(
             name: "SpanQueueTests",
-            dependencies: ["SpanQueue", "SpanQueueTelemetry"],
+            dependencies: [
+                "SpanQueue", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

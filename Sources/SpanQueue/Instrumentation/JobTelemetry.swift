@@ -6,7 +6,7 @@ import Synchronization
 /// The spans' ids are made, and stored with each job, whether a tracer exports them or not.
 public final class JobTelemetry: Sendable {
     /// The process' own: a registry that is served on /metrics, and no tracer.
-    public static let standard = JobTelemetry()
+    public static let standard = JobTelemetry(registry: .standard)
 
     /// How an attempt stands to the enqueue of its job.
     public enum AttemptParent: String, Sendable, Hashable, CaseIterable {
@@ -33,12 +33,13 @@ public final class JobTelemetry: Sendable {
     /// Makes a place to report to.
     ///
     /// - Parameters:
-    ///   - registry: two values with one registry share its metrics; by default a new one.
+    ///   - registry: two values with one registry share its metrics; by default a new one. Where the application has
+    ///     bootstrapped swift-metrics with a backend of its own before, the default and `MetricsRegistry.standard` record into that as well.
     ///   - tracer: the exporting tracer, as `Telemetry` has one; none by default.
     ///   - attemptParent: `auto` by default.
     ///   - slowAttempt: none by default.
     public init(
-        registry: MetricsRegistry = MetricsRegistry(), tracer: SpanQueueTracer? = nil,
+        registry: MetricsRegistry = MetricsRegistry(.alongsideApplication()), tracer: SpanQueueTracer? = nil,
         attemptParent: AttemptParent = .auto, slowAttempt: Duration? = nil
     ) {
         self.registry = registry
