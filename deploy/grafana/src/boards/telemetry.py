@@ -68,6 +68,6 @@ def _spans(page: Board) -> None:
         Query(f"max by (instance) (otel_sdk_processor_span_queue_size{{{WHERE}}} / otel_sdk_processor_span_queue_capacity)",
               "{{instance}}")], high=1, steps=[(None, "transparent"), (0.8, "red")], link=WORKER_LINK), 12, 8)
     page.add(series("Time of an export", "One batch, its retries included, on average.", "s", [
-        Query(q.rate("otel_sdk_exporter_operation_duration_seconds_total", WHERE, "instance")
-              + " / (" + q.rate("otel_sdk_exporter_operations_total", WHERE, "instance") + " > 0)", "{{instance}}")],
+        Query(q.rate("otel_sdk_exporter_operation_duration_seconds_sum", WHERE, "instance")
+              + " / (" + q.rate("otel_sdk_exporter_operation_duration_seconds_count", WHERE, "instance") + " > 0)", "{{instance}}")],
         link=WORKER_LINK), 12, 8)
