@@ -109,7 +109,7 @@ let package = Package(
         .target(
             name: "SpanQueueServer",
             dependencies: [
-                "SpanQueue", "SpanQueueTelemetry",
+                "SpanQueue", "SpanQueueLoop", "SpanQueueTelemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -132,7 +132,8 @@ let package = Package(
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueServer",
+                "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueRedis",
+                "SpanQueueServer",
                 "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -169,6 +170,7 @@ let package = Package(
             dependencies: [
                 "SpanQueueCurl", "SpanQueueTelemetry",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -212,7 +214,11 @@ let package = Package(
         ),
         .testTarget(
             name: "SpanQueueTests",
-            dependencies: ["SpanQueue", "SpanQueueTelemetry"],
+            dependencies: [
+                "SpanQueue", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -264,7 +270,7 @@ let package = Package(
         .testTarget(
             name: "SpanqTests",
             dependencies: [
-                "RedisServerFixture", "SpanQueue", "SpanQueueTelemetry", "spanq",
+                "RedisServerFixture", "SpanQueue", "SpanQueueCurl", "SpanQueueServer", "SpanQueueTelemetry", "spanq",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

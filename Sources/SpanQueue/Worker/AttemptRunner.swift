@@ -8,12 +8,15 @@ struct AttemptRunner: Sendable {
     let handlers: HandlerRegistry
     let middleware: [Middleware]
 
-    func run(_ claim: ClaimedJob, _ context: JobContext) async -> AttemptResult {
+    /// - Parameter serviceContext: in which the handler runs; that of its attempt's trace unless given.
+    func run(
+        _ claim: ClaimedJob, _ context: JobContext, in serviceContext: ServiceContext? = nil
+    ) async -> AttemptResult {
         if let deadline = claim.message.deadline, claim.claimedAt > deadline { return .expired }
         guard let handler = handlers.handler(for: claim.message.type) else { return .unknownType }
         let job = RawJob(type: claim.message.type, payload: claim.message.payload)
         do {
-            try await ServiceContext.withValue(context.trace.serviceContext()) {
+            try await ServiceContext.withValue(serviceContext ?? context.trace.serviceContext()) {
                 try await call(handler, job, context, from: 0)
             }
             return .returned

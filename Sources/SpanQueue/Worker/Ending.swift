@@ -8,9 +8,11 @@ struct Ending: Sendable {
     var claim: ClaimedJob?
     /// Where the attempt stands in its trace.
     var context: TraceContext?
-    /// How long the handler ran.
-    var duration = Duration.zero
-    /// The same span of time on the wall clock.
+    /// The attempt in the application's own tracer.
+    var applicationSpan: ApplicationSpans.Open?
+    /// How long the handler ran; nil where none did.
+    var duration: Duration?
+    /// From the start of the attempt to its end, on the wall clock.
     var startNanoseconds: UInt64 = 0
     var endNanoseconds: UInt64 = 0
 }

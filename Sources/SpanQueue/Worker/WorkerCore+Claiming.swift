@@ -61,9 +61,11 @@ extension WorkerCore {
                     })
             } catch {
                 for share in shares { queueMetrics[share.queue]?.failures.increment() }
+                countFailure("claim", shares.map(\.queue), error, after: .now - began)
                 throw error
             }
             lastClaim.setToCurrentTime()
+            telemetry.noteContact()
             let duration = (ContinuousClock.now - began).inSeconds
             for share in shares { queueMetrics[share.queue]?.claimDuration.record(duration) }
             for (share, reply) in zip(shares, replies) {
@@ -109,13 +111,16 @@ extension WorkerCore {
     private func start(_ claim: ClaimedJob) {
         let number = nextSlot
         nextSlot += 1
-        let trace = AttemptTrace.context(
-            of: claim.message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: telemetry)
+        let open = applicationSpans?.began(claim)
+        let trace =
+            open?.trace
+            ?? AttemptTrace.context(
+                of: claim.message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: telemetry)
         let context = JobContext(claim, engine: engine, limits: limits, trace: trace, logger: logger)
-        var slot = Slot(claim: claim, context: context)
+        var slot = Slot(claim: claim, context: context, applicationSpan: open)
         // On the global executor, whatever that does: the worker's own thread must stay free.
         slot.task = Task { @concurrent [runner] in
-            let result = await runner.run(claim, context)
+            let result = await runner.run(claim, context, in: open?.handlerContext)
             await self.ended(number, result)
         }
         if let timeout = claim.message.timeout {
@@ -149,14 +154,19 @@ extension WorkerCore {
             let settlement = rules.settlement(
                 for: slot.claim, result, cause: slot.cause, report: slot.context.report)
         else {
+            // Found by a heartbeat, which has counted it; the attempt is counted by whoever takes the job back.
             summary.attempts[.lost, default: 0] += 1
+            spans?.lost(slot.claim, slot.context.trace, from: slot.startNanoseconds, to: JobSpans.now())
+            slot.applicationSpan?.endLost()
             return
         }
         log(settlement, slot)
         settle(
             Ending(
                 settlement: settlement, claim: slot.claim, context: slot.context.trace,
-                duration: ContinuousClock.now - slot.startedAt, startNanoseconds: slot.startNanoseconds,
+                applicationSpan: slot.applicationSpan,
+                duration: result.ranHandler ? ContinuousClock.now - slot.startedAt : nil,
+                startNanoseconds: slot.startNanoseconds,
                 endNanoseconds: JobSpans.now()))
     }
 

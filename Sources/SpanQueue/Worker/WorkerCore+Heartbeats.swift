@@ -29,7 +29,9 @@ extension WorkerCore {
     }
 
     private func extendLeases(in queue: String) async throws {
-        let running = slots.values.filter { !$0.isAbandoned && $0.claim.reference.queue == queue }
+        // What is known to be lost is not asked for again: it would be counted again, and its handler get another grace.
+        let running = slots.values
+            .filter { !$0.isAbandoned && $0.cause != .leaseLost && $0.claim.reference.queue == queue }
             .map(\.claim.reference)
         let ending = unsettled.lazy.map(\.settlement.reference).filter { $0.queue == queue }
         guard !running.isEmpty || !ending.isEmpty else { return }

@@ -18,6 +18,8 @@ actor WorkerCore {
     struct Slot {
         let claim: ClaimedJob
         let context: JobContext
+        /// The attempt in the application's own tracer.
+        let applicationSpan: ApplicationSpans.Open?
         let startedAt = ContinuousClock.now
         let startNanoseconds = JobSpans.now()
         var task: Task<Void, Never>?
@@ -45,6 +47,7 @@ actor WorkerCore {
     let logger: Logger
     let telemetry: JobTelemetry
     let spans: JobSpans?
+    let applicationSpans: ApplicationSpans?
 
     var phase = Phase.running
     var slots: [Int: Slot] = [:]
@@ -87,6 +90,7 @@ actor WorkerCore {
         self.logger = logger
         self.telemetry = telemetry
         self.spans = JobSpans(telemetry, worker: id)
+        self.applicationSpans = ApplicationSpans(telemetry, worker: id)
         let metrics = telemetry.metrics
         self.busySeconds = metrics.busySeconds.child()
         self.busy = metrics.busy.child()

@@ -16,8 +16,11 @@ enum Scripts {
     static let counts = RedisScript(name: "counts", source: PackageResources.counts_lua)
     static let act = RedisScript(name: "act", source: PackageResources.act_lua)
     static let bulk = RedisScript(name: "bulk", source: PackageResources.bulk_lua)
+    static let audit = RedisScript(name: "audit", source: PackageResources.audit_lua)
+    static let mend = RedisScript(name: "mend", source: PackageResources.mend_lua)
 
     static let all = [
-        enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk,
+        enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk, audit,
+        mend,
     ]
 }
