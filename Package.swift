@@ -132,7 +132,8 @@ let package = Package(
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueRedis",
+                "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueCurl", "SpanQueueHandlers",
+                "SpanQueueRedis",
                 "SpanQueueServer",
                 "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -68,7 +68,7 @@ extension BenchmarkSession {
             for _ in 0..<(try cursor.nextArrayCount()) {
                 _ = try cursor.nextArrayCount()
                 ids.append(try cursor.nextBytes())
-                for _ in 0..<(try cursor.nextArrayCount()) { try cursor.skip() }
+                for _ in 0..<(try cursor.nextArrayCount()) { cursor.skip() }
             }
         }
         return ids

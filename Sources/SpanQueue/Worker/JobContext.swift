@@ -40,7 +40,7 @@ public final class JobContext: Sendable {
     /// Made when it is first asked for: setting metadata costs more than all the rest of an attempt that does nothing.
     private let lazyLogger = Mutex<Logger?>(nil)
     private let workerLogger: Logger
-    private let claim: ClaimedJob
+    let claim: ClaimedJob
     private let engine: any Engine
     private let limits: Limits
     private let reported: Mutex<Reported>

@@ -15,8 +15,7 @@ import SpanQueueTelemetry
 /// - housekeeping (`WorkerCore+Housekeeping`): takes back lapsed jobs of others, sweeps, and makes the worker known.
 actor WorkerCore {
     /// A job that this worker holds, from its claim until its settlement is on its way.
-    struct Slot {
-        let claim: ClaimedJob
+    final class Slot {
         let context: JobContext
         /// The attempt in the application's own tracer.
         let applicationSpan: ApplicationSpans.Open?
@@ -27,6 +26,13 @@ actor WorkerCore {
         var cause: CancelCause?
         /// Its handler ignored its cancellation and was settled without: it only takes up the slot.
         var isAbandoned = false
+
+        init(_ context: JobContext, applicationSpan: ApplicationSpans.Open?) {
+            self.context = context
+            self.applicationSpan = applicationSpan
+        }
+
+        var reference: ClaimReference { context.claim.reference }
     }
 
     enum Phase: Equatable {

@@ -32,7 +32,10 @@ extension TraceContext {
     ///
     /// - Parameter span: the live span of that name, where there is one, so that the handler can add to it.
     package func serviceContext(span: SpanQueueSpan? = nil) -> ServiceContext {
-        var context = serviceContext(readBy: InstrumentationSystem.instrument)
+        let instrument = InstrumentationSystem.instrument
+        // What our own tracer would read is set below, and to write it into headers first costs more than all the rest.
+        let isForeign = !(instrument is NoOpInstrument || instrument is DistributedTracer)
+        var context = isForeign ? serviceContext(readBy: instrument) : ServiceContext.topLevel
         context.tracePosition = TracePosition(context: self, isRemote: false, span: span)
         return context
     }

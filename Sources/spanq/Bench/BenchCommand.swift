@@ -56,7 +56,7 @@ struct BenchCommand: AsyncParsableCommand {
     func run() async throws {
         var reader = try global.reader()
         let settings = try ConnectionSettings(&reader, logLevel: .error)
-        let telemetry = try CommandTelemetry(logger: settings.logger())
+        let telemetry = CommandTelemetry(logger: settings.logger())
         var options = BenchmarkOptions()
         options.payloadBytes = payload
         options.concurrency = concurrency
