@@ -2,7 +2,7 @@ import SpanQueue
 
 /// A typed job that does nothing. Its JSON is about as long as was asked for.
 struct BenchmarkJob: Job {
-    static let jobType = "benchmark"
+    static let jobType = "noop"
     /// When it was enqueued or is due, in nanoseconds of the clock that its benchmark reads.
     var moment: Int64 = 0
     var filling: String
