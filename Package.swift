@@ -109,7 +109,7 @@ let package = Package(
         .target(
             name: "SpanQueueServer",
             dependencies: [
-                "SpanQueue", "SpanQueueTelemetry",
+                "SpanQueue", "SpanQueueLoop", "SpanQueueTelemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -121,10 +121,20 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "SpanQueueBenchmarks",
+            dependencies: [
+                "CSpanQueueHiredis", "HiredisClient", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "HiredisClient", "SpanQueue", "SpanQueueHandlers", "SpanQueueRedis", "SpanQueueServer",
+                "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueCurl", "SpanQueueHandlers",
+                "SpanQueueRedis",
+                "SpanQueueServer",
                 "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -161,6 +171,7 @@ let package = Package(
             dependencies: [
                 "SpanQueueCurl", "SpanQueueTelemetry",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -204,7 +215,11 @@ let package = Package(
         ),
         .testTarget(
             name: "SpanQueueTests",
-            dependencies: ["SpanQueue", "SpanQueueTelemetry"],
+            dependencies: [
+                "SpanQueue", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -257,7 +272,7 @@ let package = Package(
         .testTarget(
             name: "SpanqTests",
             dependencies: [
-                "RedisServerFixture", "SpanQueue", "SpanQueueTelemetry", "spanq",
+                "RedisServerFixture", "SpanQueue", "SpanQueueCurl", "SpanQueueServer", "SpanQueueTelemetry", "spanq",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

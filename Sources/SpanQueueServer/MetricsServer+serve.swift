@@ -7,6 +7,7 @@ internal import NIOHTTPTypes
 internal import NIOPosix
 internal import ServiceLifecycle
 internal import SpanQueue
+internal import SpanQueueLoop
 
 extension MetricsServer {
     /// More than any scraper or browser sends.
@@ -18,9 +19,23 @@ extension MetricsServer {
     /// Answers on a socket that listens, until a graceful shutdown.
     ///
     /// Hummingbird's own server binds its address only when it runs; this one must have it before the workers start.
+    ///
+    /// Requests are answered on a thread of their own, because handlers of jobs may block every thread of the global pool, and a
+    /// process that is busy must still show it. Pages are written on another: a large one takes a while, and meanwhile those who
+    /// ask for it are to share it, and health is to be told.
     func serve(_ descriptor: CInt) async throws {
+        let thread = LoopThread(name: "spanq-http")
+        let pages = LoopThread(name: "spanq-pages")
+        defer {
+            thread.stop()
+            pages.stop()
+        }
+        try await withTaskExecutorPreference(thread) { try await serve(descriptor, on: thread, pagesOn: pages) }
+    }
+
+    private func serve(_ descriptor: CInt, on thread: LoopThread, pagesOn pages: LoopThread) async throws {
         let connections = Connections(limits)
-        let http = channel(connections)
+        let http = channel(connections, on: thread, pagesOn: pages)
         let logger = logger
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
@@ -30,7 +45,7 @@ extension MetricsServer {
         defer { connections.closeAll() }
         await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
-                await accept(server, http, connections)
+                await accept(server, http, connections, on: thread)
             } onGracefulShutdown: {
                 self.beginDraining()
                 server.channel.close(promise: nil)
@@ -41,7 +56,8 @@ extension MetricsServer {
     }
 
     private func accept(
-        _ server: NIOAsyncChannel<HTTP1Channel.Value, Never>, _ http: HTTP1Channel, _ connections: Connections
+        _ server: NIOAsyncChannel<HTTP1Channel.Value, Never>, _ http: HTTP1Channel, _ connections: Connections,
+        on thread: LoopThread
     ) async {
         let logger = logger
         await withDiscardingTaskGroup { group in
@@ -56,22 +72,25 @@ extension MetricsServer {
                 logger.error("no more connections are accepted", metadata: ["error": "\(error)"])
             }
             connections.beginClosing()
-            await Self.wait(atMost: limits.closingTimeout) { connections.count == 0 }
+            await Self.wait(atMost: limits.closingTimeout, on: thread) { connections.count == 0 }
             connections.closeAll()
         }
     }
 
     /// Waits until something is so; connections end on other threads, and a stop is rare enough to look again and again.
-    private static func wait(atMost limit: Duration, until isDone: () -> Bool) async {
+    private static func wait(atMost limit: Duration, on thread: LoopThread, until isDone: () -> Bool) async {
         let end = ContinuousClock.now + limit
         while !isDone(), ContinuousClock.now < end {
-            do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+            do { try await thread.sleep(for: .milliseconds(5)) } catch { return }
         }
     }
 
-    private func channel(_ connections: Connections) -> HTTP1Channel {
+    private func channel(
+        _ connections: Connections, on thread: LoopThread, pagesOn pages: LoopThread
+    ) -> HTTP1Channel {
         let responder = Routes.responder(
-            registry: registry, health: health, isDraining: { self.isDraining }, statistics: statistics)
+            registry: registry, health: health, isDraining: { self.isDraining }, statistics: statistics,
+            on: thread, pagesOn: pages)
         let logger = logger
         return HTTP1Channel(
             responder: { request, writer, channel in

@@ -55,6 +55,12 @@ public final class MetricsServer: Service, Sendable {
     /// The port it listens on, also where port 0 was asked for; nil before `start()`, and where it is off.
     public var port: Int? { state.withLock { $0.socket?.port } }
 
+    /// Where it listens, with the port that it has; nil before `start()`, and where it is off.
+    public var listening: ListenAddress? {
+        guard case .tcp(let host, _) = address, let port else { return nil }
+        return .tcp(host: host, port: port)
+    }
+
     /// Starts to listen, so that a port that can't be had is known at once; requests are answered once `run()` runs. Does
     /// nothing when called again.
     ///
@@ -67,7 +73,7 @@ public final class MetricsServer: Service, Sendable {
             return true
         }
         guard isNew else { return }
-        let reached = ListenAddress.tcp(host: host, port: self.port ?? port)
+        let reached = listening ?? address
         logger.info("serving /metrics", metadata: ["address": "\(reached)"])
         if !address.isLoopback {
             logger.warning(

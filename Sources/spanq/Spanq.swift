@@ -11,13 +11,13 @@ struct Spanq: AsyncParsableCommand {
         discussion: """
             Start with: spanq dev
 
-            Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 Redis out of reach.
+            Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 Redis out of reach, 5 --listen taken.
             """,
         version: SpanQueueVersion.text,
         subcommands: [
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
-            QueueCommand.self,
-            DeadCommand.self, VersionCommand.self,
+            QueueCommand.self, DeadCommand.self, AuditCommand.self, BenchCommand.self, HealthCommand.self,
+            VersionCommand.self,
         ])
 
     static func main() async {

@@ -23,6 +23,17 @@ struct BatchTests {
         }
     }
 
+    @Test("a call of more bytes than may wait for Redis at a time goes out in parts", arguments: EngineUnderTest.all)
+    func heavy(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            let payload = [UInt8](repeating: 7, count: 1 << 20)
+            let ids = try await bench.accept((0..<72).map { _ in bench.job(payload: payload) })
+            #expect(ids.count == 72)
+            #expect(try await bench.counts()[.ready] == 72)
+            #expect(try await bench.claim(72).jobs.map(\.message.id) == Array(ids.prefix(72)))
+        }
+    }
+
     @Test("jobs of several queues in one call, answered in its order", arguments: EngineUnderTest.all)
     func queues(subject: EngineUnderTest) async throws {
         try await subject.run { bench in

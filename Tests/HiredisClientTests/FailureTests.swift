@@ -12,7 +12,7 @@ struct FailureTests {
         try await withClient { client, _ in
             try await client.connect()
             let slow = Task {
-                await redisError { try await client.callOnce("DEBUG", "SLEEP", "1.5", timeout: .milliseconds(700)) }
+                await redisError { try await client.callOnce("DEBUG", "SLEEP", "2.5", timeout: .seconds(2)) }
             }
             try await until { await client.pendingCount > 0 }
             async let once = redisError { try await client.callOnce("ECHO", "once") }

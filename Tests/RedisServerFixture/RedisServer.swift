@@ -3,7 +3,8 @@ import Foundation
 /// A real redis-server of a test's own: on a Unix socket in a temporary directory, with nothing on disk.
 ///
 /// It cannot outlive the tests. A shell holds it, and kills it when its standard input ends, which is a pipe that
-/// closes with this process, however that ends.
+/// closes with this process, however that ends. Where somebody kills the shell too, as one does who kills all that a test run
+/// has started, the kernel kills the server (on Linux).
 ///
 /// `@unchecked Sendable`: one test owns it, and calls one method at a time.
 package final class RedisServer: @unchecked Sendable {
@@ -17,10 +18,12 @@ package final class RedisServer: @unchecked Sendable {
     private let environment: [String: String]
     private var guardian: Process?
     private var lifeline: Pipe?
-    private var processIdentifier: Int32 = 0
+    package private(set) var processIdentifier: Int32 = 0
 
     private static let script = """
-        "$@" </dev/null >/dev/null 2>&1 &
+        hold=
+        if command -v setpriv >/dev/null; then hold='setpriv --pdeathsig KILL'; fi
+        $hold "$@" </dev/null >/dev/null 2>&1 &
         child=$!
         echo $child
         exec >/dev/null 2>&1

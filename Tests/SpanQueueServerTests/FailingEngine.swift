@@ -7,6 +7,9 @@ struct FailingEngine: Engine {
     /// What happens before every refusal: a wait, for an engine that hangs.
     var before: @Sendable () async throws -> Void = {}
 
+    /// Whether it tells the time all the same.
+    var tellsTime: @Sendable () -> Bool = { false }
+
     private func refuse<Value>() async throws -> Value {
         try await before()
         throw Self.refusal
@@ -14,7 +17,10 @@ struct FailingEngine: Engine {
 
     func start() async throws {}
     func shutdown() async {}
-    func now() async throws -> Timestamp { try await refuse() }
+    func now() async throws -> Timestamp {
+        if tellsTime() { return Timestamp(milliseconds: 1) }
+        return try await refuse()
+    }
     func enqueue(_ jobs: [NewJob]) async throws -> [EnqueueOutcome] { try await refuse() }
     func claim(_ requests: [ClaimRequest]) async throws -> [ClaimReply] { try await refuse() }
     func extend(_ claims: [ClaimReference], in queue: String, by lease: Duration) async throws -> ExtendReply {

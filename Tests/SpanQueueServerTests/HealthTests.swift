@@ -59,6 +59,62 @@ struct HealthTests {
         }
     }
 
+    @Test(
+        "a worker without answers is not alive where its engine answers; an outage and a drain are held against nobody")
+    func fetching() async throws {
+        let isUp = Atomic<Bool>(false)
+        let engine = FailingEngine(tellsTime: { isUp.load(ordering: .relaxed) })
+        let queue = try await JobQueue(engine: .existing(engine))
+        let last = Mutex<ContinuousClock.Instant?>(nil)
+        let health = HealthChecks(live: [
+            .fetching(queue, within: .milliseconds(400)) { last.withLock { $0 } }
+        ])
+        let slow = SlowToStop()
+        try await ServerUnderTest.run(health: health, services: [slow]) { test async throws in
+            // Away for longer than the limit, with a look now and then, as an orchestrator takes it.
+            let away = ContinuousClock.now
+            while ContinuousClock.now - away < .milliseconds(800) {
+                #expect(try await test.request("/livez")?.status == 200)
+            }
+            isUp.store(true, ordering: .relaxed)
+            #expect(try await eventually { try await test.request("/livez")?.status == 503 })
+            #expect(try await test.request("/livez")?.text.hasPrefix("worker: no claim was answered for ") == true)
+            last.withLock { $0 = .now + .seconds(60) }
+            #expect(try await test.request("/livez")?.status == 200)
+            last.withLock { $0 = nil }
+            #expect(try await test.request("/livez")?.status == 503)
+            await test.group.triggerGracefulShutdown()
+            #expect(try await eventually { try await test.request("/readyz")?.text == "draining\n" })
+            #expect(try await test.request("/livez")?.status == 200)
+            slow.release.finish()
+        }
+    }
+
+    @Test("an engine that hangs does not make a worker dead, nor a probe wait")
+    func hangingEngine() async throws {
+        let engine = FailingEngine { try await Task.sleep(for: .seconds(60)) }
+        let queue = try await JobQueue(engine: .existing(engine))
+        let health = HealthChecks(live: [.fetching(queue, within: .zero) { nil }])
+        try await ServerUnderTest.run(health: health) { test async throws in
+            #expect(try await test.request("/livez")?.status == 200)
+        }
+    }
+
+    @Test("a worker whose only queue is paused goes on asking, and stays alive")
+    func paused() async throws {
+        let queue = try await JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        var configuration = WorkerConfiguration()
+        configuration.idleWait = .milliseconds(20)
+        let worker = try Worker(queue, configuration)
+        try worker.handle("*") { _, _ in }
+        try await queue.pause("default")
+        let running = Task { try await worker.run() }
+        let later = ContinuousClock.now + .milliseconds(300)
+        #expect(await eventually { queue.telemetry.lastContact.map { $0 > later } ?? false })
+        worker.drain()
+        try await running.value
+    }
+
     @Test("a check that heeds no cancellation is not started again while it hangs")
     func deaf() async throws {
         let runs = Atomic<Int>(0)

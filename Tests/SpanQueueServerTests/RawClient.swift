@@ -10,12 +10,12 @@ final class RawClient: Sendable {
     }
 
     /// Connects. A small `receiveBuffer` makes the kernel take little of an answer ahead of the reader.
-    init(port: Int, receiveBuffer: Int32? = nil) throws {
+    init(port: Int, receiveBuffer: Int32? = nil, secondsToWait: Int = 20) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         }
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        var limit = timeval(tv_sec: secondsToWait, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -51,11 +51,14 @@ final class RawClient: Sendable {
 
     /// Up to `count` bytes: what is there, or the first that come; empty at the end.
     func read(atMost count: Int) async -> [UInt8] {
-        await onThread { [self] in
-            var buffer = [UInt8](repeating: 0, count: count)
-            let read = recv(descriptor, &buffer, count, 0)
-            return Array(buffer.prefix(max(0, read)))
-        }
+        await onThread { [self] in readNow(atMost: count) }
+    }
+
+    /// The same, on the caller's thread.
+    func readNow(atMost count: Int) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: count)
+        let read = recv(descriptor, &buffer, count, 0)
+        return Array(buffer.prefix(max(0, read)))
     }
 
     /// All until the server closes.

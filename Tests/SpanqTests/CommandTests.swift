@@ -1,5 +1,7 @@
 import Foundation
 import RedisServerFixture
+import SpanQueueServer
+import SpanQueueTelemetry
 import Testing
 
 @testable import spanq
@@ -130,6 +132,58 @@ struct CommandTests {
         let away = try await CommandRun.spanq(
             "queue", "stats", "--redis-timeout", "200ms", redis: "redis://127.0.0.1:1")
         #expect(away.code == 4 && away.isOneErrorLine)
+    }
+
+    @Test("a Redis that refuses is not waited for by a command, and is by a worker")
+    func refusedRedis() async throws {
+        let clock = ContinuousClock()
+        for url in ["redis://127.0.0.1:1", "unix:///nowhere/redis.sock"] {
+            var run: CommandRun?
+            let took = try await clock.measure { run = try await CommandRun.spanq("queue", "stats", redis: url) }
+            #expect(run?.code == 4 && run?.isOneErrorLine == true)
+            #expect(run?.errors.hasPrefix("spanq: cannot reach Redis at \(url)") == true)
+            // The default of --redis-timeout is five seconds.
+            #expect(took < .seconds(3))
+        }
+        var worker: CommandRun?
+        let waited = try await clock.measure {
+            worker = try await CommandRun.spanq(
+                "worker", "--once", "--exec", "a=true", "--redis-timeout", "1s", redis: "redis://127.0.0.1:1")
+        }
+        #expect(worker?.code == 4 && waited >= .seconds(1))
+    }
+
+    @Test("an address that is taken has an exit code of its own; a host that is none is bad usage")
+    func taken() async throws {
+        try await withRedis { redis in
+            let registry = MetricsRegistry()
+            let other = MetricsServer(address: .tcp(host: "127.0.0.1", port: 0), registry: registry)
+            try other.start()
+            let address = "127.0.0.1:\(try #require(other.port))"
+            let worker = try await CommandRun.spanq(
+                "worker", "--once", "--exec", "a=true", "--listen", address, redis: redis)
+            #expect(worker.code == 5 && worker.errors.hasSuffix("--listen HOST:PORT, or --listen none\n"))
+            let serve = try await CommandRun.spanq("serve", redis: redis, environment: ["SPANQ_LISTEN": address])
+            #expect(serve.code == 5)
+            let nowhere = try await CommandRun.spanq("serve", "--listen", "nowhere.invalid:1", redis: redis)
+            #expect(nowhere.code == 2)
+        }
+    }
+
+    @Test("the console shows spans, and job trace prints a document, as the official definitions have them")
+    func otlp() async throws {
+        try await withRedis { redis in
+            let run = try await CommandRun.spanq(
+                "enqueue", "fails", "--id", "j", redis: redis, environment: ["OTEL_TRACES_EXPORTER": "console"])
+            #expect(run.code == 0)
+            let line = try #require(run.output.split(separator: "\n").first { $0.hasPrefix("{") })
+            #expect(line.contains(#""name":"enqueue default""#))
+            #expect(try OTLPCheck.spans(in: String(line)) == 1)
+            _ = try await CommandRun.spanq("worker", "--once", "--exec", "fails=false", redis: redis)
+            let document = try await CommandRun.spanq("job", "trace", "j", "--otlp", redis: redis)
+            // The enqueue, a wait, an attempt, its settlement.
+            #expect(try OTLPCheck.spans(in: document.output) >= 4)
+        }
     }
 
     @Test("the password of a URL is in no output")

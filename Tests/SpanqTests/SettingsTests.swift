@@ -49,6 +49,29 @@ struct SettingsTests {
         #expect(entries["drain-timeout"]?.source == "default")
     }
 
+    @Test("the bound of slow attempts and the template of links are settings like the others")
+    func telemetrySettings() throws {
+        var file = try reader(file: "slow-attempt: 5s\ntrace-url: http://h/{trace_id}?token=canary")
+        #expect(try file.duration(.slowAttempt, default: nil) == .seconds(5))
+        #expect(try file.traceURL() == "http://h/{trace_id}?token=canary")
+        #expect(file.entries.map(\.source) == ["slow-attempt in spanq.yaml", "trace-url in spanq.yaml"])
+        #expect(file.entries.map(\.value) == ["5s", "http://h/{trace_id}?token=***"])
+        var nearer = try reader([.slowAttempt: ["1s"]], ["SPANQ_SLOW_ATTEMPT": "2s"], file: "slow-attempt: 5s")
+        #expect(try nearer.duration(.slowAttempt, default: nil) == .seconds(1))
+        var unset = try reader()
+        #expect(try unset.duration(.slowAttempt, default: nil) == nil)
+        #expect(try unset.traceURL() == nil)
+        #expect(unset.entries.map(\.value) == ["none", "none"])
+
+        var bad = try reader([:], ["SPANQ_TRACE_URL": "http://h/", "SPANQ_SLOW_ATTEMPT": "5000"])
+        #expect(throws: CommandFailure.self) { try bad.duration(.slowAttempt, default: nil) }
+        let failure = #expect(throws: CommandFailure.self) { try bad.traceURL() }
+        #expect(failure?.code == .usage)
+        #expect(
+            failure?.message
+                == "SPANQ_TRACE_URL: it has no {trace_id}: write it as http://localhost:16686/trace/{trace_id}")
+    }
+
     @Test("an empty variable counts as unset")
     func emptyVariable() throws {
         #expect(try worker([:], ["SPANQ_CONCURRENCY": ""], file: "concurrency: 3").settings.worker.concurrency == 3)

@@ -3,10 +3,11 @@
 
 usage: hold.py LOG PROGRAM ARGUMENT...
 
-Prints the program's process id. What it prints goes to LOG; when it has ended, its exit status is in LOG.status, negative for
+Where we are killed, the kernel kills the program (on Linux). Prints the program's process id. What it prints goes to LOG; when it has ended, its exit status is in LOG.status, negative for
 a signal.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -16,8 +17,16 @@ import threading
 # Threads of a Swift runtime block signals, and what they start inherits that.
 signal.pthread_sigmask(signal.SIG_SETMASK, [])
 log = sys.argv[1]
+
+
+def die_with_us():
+    if sys.platform == "linux":
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 with open(log, "wb") as output:
-    child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=die_with_us)
 print(child.pid, flush=True)
 
 

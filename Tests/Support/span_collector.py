@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
-"""A collector for OTLP/JSON over HTTP that appends every span it gets to a file, one JSON object a line.
+"""A collector for OTLP/JSON over HTTP that appends every span it gets to a file, one JSON object a line, and every log record to
+FILE.logs.
 
-usage: span_collector.py FILE
+usage: span_collector.py FILE [CERTIFICATE KEY]
 
-Prints its port. Whoever starts it ends it.
+With the PEM files it speaks HTTPS. Prints its port. Whoever starts it ends it.
 """
 
 import gzip
 import http.server
 import json
+import ssl
 import sys
 import threading
 
 lock = threading.Lock()
 file = open(sys.argv[1], "w", encoding="utf-8")
+log_file = open(sys.argv[1] + ".logs", "w", encoding="utf-8")
 
 
 def text(value):
@@ -48,6 +51,26 @@ def spans(request):
                 }
 
 
+def logs(request):
+    for resource in request["resourceLogs"]:
+        for scope in resource["scopeLogs"]:
+            for record in scope["logRecords"]:
+                yield {
+                    "severity": record["severityNumber"],
+                    "body": record["body"]["stringValue"],
+                    "trace_id": record.get("traceId"),
+                    "span_id": record.get("spanId"),
+                    "attributes": attributes(record.get("attributes", [])),
+                }
+
+
+def keep(items, where):
+    lines = "".join(json.dumps(item) + "\n" for item in items)
+    with lock:
+        where.write(lines)
+        where.flush()
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -59,10 +82,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         if self.path == "/v1/traces":
-            lines = "".join(json.dumps(span) + "\n" for span in spans(json.loads(body)))
-            with lock:
-                file.write(lines)
-                file.flush()
+            keep(spans(json.loads(body)), file)
+        elif self.path == "/v1/logs":
+            keep(logs(json.loads(body)), log_file)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", "2")
@@ -72,5 +94,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
+if len(sys.argv) > 2:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(sys.argv[2], sys.argv[3])
+    server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 print(server.server_address[1], flush=True)
 server.serve_forever()

@@ -135,8 +135,11 @@ extension TelemetryEndToEnd {
             #expect(synthetic.attributes["error.type"] == "lease_expired")
             #expect(synthetic.isError)
             #expect(synthetic.attributes["messaging.client.id"] == job.attempts[0].worker)
-            // The lost attempt may yet come back and report itself: the span that stands for it has an id of its own, and links it.
-            #expect(synthetic.links == [job.creation, job.link(0)])
+            // It is the lost attempt, whose id its record has.
+            #expect(synthetic.asLink == job.link(0))
+            #expect(synthetic.links == [job.creation])
+            #expect(synthetic.attributes["spanq.job.attempt"] == "1")
+            #expect(job.attempts[0].token.hasPrefix((synthetic.attributes["spanq.job.token"] ?? "none") + "-"))
             #expect(reclaim.kind == .client)
             #expect(reclaim.parent == job.creation.spanID)
             #expect(reclaim.links == [job.link(0)])

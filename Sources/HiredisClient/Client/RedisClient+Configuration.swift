@@ -4,6 +4,9 @@ extension RedisClient {
         package var commandTimeout: Duration = .seconds(5)
         /// For one address of the server: connecting, and the handshake.
         package var connectTimeout: Duration = .seconds(5)
+        /// Whether ``RedisClient/connect(timeout:)`` waits for a server that can't be reached now; else the first failure to
+        /// reach it on any of its addresses is its error.
+        package var waitsForServer = true
         /// Between attempts to connect, and between attempts of a command that Redis could not run yet.
         package var backoff = Backoff()
         /// Commands that wait or are under way; the next ones fail with ``RedisError/Code/overloaded``.

@@ -100,14 +100,21 @@ extension RedisClient {
         }
         if wasConnecting, let next { return next() }
         if error.code == .authentication {
-            for check in connectChecks { finish(check, throwing: error) }
-            connectChecks.removeAll()
+            failConnectChecks(with: error)
+        } else if wasConnecting, !configuration.waitsForServer {
+            let message = "cannot reach Redis at \(url): \(error.message)"
+            failConnectChecks(with: RedisError(.unreachable, message))
         }
         if isWorthALine, let failures = connectionLog.failure(at: .now) {
             let count = failures == 1 ? "" : " (\(failures) failures since the last line)"
             logger.warning("no connection to Redis at \(url): \(error.message); trying again\(count)")
         }
         perform(life.failed(epoch: life.epoch, random: .random(in: 0...1)))
+    }
+
+    private func failConnectChecks(with error: RedisError) {
+        for check in connectChecks { finish(check, throwing: error) }
+        connectChecks.removeAll()
     }
 
     /// Closes the socket and forgets everything about the connection that was.

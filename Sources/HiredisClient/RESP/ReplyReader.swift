@@ -97,5 +97,8 @@ private func onReplyItem(
     // `init` sets the context before the first call.
     guard let context else { return }
     let content = UnsafeRawBufferPointer(start: content, count: length)
-    Unmanaged<ReplyReader>.fromOpaque(context).takeUnretainedValue().item(type: type, content: content, number: number)
+    // Without a retain for each item: `next()` holds the reader.
+    Unmanaged<ReplyReader>.fromOpaque(context)._withUnsafeGuaranteedRef { reader in
+        reader.item(type: type, content: content, number: number)
+    }
 }

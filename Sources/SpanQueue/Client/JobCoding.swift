@@ -3,11 +3,21 @@ import Foundation
 /// How payloads of Swift types are written: JSON with sorted keys, so that equal values have equal bytes and a unique job is
 /// recognised by them.
 enum JobCoding {
+    // One of each for the process: they are not changed any more, and keep no state between calls.
+    private static let encoder = {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = .iso8601
+        return encoder
+    }()
+    private static let decoder = {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        return decoder
+    }()
+
     static func encode(_ job: some Job) throws(SpanQueueError) -> [UInt8] {
         do {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            encoder.dateEncodingStrategy = .iso8601
             return Array(try encoder.encode(job))
         } catch {
             throw SpanQueueError(
@@ -17,9 +27,7 @@ enum JobCoding {
     }
 
     static func decode<J: Job>(_ type: J.Type, from payload: [UInt8]) throws -> J {
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
-        return try decoder.decode(type, from: Data(payload))
+        try decoder.decode(type, from: Data(payload))
     }
 
     /// A coding error in words: what is wrong, and where.

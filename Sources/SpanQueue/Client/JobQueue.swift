@@ -19,6 +19,7 @@ public final class JobQueue: Service, Sendable {
     public let telemetry: JobTelemetry
     let logger: Logger
     let spans: JobSpans?
+    let applicationSpans: ApplicationSpans?
     let running = RunningWorkers()
     private let commits: GroupCommit<NewJob, EnqueueOutcome>
 
@@ -38,6 +39,7 @@ public final class JobQueue: Service, Sendable {
         self.telemetry = telemetry
         self.logger = logger
         self.spans = JobSpans(telemetry)
+        self.applicationSpans = ApplicationSpans(telemetry)
         // 512 jobs or 8 MiB leave together at most: enough to make a round trip cheap, too little to stall the engine.
         self.commits = GroupCommit(limit: 8 << 20, weight: { max($0.message.payload.count, 16 << 10) }) { jobs in
             try await engine.enqueue(jobs)
@@ -64,20 +66,25 @@ public final class JobQueue: Service, Sendable {
     @discardableResult
     public func enqueue(_ request: EnqueueRequest) async throws -> EnqueueReceipt {
         let parent = TraceContext.current
-        let job = try NewJob(request, configuration: configuration, trace: creation(parent))
+        var job = try NewJob(request, configuration: configuration, trace: creation(parent))
+        let open = applicationSpans?.created(job.message, "enqueue")
+        if let trace = open?.trace { job.message.trace = trace }
         let start = spans == nil ? 0 : JobSpans.now()
         let began = ContinuousClock.now
-        defer { time("enqueue", job.message.queue, since: began) }
         let outcome: EnqueueOutcome
         do {
             outcome = try await commits.submit(job)
         } catch {
-            count(job, "error")
+            count(job, .failure(error))
+            time("enqueue", job.message.queue, since: began, ErrorType.name(of: error))
             spans?.enqueued(job, parent: parent, from: start, .failure(error))
+            open?.end(errorType: ErrorType.name(of: error), "\(error)")
             throw error
         }
-        count(job, outcome.word)
+        count(job, .success(outcome))
+        time("enqueue", job.message.queue, since: began, outcome.errorType)
         spans?.enqueued(job, parent: parent, from: start, .success(outcome))
+        open?.end(errorType: outcome.errorType)
         return try Self.result(of: job, outcome).get()
     }
 
@@ -102,11 +109,17 @@ public final class JobQueue: Service, Sendable {
         var results = [EnqueueResult?](repeating: nil, count: requests.count)
         var jobs: [NewJob] = []
         var places: [Int] = []
+        var opens: [ApplicationSpans.Open] = []
         jobs.reserveCapacity(requests.count)
         places.reserveCapacity(requests.count)
         for (place, request) in requests.enumerated() {
             do {
-                jobs.append(try NewJob(request, configuration: configuration, trace: creation(parent)))
+                var job = try NewJob(request, configuration: configuration, trace: creation(parent))
+                if let open = applicationSpans?.created(job.message, "create") {
+                    if let trace = open.trace { job.message.trace = trace }
+                    opens.append(open)
+                }
+                jobs.append(job)
                 places.append(place)
             } catch {
                 results[place] = .refused(error)
@@ -118,14 +131,19 @@ public final class JobQueue: Service, Sendable {
         do {
             outcomes = jobs.isEmpty ? [] : try await engine.enqueue(jobs)
         } catch {
-            for job in jobs { count(job, "error") }
+            for job in jobs { count(job, .failure(error)) }
+            for queue in Set(jobs.map(\.message.queue)) {
+                time("enqueue", queue, since: began, ErrorType.name(of: error))
+            }
             spans?.enqueued(jobs, parent: parent, from: start, .failure(error))
+            for open in opens { open.end(errorType: ErrorType.name(of: error), "\(error)") }
             throw error
         }
         for queue in Set(jobs.map(\.message.queue)) { time("enqueue", queue, since: began) }
         spans?.enqueued(jobs, parent: parent, from: start, .success(outcomes))
+        for (open, outcome) in zip(opens, outcomes) { open.end(errorType: outcome.errorType) }
         for (index, outcome) in outcomes.enumerated() {
-            count(jobs[index], outcome.word)
+            count(jobs[index], .success(outcome))
             results[places[index]] = Self.result(of: jobs[index], outcome)
         }
         return results.compactMap { $0 }
@@ -155,16 +173,24 @@ public final class JobQueue: Service, Sendable {
         return telemetry.tracer?.makeContext(parent: parent) ?? .root()
     }
 
-    private func time(_ operation: String, _ queue: String, since start: ContinuousClock.Instant) {
+    private func time(
+        _ operation: String, _ queue: String, since start: ContinuousClock.Instant, _ errorType: String? = nil
+    ) {
         let metrics = telemetry.metrics
-        metrics.series(metrics.operationDuration, operation, queue).record(ContinuousClock.now - start)
+        metrics.series(metrics.operationDuration, operation, queue, errorType ?? "")
+            .record(ContinuousClock.now - start)
     }
 
-    private func count(_ job: NewJob, _ outcome: String) {
+    private func count(_ job: NewJob, _ result: Result<EnqueueOutcome, any Error>) {
         let metrics = telemetry.metrics
         let queue = job.message.queue
-        metrics.enqueued.child(queue, job.message.type, outcome).increment()
-        metrics.series(metrics.sentMessages, "enqueue", queue, outcome == "error" ? "_OTHER" : "").increment()
+        let (word, errorType): (String, String?) =
+            switch result {
+            case .success(let outcome): (outcome.word, outcome.errorType)
+            case .failure(let error): ("error", ErrorType.name(of: error))
+            }
+        metrics.enqueued.child(queue, job.message.type, word).increment()
+        metrics.series(metrics.sentMessages, "enqueue", queue, errorType ?? "").increment()
     }
 
     private static func result(of job: NewJob, _ outcome: EnqueueOutcome) -> EnqueueResult {
@@ -194,6 +220,15 @@ public final class JobQueue: Service, Sendable {
 }
 
 extension EnqueueOutcome {
+    /// A word for why the job was not taken; nil where it was, or where another holds its lock.
+    var errorType: String? {
+        switch self {
+        case .accepted, .duplicate: nil
+        case .conflict: SpanQueueError.Code.conflict.rawValue
+        case .refused(let error): error.code.rawValue
+        }
+    }
+
     /// The word for it in metrics.
     fileprivate var word: String {
         switch self {

@@ -49,6 +49,10 @@ extension FencingToken {
     /// The span of what ended the attempt under this claim: its settlement, or its reclaim.
     func settlementSpanID(of job: JobID) -> SpanID { companion(2, of: job) }
 
+    /// The span that a worker exports for an attempt under this claim after it has lost its lease. The attempt's own id then
+    /// belongs to whoever took the job back.
+    func lostSpanID(of job: JobID) -> SpanID { companion(3, of: job) }
+
     /// The nonce has 32 bits: what stands above them tells these ids from the attempt's own.
     private func companion(_ place: UInt64, of job: JobID) -> SpanID {
         .derived(from: job.fingerprint, UInt64(bitPattern: value), place << 32 | UInt64(nonce))

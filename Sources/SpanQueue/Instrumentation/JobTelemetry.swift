@@ -1,12 +1,12 @@
-import Foundation
 public import SpanQueueTelemetry
+import Synchronization
 
 /// Where a queue and its workers report: the metrics of a registry, and the spans of a tracer.
 ///
 /// The spans' ids are made, and stored with each job, whether a tracer exports them or not.
 public final class JobTelemetry: Sendable {
     /// The process' own: a registry that is served on /metrics, and no tracer.
-    public static let standard = JobTelemetry()
+    public static let standard = JobTelemetry(registry: .standard)
 
     /// How an attempt stands to the enqueue of its job.
     public enum AttemptParent: String, Sendable, Hashable, CaseIterable {
@@ -28,16 +28,18 @@ public final class JobTelemetry: Sendable {
     public let slowAttempt: Duration?
 
     let metrics: JobMetrics
+    private let contact = Mutex<ContinuousClock.Instant?>(nil)
 
     /// Makes a place to report to.
     ///
     /// - Parameters:
-    ///   - registry: two values with one registry share its metrics; by default a new one.
+    ///   - registry: two values with one registry share its metrics; by default a new one. Where the application has
+    ///     bootstrapped swift-metrics with a backend of its own before, the default and `MetricsRegistry.standard` record into that as well.
     ///   - tracer: the exporting tracer, as `Telemetry` has one; none by default.
     ///   - attemptParent: `auto` by default.
     ///   - slowAttempt: none by default.
     public init(
-        registry: MetricsRegistry = MetricsRegistry(), tracer: SpanQueueTracer? = nil,
+        registry: MetricsRegistry = MetricsRegistry(.alongsideApplication()), tracer: SpanQueueTracer? = nil,
         attemptParent: AttemptParent = .auto, slowAttempt: Duration? = nil
     ) {
         self.registry = registry
@@ -49,10 +51,11 @@ public final class JobTelemetry: Sendable {
 
     /// When a worker of this process last heard from the engine that it may have work: a claim that was answered, or, while all
     /// slots are taken, a reclaim. Nil before the first. What a liveness check goes by.
-    public var lastContact: ContinuousClock.Instant? {
-        let latest = max(metrics.lastClaim.child().value, metrics.lastReclaim.child().value)
-        guard latest > 0 else { return nil }
-        return ContinuousClock.now - .seconds(max(0, Date().timeIntervalSince1970 - latest))
+    public var lastContact: ContinuousClock.Instant? { contact.withLock { $0 } }
+
+    /// Notes such an answer, by a clock that nobody sets.
+    func noteContact() {
+        contact.withLock { $0 = .now }
     }
 
     /// The tracer, if spans go anywhere: what builds attributes asks this first.

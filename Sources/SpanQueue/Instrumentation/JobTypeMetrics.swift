@@ -1,7 +1,7 @@
 import SpanQueueTelemetry
 
 /// The series of one job type in one queue, looked up once and held: a worker records into them for every job.
-struct JobTypeMetrics {
+final class JobTypeMetrics: Sendable {
     let endToEnd: HistogramSeries
     private let attempts: [CounterSeries]
     private let process: [HistogramSeries]
@@ -28,7 +28,7 @@ struct JobTypeMetrics {
 }
 
 /// The series of one queue that a worker records into.
-struct QueueMetrics {
+final class QueueMetrics: Sendable {
     let claimed: CounterSeries
     let hits: CounterSeries
     let empties: CounterSeries

@@ -1,5 +1,7 @@
+internal import SpanQueueTelemetry
+
 /// The version of SpanQueue.
 public enum SpanQueueVersion {
     /// `major.minor.patch`, by semantic versioning.
-    public static let text = "0.1.0"
+    public static let text = TelemetryResource.version
 }

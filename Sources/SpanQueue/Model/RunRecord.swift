@@ -50,6 +50,14 @@ public struct RunRecord: Sendable, Hashable {
         }
     }
 
+    /// The latest attempt in the history.
+    var lastAttempt: AttemptRecord? {
+        for event in history.reversed() {
+            if case .attempt(let record) = event { return record }
+        }
+        return nil
+    }
+
     /// Why it is dead or cancelled, by the latest event that says so.
     public var endReason: String? {
         switch history.last {

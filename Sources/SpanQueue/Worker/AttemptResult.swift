@@ -10,6 +10,14 @@ enum AttemptResult: Sendable {
     case unknownType
     /// It was not run: the job's deadline has passed.
     case expired
+
+    /// Whether the application's code ran, so that there is a time to measure.
+    var ranHandler: Bool {
+        switch self {
+        case .returned, .threw: true
+        case .undecodable, .unknownType, .expired: false
+        }
+    }
 }
 
 /// Why the worker cancelled a handler.

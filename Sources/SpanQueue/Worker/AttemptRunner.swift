@@ -8,12 +8,13 @@ struct AttemptRunner: Sendable {
     let handlers: HandlerRegistry
     let middleware: [Middleware]
 
-    func run(_ claim: ClaimedJob, _ context: JobContext) async -> AttemptResult {
-        if let deadline = claim.message.deadline, claim.claimedAt > deadline { return .expired }
-        guard let handler = handlers.handler(for: claim.message.type) else { return .unknownType }
-        let job = RawJob(type: claim.message.type, payload: claim.message.payload)
+    /// - Parameter serviceContext: in which the handler runs; that of its attempt's trace unless given.
+    func run(_ context: JobContext, in serviceContext: ServiceContext? = nil) async -> AttemptResult {
+        if let deadline = context.claim.message.deadline, context.claimedAt > deadline { return .expired }
+        guard let handler = handlers.handler(for: context.type) else { return .unknownType }
+        let job = RawJob(type: context.type, payload: context.claim.message.payload)
         do {
-            try await ServiceContext.withValue(context.trace.serviceContext()) {
+            try await ServiceContext.withValue(serviceContext ?? context.trace.serviceContext()) {
                 try await call(handler, job, context, from: 0)
             }
             return .returned

@@ -2,15 +2,36 @@ import SpanQueueTelemetry
 
 /// An attempt that has ended, from its end until the engine has answered its settlement: what is to be settled, and what is to
 /// be reported once that has counted.
-struct Ending: Sendable {
+///
+/// A class, as is a slot: both go through several collections, and to copy a settlement is to retain a dozen objects.
+final class Ending: Sendable {
     let settlement: Settlement
     /// Nil for a job whose record can't be read.
-    var claim: ClaimedJob?
-    /// Where the attempt stands in its trace.
-    var context: TraceContext?
-    /// How long the handler ran.
-    var duration = Duration.zero
-    /// The same span of time on the wall clock.
-    var startNanoseconds: UInt64 = 0
-    var endNanoseconds: UInt64 = 0
+    let job: JobContext?
+    /// The attempt in the application's own tracer.
+    let applicationSpan: ApplicationSpans.Open?
+    /// How long the handler ran; nil where none did.
+    let duration: Duration?
+    /// From the start of the attempt to its end, on the wall clock.
+    let startNanoseconds: UInt64
+    let endNanoseconds: UInt64
+
+    init(_ settlement: Settlement, of slot: WorkerCore.Slot, duration: Duration?) {
+        self.settlement = settlement
+        self.job = slot.context
+        self.applicationSpan = slot.applicationSpan
+        self.duration = duration
+        self.startNanoseconds = slot.startNanoseconds
+        self.endNanoseconds = JobSpans.now()
+    }
+
+    /// The burial of a job that no handler has seen.
+    init(burial settlement: Settlement) {
+        self.settlement = settlement
+        self.job = nil
+        self.applicationSpan = nil
+        self.duration = nil
+        self.startNanoseconds = 0
+        self.endNanoseconds = 0
+    }
 }

@@ -28,9 +28,19 @@ public final class JobContext: Sendable {
     /// Where this attempt stands in its trace.
     public let trace: TraceContext
     /// A logger whose lines carry the job's id, type, queue, attempt, trace and span.
-    public let logger: Logger
+    public var logger: Logger {
+        lazyLogger.withLock { logger in
+            if let logger { return logger }
+            let made = makeLogger()
+            logger = made
+            return made
+        }
+    }
 
-    private let claim: ClaimedJob
+    /// Made when it is first asked for: setting metadata costs more than all the rest of an attempt that does nothing.
+    private let lazyLogger = Mutex<Logger?>(nil)
+    private let workerLogger: Logger
+    let claim: ClaimedJob
     private let engine: any Engine
     private let limits: Limits
     private let reported: Mutex<Reported>
@@ -43,13 +53,6 @@ public final class JobContext: Sendable {
 
     init(_ claim: ClaimedJob, engine: any Engine, limits: Limits, trace: TraceContext, logger: Logger) {
         let message = claim.message
-        var logger = logger
-        logger[metadataKey: "job_id"] = "\(message.id)"
-        logger[metadataKey: "job_type"] = "\(message.type)"
-        logger[metadataKey: "queue"] = "\(message.queue)"
-        logger[metadataKey: "attempt"] = "\(claim.attempt)"
-        logger[metadataKey: "trace_id"] = "\(trace.traceID)"
-        logger[metadataKey: "span_id"] = "\(trace.spanID)"
         let timeout = message.timeout.map { claim.claimedAt + $0 }
         self.id = message.id
         self.type = message.type
@@ -62,11 +65,22 @@ public final class JobContext: Sendable {
         self.claimedAt = claim.claimedAt
         self.deadline = [timeout, message.deadline].compactMap { $0 }.min()
         self.trace = trace
-        self.logger = logger
+        self.workerLogger = logger
         self.claim = claim
         self.engine = engine
         self.limits = limits
         self.reported = Mutex(Reported(progress: claim.run.progress, result: claim.run.result))
+    }
+
+    private func makeLogger() -> Logger {
+        var logger = workerLogger
+        logger[metadataKey: "job_id"] = "\(id)"
+        logger[metadataKey: "job_type"] = "\(type)"
+        logger[metadataKey: "queue"] = "\(queue)"
+        logger[metadataKey: "attempt"] = "\(attempt)"
+        logger[metadataKey: "trace_id"] = "\(trace.traceID)"
+        logger[metadataKey: "span_id"] = "\(trace.spanID)"
+        return logger
     }
 
     /// Stores how far the job has come, for others to see; costs a round trip.

@@ -61,9 +61,11 @@ extension WorkerCore {
                     })
             } catch {
                 for share in shares { queueMetrics[share.queue]?.failures.increment() }
+                countFailure("claim", shares.map(\.queue), error, after: .now - began)
                 throw error
             }
             lastClaim.setToCurrentTime()
+            telemetry.noteContact()
             let duration = (ContinuousClock.now - began).inSeconds
             for share in shares { queueMetrics[share.queue]?.claimDuration.record(duration) }
             for (share, reply) in zip(shares, replies) {
@@ -81,12 +83,12 @@ extension WorkerCore {
     private func take(_ reply: ClaimReply, from queue: String) {
         selector.record(queue, hasMore: reply.hasMore)
         if let metrics = queueMetrics[queue] { count(reply, metrics) }
-        for job in reply.jobs { start(job) }
+        for index in reply.jobs.indices { start(reply.jobs[index]) }
         for job in reply.unreadable {
             logger.error(
                 "a job's record can't be read: burying it",
                 metadata: ["job_id": "\(job.reference.id)", "queue": "\(queue)", "problem": "\(job.problem)"])
-            settle(Ending(settlement: rules.burial(of: job)))
+            settle(Ending(burial: rules.burial(of: job)))
         }
         for id in reply.vanished {
             logger.error("a job's record is gone: dropping its id", metadata: ["job_id": "\(id)", "queue": "\(queue)"])
@@ -99,23 +101,29 @@ extension WorkerCore {
         metrics.hits.increment()
         metrics.claimed.increment(by: count)
         metrics.consumed.increment(by: count)
-        for job in reply.jobs {
-            let wait = job.wait
-            metrics.wait.record(wait.inSeconds, exemplar: ExemplarSource(job.message.trace))
-            if job.message.runAt != nil, job.run.attempts == 0 { metrics.scheduleLag.record(wait) }
+        // By index: a loop over the jobs would copy each.
+        for index in reply.jobs.indices {
+            let wait = reply.jobs[index].wait
+            metrics.wait.record(wait.inSeconds, exemplar: ExemplarSource(reply.jobs[index].message.trace))
+            if reply.jobs[index].message.runAt != nil, reply.jobs[index].run.attempts == 0 {
+                metrics.scheduleLag.record(wait)
+            }
         }
     }
 
     private func start(_ claim: ClaimedJob) {
         let number = nextSlot
         nextSlot += 1
-        let trace = AttemptTrace.context(
-            of: claim.message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: telemetry)
+        let open = applicationSpans?.began(claim)
+        let trace =
+            open?.trace
+            ?? AttemptTrace.context(
+                of: claim.message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: telemetry)
         let context = JobContext(claim, engine: engine, limits: limits, trace: trace, logger: logger)
-        var slot = Slot(claim: claim, context: context)
+        let slot = Slot(context, applicationSpan: open)
         // On the global executor, whatever that does: the worker's own thread must stay free.
         slot.task = Task { @concurrent [runner] in
-            let result = await runner.run(claim, context)
+            let result = await runner.run(context, in: open?.handlerContext)
             await self.ended(number, result)
         }
         if let timeout = claim.message.timeout {
@@ -147,17 +155,18 @@ extension WorkerCore {
     func settle(_ slot: Slot, _ result: AttemptResult) {
         guard
             let settlement = rules.settlement(
-                for: slot.claim, result, cause: slot.cause, report: slot.context.report)
+                for: slot.context.claim, result, cause: slot.cause, report: slot.context.report)
         else {
+            // Found by a heartbeat, which has counted it; the attempt is counted by whoever takes the job back.
             summary.attempts[.lost, default: 0] += 1
+            spans?.lost(slot.context.claim, slot.context.trace, from: slot.startNanoseconds, to: JobSpans.now())
+            slot.applicationSpan?.endLost()
             return
         }
         log(settlement, slot)
         settle(
             Ending(
-                settlement: settlement, claim: slot.claim, context: slot.context.trace,
-                duration: ContinuousClock.now - slot.startedAt, startNanoseconds: slot.startNanoseconds,
-                endNanoseconds: JobSpans.now()))
+                settlement, of: slot, duration: result.ranHandler ? ContinuousClock.now - slot.startedAt : nil))
     }
 
     private func log(_ settlement: Settlement, _ slot: Slot) {
@@ -180,24 +189,22 @@ extension WorkerCore {
 
     /// Cancels a handler, and watches whether it heeds that.
     func cancel(_ number: Int, _ cause: CancelCause) {
-        guard var slot = slots[number], slot.cause == nil || cause == .leaseLost else { return }
+        guard let slot = slots[number], slot.cause == nil || cause == .leaseLost else { return }
         slot.cause = cause
         slot.task?.cancel()
         if let timer = slot.timer { thread.cancel(timer) }
         slot.timer = thread.schedule(at: .now + configuration.cancellationGrace) { [weak self] in
             self?.assumeIsolated { $0.abandon(number) }
         }
-        slots[number] = slot
     }
 
     /// Settles an attempt whose handler goes on after its cancellation. Its slot stays taken until it returns.
     func abandon(_ number: Int) {
-        guard var slot = slots[number], !slot.isAbandoned else { return }
+        guard let slot = slots[number], !slot.isAbandoned else { return }
         slot.isAbandoned = true
         slot.timer = nil
-        slots[number] = slot
         summary.ignoredCancellations += 1
-        queueMetrics[slot.claim.message.queue]?.ignoredCancellations.increment()
+        queueMetrics[slot.context.queue]?.ignoredCancellations.increment()
         slot.context.logger.error(
             "handler goes on after its cancellation and keeps its slot: let it check Task.isCancelled",
             metadata: ["cause": "\(slot.cause.map { "\($0)" } ?? "drain")"])

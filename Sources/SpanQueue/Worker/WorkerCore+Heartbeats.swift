@@ -29,20 +29,22 @@ extension WorkerCore {
     }
 
     private func extendLeases(in queue: String) async throws {
-        let running = slots.values.filter { !$0.isAbandoned && $0.claim.reference.queue == queue }
-            .map(\.claim.reference)
+        // What is known to be lost is not asked for again: it would be counted again, and its handler get another grace.
+        let running = slots.values
+            .filter { !$0.isAbandoned && $0.cause != .leaseLost && $0.context.queue == queue }
+            .map(\.reference)
         let ending = unsettled.lazy.map(\.settlement.reference).filter { $0.queue == queue }
         guard !running.isEmpty || !ending.isEmpty else { return }
         let reply = try await engine.extend(running + ending, in: queue, by: configuration.lease)
         renewals.increment()
         guard !reply.lost.isEmpty || !reply.cancelRequested.isEmpty else { return }
         let asked = Set(running)
-        for (number, slot) in slots where asked.contains(slot.claim.reference) && !slot.isAbandoned {
-            if reply.lost.contains(slot.claim.reference.id) {
+        for (number, slot) in slots where asked.contains(slot.reference) && !slot.isAbandoned {
+            if reply.lost.contains(slot.reference.id) {
                 slot.context.logger.warning("lease lost: cancelling the handler")
                 queueMetrics[queue]?.lost.increment()
                 cancel(number, .leaseLost)
-            } else if reply.cancelRequested.contains(slot.claim.reference.id), slot.cause == nil {
+            } else if reply.cancelRequested.contains(slot.reference.id), slot.cause == nil {
                 slot.context.logger.info("the job was called off: cancelling the handler")
                 cancel(number, .cancelRequested)
             }

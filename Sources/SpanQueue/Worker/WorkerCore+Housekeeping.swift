@@ -52,13 +52,15 @@ extension WorkerCore {
         var request = ReclaimRequest(queue: queue)
         request.maxReclaims = configuration.maxReclaims
         request.grace = configuration.lease
-        let start = spans == nil ? 0 : JobSpans.now()
+        let start = spans == nil && applicationSpans == nil ? 0 : JobSpans.now()
         let jobs = try await engine.reclaim(request)
         lastReclaim.setToCurrentTime()
+        telemetry.noteContact()
         for job in jobs {
             summary.reclaimed += 1
             count(job)
             spans?.reclaimed(job, from: start)
+            applicationSpans?.reclaimed(job, from: start)
             logger.warning(
                 "took back a job whose worker did not extend its lease",
                 metadata: [

@@ -22,7 +22,7 @@ extension WorkerCore {
                 continue
             }
             let batch = Array(unsettled.prefix(Self.largestBatch))
-            let start = spans == nil ? 0 : JobSpans.now()
+            let start = spans == nil && applicationSpans == nil ? 0 : JobSpans.now()
             let began = ContinuousClock.now
             do {
                 let outcomes = try await engine.settle(batch.map(\.settlement))
@@ -35,6 +35,8 @@ extension WorkerCore {
                 for (ending, outcome) in zip(batch, outcomes) { note(ending, outcome, settledFrom: start) }
             } catch {
                 failures += 1
+                countFailure(
+                    "settle", Set(batch.map(\.settlement.reference.queue)), error, after: .now - began)
                 if failures == 1 {
                     logger.error(
                         "can't settle: trying again until it works",
@@ -49,12 +51,17 @@ extension WorkerCore {
 
     private func note(_ ending: Ending, _ outcome: SettleOutcome, settledFrom start: UInt64) {
         let settlement = ending.settlement
-        spans?.ended(ending, settledFrom: start, counted: outcome == .settled)
         switch outcome {
         case .settled:
+            spans?.ended(ending, settledFrom: start)
+            applicationSpans?.ended(ending, settledFrom: start)
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
             count(ending)
         case .lost:
+            if let job = ending.job {
+                spans?.lost(job.claim, job.trace, from: ending.startNanoseconds, to: ending.endNanoseconds)
+            }
+            ending.applicationSpan?.endLost(atNanoseconds: ending.endNanoseconds)
             summary.attempts[.lost, default: 0] += 1
             queueMetrics[settlement.reference.queue]?.lost.increment()
             logger.warning(
@@ -70,25 +77,46 @@ extension WorkerCore {
     /// worker that takes the job back.
     private func count(_ ending: Ending) {
         let queue = ending.settlement.reference.queue
-        let type = ending.claim?.message.type ?? "unreadable"
+        let type = ending.job?.type ?? "unreadable"
         let outcome = ending.settlement.verdict.outcome
         let series = series(queue, type)
-        queueMetrics[queue]?.processDuration.record(ending.duration.inSeconds)
-        let source = ending.context.map(ExemplarSource.init)
+        let record = ending.settlement.run.lastAttempt
+        let source = (ending.job?.trace).map(ExemplarSource.init)
         if let source {
             series.attempts(outcome).increment(exemplar: source)
-            series.process(outcome).record(ending.duration.inSeconds, exemplar: source)
         } else {
             series.attempts(outcome).increment()
         }
-        if let claim = ending.claim, outcome == .completed, let source {
-            let total = claim.claimedAt - claim.message.eligibleAt + ending.duration
-            series.endToEnd.record(max(.zero, total).inSeconds, exemplar: source)
+        if let duration = ending.duration, let source {
+            processDuration(queue, record?.errorType).record(duration.inSeconds)
+            series.process(outcome).record(duration.inSeconds, exemplar: source)
+            if let job = ending.job, outcome == .completed {
+                let total = job.claimedAt - job.claim.message.eligibleAt + duration
+                series.endToEnd.record(max(.zero, total).inSeconds, exemplar: source)
+            }
         }
-        guard let record = ending.settlement.run.attemptRecords.last else { return }
+        guard let record else { return }
         if let errorType = record.errorType { telemetry.metrics.errors.child(queue, type, errorType).increment() }
         if case .bury(let reason) = ending.settlement.verdict {
             telemetry.metrics.dead.child(queue, type, reason.rawValue).increment()
+        }
+    }
+
+    /// Looked up each time for a failure, which is rare enough, and whose kinds have no bound here.
+    private func processDuration(_ queue: String, _ errorType: String?) -> HistogramSeries {
+        if errorType == nil, let known = queueMetrics[queue] { return known.processDuration }
+        let metrics = telemetry.metrics
+        return metrics.series(metrics.processDuration, "process", queue, errorType ?? "")
+    }
+
+    /// A call to the engine that failed, under the names of the messaging conventions.
+    func countFailure(
+        _ operation: String, _ queues: some Sequence<String>, _ error: any Error, after duration: Duration
+    ) {
+        let metrics = telemetry.metrics
+        let errorType = ErrorType.name(of: error)
+        for queue in queues {
+            metrics.series(metrics.operationDuration, operation, queue, errorType).record(duration)
         }
     }
 

@@ -15,9 +15,10 @@ import SpanQueueTelemetry
 /// - housekeeping (`WorkerCore+Housekeeping`): takes back lapsed jobs of others, sweeps, and makes the worker known.
 actor WorkerCore {
     /// A job that this worker holds, from its claim until its settlement is on its way.
-    struct Slot {
-        let claim: ClaimedJob
+    final class Slot {
         let context: JobContext
+        /// The attempt in the application's own tracer.
+        let applicationSpan: ApplicationSpans.Open?
         let startedAt = ContinuousClock.now
         let startNanoseconds = JobSpans.now()
         var task: Task<Void, Never>?
@@ -25,6 +26,13 @@ actor WorkerCore {
         var cause: CancelCause?
         /// Its handler ignored its cancellation and was settled without: it only takes up the slot.
         var isAbandoned = false
+
+        init(_ context: JobContext, applicationSpan: ApplicationSpans.Open?) {
+            self.context = context
+            self.applicationSpan = applicationSpan
+        }
+
+        var reference: ClaimReference { context.claim.reference }
     }
 
     enum Phase: Equatable {
@@ -45,6 +53,7 @@ actor WorkerCore {
     let logger: Logger
     let telemetry: JobTelemetry
     let spans: JobSpans?
+    let applicationSpans: ApplicationSpans?
 
     var phase = Phase.running
     var slots: [Int: Slot] = [:]
@@ -87,6 +96,7 @@ actor WorkerCore {
         self.logger = logger
         self.telemetry = telemetry
         self.spans = JobSpans(telemetry, worker: id)
+        self.applicationSpans = ApplicationSpans(telemetry, worker: id)
         let metrics = telemetry.metrics
         self.busySeconds = metrics.busySeconds.child()
         self.busy = metrics.busy.child()

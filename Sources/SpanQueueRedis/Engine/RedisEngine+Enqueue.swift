@@ -5,6 +5,8 @@ extension RedisEngine {
     /// The most jobs, and about the most bytes, one call of the script takes: it keeps Redis from everything else meanwhile.
     private static let chunkJobs = 128
     private static let chunkBytes = 4 << 20
+    /// About the most bytes that leave in one write. The client holds 64 MiB for all its callers.
+    private static let waveBytes = 12 << 20
 
     /// Jobs of one queue that go into one call, by their places in the request.
     private struct Chunk {
@@ -30,20 +32,23 @@ extension RedisEngine {
         try await announce(Set(chunks.map { jobs[$0.places[0]].message.queue }))
         var outcomes = [EnqueueOutcome?](repeating: nil, count: jobs.count)
         var failures = 0
-        var pending = chunks
-        for round in 0..<2 {
+        var pending = chunks[...]
+        var mayBeLate = true
+        while !pending.isEmpty {
+            let wave = Self.wave(pending)
+            pending = pending.dropFirst(wave.count)
             let notAfter = clock.notAfter(options.commandTimeout)
-            let calls = pending.map { call(for: $0.places.map { jobs[$0] }, notAfter: notAfter) }
+            let calls = wave.map { call(for: $0.places.map { jobs[$0] }, notAfter: notAfter) }
             let replies =
                 calls.count == 1
                 ? [await result(of: calls[0], idempotent: true)] : try await client.pipeline(calls, idempotent: true)
             try Task.checkCancellation()
             var late: [Chunk] = []
-            for (chunk, reply) in zip(pending, replies) {
+            for (chunk, reply) in zip(wave, replies) {
                 switch reply {
                 case .success(let reply):
                     try read(reply, of: chunk, jobs, into: &outcomes)
-                case .failure(let error) where error.code == .other("LATE") && round == 0:
+                case .failure(let error) where error.code == .other("LATE") && mayBeLate:
                     late.append(chunk)
                 case .failure(let error):
                     failures += 1
@@ -51,12 +56,23 @@ extension RedisEngine {
                     for place in chunk.places { outcomes[place] = .refused(SpanQueueError(error)) }
                 }
             }
-            // Nothing of it ran: our idea of the server's clock is wrong.
-            guard !late.isEmpty else { break }
+            guard !late.isEmpty else { continue }
+            // Nothing of it ran: our idea of the server's clock is wrong. It is learnt anew, once.
             clock.forget()
-            pending = late
+            mayBeLate = false
+            pending = late + pending
         }
         return outcomes.compactMap { $0 }
+    }
+
+    /// The chunks that leave in one write: the first, and as many more as the client has room for beside other calls.
+    private static func wave(_ chunks: ArraySlice<Chunk>) -> ArraySlice<Chunk> {
+        var bytes = 0
+        let more = chunks.dropFirst().prefix { chunk in
+            bytes += chunk.bytes
+            return bytes <= waveBytes
+        }
+        return chunks.prefix(1 + more.count)
     }
 
     private static func chunks(of jobs: [NewJob]) -> [Chunk] {

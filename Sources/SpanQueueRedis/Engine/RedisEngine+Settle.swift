@@ -20,7 +20,7 @@ extension RedisEngine {
         chunks = chunks.map { places in
             places.filter { Self.isPlain(settlements[$0]) } + places.filter { !Self.isPlain(settlements[$0]) }
         }
-        let calls = chunks.map { call(for: $0.map { settlements[$0] }) }
+        let calls = chunks.map { call(for: $0, of: settlements) }
         var outcomes = [SettleOutcome](repeating: .settled, count: settlements.count)
         let replies =
             calls.count == 1 ? [.success(try await call(calls[0]))] : try await client.pipeline(calls, idempotent: true)
@@ -38,9 +38,9 @@ extension RedisEngine {
         settlement.verdict == .complete && settlement.terms.retention == .standard && settlement.terms.unique == nil
     }
 
-    private func call(for settlements: [Settlement]) -> RedisScriptCall {
-        let keys = keys(settlements[0].reference.queue)
-        let plain = settlements.prefix(while: Self.isPlain)
+    private func call(for places: [Int], of settlements: [Settlement]) -> RedisScriptCall {
+        let keys = keys(settlements[places[0]].reference.queue)
+        let plain = places.prefix { Self.isPlain(settlements[$0]) }
         return RedisScriptCall(
             scripts.settle,
             keys: [
@@ -51,12 +51,13 @@ extension RedisEngine {
         ) { arguments in
             arguments.append(options.retentionCount)
             arguments.append(plain.count)
-            for settlement in plain {
-                arguments.append(settlement.reference.id.description)
-                arguments.append(Lease.text(settlement.reference))
-                arguments.append(RunPacking.packForSettlement(settlement.run))
+            for place in plain {
+                arguments.append(settlements[place].reference.id.description)
+                arguments.append(Lease.text(settlements[place].reference))
+                arguments.append(RunPacking.packForSettlement(settlements[place].run))
             }
-            for settlement in settlements.dropFirst(plain.count) {
+            for place in places.dropFirst(plain.count) {
+                let settlement = settlements[place]
                 let (verdict, parameter) = Self.words(for: settlement)
                 arguments.append(verdict)
                 arguments.append(settlement.reference.id.description)

@@ -44,6 +44,7 @@ final class RedisEngine: Engine {
         var configuration = RedisClient.Configuration()
         configuration.commandTimeout = options.commandTimeout
         configuration.connectTimeout = options.commandTimeout
+        configuration.waitsForServer = options.waitsForServer
         configuration.scripts = scripts.all
         configuration.onConnect = { connected.call(generation: $0) }
         if let observe = environment.observe {

@@ -4,6 +4,9 @@ package import SpanQueue
 public struct RedisEngineOptions: Sendable, Hashable {
     /// How long a call waits for Redis, reconnects included, 100 ms to 5 minutes; 5 seconds unless set.
     public var commandTimeout = Duration.seconds(5)
+    /// Whether the start waits, for as long, for a server that can't be reached now: it may be starting. Where not, a connection
+    /// that is refused is an error at once. True unless set.
+    public var waitsForServer = true
     /// How long the record of a completed or cancelled job is kept; one hour unless set.
     public var retention = Duration.hours(1)
     /// How many completed jobs a queue keeps at most, those with a retention of their own not counted; 10,000 unless set.

@@ -6,11 +6,14 @@ public struct HealthCheck: Sendable {
     public var name: String
     /// How long a request waits for it; one that is not done by then has failed.
     public var deadline: Duration
+    /// Whether it counts while the process drains; true unless set.
+    public var countsWhileDraining = true
     /// Returns nil when all is well, else why not, in one line.
     public var check: @Sendable () async throws -> String?
 
     /// Makes a check of a closure that returns nil when all is well, and else throws or returns why not. It is never run
-    /// twice at a time, and cancelled when it is late; while it heeds neither, it has failed.
+    /// twice at a time, and cancelled when it is late; while it heeds neither, it has failed. It runs on the server's thread,
+    /// so that handlers can't keep it from answering: it must not block.
     public init(_ name: String, deadline: Duration = .seconds(1), check: @escaping @Sendable () async throws -> String?)
     {
         self.name = name
@@ -31,6 +34,21 @@ public struct HealthCheck: Sendable {
             guard age > limit else { return nil }
             return "\(what) for \(age.components.seconds) s, more than \(DurationText.format(limit))"
         }
+    }
+
+    /// Fails when no claim of a worker has been answered for longer than `limit` although the engine answers: the worker is
+    /// stuck, and a restart mends that. Time in which the engine is away does not count, nor does a drain, which claims nothing.
+    ///
+    /// A worker whose slots are all taken claims nothing either; there the answers to its reclaims count.
+    /// - Parameter last: when the last answer came, nil for never; `queue.telemetry.lastContact` unless given.
+    public static func fetching(
+        _ queue: JobQueue, within limit: Duration = .seconds(60), name: String = "worker",
+        last: (@Sendable () -> ContinuousClock.Instant?)? = nil
+    ) -> HealthCheck {
+        let watch = FetchWatch(queue, limit, last ?? { [telemetry = queue.telemetry] in telemetry.lastContact })
+        var check = HealthCheck(name) { await watch.problem() }
+        check.countsWhileDraining = false
+        return check
     }
 
     /// Fails unless the engine tells the time within `deadline`, the cheapest question there is.

@@ -1,18 +1,21 @@
+internal import SpanQueueLoop
+
 /// Some checks, asked together.
 struct HealthProbe: Sendable {
-    private let checks: [(name: String, run: SharedRun<String?>)]
+    private let checks: [(about: HealthCheck, run: SharedRun<String?>)]
 
-    init(_ checks: [HealthCheck]) {
+    init(_ checks: [HealthCheck], on thread: LoopThread) {
         self.checks = checks.map { check in
-            (check.name, SharedRun(deadline: check.deadline, check.check))
+            (check, SharedRun(deadline: check.deadline, on: thread, check.check))
         }
     }
 
     /// What is wrong, in one line; nil when nothing is.
-    func problem() async -> String? {
+    func problem(isDraining: Bool = false) async -> String? {
+        let checks = checks.filter { !isDraining || $0.about.countsWhileDraining }
         let problems = await withTaskGroup(of: (Int, String?).self) { group in
             for (index, check) in checks.enumerated() {
-                group.addTask { (index, Self.problem(check.name, await check.run.value())) }
+                group.addTask { (index, Self.problem(check.about.name, await check.run.value())) }
             }
             return await group.reduce(into: [(Int, String)]()) { found, result in
                 if let problem = result.1 { found.append((result.0, problem)) }

@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import SpanQueueLoop
 internal import SpanQueueTelemetry
 
 /// Answers GET /metrics. Those who ask for the same form at the same time get the same page.
@@ -17,14 +18,14 @@ struct MetricsRoute: Sendable {
 
     private let pages: [Form: SharedRun<Page>]
 
-    init(_ registry: MetricsRegistry) {
+    init(_ registry: MetricsRegistry, on thread: LoopThread) {
         var pages: [Form: SharedRun<Page>] = [:]
         for format in ExpositionFormat.allCases {
             for coding in [ContentCoding.identity, .gzip] {
                 // Collectors have deadlines of their own; this one is for a page that takes for ever to write.
-                pages[Form(format: format, coding: coding)] = SharedRun(deadline: .seconds(15)) {
+                pages[Form(format: format, coding: coding)] = SharedRun(deadline: .seconds(15), on: thread) {
                     let page = await registry.page(
-                        accept: format.contentType, acceptEncoding: coding == .gzip ? "gzip" : nil)
+                        accept: format.contentType, acceptEncoding: coding == .gzip ? "gzip" : nil, on: thread)
                     return Page(
                         contentType: page.contentType, coding: page.coding, body: ByteBuffer(bytes: page.bytes))
                 }

@@ -1,3 +1,4 @@
+internal import SpanQueueLoop
 internal import Synchronization
 
 /// A piece of work that is done at most once at a time, for all who ask for it meanwhile, each of whom gets an answer by
@@ -7,6 +8,8 @@ internal import Synchronization
 /// asked, who would have to wait for it; and while it has not come back, all who ask fail at once rather than start another.
 /// Fifty readers of /metrics thus cost one rendering and share one page, and a hundred probes of an engine that hangs leave
 /// one task waiting.
+///
+/// Work and deadlines have the server's thread: handlers that block every thread of the global pool hold up neither.
 final class SharedRun<Value: Sendable>: Sendable {
     enum Outcome: Sendable {
         case success(Value)
@@ -28,11 +31,13 @@ final class SharedRun<Value: Sendable>: Sendable {
     }
 
     private let deadline: Duration
+    private let thread: LoopThread
     private let work: @Sendable () async throws -> Value
     private let state = Mutex(State())
 
-    init(deadline: Duration, _ work: @escaping @Sendable () async throws -> Value) {
+    init(deadline: Duration, on thread: LoopThread, _ work: @escaping @Sendable () async throws -> Value) {
         self.deadline = deadline
+        self.thread = thread
         self.work = work
     }
 
@@ -44,9 +49,11 @@ final class SharedRun<Value: Sendable>: Sendable {
                 let id = state.nextWaiter
                 state.nextWaiter += 1
                 // Both tasks need this lock to report, so neither can do so before it is known here.
-                let timer = Task { await self.expire(id) }
+                let timer = Task(executorPreference: thread) { await self.expire(id) }
                 state.waiters[id] = Waiter(continuation: continuation, timer: timer)
-                if state.run == nil { state.run = Task { await self.perform() } }
+                if state.run == nil {
+                    state.run = Task(executorPreference: thread) { await self.perform() }
+                }
                 return false
             }
             if isAbandoned { continuation.resume(returning: .late) }
@@ -74,7 +81,7 @@ final class SharedRun<Value: Sendable>: Sendable {
 
     private func expire(_ id: UInt64) async {
         do {
-            try await Task.sleep(for: deadline)
+            try await thread.sleep(for: deadline)
         } catch {
             return
         }

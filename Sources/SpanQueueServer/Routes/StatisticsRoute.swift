@@ -1,13 +1,14 @@
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import SpanQueueLoop
 
 /// Answers GET /stats.
 struct StatisticsRoute: Sendable {
     private let body: SharedRun<ByteBuffer>
 
-    init(_ read: @escaping @Sendable () async throws -> QueueStatistics) {
-        body = SharedRun(deadline: .seconds(2)) {
+    init(on thread: LoopThread, _ read: @escaping @Sendable () async throws -> QueueStatistics) {
+        body = SharedRun(deadline: .seconds(2), on: thread) {
             let statistics = try await read()
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -1,4 +1,11 @@
-internal import Tracing
+package import Tracing
+
+extension Tracing.Span {
+    /// Sets all of them.
+    package func set(_ attributes: Attributes) {
+        for attribute in attributes.list { self.attributes[attribute.key] = SpanAttribute(attribute.value) }
+    }
+}
 
 extension Attributes {
     /// The same attributes, in the order of their keys.

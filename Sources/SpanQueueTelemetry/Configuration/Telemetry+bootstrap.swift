@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Instrumentation
 public import Logging
 
@@ -17,26 +18,34 @@ extension Telemetry {
         /// swift-log's handler: standard error, and the exporter where log records go anywhere. Only for an application that
         /// does not bootstrap swift-log itself.
         public static let logging = Parts(rawValue: 2)
+        /// swift-metrics: an application's own metrics, and those of any instrumented library, stand in the registry.
+        public static let metrics = Parts(rawValue: 4)
     }
 
     /// Makes the telemetry of this process, and sets it up as the back end of the common libraries. To be called once, early in
-    /// `main`. An application that has bootstrapped another back end keeps it, and SpanQueue then reports through that.
+    /// `main`, before queues and workers are made. An application that has bootstrapped another back end keeps it; SpanQueue's spans
+    /// then go through that one and are not exported here, and its own metrics go there too (`MetricsRegistryConfiguration/alongsideApplication()`).
     ///
     /// Logging has to be asked for, because swift-log ends a process that bootstraps it twice and does not say whether it has been:
     /// what can be seen is only that the handler is not the one of the default kind, and then it is kept.
     ///
     /// - Parameters:
     ///   - configuration: what goes where.
-    ///   - parts: what is set up.
-    ///   - metrics: takes a snapshot of the metrics that are to be exported; nil where there are none.
+    ///   - parts: what is set up; none makes the service alone.
+    ///   - registry: the metrics that are exported where the configuration says so, and that swift-metrics joins.
     /// - Returns: a service: run it, first in the group.
     public static func bootstrap(
-        _ configuration: TelemetryConfiguration, parts: Parts = .tracing,
-        metrics: (@Sendable () async -> MetricsSnapshot)? = nil
+        _ configuration: TelemetryConfiguration, parts: Parts = [.tracing, .metrics],
+        registry: MetricsRegistry = .standard
     ) -> Telemetry {
-        let telemetry = Telemetry(configuration, metrics: metrics)
-        if parts.contains(.tracing), InstrumentationSystem.instrument is NoOpInstrument {
-            InstrumentationSystem.bootstrap(telemetry.makeTracer())
+        let hasTracer = !(InstrumentationSystem.instrument is NoOpInstrument)
+        // Beside another tracer that exports, spans would come from two, with ids that do not match.
+        let telemetry = Telemetry(configuration, exportsSpans: !parts.contains(.tracing) || !hasTracer) {
+            await registry.collect()
+        }
+        if parts.contains(.tracing), !hasTracer { InstrumentationSystem.bootstrap(telemetry.makeTracer()) }
+        if parts.contains(.metrics), MetricsSystem.factory is NOOPMetricsHandler {
+            MetricsSystem.bootstrap(SwiftMetricsFactory(registry: registry))
         }
         if parts.contains(.logging), Logger(label: "spanqueue").handler is StreamLogHandler {
             LoggingSystem.bootstrap(

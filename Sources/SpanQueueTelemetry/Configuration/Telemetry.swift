@@ -28,16 +28,23 @@ public final class Telemetry: Service {
     ///   - configuration: what goes where.
     ///   - logger: is told when exports fail and when they succeed again. Better not one that exports to the same place.
     ///   - metrics: takes a snapshot; nil where there are none.
-    public init(
+    public convenience init(
         _ configuration: TelemetryConfiguration, logger: Logger = Logger(label: "spanqueue.telemetry"),
         metrics: (@Sendable () async -> MetricsSnapshot)? = nil
+    ) {
+        self.init(configuration, exportsSpans: true, logger: logger, metrics: metrics)
+    }
+
+    init(
+        _ configuration: TelemetryConfiguration, exportsSpans: Bool,
+        logger: Logger = Logger(label: "spanqueue.telemetry"), metrics: (@Sendable () async -> MetricsSnapshot)?
     ) {
         let http = CurlLoop(name: "spanq-telemetry", maximumConnectionsPerHost: OTLPSignal.allCases.count)
         let parts = TelemetryParts(configuration, http: http, logger: logger)
         self.configuration = configuration
         self.http = http
         (stops, stopper) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-        spanProcessor = parts.spanProcessor()
+        spanProcessor = exportsSpans ? parts.spanProcessor() : nil
         logProcessor = parts.logProcessor()
         propagator = W3CPropagator(configuration.propagators)
         tracer = SpanQueueTracer(

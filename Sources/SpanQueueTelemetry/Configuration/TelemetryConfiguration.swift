@@ -29,6 +29,9 @@ public struct TelemetryConfiguration: Sendable, Hashable {
     public var metricTimeout = Duration.seconds(30)
     /// Which observations may become exemplars.
     public var exemplarFilter = ExemplarFilter.sampled
+    /// Whether an export that a collector did not take is tried again. Off for a command that a person waits for: it then ends
+    /// at once where the collector refuses.
+    public var retriesExports = true
     /// How long the last export may take when the process ends.
     public var shutdownTimeout = Duration.seconds(4)
 

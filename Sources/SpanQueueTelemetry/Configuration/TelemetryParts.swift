@@ -45,7 +45,9 @@ struct TelemetryParts {
         return switch target {
         case .none: nil
         case .console: ConsoleExporter(encode: encode)
-        case .otlp(let endpoint): OTLPExporter(signal, to: endpoint, over: http, log: logger, encode: encode)
+        case .otlp(let endpoint):
+            OTLPExporter(
+                signal, to: endpoint, over: http, retries: configuration.retriesExports, log: logger, encode: encode)
         }
     }
 }

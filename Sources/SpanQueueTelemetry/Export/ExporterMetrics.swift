@@ -1,4 +1,4 @@
-/// Shows on /metrics how the exporter of spans is doing, under the names of OpenTelemetry's conventions for SDKs.
+/// Shows on /metrics how the exporters are doing, under the names of OpenTelemetry's conventions for SDKs.
 public enum ExporterMetrics {
     /// Adds the metrics of a `Telemetry` to a registry, once for a registry.
     ///
@@ -17,32 +17,57 @@ public enum ExporterMetrics {
                 "otel_sdk_span_started", help: "Spans that were started, by the sampling decision.",
                 labels: [MetricLabel("otel_span_sampling_result", result)], value: Double(count))
         }
-        guard let traces = statistics.signals[.traces] else { return }
-        try metrics.gauge(
-            "otel_sdk_processor_span_queue_size", help: "Spans that wait for their export.",
-            value: Double(traces.queueSize))
-        try metrics.gauge(
-            "otel_sdk_processor_span_queue_capacity", help: "How many spans may wait; what comes on top is dropped.",
-            value: Double(traces.queueCapacity))
-        // An empty word stands for success; the conventions then leave the label out, which here is its empty value.
-        for (error, count) in traces.processed.merging(["": 0], uniquingKeysWith: { first, _ in first }) {
-            try metrics.counter(
-                "otel_sdk_processor_span_processed", help: "Spans that left the queue, by why they were dropped.",
-                labels: [MetricLabel("error_type", error)], value: Double(count))
+        for (signal, done) in statistics.signals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            try write(done, signal, to: &metrics)
         }
-        for (error, count) in traces.exported.merging(["": 0], uniquingKeysWith: { first, _ in first }) {
-            try metrics.counter(
-                "otel_sdk_exporter_span_exported", help: "Spans that were sent, by why they did not arrive.",
-                labels: [MetricLabel("error_type", error)], value: Double(count))
+    }
+
+    private static func write(
+        _ done: ExportStatistics, _ signal: OTLPSignal, to metrics: inout CollectedMetrics
+    ) throws(MetricsError) {
+        let item = signal.item
+        // Metrics have no queue: they are read when they are exported.
+        if signal != .metrics {
+            try metrics.gauge(
+                "otel_sdk_processor_\(item)_queue_size", help: "Items that wait for their export.",
+                value: Double(done.queueSize))
+            try metrics.gauge(
+                "otel_sdk_processor_\(item)_queue_capacity",
+                help: "How many items may wait; what comes on top is dropped.", value: Double(done.queueCapacity))
+            try count(
+                done.processed, "otel_sdk_processor_\(item)_processed",
+                "Items that left the queue, by why they were dropped.", to: &metrics)
         }
-        for (error, tally) in traces.operations {
-            let labels = [MetricLabel("error_type", error)]
-            try metrics.counter(
-                "otel_sdk_exporter_operations", help: "Exports, by how they ended.", labels: labels,
-                value: Double(tally.count))
-            try metrics.counter(
-                "otel_sdk_exporter_operation_duration_seconds", help: "Time spent exporting, by how it ended.",
-                unit: "seconds", labels: labels, value: tally.sumSeconds)
+        try count(
+            done.exported, "otel_sdk_exporter_\(item)_exported", "Items that were sent, by why they did not arrive.",
+            to: &metrics)
+        for (error, tally) in done.operations.merging(["": DurationTally()], uniquingKeysWith: { first, _ in first }) {
+            try metrics.histogram(
+                "otel_sdk_exporter_operation_duration_seconds",
+                help: "How long exports took, retries included, by how they ended.", unit: "seconds",
+                labels: [MetricLabel("otel_component_name", signal.rawValue), MetricLabel("error_type", error)],
+                value: HistogramValue(
+                    bounds: DurationTally.boundsSeconds, bucketCounts: tally.buckets, sum: tally.sumSeconds))
+        }
+    }
+
+    /// An empty word stands for success; the conventions then leave the label out, which here is its empty value.
+    private static func count(
+        _ counts: [String: Int], _ name: String, _ help: String, to metrics: inout CollectedMetrics
+    ) throws(MetricsError) {
+        for (error, count) in counts.merging(["": 0], uniquingKeysWith: { first, _ in first }) {
+            try metrics.counter(name, help: help, labels: [MetricLabel("error_type", error)], value: Double(count))
+        }
+    }
+}
+
+extension OTLPSignal {
+    /// What the conventions call one item of the signal.
+    fileprivate var item: String {
+        switch self {
+        case .traces: "span"
+        case .metrics: "metric_data_point"
+        case .logs: "log"
         }
     }
 }

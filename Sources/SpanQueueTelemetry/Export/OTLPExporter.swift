@@ -9,16 +9,18 @@ struct OTLPExporter<Item: Sendable>: BatchExporter {
     private let signal: OTLPSignal
     private let endpoint: OTLPEndpoint
     private let http: CurlLoop
+    private let retries: Bool
     private let log: ExportLog
     private let encode: @Sendable ([Item]) -> [UInt8]
 
     init(
-        _ signal: OTLPSignal, to endpoint: OTLPEndpoint, over http: CurlLoop, log: Logger,
+        _ signal: OTLPSignal, to endpoint: OTLPEndpoint, over http: CurlLoop, retries: Bool, log: Logger,
         encode: @escaping @Sendable ([Item]) -> [UInt8]
     ) {
         self.signal = signal
         self.endpoint = endpoint
         self.http = http
+        self.retries = retries
         self.log = ExportLog(signal: signal, endpoint: endpoint, logger: log)
         self.encode = encode
     }
@@ -64,7 +66,7 @@ struct OTLPExporter<Item: Sendable>: BatchExporter {
             case .drop(let errorType): return .failed(errorType: errorType)
             case .again(let delay, let errorType):
                 // A wait that ends after the deadline need not begin.
-                guard clock.now + delay < deadline else { return .failed(errorType: errorType) }
+                guard retries, clock.now + delay < deadline else { return .failed(errorType: errorType) }
                 guard (try? await Task.sleep(for: delay)) != nil else { return .failed(errorType: "cancelled") }
             }
         }

@@ -18,8 +18,10 @@ extension MetricsRegistry {
     ///
     /// `accept` and `acceptEncoding` are the headers as they came, joined with `, ` where there were several; nil where
     /// there were none. Should compression fail, the page comes uncompressed.
-    public func page(accept: String? = nil, acceptEncoding: String? = nil) async -> MetricsPage {
-        let snapshot = await collect()
+    public func page(
+        accept: String? = nil, acceptEncoding: String? = nil, on executor: (any TaskExecutor)? = nil
+    ) async -> MetricsPage {
+        let snapshot = await collect(on: executor)
         let format = ExpositionFormat.negotiated(accept: accept)
         // A page is about as long as the one before it, and growing to that by doubling would copy it several times.
         var writer = ExpositionWriter(capacity: lastPageBytes.load(ordering: .relaxed) * 9 / 8)

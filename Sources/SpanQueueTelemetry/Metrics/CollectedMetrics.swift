@@ -28,6 +28,13 @@ public struct CollectedMetrics: Sendable {
         try add(name, help, unit, .counter, point)
     }
 
+    /// Adds one histogram that someone else keeps. Throws as `gauge` does.
+    mutating func histogram(
+        _ name: String, help: String, unit: String = "", labels: [MetricLabel] = [], value: HistogramValue
+    ) throws(MetricsError) {
+        try add(name, help, unit, .histogram, MetricPoint(labels: MetricLabels(labels), value: .histogram(value)))
+    }
+
     /// The families, their points in the order of their labels.
     var families: [MetricFamilySnapshot] {
         byName.values.map { family in

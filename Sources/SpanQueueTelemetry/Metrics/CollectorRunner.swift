@@ -24,11 +24,11 @@ final class CollectorRunner: Sendable {
         self.collector = collector
     }
 
-    /// What the collector finds now, or what the failure left.
-    func collect() async -> CollectorOutcome {
+    /// What the collector finds now, or what the failure left. It runs on `executor`, or on the global one.
+    func collect(on executor: (any TaskExecutor)?) async -> CollectorOutcome {
         let clock = ContinuousClock()
         let started = clock.now
-        let found = await run()
+        let found = await run(on: executor)
         let seconds = (clock.now - started) / .seconds(1)
         let fallback = collector.keepsLast ? state.withLock { $0.last } : nil
         return CollectorOutcome(
@@ -36,16 +36,18 @@ final class CollectorRunner: Sendable {
             seconds: seconds)
     }
 
-    private func run() async -> CollectedMetrics? {
+    private func run(on executor: (any TaskExecutor)?) async -> CollectedMetrics? {
         await withCheckedContinuation { continuation in
             let isBusy = state.withLock { state in
                 if state.isAbandoned { return true }
                 let id = state.nextWaiter
                 state.nextWaiter += 1
                 // Both tasks need this lock to report, so neither can do so before it is known here.
-                let timer = Task { await self.expire(id) }
+                let timer = Task(executorPreference: executor) { await self.expire(id) }
                 state.waiters[id] = Waiter(continuation: continuation, timer: timer)
-                if state.run == nil { state.run = Task { await self.runCollector() } }
+                if state.run == nil {
+                    state.run = Task(executorPreference: executor) { await self.runCollector() }
+                }
                 return false
             }
             if isBusy { continuation.resume(returning: nil) }

@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Synchronization
 
 /// One series of a counter of whole things. Look it up once (`family.child(…)`) and hold it.
@@ -8,11 +9,14 @@ public final class CounterSeries: Sendable {
     private let words = ShardedWords(count: 1)
     private let exemplars: ExemplarSlots
     private let labels: MetricLabels
+    private let mirror: (any CounterHandler)?
     private let tally: FamilyTally
     private let start: Atomic<UInt64>
 
     init(_ context: SeriesContext) {
         labels = context.labels
+        mirror = context.mirror?.makeCounter(
+            label: context.definition.openTelemetryName, dimensions: context.dimensions)
         tally = context.tally
         start = Atomic(context.startUnixNanoseconds)
         exemplars = ExemplarSlots(
@@ -22,12 +26,14 @@ public final class CounterSeries: Sendable {
     /// Counts one.
     public func increment() {
         words.count(1, at: 0)
+        mirror?.increment(by: 1)
     }
 
     /// Counts `amount`.
     public func increment(by amount: Int) {
         guard amount >= 0 else { return tally.countRejection() }
         words.count(UInt64(amount), at: 0)
+        mirror?.increment(by: Int64(amount))
     }
 
     /// Counts `amount` and leaves an exemplar of the span it happened in, where the family keeps exemplars.

@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Synchronization
 
 /// One series of a counter of an amount, such as seconds. Look it up once (`family.child(…)`) and hold it.
@@ -8,11 +9,14 @@ public final class FloatingCounterSeries: Sendable {
     private let words = ShardedWords(count: 1)
     private let exemplars: ExemplarSlots
     private let labels: MetricLabels
+    private let mirror: (any FloatingPointCounterHandler)?
     private let tally: FamilyTally
     private let start: Atomic<UInt64>
 
     init(_ context: SeriesContext) {
         labels = context.labels
+        mirror = context.mirror?.makeFloatingPointCounter(
+            label: context.definition.openTelemetryName, dimensions: context.dimensions)
         tally = context.tally
         start = Atomic(context.startUnixNanoseconds)
         exemplars = ExemplarSlots(
@@ -23,12 +27,14 @@ public final class FloatingCounterSeries: Sendable {
     public func increment(by amount: Double) {
         guard amount >= 0, amount < .infinity else { return tally.countRejection() }
         words.add(amount, at: 0)
+        mirror?.increment(by: amount)
     }
 
     /// Counts `amount` and leaves an exemplar of the span it happened in, where the family keeps exemplars.
     public func increment(by amount: Double, exemplar source: ExemplarSource) {
         guard amount >= 0, amount < .infinity else { return tally.countRejection() }
         words.add(amount, at: 0)
+        mirror?.increment(by: amount)
         exemplars.offer(amount, from: source, at: 0)
     }
 

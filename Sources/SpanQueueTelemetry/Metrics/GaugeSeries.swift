@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Synchronization
 
 /// One series of a gauge. Look it up once (`family.child(…)`) and hold it.
@@ -7,14 +8,17 @@ internal import Synchronization
 public final class GaugeSeries: Sendable {
     private let bits = Atomic<UInt64>(0)
     private let labels: MetricLabels
+    private let mirror: (any MeterHandler)?
 
     init(_ context: SeriesContext) {
         labels = context.labels
+        mirror = context.mirror?.makeMeter(label: context.definition.openTelemetryName, dimensions: context.dimensions)
     }
 
     /// Makes `value` the value.
     public func set(_ value: Double) {
         bits.store(value.bitPattern, ordering: .relaxed)
+        mirror?.set(value)
     }
 
     /// Makes `value` the value.
@@ -33,9 +37,10 @@ public final class GaugeSeries: Sendable {
         while true {
             let new = (Double(bitPattern: old) + amount).bitPattern
             let (exchanged, original) = bits.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
-            if exchanged { return }
+            if exchanged { break }
             old = original
         }
+        if amount < 0 { mirror?.decrement(by: -amount) } else { mirror?.increment(by: amount) }
     }
 
     /// Lowers the value by `amount`.

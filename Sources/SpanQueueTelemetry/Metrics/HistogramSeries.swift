@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Synchronization
 
 /// One series of a histogram. Look it up once (`family.child(…)`) and hold it.
@@ -18,6 +19,7 @@ public final class HistogramSeries: @unchecked Sendable {
     private let boundCount: Int
     private let definition: FamilyDefinition
     private let labels: MetricLabels
+    private let mirror: (any RecorderHandler)?
     private let tally: FamilyTally
     private let start: Atomic<UInt64>
 
@@ -31,6 +33,8 @@ public final class HistogramSeries: @unchecked Sendable {
         exemplars = ExemplarSlots(
             count: definition.keepsExemplars ? boundCount + 1 : 0, filter: context.exemplarFilter)
         labels = context.labels
+        mirror = context.mirror?.makeRecorder(
+            label: context.definition.openTelemetryName, dimensions: context.dimensions, aggregate: true)
         tally = context.tally
         start = Atomic(context.startUnixNanoseconds)
     }
@@ -84,6 +88,7 @@ public final class HistogramSeries: @unchecked Sendable {
     private func add(_ value: Double, to bucket: Int) {
         words.count(1, at: 1 &+ bucket)
         words.add(value, at: 0)
+        mirror?.record(value)
     }
 
     func point() -> MetricPoint {

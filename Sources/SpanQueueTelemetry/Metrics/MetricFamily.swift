@@ -17,14 +17,19 @@ public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
         self.point = point
         let tally = tally
         let filter = configuration.exemplarFilter
+        // What came from swift-metrics does not go back there.
+        let mirror = definition.hasOpenLabels ? nil : configuration.mirror
         table = MetricsLock(
             SeriesTable(limit: max(1, configuration.maximumSeriesPerFamily)) { labels in
                 make(
                     SeriesContext(
                         definition: definition, labels: labels, tally: tally, exemplarFilter: filter,
-                        startUnixNanoseconds: WallClock.now()))
+                        startUnixNanoseconds: WallClock.now(), mirror: mirror))
             })
-        // A family without labels has its one series from the start, at 0.
+    }
+
+    /// A family without labels has its one series from the start, at 0.
+    func begin() {
         if definition.labels.isEmpty && !definition.hasOpenLabels { _ = child([]) }
     }
 

@@ -16,11 +16,13 @@ extension MetricsRegistry {
 
     /// The values of all families now, with those of the collectors, which run at the same time, each up to its deadline.
     /// Never throws and never returns nothing: a collector that fails is a metric.
-    public func collect() async -> MetricsSnapshot {
+    ///
+    /// - Parameter executor: where the collectors run; the global executor unless given.
+    public func collect(on executor: (any TaskExecutor)? = nil) async -> MetricsSnapshot {
         let runners = collectors.withLock { Array($0.values) }
         guard !runners.isEmpty else { return snapshot() }
         let outcomes = await withTaskGroup(of: CollectorOutcome.self) { group in
-            for runner in runners { group.addTask { await runner.collect() } }
+            for runner in runners { group.addTask { await runner.collect(on: executor) } }
             return await group.reduce(into: []) { $0.append($1) }
         }
         var snapshot = snapshot()

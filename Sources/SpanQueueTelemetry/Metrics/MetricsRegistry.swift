@@ -8,6 +8,9 @@ internal import Synchronization
 ///
 /// Registration and lookup of children take locks; recording takes none.
 public final class MetricsRegistry: Sendable {
+    /// That of the process: SpanQueue records into it unless it is given another one.
+    public static let standard = MetricsRegistry(.alongsideApplication())
+
     /// The limits this registry was made with.
     public let configuration: MetricsRegistryConfiguration
     /// How long the last page was, uncompressed.
@@ -39,7 +42,7 @@ public final class MetricsRegistry: Sendable {
     ) throws(MetricsError) -> MetricFamily<Series> {
         try MetricLabelName.check(definition.labels, of: definition.name)
         if definition.kind == .histogram { try MetricBuckets.check(definition.buckets, of: definition.name) }
-        return try families.withLock { (table) throws(MetricsError) in
+        let family = try families.withLock { (table) throws(MetricsError) -> MetricFamily<Series> in
             if let existing = try table.existing(definition) {
                 guard let family = existing as? MetricFamily<Series> else {
                     throw MetricsError(.differentShape, definition.name, FamilyTable.differentShape)
@@ -55,5 +58,8 @@ public final class MetricsRegistry: Sendable {
             table.add(family)
             return family
         }
+        // Not under the lock: where series are mirrored, that calls other people's code.
+        family.begin()
+        return family
     }
 }

@@ -1,3 +1,5 @@
+internal import CoreMetrics
+
 /// The limits of a registry.
 public struct MetricsRegistryConfiguration: Sendable {
     /// The most series of one family; further label values share one overflow child. 2,000 by default.
@@ -10,6 +12,20 @@ public struct MetricsRegistryConfiguration: Sendable {
     /// `spanq_metrics_rejected_total`.
     public var includesOwnMetrics = true
 
+    /// Gets everything that is recorded into the series of the registry as well, under their names in OTLP; nil for nobody. What
+    /// collectors read, and what comes from swift-metrics itself, is not passed on. Read when a series is made.
+    var mirror: (any MetricsFactory)?
+
     /// The defaults.
     public init() {}
+
+    /// The defaults, and where the application has bootstrapped swift-metrics with a backend of its own, that backend as a second
+    /// place to record into.
+    public static func alongsideApplication() -> MetricsRegistryConfiguration {
+        var configuration = MetricsRegistryConfiguration()
+        let factory = MetricsSystem.factory
+        let isForeign = !(factory is NOOPMetricsHandler) && !(factory is SwiftMetricsFactory)
+        configuration.mirror = isForeign ? factory : nil
+        return configuration
+    }
 }

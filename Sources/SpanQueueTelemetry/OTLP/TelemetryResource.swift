@@ -5,8 +5,8 @@ public struct TelemetryResource: Sendable, Hashable {
 
     /// The instrumentation scope of everything that SpanQueue exports.
     static let scopeName = "spanqueue"
-    /// `telemetry.sdk.version`, and the version of the scope.
-    static let version = "0.1.0"
+    /// `telemetry.sdk.version`, and the version of the scope: the one place that has SpanQueue's version.
+    package static let version = "0.1.0"
 
     /// Makes a resource of attributes.
     public init(attributes: Attributes) {

@@ -1,5 +1,5 @@
-import Instrumentation
-package import ServiceContextModule
+package import Instrumentation
+import ServiceContextModule
 
 extension TraceContext {
     /// The trace of the caller: our own context where there is one, else what the application's tracer, whichever it is,
@@ -7,22 +7,35 @@ extension TraceContext {
     package static var current: TraceContext? {
         guard let context = ServiceContext.current else { return nil }
         if let own = context.traceContext { return own }
+        return TraceContext(writtenBy: InstrumentationSystem.instrument, from: context)
+    }
+
+    /// What an instrument writes of a context into W3C headers; nil where it writes none.
+    package init?(writtenBy instrument: any Instrument, from context: ServiceContext) {
         var carrier: [String: String] = [:]
-        InstrumentationSystem.instrument.inject(context, into: &carrier, using: DictionaryInjector())
+        instrument.inject(context, into: &carrier, using: DictionaryInjector())
         guard let traceParent = carrier["traceparent"] else { return nil }
-        return TraceContext(
-            traceParent: traceParent, traceState: carrier["tracestate"], baggage: carrier["baggage"])
+        self.init(traceParent: traceParent, traceState: carrier["tracestate"], baggage: carrier["baggage"])
+    }
+
+    /// What an instrument reads of it from W3C headers.
+    package func serviceContext(readBy instrument: any Instrument) -> ServiceContext {
+        var context = ServiceContext.topLevel
+        var carrier = ["traceparent": traceParent]
+        carrier["tracestate"] = traceState
+        carrier["baggage"] = baggage
+        instrument.extract(carrier, into: &context, using: DictionaryExtractor())
+        return context
     }
 
     /// The context in which a handler runs: our own, and what the application's tracer reads from the same headers.
     ///
     /// - Parameter span: the live span of that name, where there is one, so that the handler can add to it.
     package func serviceContext(span: SpanQueueSpan? = nil) -> ServiceContext {
-        var context = ServiceContext.topLevel
-        var carrier = ["traceparent": traceParent]
-        carrier["tracestate"] = traceState
-        carrier["baggage"] = baggage
-        InstrumentationSystem.instrument.extract(carrier, into: &context, using: DictionaryExtractor())
+        let instrument = InstrumentationSystem.instrument
+        // What our own tracer would read is set below, and to write it into headers first costs more than all the rest.
+        let isForeign = !(instrument is NoOpInstrument || instrument is DistributedTracer)
+        var context = isForeign ? serviceContext(readBy: instrument) : ServiceContext.topLevel
         context.tracePosition = TracePosition(context: self, isRemote: false, span: span)
         return context
     }

@@ -90,6 +90,11 @@ public final class SpanQueueTracer: Sendable {
         hand(on: span, keptBecause: reason)
     }
 
+    /// Counts spans that were not even built because their trace is not sampled.
+    package func countUnsampled(_ count: Int = 1) {
+        droppedSpans.add(count, ordering: .relaxed)
+    }
+
     /// How many spans were started, by what became of them.
     public var startedSpans: StartedSpans {
         StartedSpans(

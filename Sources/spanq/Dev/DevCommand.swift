@@ -35,13 +35,15 @@ struct DevCommand: AsyncParsableCommand {
         }
         let settings = try WorkerSettings(&reader, engine: &connection.engine)
         let listen = try reader.listen(default: .standard)
+        let slowAttempt = try reader.duration(.slowAttempt, default: nil)
         let handlers = try Handlers(settings)
         signal(SIGPIPE, SIG_IGN)
         let directory = try DevDirectory(dir, socket: redisSocket)
         let server = try await RedisProcess.start(in: directory)
         do {
             connection.redisURL = directory.url
-            try await serve(connection, settings, handlers, listen, server)
+            let telemetry = CommandTelemetry(slowAttempt: slowAttempt, logger: connection.logger())
+            try await serve(connection, telemetry, settings, handlers, listen, server)
         } catch {
             await server.stop()
             throw error
@@ -50,13 +52,12 @@ struct DevCommand: AsyncParsableCommand {
     }
 
     private func serve(
-        _ connection: ConnectionSettings, _ settings: WorkerSettings, _ handlers: Handlers, _ listen: ListenChoice,
-        _ server: RedisProcess
+        _ connection: ConnectionSettings, _ telemetry: CommandTelemetry, _ settings: WorkerSettings,
+        _ handlers: Handlers, _ listen: ListenChoice, _ server: RedisProcess
     ) async throws {
         let isDemo = settings.exec.isEmpty && settings.http.isEmpty
-        let logger = connection.logger()
-        let telemetry = try CommandTelemetry(logger: logger)
-        try await connection.withQueue(telemetry: telemetry.jobs) { queue in
+        let logger = telemetry.bootstrapLogging(at: connection.logLevel)
+        try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let worker = try Worker(queue, settings.worker, logger: logger)
             try handlers.register(with: worker)
             if isDemo { try DemoHandlers.register(with: worker) }
@@ -77,7 +78,7 @@ struct DevCommand: AsyncParsableCommand {
     private func greet(
         _ directory: DevDirectory, _ settings: WorkerSettings, _ server: MetricsServer, isDemo: Bool
     ) {
-        let metrics = server.port.map { "http://127.0.0.1:\($0)/metrics" }
+        let metrics = server.listening.map { "http://\($0)/metrics" }
         if global.json {
             let page = metrics.map { "\"\($0)\"" } ?? "null"
             return Console.print(#"{"redis_url":"\#(directory.url)","metrics_url":\#(page)}"#)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpanQueue
+import SpanQueueTelemetry
 
 /// `spanq job trace`
 struct JobTraceCommand: AsyncParsableCommand {
@@ -21,6 +22,12 @@ struct JobTraceCommand: AsyncParsableCommand {
     @Flag(help: "Print the spans as OTLP/JSON, as a collector takes them.")
     var otlp = false
 
+    @Option(
+        help: ArgumentHelp(
+            "The URL of a trace in a backend, with {trace_id} in it; shown as a link. Or SPANQ_TRACE_URL.",
+            valueName: "template"))
+    var traceURL: String?
+
     @OptionGroup var global: GlobalOptions
 
     func validate() throws {
@@ -29,7 +36,9 @@ struct JobTraceCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let trace = try await global.withQueue { client in
+        var reader = try global.reader([.traceURL: traceURL])
+        let template = try reader.traceURL()
+        let trace = try await global.withQueue(reader) { client in
             // The record first: what is in it then lies before `now`.
             let record = try await job.find(in: client)
             return JobTrace(record, now: try await client.engine.now())
@@ -42,7 +51,8 @@ struct JobTraceCommand: AsyncParsableCommand {
             Console.print(
                 TracePage(
                     trace, width: width ?? Console.width ?? 80, marks: Console.isUTF8 ? .unicode : .ascii,
-                    hasStyle: Console.hasStyle, link: TraceLink.fromEnvironment(to: trace)
+                    hasStyle: Console.hasStyle,
+                    link: template.flatMap { TraceLink.make($0, trace.record.message.trace.traceID) }
                 ).render())
         }
     }

@@ -1,4 +1,3 @@
-import Foundation
 import SpanQueue
 import SpanQueueTelemetry
 
@@ -6,20 +5,22 @@ import SpanQueueTelemetry
 enum TraceLink {
     static let place = "{trace_id}"
 
-    /// Nil where no template is set, and with a warning where it is none.
-    static func fromEnvironment(to trace: JobTrace) -> String? {
-        guard let template = ProcessInfo.processInfo.environment["SPANQ_TRACE_URL"], !template.isEmpty else {
-            return nil
-        }
-        guard let link = make(template, trace.record.message.trace.traceID) else {
-            Console.note("spanq: warning: SPANQ_TRACE_URL has no \(place): no link is shown")
-            return nil
-        }
-        return link
-    }
-
     static func make(_ template: String, _ traceID: TraceID) -> String? {
         guard template.contains(place) else { return nil }
         return Masking.redact(template.replacing(place, with: traceID.description))
+    }
+}
+
+extension SettingsReader {
+    /// Reads the template of links to a tracing backend; nil for none.
+    mutating func traceURL() throws -> String? {
+        try value(.traceURL, default: nil, shown: { $0.map(Masking.url) ?? "none" }) { values throws(SettingProblem) in
+            let template = values.joined(separator: ",")
+            guard template.contains(TraceLink.place) else {
+                throw SettingProblem(
+                    "it has no \(TraceLink.place): write it as http://localhost:16686/trace/\(TraceLink.place)")
+            }
+            return template
+        }
     }
 }

@@ -29,10 +29,10 @@ struct ServeCommand: AsyncParsableCommand {
         guard listen.address != .off else {
             throw CommandFailure.usage("spanq serve serves nothing with --listen none: give it a host and port")
         }
-        let logger = connection.logger()
         signal(SIGPIPE, SIG_IGN)
-        let telemetry = try CommandTelemetry(logger: logger)
-        try await connection.withQueue(telemetry: telemetry.jobs) { queue in
+        let telemetry = CommandTelemetry(logger: connection.logger())
+        let logger = telemetry.bootstrapLogging(at: connection.logLevel)
+        try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let observability = try Observability(
                 telemetry, queue: queue, listen: listen, fetchLimit: nil, logger: logger)
             let services = observability.services + [observability.drainNotice]

@@ -5,6 +5,8 @@ enum Setting: String, CaseIterable {
     case allowEviction = "allow-eviction"
     case logLevel = "log-level"
     case listen
+    case slowAttempt = "slow-attempt"
+    case traceURL = "trace-url"
     case concurrency
     case queues
     case strictQueues = "strict-queues"

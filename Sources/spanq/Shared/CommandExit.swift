@@ -13,6 +13,9 @@ enum CommandExit: Int32 {
     /// Redis is out of reach, refuses us, or can't be worked with.
     case unreachable = 4
 
+    /// The address to serve /metrics on can't be had: it is taken, not ours, or not allowed.
+    case addressTaken = 5
+
     init(_ code: SpanQueueError.Code) {
         switch code {
         case .invalidArgument, .tooLarge: self = .usage

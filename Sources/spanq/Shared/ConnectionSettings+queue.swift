@@ -12,9 +12,10 @@ extension ConnectionSettings {
 
     /// Runs something with a connected queue, and closes it whatever happens.
     func withQueue<Result>(
-        telemetry: JobTelemetry, _ body: (JobQueue) async throws -> Result
+        telemetry: JobTelemetry, logger: Logger? = nil, _ body: (JobQueue) async throws -> Result
     ) async throws -> Result {
-        let queue = try await JobQueue(engine: .redis(redisURL, engine), telemetry: telemetry, logger: logger())
+        let queue = try await JobQueue(
+            engine: .redis(redisURL, engine), telemetry: telemetry, logger: logger ?? self.logger())
         do {
             let result = try await body(queue)
             await queue.shutdown()

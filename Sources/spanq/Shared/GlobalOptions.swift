@@ -51,13 +51,29 @@ struct GlobalOptions: ParsableArguments {
     }
 
     /// Runs something with a connected queue, and closes it whatever happens.
-    func withQueue<Result>(_ body: (JobQueue) async throws -> Result) async throws -> Result {
-        var reader = try reader()
-        let settings = try ConnectionSettings(&reader, logLevel: .error)
-        let telemetry = try CommandTelemetry(logger: settings.logger())
-        let result = try await settings.withQueue(telemetry: telemetry.jobs, body)
-        // Nothing to do where nothing is exported. A person is waiting: a collector that is away gets less time than from a worker.
-        _ = await telemetry.telemetry.shutdown(within: .seconds(2))
+    func withQueue<Result>(
+        _ reader: SettingsReader? = nil, _ body: (JobQueue) async throws -> Result
+    ) async throws -> Result {
+        var reader = try reader ?? self.reader()
+        var settings = try ConnectionSettings(&reader, logLevel: .error)
+        // A person is waiting: for no server that is not there, and less than a worker for a collector that is away.
+        settings.engine.waitsForServer = false
+        let telemetry = CommandTelemetry(retriesExports: false, logger: settings.logger())
+        let result: Result
+        do {
+            result = try await settings.withQueue(telemetry: telemetry.jobs, body)
+        } catch {
+            await telemetry.endCommand()
+            throw error
+        }
+        await telemetry.endCommand()
         return result
+    }
+}
+
+extension CommandTelemetry {
+    /// Exports what the command left. Nothing to do where nothing is exported.
+    fileprivate func endCommand() async {
+        _ = await telemetry.shutdown(within: .seconds(2))
     }
 }

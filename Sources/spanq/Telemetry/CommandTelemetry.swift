@@ -9,17 +9,35 @@ struct CommandTelemetry: Sendable {
     let telemetry: Telemetry
     let jobs: JobTelemetry
 
-    init(environment: [String: String] = ProcessInfo.processInfo.environment, logger: Logger) throws {
-        let (configuration, warnings) = TelemetryConfiguration.fromEnvironment(environment, program: "spanq")
+    /// - Parameters:
+    ///   - slowAttempt: an attempt that takes longer is exported whatever its trace; nil for no bound.
+    ///   - retriesExports: whether what a collector did not take is sent again.
+    ///   - logger: told of bad variables and failed exports; not one that exports.
+    init(
+        environment: [String: String] = ProcessInfo.processInfo.environment, slowAttempt: Duration? = nil,
+        retriesExports: Bool = true, logger: Logger
+    ) {
+        var (configuration, warnings) = TelemetryConfiguration.fromEnvironment(environment, program: "spanq")
+        configuration.retriesExports = retriesExports
         for warning in warnings { logger.warning("\(warning)") }
         var settings = MetricsRegistryConfiguration()
         settings.exemplarFilter = configuration.exemplarFilter
         let registry = MetricsRegistry(settings)
         self.registry = registry
         telemetry = Telemetry(configuration, logger: logger) { await registry.collect() }
-        jobs = JobTelemetry(
-            registry: registry, tracer: telemetry.tracer,
-            slowAttempt: environment["SPANQ_SLOW_ATTEMPT"].flatMap { $0.isEmpty ? nil : DurationText.parse($0) })
+        jobs = JobTelemetry(registry: registry, tracer: telemetry.tracer, slowAttempt: slowAttempt)
+    }
+
+    /// Has all that this process logs go to standard error and, where log records are exported, to the exporter too: our own
+    /// lines and those of the libraries. To be called once.
+    func bootstrapLogging(at level: Logger.Level) -> Logger {
+        LoggingSystem.bootstrap(
+            { [telemetry] label, provider in
+                var handler = telemetry.makeLogHandler(label: label, metadataProvider: provider)
+                handler.logLevel = level
+                return handler
+            }, metadataProvider: .spanQueueTrace)
+        return Logger(label: "spanq")
     }
 
     /// Everything that stands on a page of /metrics beside the jobs.

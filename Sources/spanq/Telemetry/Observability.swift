@@ -6,7 +6,7 @@ import SpanQueueTelemetry
 
 /// The services that show what a worker or a server process does.
 struct Observability {
-    /// How long a worker may be unable to claim until /livez says so.
+    /// How long a worker may get no answers, while Redis answers, until /livez says so.
     static let fetchLimit = Duration.minutes(1)
 
     let server: MetricsServer
@@ -22,10 +22,7 @@ struct Observability {
         try telemetry.registerPage(of: queue)
         var health = HealthChecks(ready: [.engine(queue)])
         if let fetchLimit {
-            health.live.append(
-                .recent("worker", within: fetchLimit, "no claim was answered") { [jobs = telemetry.jobs] in
-                    jobs.lastContact
-                })
+            health.live.append(.fetching(queue, within: fetchLimit))
         }
         func makeServer(_ address: ListenAddress) -> MetricsServer {
             MetricsServer(address: address, registry: telemetry.registry, health: health, logger: logger) {
@@ -39,7 +36,10 @@ struct Observability {
             self.server = server
         } catch {
             // Nobody asked for this port: a second worker on a machine works, and says that it can't be seen.
-            guard !listen.isGiven, listen.yields else { throw error }
+            guard !listen.isGiven, listen.yields else {
+                let exit = CommandExit(error.code)
+                throw CommandFailure(code: exit == .unreachable ? .addressTaken : exit, message: error.message)
+            }
             logger.warning("not serving /metrics: \(error.message)")
             self.server = makeServer(.off)
         }

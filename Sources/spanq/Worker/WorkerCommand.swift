@@ -37,7 +37,12 @@ struct WorkerCommand: AsyncParsableCommand {
         var connection = try ConnectionSettings(&reader, logLevel: .info)
         let settings = try WorkerSettings(&reader, engine: &connection.engine)
         let listen = try reader.listen(default: once ? .off : .standard)
-        if printConfig { return try SettingsPage.print(reader.entries, json: global.json) }
+        let slowAttempt = try reader.duration(.slowAttempt, default: nil)
+        if printConfig {
+            // Not the worker's, but shown with the others.
+            _ = try reader.traceURL()
+            return try SettingsPage.print(reader.entries, json: global.json)
+        }
         guard !settings.exec.isEmpty || !settings.http.isEmpty else {
             throw CommandFailure.usage(
                 "a worker needs a handler: try --exec '\(WorkerSettings.execExample)' or --http '\(WorkerSettings.httpExample)'"
@@ -46,9 +51,9 @@ struct WorkerCommand: AsyncParsableCommand {
         let handlers = try Handlers(settings)
         // Whoever reads our log may go away; that must not stop the work.
         signal(SIGPIPE, SIG_IGN)
-        let logger = connection.logger()
-        let telemetry = try CommandTelemetry(logger: logger)
-        try await connection.withQueue(telemetry: telemetry.jobs) { queue in
+        let telemetry = CommandTelemetry(slowAttempt: slowAttempt, logger: connection.logger())
+        let logger = telemetry.bootstrapLogging(at: connection.logLevel)
+        try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let worker = try Worker(queue, settings.worker, logger: logger)
             try handlers.register(with: worker)
             let observability = try Observability(

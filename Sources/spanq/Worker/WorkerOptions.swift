@@ -20,6 +20,12 @@ struct WorkerOptions: ParsableArguments {
             valueName: "host:port"))
     var listen: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Export an attempt that runs longer, even if its trace is not sampled; none unless given.",
+            valueName: "duration"))
+    var slowAttempt: String?
+
     @Option(help: ArgumentHelp("How many jobs run at once at most; 10 unless given.", valueName: "count"))
     var concurrency: String?
 
@@ -76,7 +82,8 @@ struct WorkerOptions: ParsableArguments {
 
     var flags: [Setting: String?] {
         [
-            .listen: listen, .concurrency: concurrency, .queues: queues, .strictQueues: strictQueues, .lease: lease,
+            .listen: listen, .slowAttempt: slowAttempt, .concurrency: concurrency, .queues: queues,
+            .strictQueues: strictQueues, .lease: lease,
             .drainTimeout: drainTimeout, .cancellationGrace: cancellationGrace, .maxReclaims: maxReclaims,
             .unknownTypeDelay: unknownTypeDelay, .unknownTypeRetries: unknownTypeRetries, .retention: retention,
             .retentionCount: retentionCount, .deadRetention: deadRetention, .execTimeout: execTimeout,

@@ -1,0 +1,44 @@
+"""A collector on loopback that takes everything and keeps nothing: a process of its own, so that it can be told apart."""
+
+from __future__ import annotations
+
+import http.server
+import multiprocessing
+import socketserver
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+
+def serve(ready) -> None:
+    server = Server(("127.0.0.1", 0), Handler)
+    ready.put(server.server_address[1])
+    server.serve_forever()
+
+
+class Collector:
+    def __enter__(self) -> "Collector":
+        ready = multiprocessing.Queue()
+        self.process = multiprocessing.Process(target=serve, args=(ready,), daemon=True)
+        self.process.start()
+        self.url = f"http://127.0.0.1:{ready.get()}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.join()

@@ -1,0 +1,72 @@
+# syntax=docker/dockerfile:1
+# The image of `spanq`: one program, the shared libraries it needs, and no compiler.
+#
+#   docker build -t spanqueue:local .
+#   docker run --rm spanqueue:local version
+#
+# The builder and what runs must have the same Debian, since spanq is linked to its libcurl and libhiredis.
+ARG SWIFT_IMAGE=swift:6.3-bookworm
+ARG RUNTIME_IMAGE=debian:bookworm-slim
+
+FROM ${SWIFT_IMAGE} AS build
+# Not pinned: the packages of a Debian release get nothing but fixes, and an old version vanishes from the mirrors.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libcurl4-openssl-dev libhiredis-dev zlib1g-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+# The dependencies change less often than the sources: fetched in a layer of their own, and kept in a cache.
+COPY Package.swift Package.resolved* ./
+RUN --mount=type=cache,target=/root/.cache/org.swift.swiftpm,sharing=locked \
+    --mount=type=cache,target=/src/.build,sharing=locked \
+    swift package resolve
+# Package.swift names the tests' targets, so their folders must be there; they are not built.
+COPY Sources Sources
+COPY Tests Tests
+RUN --mount=type=cache,target=/root/.cache/org.swift.swiftpm,sharing=locked \
+    --mount=type=cache,target=/src/.build,sharing=locked \
+    swift build -c release --static-swift-stdlib --product spanq \
+    && install -D -m 0755 .build/release/spanq /out/spanq \
+    && strip /out/spanq
+
+FROM ${RUNTIME_IMAGE} AS runtime
+# What `ldd` names beyond libc and libstdc++, and the certificates for https. `Scripts/check-image` proves the list.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libcurl4 libhiredis0.14 libstdc++6 zlib1g \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 spanq \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin spanq
+COPY --from=build /out/spanq /usr/local/bin/spanq
+# A number, so that Kubernetes can see that it is not root.
+USER 10001:10001
+WORKDIR /tmp
+ENV HOME=/tmp \
+    LANG=C.UTF-8 \
+    TZ=Etc/UTC \
+    SPANQ_LISTEN=0.0.0.0:9464
+EXPOSE 9464
+STOPSIGNAL SIGTERM
+# Asks /readyz where SPANQ_LISTEN says. A container that runs a command to its end needs none: --no-healthcheck.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["spanq", "health"]
+ENTRYPOINT ["spanq"]
+CMD ["--help"]
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="spanq" \
+      org.opencontainers.image.description="SpanQueue: a job queue on Redis that you can look into" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
+      org.opencontainers.image.revision="${REVISION}"
+
+# For Alertmanager's webhook, in Compose: deploy/alertmanager/receiver.py, which runs `spanq enqueue`.
+FROM runtime AS alert-receiver
+USER 0:0
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends python3 \
+    && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
+ENTRYPOINT ["python3"]
+
+# The last stage is what is built where none is named.
+FROM runtime AS spanq

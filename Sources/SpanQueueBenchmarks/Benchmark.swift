@@ -1,0 +1,45 @@
+/// One thing to measure. Each runs in queues and keys of its own, which it removes at its end.
+package enum Benchmark: String, Sendable, CaseIterable {
+    /// The floor: `XADD` in pipelines of 64, nothing but what Redis does natively.
+    case floorEnqueue = "floor-enqueue"
+    /// The floor: `XREADGROUP`, `XACK` and `XDEL` in batches of 64.
+    case floorDrain = "floor-drain"
+    /// A blocking `EVALSHA` on a bare hiredis connection, one after the other: what a lone enqueue can't be faster than.
+    case roundTrip = "round-trip"
+    /// `enqueue` of one job after the other.
+    case enqueueOne = "enqueue-one"
+    /// `enqueue` of one job at a time from 64 tasks.
+    case enqueueTasks = "enqueue-tasks"
+    /// `enqueue` of arrays.
+    case enqueueBulk = "enqueue-bulk"
+    /// A worker that runs jobs that do nothing.
+    case drain
+    /// A producer and a worker at the same time.
+    case together
+    /// From the call of `enqueue` to the start of the handler, at 500 jobs a second, on a worker with nothing else to do.
+    case idleLatency = "idle-latency"
+    /// From the moment at which a job is due to the start of its handler, for jobs that are due evenly over some seconds.
+    case scheduleLag = "schedule-lag"
+    /// A worker that runs jobs each of which fails once.
+    case retries
+
+    /// What it measures, in a few words.
+    package var summary: String {
+        switch self {
+        case .floorEnqueue: "XADD, pipelines of 64 (the floor)"
+        case .floorDrain: "XREADGROUP, XACK, XDEL, batches of 64 (the floor)"
+        case .roundTrip: "EVALSHA, blocking, bare hiredis (the floor)"
+        case .enqueueOne: "enqueue, one after the other"
+        case .enqueueTasks: "enqueue from 64 tasks"
+        case .enqueueBulk: "enqueue in bulk"
+        case .drain: "drain"
+        case .together: "producer and worker together"
+        case .idleLatency: "enqueue to handler, 500 jobs/s"
+        case .scheduleLag: "due to handler"
+        case .retries: "drain, each job fails once"
+        }
+    }
+
+    /// Whether its latencies count, and not its rate.
+    package var isLatency: Bool { self == .idleLatency || self == .scheduleLag }
+}

@@ -1,0 +1,65 @@
+import SpanQueue
+
+extension BenchmarkSession {
+    private static let tasks = 64
+    private static let bulk = 10_000
+
+    private func job() -> BenchmarkJob { BenchmarkJob(bytes: options.payloadBytes) }
+
+    func enqueueOne() async throws -> Measurement {
+        try await fillDepth()
+        let job = job()
+        return try await measure(.enqueueOne, jobs: options.jobs) {
+            for _ in 0..<options.jobs { try await queue.enqueue(job, .queue(names[0])) }
+            return []
+        }
+    }
+
+    func enqueueTasks() async throws -> Measurement {
+        try await fillDepth()
+        let job = job()
+        let name = names[0]
+        let each = max(1, options.jobs / Self.tasks)
+        return try await measure(.enqueueTasks, jobs: each * Self.tasks) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<Self.tasks {
+                    group.addTask { [queue] in
+                        for _ in 0..<each { try await queue.enqueue(job, .queue(name)) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            return []
+        }
+    }
+
+    func enqueueBulk() async throws -> Measurement {
+        try await fillDepth()
+        return try await measure(.enqueueBulk, jobs: options.jobs) {
+            try await fill(options.jobs)
+            return []
+        }
+    }
+
+    /// Puts the jobs there that are to wait below those that are measured.
+    func fillDepth() async throws {
+        if options.part != .run { try await fill(options.depth) }
+    }
+
+    /// Enqueues jobs in arrays, spread over the queues.
+    func fill(_ count: Int) async throws {
+        let job = job()
+        let retention: Retention = options.keepsCompleted ? .standard : .none
+        for (index, name) in names.enumerated() {
+            var left = count / names.count + (index < count % names.count ? 1 : 0)
+            while left > 0 {
+                let number = min(left, Self.bulk)
+                let requests = try (0..<number).map { _ in
+                    try EnqueueRequest(job, .queue(name), .retention(retention))
+                }
+                for result in try await queue.enqueue(requests) { _ = try result.get() }
+                left -= number
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import HiredisClient
+import SpanQueue
+
+/// Checks the keys themselves: their names, their types, and that none stays for ever without being referenced.
+struct KeyAudit {
+    let session: AuditSession
+    /// Only the keys of these queues and those of all queues together; nil for every key that begins with `spanq:`.
+    let queues: [String]?
+
+    /// How often a key is looked at until it is called wrong: an announcement of a worker is two commands, the second of which gives
+    /// it its TTL, and a queue is listed before its first job.
+    private static let looks = 3
+
+    func run() async throws -> [AuditViolation] {
+        var suspects: [String: AuditViolation] = [:]
+        for violation in try await judge([RedisKeys.queues, RedisKeys.workers, RedisKeys.layout]) {
+            suspects[violation.subject] = violation
+        }
+        for pattern in queues?.map({ "spanq:{\($0)}:*" }) ?? ["spanq:*"] {
+            try await scan(pattern) { found in
+                for violation in found where suspects.count < RedisAudit.maximumViolations {
+                    suspects[violation.subject] = violation
+                }
+            }
+        }
+        for _ in 1..<Self.looks where !suspects.isEmpty {
+            try await Task.sleep(for: .milliseconds(50))
+            var confirmed: [String: AuditViolation] = [:]
+            for names in suspects.values.map(\.evidence.id).slices(of: 100) {
+                for violation in try await judge(names) { confirmed[violation.subject] = violation }
+            }
+            suspects = confirmed
+        }
+        return Array(suspects.values)
+    }
+
+    private func scan(_ pattern: String, _ body: ([AuditViolation]) -> Void) async throws {
+        var size = StepSize(most: 1000)
+        var cursor = "0"
+        repeat {
+            let (reply, took) = try await session.measure {
+                try await session.engine.send(
+                    RESPCommand("SCAN", cursor, "MATCH", pattern, "COUNT", "\(size.count)"))
+            }
+            var reader = RESPCursor(reply)
+            var names: [String] = []
+            do {
+                try reader.nextArray(of: 2)
+                cursor = try reader.nextString()
+                for _ in 0..<(try reader.nextArrayCount()) { names.append(try reader.nextString()) }
+            } catch {
+                throw SpanQueueError.unexpectedReply("SCAN", error)
+            }
+            size.record(took, entries: names.count, bytes: 0)
+            if !names.isEmpty { body(try await judge(names)) }
+        } while cursor != "0"
+    }
+
+    private func judge(_ names: [String]) async throws -> [AuditViolation] {
+        var commands: [RESPCommand] = []
+        for name in names {
+            commands.append(RESPCommand("TYPE", name))
+            commands.append(RESPCommand("PTTL", name))
+            commands.append(RESPCommand("SISMEMBER", RedisKeys.queues, Self.queue(of: name) ?? ""))
+        }
+        let (replies, _) = try await session.measure {
+            try await session.engine.client.pipeline(commands, idempotent: true)
+        }
+        var found: [AuditViolation] = []
+        for (index, name) in names.enumerated() {
+            do throws(RedisError) {
+                let type = try replies[3 * index].get().string()
+                let ttl = try replies[3 * index + 1].get().integer()
+                // The set of queues may be what has the wrong type.
+                let isListed = (try? replies[3 * index + 2].get().integer()) != 0
+                // It has gone since.
+                guard type != "none" else { continue }
+                found += violation(name, type: type, hasTTL: ttl != -1, isListed: isListed).map { [$0] } ?? []
+            } catch {
+                throw SpanQueueError(error)
+            }
+        }
+        return found
+    }
+
+    // MARK: Judging, which needs no Redis
+
+    /// What is wrong with a key.
+    func violation(_ name: String, type: String, hasTTL: Bool, isListed: Bool) -> AuditViolation? {
+        let queue = Self.queue(of: name)
+        func violation(_ rule: AuditRule, _ detail: String, subject: String? = nil) -> AuditViolation {
+            AuditViolation(
+                rule, queue: queue, subject: subject ?? name, detail, evidence: .init(id: name))
+        }
+        guard let expected = Self.type(of: name) else { return violation(.unknownKey, "is no key of the layout") }
+        guard type == expected else { return violation(.wrongType, "is a \(type), and should be a \(expected)") }
+        if name.hasPrefix("spanq:worker:"), !hasTTL { return violation(.workerKeyWithoutTTL, "would stay for ever") }
+        if let queue, !isListed { return violation(.queueNotListed, "is not in \(RedisKeys.queues)", subject: queue) }
+        return nil
+    }
+
+    /// The queue in the name of a key: nil unless the key is of a queue.
+    static func queue(of name: String) -> String? {
+        guard name.hasPrefix("spanq:{"), let end = name.firstRange(of: "}:") else { return nil }
+        let queue = String(name[..<end.lowerBound].dropFirst(7))
+        return NameRule.queue.allows(queue) ? queue : nil
+    }
+
+    /// The type that the layout says; nil for a key that it does not name.
+    static func type(of name: String) -> String? {
+        switch name {
+        case RedisKeys.queues: return "set"
+        case RedisKeys.workers: return "zset"
+        case RedisKeys.layout: return "string"
+        default:
+            if let queue = queue(of: name) {
+                let part = name.dropFirst("spanq:{\(queue)}:".count)
+                return AuditKey.allCases.first { $0.part == part }?.type
+            }
+            return name.hasPrefix("spanq:worker:") && name.utf8.count > 13 ? "hash" : nil
+        }
+    }
+}

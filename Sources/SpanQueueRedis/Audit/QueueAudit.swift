@@ -1,0 +1,153 @@
+import HiredisClient
+import SpanQueue
+
+/// Audits one queue while it is at work.
+///
+/// A scan in pages is no snapshot, so nothing is concluded from comparing pages. What is read of a job in one call was so in one
+/// moment, and is judged by itself. Only the two lists can't be asked for an id; they are walked first, and what is then in
+/// no sorted set and was in no list is a suspect. ``confirm()`` looks at every suspect again.
+struct QueueAudit {
+    let session: AuditSession
+    let queue: String
+    let keys: RedisKeys
+    /// The part of the whole audit that this queue is: where it begins and how much it is, of 1.
+    let share: (start: Double, size: Double)
+
+    /// Jobs and locks that seemed to be wrong.
+    private(set) var suspects: Set<String> = []
+    private(set) var suspectLocks: Set<[UInt8]> = []
+    /// What is wrong with ids that are no text, and so none of ours. Redis can't be asked for them by name.
+    private(set) var foreign: [AuditViolation] = []
+    private(set) var isCut = false
+    private var totalsAreSuspect = false
+    /// Fingerprints of the ids in the lists: eight bytes for each of what may be a million.
+    private var ready: Set<UInt64> = []
+    private var completed: Set<UInt64> = []
+    private var expected = 1
+    private var seen = 0
+
+    init(session: AuditSession, queue: String, share: (start: Double, size: Double)) {
+        self.session = session
+        self.queue = queue
+        self.share = share
+        keys = RedisKeys(queue: queue)
+    }
+
+    /// Reads everything, then confirms what seemed wrong.
+    mutating func run() async throws -> [AuditViolation] {
+        let (totals, _) = try await session.read(.totals, of: keys)
+        totalsAreSuspect = !TotalsJudge.violations(totals.numbers, queue: queue).isEmpty
+        expected = max(1, totals.numbers.prefix(13).reduce(0) { $0 + Int($1 ?? 0) })
+        try await readLists()
+        for key in AuditKey.members {
+            try await scan(.members(key), most: 256) { audit, page in
+                for job in page.jobs { audit.suspect(job) }
+                // Only what is wrong comes back, so progress is guessed by pages.
+                audit.seen += 64
+            }
+        }
+        let start = totals.now
+        try await scan(.messages, most: 128) { audit, page in audit.judge(page, startedAt: start) }
+        ready = []
+        completed = []
+        try await scan(.locks, most: 128) { audit, page in
+            for lock in page.lockFacts where !lock.violations(queue: audit.queue).isEmpty { audit.suspect(lock.digest) }
+        }
+        return try await confirm()
+    }
+
+    // MARK: Reading
+
+    private mutating func readLists() async throws {
+        for key in [AuditKey.ready, .completed] {
+            var seenHere: Set<UInt64> = []
+            try await walk(key) { audit, page, fresh in
+                for job in page.jobs { audit.suspect(job, in: key) }
+                audit.seen += fresh.count
+                for id in fresh {
+                    let fingerprint = JobID(unchecked: id).fingerprint
+                    if !seenHere.insert(fingerprint).inserted || audit.ready.contains(fingerprint) { audit.suspect(id) }
+                }
+            }
+            if key == .ready { ready = seenHere } else { completed = seenHere }
+        }
+    }
+
+    private mutating func judge(_ page: AuditPage, startedAt start: Timestamp) {
+        let judge = JobJudge(queue: queue, maxReclaims: session.maxReclaims, lastToken: page.lastToken)
+        session.report.jobs += page.jobs.count
+        seen += page.jobs.count
+        for job in page.jobs {
+            if job.sets.isEmpty, job.messageBytes != nil {
+                let fingerprint = JobID(unchecked: job.id).fingerprint
+                let isListed = ready.contains(fingerprint) || completed.contains(fingerprint)
+                // A job that was enqueued after the lists were read need not have been in them.
+                if !isListed, Self.enqueuedAt(job).map({ $0 <= start }) ?? true { suspect(job.id) }
+            }
+            if !judge.violations(job).isEmpty { suspect(job) }
+        }
+    }
+
+    private static func enqueuedAt(_ job: JobFacts) -> Timestamp? {
+        var reader = PackedReader(job.stamp)
+        return try? reader.stamp("the enqueue time")
+    }
+
+    private mutating func suspect(_ job: JobFacts, in list: AuditKey? = nil) {
+        guard job.id.contains("\u{FFFD}") else { return suspect(job.id) }
+        guard foreign.count < RedisAudit.maximumViolations else { return isCut = true }
+        let judge = JobJudge(queue: queue, maxReclaims: session.maxReclaims, lastToken: .max)
+        foreign += judge.violations(job, ready: list == .ready ? 1 : 0, completed: list == .completed ? 1 : 0)
+    }
+
+    private mutating func suspect(_ id: String) {
+        guard suspects.count < RedisAudit.maximumSuspects else { return isCut = true }
+        suspects.insert(id)
+    }
+
+    private mutating func suspect(_ digest: [UInt8]) {
+        guard suspectLocks.count < RedisAudit.maximumSuspects else { return isCut = true }
+        suspectLocks.insert(digest)
+    }
+
+    /// Goes through a hash or sorted set, page by page.
+    private mutating func scan(
+        _ place: AuditSession.Place, most: Int, _ body: (inout QueueAudit, AuditPage) -> Void
+    ) async throws {
+        var size = StepSize(most: most)
+        var cursor = "0"
+        repeat {
+            let (page, took) = try await session.read(place, of: keys, cursor: cursor, count: size.count)
+            size.record(took, entries: page.jobs.count, bytes: page.jobs.reduce(0) { $0 + $1.bytes })
+            body(&self, page)
+            cursor = page.next
+            tell()
+        } while cursor != "0"
+    }
+
+    /// Goes through a list from its tail; `body` gets each page with the ids that were not on an earlier one.
+    mutating func walk(
+        _ key: AuditKey, _ body: (inout QueueAudit, AuditPage, ArraySlice<String>) -> Void
+    ) async throws {
+        var walk = ListWalk()
+        var size = StepSize.list
+        while !walk.isFinished {
+            let asked = size.count
+            let (page, took) = try await session.read(.list(key), of: keys, cursor: "\(walk.passed)", count: asked)
+            size.record(took, entries: page.ids.count, bytes: page.jobs.reduce(0) { $0 + $1.bytes })
+            let fresh = walk.take(page.ids, askedFor: asked)
+            body(&self, page, fresh)
+            tell()
+        }
+    }
+
+    private func tell() {
+        session.tell(queue, share.start + share.size * min(1, Double(seen) / Double(expected)))
+    }
+
+    /// The totals again, if they were suspect.
+    func confirmTotals() async throws -> [AuditViolation] {
+        guard totalsAreSuspect else { return [] }
+        return TotalsJudge.violations(try await session.read(.totals, of: keys).page.numbers, queue: queue)
+    }
+}

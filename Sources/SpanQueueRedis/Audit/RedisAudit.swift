@@ -1,0 +1,113 @@
+import HiredisClient
+public import Logging
+public import SpanQueue
+
+/// Checks what must hold in Redis while producers and workers are at work: that no job is lost, none is in two states, every
+/// active one has a lease, every lock an owner, and so on (``AuditRule``). It reads in short steps, and reports only what was wrong
+/// each time it looked.
+///
+/// ```swift
+/// let audit = try await RedisAudit("redis://localhost:6379")
+/// let report = try await audit.run()
+/// #expect(report.violations.isEmpty)
+/// await audit.shutdown()
+/// ```
+public final class RedisAudit: Sendable {
+    /// The most violations of one queue that are kept.
+    public static let maximumViolations = 10_000
+    /// The most jobs of one queue that are looked at again: on a busy queue some are only on their way.
+    static let maximumSuspects = 200_000
+
+    private let engine: RedisEngine
+
+    /// Connects, and checks the server and the version of its layout.
+    ///
+    /// - Parameters:
+    ///   - url: as for `EngineSource.redis`.
+    ///   - options: of these the command timeout, 5 seconds unless set, and whether eviction is allowed.
+    /// - Throws: `SpanQueueError`, such as `.invalidArgument` for the URL, or `.unavailable`.
+    public init(
+        _ url: String, _ options: RedisEngineOptions = RedisEngineOptions(), logger: Logger = Logger(label: "spanq")
+    ) async throws {
+        try options.check()
+        do throws(RedisURLError) {
+            engine = RedisEngine(
+                url: try RedisURL(url), options: options, environment: EngineEnvironment(logger: logger))
+        } catch {
+            throw SpanQueueError(.invalidArgument, error.message)
+        }
+        do {
+            try await engine.start()
+        } catch {
+            await engine.shutdown()
+            throw error
+        }
+    }
+
+    /// Lets go of the connection.
+    public func shutdown() async {
+        await engine.shutdown()
+    }
+
+    /// Audits.
+    ///
+    /// - Parameters:
+    ///   - queues: which; nil for all, and for the keys that belong to none. A queue that is not listed counts as well if it has keys.
+    ///   - maxReclaims: how often a worker takes a job back until it buries it, 3 unless set: a setting of the workers, which Redis does
+    ///     not hold.
+    ///   - progress: told after each step.
+    /// - Throws: `SpanQueueError`; `CancellationError` if the task is cancelled.
+    public func run(
+        queues: [String]? = nil, maxReclaims: Int = ReclaimRequest.standardMaxReclaims,
+        progress: @escaping (AuditProgress) -> Void = { _ in }
+    ) async throws -> AuditReport {
+        let start = ContinuousClock.now
+        let session = AuditSession(engine: engine, maxReclaims: maxReclaims, progress: progress)
+        var violations = try await KeyAudit(session: session, queues: queues).run()
+        // Without the right types scripts fail, here and in workers.
+        let unusable = Set(violations.filter { $0.rule == .wrongType }.map(\.subject))
+        let listed = unusable.contains(RedisKeys.queues) ? [] : try await engine.allQueues()
+        let unlisted = violations.filter { $0.rule == .queueNotListed }.map(\.subject)
+        let names = queues ?? Set(listed + unlisted).sorted()
+        let usable = names.filter { name in !RedisKeys(queue: name).audited.contains(where: unusable.contains) }
+        for (index, queue) in usable.enumerated() {
+            let share = (Double(index) / Double(usable.count), 1 / Double(usable.count))
+            var audit = QueueAudit(session: session, queue: queue, share: share)
+            let found = try await audit.run()
+            violations += found.prefix(Self.maximumViolations)
+            if audit.isCut || found.count > Self.maximumViolations { session.report.isCut = true }
+        }
+        session.report.listed = listed
+        session.report.queues = usable
+        session.report.violations = Set(violations).sorted()
+        session.report.duration = ContinuousClock.now - start
+        return session.report
+    }
+
+    /// Mends what can be mended without a loss, each violation in one step that first checks that it is still so. The totals of the
+    /// queues that were mended are set right at the end.
+    ///
+    /// - Returns: what became of each, in order; then of totals that were set right besides.
+    public func mend(_ violations: [AuditViolation]) async throws -> [MendOutcome] {
+        let order = Dictionary(uniqueKeysWithValues: zip(AuditRule.allCases, 0...))
+        var outcomes: [MendOutcome] = []
+        var mendedQueues: Set<String> = []
+        for violation in violations.sorted(by: { (order[$0.rule] ?? 0) < (order[$1.rule] ?? 0) }) {
+            let isMended = violation.rule.isMendable ? try await engine.mend(violation) : false
+            outcomes.append(MendOutcome(violation: violation, isMended: isMended))
+            if isMended, let queue = violation.queue, violation.rule != .totals { mendedQueues.insert(queue) }
+        }
+        for queue in mendedQueues.sorted() {
+            let totals = AuditViolation(.totals, queue: queue, subject: queue, "what was mended counts as well")
+            if try await engine.mend(totals) { outcomes.append(MendOutcome(violation: totals, isMended: true)) }
+        }
+        return outcomes
+    }
+}
+
+extension AuditViolation: Comparable {
+    /// By queue, then by rule, then by subject.
+    public static func < (left: AuditViolation, right: AuditViolation) -> Bool {
+        (left.queue ?? "", left.rule.rawValue, left.subject) < (right.queue ?? "", right.rule.rawValue, right.subject)
+    }
+}

@@ -1,0 +1,89 @@
+import ArgumentParser
+import Logging
+import SpanQueue
+import SpanQueueRedis
+
+/// `spanq audit`
+struct AuditCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit", abstract: "Check that no job is lost, stuck or counted wrong, while workers run.",
+        discussion: """
+            It reads in short steps and changes nothing. With --repair it mends what can be mended without a loss, and audits again.
+
+            Exit codes: 0 nothing is wrong, 1 something is, 2 usage, 3 no such queue, 4 Redis out of reach.
+            """)
+
+    @Option(help: ArgumentHelp("Only this queue; repeat it for several.", valueName: "name"))
+    var queue: [String] = []
+
+    @Flag(help: "Mend what can be mended without a loss.")
+    var repair = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How often workers take a job back until they bury it; 3 unless set.", valueName: "count"))
+    var maxReclaims: String?
+
+    @OptionGroup var confirmation: Confirmation
+    @OptionGroup var global: GlobalOptions
+
+    func validate() throws {
+        if confirmation.yes, !repair { throw ValidationError("--yes is the answer to --repair: give both or neither") }
+        for name in queue {
+            do { try NameRule.queue.check(name) } catch { throw ValidationError(error.message) }
+        }
+    }
+
+    func run() async throws {
+        if repair, !confirmation.yes, !Console.canAsk {
+            throw CommandFailure.usage("--repair asks first, and there is no terminal to ask on: add --yes")
+        }
+        var reader = try global.reader([.maxReclaims: maxReclaims])
+        let settings = try ConnectionSettings(&reader, logLevel: .error)
+        let reclaims = try reader.integer(.maxReclaims, default: ReclaimRequest.standardMaxReclaims) {
+            var worker = WorkerConfiguration()
+            worker.maxReclaims = $0
+            try worker.check()
+        }
+        let audit = try await RedisAudit(settings.redisURL, settings.engine, logger: settings.logger())
+        let isClean: Bool
+        do {
+            isClean = try await run(audit, maxReclaims: reclaims)
+        } catch {
+            await audit.shutdown()
+            throw error
+        }
+        await audit.shutdown()
+        if !isClean { throw ExitCode(CommandExit.failed.rawValue) }
+    }
+
+    /// - Returns: whether nothing is wrong, in the end.
+    private func run(_ audit: RedisAudit, maxReclaims: Int) async throws -> Bool {
+        let first = try await read(audit, maxReclaims)
+        let mendable = first.violations.count { $0.rule.isMendable }
+        guard repair, mendable > 0 else {
+            try AuditText.print(first, mended: nil, json: global.json)
+            return first.violations.isEmpty
+        }
+        if !global.json { AuditText.printViolations(first) }
+        let all = first.violations.count
+        try confirmation.require("Mend \(mendable) of \(all) violation\(all == 1 ? "" : "s")?")
+        let outcomes = try await audit.mend(first.violations)
+        let last = try await read(audit, maxReclaims)
+        try AuditText.print(last, mended: outcomes, json: global.json)
+        return last.violations.isEmpty
+    }
+
+    private func read(_ audit: RedisAudit, _ maxReclaims: Int) async throws -> AuditReport {
+        let line = ProgressLine()
+        defer { line.clear() }
+        let report = try await audit.run(queues: queue.isEmpty ? nil : queue, maxReclaims: maxReclaims) {
+            line.show($0)
+        }
+        let unlisted = Set(report.violations.filter { $0.rule == .queueNotListed }.map(\.subject))
+        for name in queue where !report.listed.contains(name) && !unlisted.contains(name) {
+            throw CommandFailure.notFound("no queue \(name): see spanq queue list")
+        }
+        return report
+    }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Logging
+import SpanQueue
+import SpanQueueBenchmarks
+import SpanQueueTelemetry
+
+/// `spanq bench`
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure this Redis from this machine, beside what Redis can do natively.",
+        discussion: """
+            Takes about a minute. Works in queues of its own, named spanq-bench-…, and removes them at its end. What else \
+            the machine and Redis have to do meanwhile shows in the figures, and the other way round.
+            """)
+
+    @Option(help: ArgumentHelp("Only this one; may be given several times.", valueName: "benchmark"))
+    var only: [Benchmark] = []
+
+    @Option(help: ArgumentHelp("How many jobs each; unless given, as many as take some seconds.", valueName: "number"))
+    var jobs: Int?
+
+    @Option(help: ArgumentHelp("The payload's length in bytes.", valueName: "bytes"))
+    var payload = 200
+
+    @Option(help: ArgumentHelp("How many jobs the worker runs at once.", valueName: "number"))
+    var concurrency = 100
+
+    @Option(help: ArgumentHelp("Over how many queues the jobs are spread.", valueName: "number"))
+    var queues = 1
+
+    @Option(help: ArgumentHelp("How many jobs wait below those that are measured.", valueName: "number"))
+    var depth = 0
+
+    @Flag(help: "Remove jobs when they are completed, and keep no record.")
+    var noRetention = false
+
+    @Option(help: ArgumentHelp("For drains in several processes: all, fill or run.", visibility: .hidden))
+    var part = BenchmarkOptions.Part.all
+
+    @Option(help: ArgumentHelp("What the queues' names begin with.", visibility: .hidden))
+    var prefix: String?
+
+    @OptionGroup var global: GlobalOptions
+
+    func validate() throws {
+        for (name, value, range) in [
+            ("--jobs", jobs ?? 1, 1...10_000_000), ("--payload", payload, 0...Limits().payloadBytes),
+            ("--concurrency", concurrency, 1...10_000), ("--queues", queues, 1...1000),
+            ("--depth", depth, 0...100_000_000),
+        ] where !range.contains(value) {
+            throw ValidationError("\(name) \(value): use \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    func run() async throws {
+        var reader = try global.reader()
+        let settings = try ConnectionSettings(&reader, logLevel: .error)
+        let telemetry = CommandTelemetry(logger: settings.logger())
+        var options = BenchmarkOptions()
+        options.payloadBytes = payload
+        options.concurrency = concurrency
+        options.queues = queues
+        options.depth = depth
+        options.keepsCompleted = !noRetention
+        options.part = part
+        options.prefix = prefix ?? "spanq-bench-\(UInt32.random(in: .min ... .max))"
+        var page = BenchPage()
+        for benchmark in only.isEmpty ? Benchmark.allCases : only {
+            options.jobs = jobs ?? benchmark.defaultJobs
+            let measurement = try await BenchmarkSession.run(
+                benchmark, options, url: settings.redisURL, engine: settings.engine, telemetry: telemetry.jobs,
+                logger: settings.logger())
+            if global.json { try JSONLine.print(measurement) } else { page.add(benchmark, measurement) }
+        }
+        if !global.json { page.print() }
+        _ = await telemetry.telemetry.shutdown(within: .seconds(2))
+    }
+}
+
+extension Benchmark: ExpressibleByArgument {
+    /// As many as take two to five seconds on a small machine.
+    fileprivate var defaultJobs: Int {
+        switch self {
+        case .floorEnqueue, .floorDrain, .enqueueBulk, .drain, .together: 100_000
+        case .roundTrip, .enqueueTasks, .retries: 50_000
+        case .enqueueOne: 20_000
+        case .idleLatency: 2_000
+        case .scheduleLag: 5_000
+        }
+    }
+}
+
+extension BenchmarkOptions.Part: ExpressibleByArgument {}
