@@ -28,6 +28,9 @@ package final class RedisServer: @unchecked Sendable {
         wait $child
         """
 
+    /// `SPANQ_REDIS_SERVER` names another one, such as a valkey-server.
+    private static let program = ProcessInfo.processInfo.environment["SPANQ_REDIS_SERVER"] ?? "redis-server"
+
     private init(extraArguments: [String]) throws {
         // Short, because a socket's path may have little over 100 bytes.
         directory = "/tmp/spanq-test-" + UUID().uuidString.prefix(13)
@@ -77,7 +80,7 @@ package final class RedisServer: @unchecked Sendable {
         let input = Pipe()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", Self.script, "sh", "redis-server"] + arguments
+        process.arguments = ["-c", Self.script, "sh", Self.program] + arguments
         process.standardInput = input
         process.standardOutput = output
         _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
