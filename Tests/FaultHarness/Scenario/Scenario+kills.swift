@@ -27,7 +27,11 @@ extension Scenario {
             let findings = try await stage.check()
             let final = try await FinalState.read(stage.queue, "default", stage.redis)
             let buried = final.jobs.values.filter { $0.state == "dead" }
-            return findings.figures(extraRunsAtMost: kills * slots) + [
+            // A slot whose handler has returned takes the next job while the settlement is on its way.
+            let settled = Set(stage.lines(.settled).map { "\($0.job) \($0.token)" })
+            let unsettled = stage.lines(.ended).count { !settled.contains("\($0.job) \($0.token)") }
+            return findings.figures(extraRunsAtMost: kills * slots + unsettled) + [
+                Figure("\(kills) kills of \(slots) slots, \(unsettled) ends untold"),
                 .exactly("accepted of \(jobs)", findings.accepted, jobs),
                 .none("dead without three reclaims", buried.filter { $0.reclaims < 3 }.map { $0.reason ?? "" }),
                 .atMost("buried after three kills each", buried.count, kills),

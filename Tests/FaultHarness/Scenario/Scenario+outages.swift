@@ -13,7 +13,7 @@ extension Scenario {
             var resumed: [Duration] = []
             for _ in 0..<kills {
                 try await Task.sleep(for: .seconds(1))
-                try await stage.server.restart()
+                try await stage.restartServer()
                 // Redis answers from here on.
                 resumed.append(try await time(until: "a completion", in: stage, .settled))
             }
@@ -34,7 +34,7 @@ extension Scenario {
     /// All workers wait, Redis is killed and restarted, and one job comes.
     private static func idleAcrossRestart(_ stage: Stage) async throws -> Duration {
         try await Task.sleep(for: .milliseconds(500))
-        try await stage.server.restart()
+        try await stage.restartServer()
         let answered = ContinuousClock.now
         let id = try await stage.enqueue(FaultJob())
         try await wait(for: "the job to complete", within: .seconds(20)) {
@@ -84,7 +84,7 @@ extension Scenario {
             try await Task.sleep(for: .seconds(1.5))
             stage.server.signal(SIGCONT)
             let afterStop = try await time(until: "a completion", in: stage, .settled)
-            try await stage.server.restart()
+            try await stage.restartServer()
             try await wait(for: "the data to be loaded", within: .seconds(60)) {
                 (try? await stage.redis.info("loading")) == "0"
             }
