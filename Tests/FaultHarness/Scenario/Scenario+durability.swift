@@ -10,20 +10,26 @@ extension Scenario {
         Scenario("no-persistence", "redis-server killed without AOF and RDB", isQuick: false) { _ in
             try await afterCrash([]) { stage in
                 stage.server.kill()
-                return 0
+                return []
             }
         },
         laggingReplica,
     ]
 
-    /// Killed right after a pause that makes the next fsync due, under load: the likeliest moment for one to be under way.
+    /// A sync takes a second, and redis-server is killed while it holds back writes that it has answered.
     private static let crashInFsync = Scenario(
-        "crash-in-fsync", "redis-server killed under appendfsync everysec while it syncs", isQuick: false
+        "crash-in-fsync", "redis-server killed under appendfsync everysec, on a disk that takes a second to sync",
+        isQuick: false
     ) { _ in
-        try await afterCrash(["--appendonly", "yes", "--appendfsync", "everysec"]) { stage in
-            for _ in 0..<1_000 where try await stage.redis.info("aof_pending_bio_fsync") == "0" {}
-            stage.server.kill()
-            return 0
+        try await SlowDisk.with {
+            try await afterCrash(["--appendonly", "yes", "--appendfsync", "everysec"]) { stage in
+                try await wait(for: "writes to be held back", within: .seconds(30)) {
+                    let held = Int(try await stage.redis.info("aof_buffer_length")) ?? 0
+                    return held > 256 << 10
+                }
+                stage.server.kill()
+                return []
+            }
         }
     }
 
@@ -39,22 +45,22 @@ extension Scenario {
                 if policy == "everysec" { try await Task.sleep(for: .seconds(1)) }
                 stage.server.kill()
                 let end = try size(of: log)
-                guard policy == "everysec" else { return 0 }
+                guard policy == "everysec" else { return [] }
                 truncate(log, off_t(synced))
-                return end - synced
+                return [Figure("\((end - synced) / 1024) KiB cut off")]
             }
         }
     }
 
     /// Enqueues for three seconds, crashes in the middle of it, starts again and counts.
     private static func afterCrash(
-        _ arguments: [String], goneAtMost bound: Int = .max, _ crash: @escaping (Stage) async throws -> Int
+        _ arguments: [String], goneAtMost bound: Int = .max, _ crash: @escaping (Stage) async throws -> [Figure]
     ) async throws -> [Figure] {
         try await Stage.with(arguments) { stage in
             let producer = try stage.producer(count: 1_000_000)
             try await wait(for: "the first jobs", within: .seconds(20)) { stage.lines(.accepted).count > 1_000 }
             try await Task.sleep(for: .seconds(2))
-            let cut = try await crash(stage)
+            let more = try await crash(stage)
             let died = HistoryLine.now
             producer.signal(SIGKILL)
             try await producer.waitUntilExit(within: .seconds(5))
@@ -63,7 +69,7 @@ extension Scenario {
                 (try? await stage.redis.info("loading")) == "0"
             }
             return try await losses(in: stage.lines(.accepted), before: died, stage.redis, goneAtMost: bound)
-                + [Figure("\(cut / 1024) KiB cut off")]
+                + more
         }
     }
 

@@ -5,7 +5,7 @@ import SpanQueue
 extension Scenario {
     /// Settlements and reclaims of the same jobs, sent at once over two connections round the moment of expiry.
     static let races = Scenario("races", "reclaim races settle round the expiry") { size in
-        let rounds = (size == .full ? 100_000 : 6_400) / 128
+        let rounds = (size == .full ? 100_000 : 6_400) / 128 + 1
         return try await Stage.with { stage in
             let (settler, reclaimer) = try await (
                 EngineOn.started(stage.server.url), EngineOn.started(stage.server.url)
