@@ -50,8 +50,7 @@ extension Scenario {
             await operations.shutdown()
             let dropped = names.map { "\($0) \(stage.proxy.dropped($0))" }.joined(separator: ", ")
             let findings = try await stage.check()
-            let losses = names.reduce(0) { $0 + stage.proxy.dropped($1) }
-            return findings.figures(extraRunsAtMost: losses * 16) + [
+            return findings.figures(extraRunsAtMost: stage.proxy.dropped("claim") * 8) + [
                 .exactly("accepted", findings.accepted, jobs + 8 + each),
                 .exactly("enqueues that threw", stage.lines(.refused).count, 0),
                 .exactly("added twice", try await stage.queue.counts()[0].totals.enqueued - jobs - 8 - each, 0),
