@@ -303,6 +303,30 @@ let package = Package(
             exclude: ["Mutants", "Regressions"],
             swiftSettings: settings
         ),
+        .target(
+            name: "FaultHarness",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                "SpanQueueTelemetry",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/FaultHarness",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "FaultProcess",
+            dependencies: ["FaultHarness", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/FaultProcess",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "FaultTests",
+            dependencies: ["FaultHarness", "FaultProcess", "spanq"],
+            swiftSettings: settings
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -32,6 +32,9 @@ package final class RedisServer: @unchecked Sendable {
         wait $child
         """
 
+    /// `SPANQ_REDIS_SERVER` names another one, such as a valkey-server.
+    private static let program = ProcessInfo.processInfo.environment["SPANQ_REDIS_SERVER"] ?? "redis-server"
+
     private init(extraArguments: [String], environment: [String: String]) throws {
         self.environment = environment
         // Short, because a socket's path may have little over 100 bytes.
@@ -87,7 +90,7 @@ package final class RedisServer: @unchecked Sendable {
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         // `env` becomes the server: the shell keeps an environment without what is meant for the server.
-        let command = ["env"] + environment.map { "\($0.key)=\($0.value)" } + ["redis-server"] + arguments
+        let command = ["env"] + environment.map { "\($0.key)=\($0.value)" } + [Self.program] + arguments
         process.arguments = ["-c", Self.script, "sh"] + command
         process.standardInput = input
         process.standardOutput = output
