@@ -30,6 +30,7 @@ extension RedisEngine {
         guard !jobs.isEmpty else { return [] }
         let chunks = Self.chunks(of: jobs)
         try await announce(Set(chunks.map { jobs[$0.places[0]].message.queue }))
+        let generation = options.durability == .primary ? 0 : await client.generation
         var outcomes = [EnqueueOutcome?](repeating: nil, count: jobs.count)
         var failures = 0
         var pending = chunks[...]
@@ -62,6 +63,7 @@ extension RedisEngine {
             mayBeLate = false
             pending = late + pending
         }
+        if case .replicas(let count) = options.durability { try await confirm(by: count, since: generation) }
         return outcomes.compactMap { $0 }
     }
 

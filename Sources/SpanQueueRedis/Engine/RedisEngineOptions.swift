@@ -16,6 +16,9 @@ public struct RedisEngineOptions: Sendable, Hashable {
     /// Work with a Redis that may evict our keys when its memory is full. Jobs are then lost without a trace.
     public var allowsEviction = false
 
+    /// What must have happened to new jobs before an enqueue succeeds; `primary` unless set.
+    public var durability = RedisDurability.primary
+
     /// The settings above.
     public init() {}
 
@@ -28,6 +31,9 @@ public struct RedisEngineOptions: Sendable, Hashable {
         }
         if let deadRetention, deadRetention < .seconds(1) || deadRetention > Limits.farthestDelay {
             throw SpanQueueError(.invalidArgument, "retention of dead letters \(deadRetention): use 1s to 10 years")
+        }
+        if case .replicas(let count) = durability, !(1...16).contains(count) {
+            throw SpanQueueError(.invalidArgument, "durability of \(count) replicas: use 1 to 16")
         }
         guard (0...10_000_000).contains(retentionCount) else {
             throw SpanQueueError(.invalidArgument, "retention count \(retentionCount): use 0 to 10000000")

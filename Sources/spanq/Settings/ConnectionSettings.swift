@@ -34,6 +34,14 @@ struct ConnectionSettings {
         }
         engine.commandTimeout = timeout ?? engine.commandTimeout
         engine.allowsEviction = try reader.flag(.allowEviction)
+        engine.durability = try reader.value(.durability, default: engine.durability, shown: \.description) {
+            values throws(SettingProblem) in
+            do throws(SpanQueueError) {
+                return try RedisDurability(values.joined(separator: ","))
+            } catch {
+                throw SettingProblem(error.message)
+            }
+        }
     }
 
     private static func mask(_ url: String) -> String {

@@ -3,6 +3,7 @@ enum Setting: String, CaseIterable {
     case redisURL = "redis-url"
     case redisTimeout = "redis-timeout"
     case allowEviction = "allow-eviction"
+    case durability
     case logLevel = "log-level"
     case listen
     case slowAttempt = "slow-attempt"

@@ -29,13 +29,18 @@ struct GlobalOptions: ParsableArguments {
     @Flag(help: "Work with a Redis that may evict jobs when its memory is full.")
     var allowEviction = false
 
+    @Option(
+        help: ArgumentHelp(
+            "What an enqueue waits for: none, or wait:N for N replicas to have the job.", valueName: "durability"))
+    var durability: String?
+
     /// The settings by flag, environment and file. Keys of the file that mean nothing are told on stderr.
     func reader(_ flags: [Setting: String?] = [:], lists: [Setting: [String]] = [:]) throws -> SettingsReader {
         let environment = ProcessInfo.processInfo.environment
         var given: [Setting: [String]] = lists.filter { !$0.value.isEmpty }
         let ours: [Setting: String?] = [
             .redisURL: redis, .logLevel: logLevel, .redisTimeout: redisTimeout,
-            .allowEviction: allowEviction ? "true" : nil,
+            .allowEviction: allowEviction ? "true" : nil, .durability: durability,
         ]
         for (setting, value) in ours.merging(flags, uniquingKeysWith: { first, _ in first }) {
             if let value { given[setting] = [value] }

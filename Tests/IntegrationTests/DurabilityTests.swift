@@ -1,0 +1,70 @@
+import Foundation
+import RedisServerFixture
+import SpanQueue
+import SpanQueueRedis
+import Testing
+
+@Suite("durability", .timeLimit(.minutes(2)))
+struct DurabilityTests {
+    @Test("an enqueue that waits for a replica succeeds with it, and says so where the replica does not answer")
+    func replicas() async throws {
+        let port = try freePort()
+        try await Bench.with(["--port", "\(port)", "--repl-diskless-sync-delay", "0"]) { bench in
+            let replica = try await RedisServer.start(["--replicaof", "127.0.0.1 \(port)"])
+            defer { replica.stop() }
+            var options = RedisEngineOptions()
+            options.durability = .replicas(1)
+            options.commandTimeout = .seconds(20)
+            let patient = try await JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
+            // The first one waits until the replica has joined.
+            _ = try await patient.enqueue(type: "kept", payload: [1], .id("a"))
+            options.commandTimeout = .milliseconds(300)
+            let hasty = try await JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
+            _ = try await hasty.enqueue([EnqueueRequest(type: "kept", payload: [2], options: [.id("b")])])
+
+            replica.signal(SIGSTOP)
+            for _ in 0..<2 {
+                // The second time Redis has the job already and nothing is written: that must not pass for a confirmation.
+                let error = await #expect(throws: SpanQueueError.self) {
+                    try await hasty.enqueue(type: "kept", payload: [3], .id("c"))
+                }
+                #expect(error?.code == .timeout)
+                #expect(error?.mayHaveRun == true)
+                #expect(error?.message.contains("0 of 1 replicas") == true)
+            }
+            replica.signal(SIGCONT)
+            _ = try await patient.enqueue(type: "kept", payload: [3], .id("c"))
+            #expect(try await bench.count(.ready) == 3)
+            await patient.shutdown()
+            await hasty.shutdown()
+        }
+    }
+
+    @Test(
+        "a durability is none or a number of replicas from 1 to 16", arguments: ["", "wait", "wait:0", "wait:17", "all"])
+    func text(bad: String) {
+        #expect(throws: SpanQueueError.self) { try RedisDurability(bad) }
+    }
+
+    @Test("a durability reads what it prints", arguments: [RedisDurability.primary, .replicas(1), .replicas(16)])
+    func roundTrip(durability: RedisDurability) throws {
+        #expect(try RedisDurability(durability.description) == durability)
+    }
+
+    private func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return try withUnsafeMutablePointer(to: &address) { pointer in
+            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                guard bind(descriptor, generic, length) == 0, getsockname(descriptor, generic, &length) == 0 else {
+                    throw POSIXError(.EADDRINUSE)
+                }
+            }
+            return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+        }
+    }
+}
