@@ -41,7 +41,8 @@ struct DurabilityTests {
     }
 
     @Test(
-        "a durability is none or a number of replicas from 1 to 16", arguments: ["", "wait", "wait:0", "wait:17", "all"])
+        "a durability is none or a number of replicas from 1 to 16",
+        arguments: ["", "wait", "wait:0", "wait:17", "all"])
     func text(bad: String) {
         #expect(throws: SpanQueueError.self) { try RedisDurability(bad) }
     }
