@@ -18,9 +18,9 @@ struct DurabilityTests {
             let patient = try await JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
             // The first one waits until the replica has joined.
             _ = try await patient.enqueue(type: "kept", payload: [1], .id("a"))
+            _ = try await patient.enqueue([EnqueueRequest(type: "kept", payload: [2], options: [.id("b")])])
             options.commandTimeout = .milliseconds(300)
             let hasty = try await JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
-            _ = try await hasty.enqueue([EnqueueRequest(type: "kept", payload: [2], options: [.id("b")])])
 
             replica.signal(SIGSTOP)
             for _ in 0..<2 {
