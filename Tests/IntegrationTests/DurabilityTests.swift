@@ -18,9 +18,10 @@ struct DurabilityTests {
             let patient = try await JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
             // The first one waits until the replica has joined.
             _ = try await patient.enqueue(type: "kept", payload: [1], .id("a"))
-            _ = try await patient.enqueue([EnqueueRequest(type: "kept", payload: [2], options: [.id("b")])])
-            options.commandTimeout = .milliseconds(300)
+            options.commandTimeout = .seconds(2)
             let hasty = try await JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
+            // Leaves a connection that has waited before, and must not be content with what it waited for then.
+            _ = try await hasty.enqueue([EnqueueRequest(type: "kept", payload: [2], options: [.id("b")])])
 
             replica.signal(SIGSTOP)
             for _ in 0..<2 {
