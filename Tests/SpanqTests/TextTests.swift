@@ -41,9 +41,19 @@ struct TextTests {
             ("can't: redis://u:secret@h:1/0 is", "can't: redis://u:***@h:1/0 is"),
             ("redis://:se:cr@et@h", "redis://:***@h"), ("redis://h:1", "redis://h:1"),
             ("a@b and x://c@d", "a@b and x://c@d"),
+            // A combining mark makes one Character of itself and the sign before it.
+            ("http://u:secret@\u{301}h/", "http://u:***@\u{301}h/"), ("x://u:\u{301}secret@h", "x://u:***@h"),
         ])
     func masking(text: String, masked: String) {
         #expect(Masking.redact(text) == masked)
+    }
+
+    @Test("an error's line has nothing that a terminal acts on, and an end")
+    func harmlessLine() {
+        let line = ErrorLine(CommandFailure.usage("a\u{1B}[2J\u{7}\u{202E}b" + String(repeating: "x", count: 5000)))
+            .text
+        #expect(line.hasPrefix("spanq: a\u{FFFD}[2J\u{FFFD}\u{FFFD}bxxx"))
+        #expect(line.unicodeScalars.count < 1000)
     }
 
     @Test("errors become exit codes")
