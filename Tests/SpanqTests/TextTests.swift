@@ -28,7 +28,9 @@ struct TextTests {
         #expect(MomentText.parse(text) == nil)
     }
 
-    @Test("a timestamp is written as it is read", arguments: [0, -1, 1, 999, 1_795_253_400_125, 951_782_400_003])
+    @Test(
+        "a timestamp is written as it is read",
+        arguments: [0, -1, 1, 999, 1_795_253_400_125, 951_782_400_003, -62_167_219_200_000, 253_402_300_799_999])
     func timestamps(milliseconds: Int64) {
         let text = Timestamp(milliseconds: milliseconds).description
         #expect(MomentText.parse(text)?.milliseconds == milliseconds)
