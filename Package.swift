@@ -115,7 +115,9 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -264,6 +266,14 @@ let package = Package(
             name: "TelemetryEndToEndTests",
             dependencies: [
                 "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "TelemetryWorker", "spanq",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SecurityTests",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "spanq",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

@@ -41,8 +41,15 @@ package final class RedisServer: @unchecked Sendable {
     }
 
     /// Starts a server and waits until it takes connections.
-    package static func start(_ extraArguments: [String] = []) async throws -> RedisServer {
+    ///
+    /// - Parameter files: texts by the names of files, which it finds in its working directory.
+    package static func start(
+        _ extraArguments: [String] = [], files: [String: String] = [:]
+    ) async throws -> RedisServer {
         let server = try RedisServer(extraArguments: extraArguments)
+        for (name, text) in files {
+            try text.write(toFile: server.directory + "/" + name, atomically: true, encoding: .utf8)
+        }
         try await server.launch()
         return server
     }

@@ -106,7 +106,7 @@ extension RedisClient {
             if error.code == .readOnly { lose(error) }
             retryLater(request, because: error)
         } else {
-            finish(request, throwing: error)
+            finish(request, throwing: request.script.map { error.naming(commandsOf: $0) } ?? error)
         }
     }
 }
