@@ -290,3 +290,27 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+/// `Scripts/fuzz` sets this: the targets of the fuzz tests then become a program of libFuzzer's, which has a `main` of its own.
+if Context.environment["SPANQ_FUZZ"] == "1" {
+    package.targets.append(
+        .executableTarget(
+            name: "spanq-fuzz",
+            dependencies: ["HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueRedis", "SpanQueueTelemetry"],
+            path: "Tests/FuzzTests",
+            exclude: ["Command", "FuzzTests.swift", "Mutation.swift"],
+            swiftSettings: settings + [.define("SPANQ_FUZZ")]
+        ))
+} else {
+    package.targets.append(
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueRedis", "SpanQueueServer",
+                "SpanQueueTelemetry",
+                "spanq",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ))
+}
