@@ -236,7 +236,8 @@ let package = Package(
         .testTarget(
             name: "EngineConformance",
             dependencies: [
-                "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "SpanQueueTesting",
+                "ModelDriver", "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry",
+                "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EngineConformance",
@@ -285,6 +286,55 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ModelDriver",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/ModelDriver",
+            resources: [.embedInCode("Clock/clock_shim.c")],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "soak",
+            dependencies: [
+                "ModelDriver", "SpanQueueRedis", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Support/Soak",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ModelTests",
+            dependencies: ["ModelDriver", "SpanQueueRedis"],
+            exclude: ["Mutants", "Regressions"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "FaultHarness",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                "SpanQueueTelemetry",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            path: "Tests/FaultHarness",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "FaultProcess",
+            dependencies: ["FaultHarness", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/FaultProcess",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "FaultTests",
+            dependencies: ["FaultHarness", "FaultProcess", "spanq"],
             swiftSettings: settings
         ),
     ],

@@ -170,6 +170,18 @@ struct WaitTests {
         }
     }
 
+    /// Redis ends a blocking pop by itself some 350 ms after what we ask for here; so late must none of them be, let alone all.
+    @Test("short waits end in time, also where the pop reaches Redis after what is to end it")
+    func shortWaits() async throws {
+        try await EngineUnderTest.redis.run { bench in
+            let start = ContinuousClock.now
+            for limit in 1...100 {
+                try await bench.engine.waitForWork(in: [bench.queue], atMost: .microseconds(2000 + 10 * limit))
+            }
+            #expect(ContinuousClock.now - start < .seconds(15))
+        }
+    }
+
     @Test("a shutdown ends waits, and calls afterwards are refused", arguments: EngineUnderTest.all)
     func shutdown(subject: EngineUnderTest) async throws {
         let (engine, pass) = try await subject.make()

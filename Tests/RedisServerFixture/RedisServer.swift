@@ -15,6 +15,7 @@ package final class RedisServer: @unchecked Sendable {
     package var url: String { "unix://" + socketPath }
 
     private let arguments: [String]
+    private let environment: [String: String]
     private var guardian: Process?
     private var lifeline: Pipe?
     package private(set) var processIdentifier: Int32 = 0
@@ -31,7 +32,11 @@ package final class RedisServer: @unchecked Sendable {
         wait $child
         """
 
-    private init(extraArguments: [String]) throws {
+    /// `SPANQ_REDIS_SERVER` names another one, such as a valkey-server.
+    private static let program = ProcessInfo.processInfo.environment["SPANQ_REDIS_SERVER"] ?? "redis-server"
+
+    private init(extraArguments: [String], environment: [String: String]) throws {
+        self.environment = environment
         // Short, because a socket's path may have little over 100 bytes.
         directory = "/tmp/spanq-test-" + UUID().uuidString.prefix(13)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -42,11 +47,13 @@ package final class RedisServer: @unchecked Sendable {
 
     /// Starts a server and waits until it takes connections.
     ///
-    /// - Parameter files: texts by the names of files, which it finds in its working directory.
+    /// - Parameters:
+    ///   - environment: what the server, and it alone, has in its environment beside ours.
+    ///   - files: texts by the names of files, which it finds in its working directory.
     package static func start(
-        _ extraArguments: [String] = [], files: [String: String] = [:]
+        _ extraArguments: [String] = [], environment: [String: String] = [:], files: [String: String] = [:]
     ) async throws -> RedisServer {
-        let server = try RedisServer(extraArguments: extraArguments)
+        let server = try RedisServer(extraArguments: extraArguments, environment: environment)
         for (name, text) in files {
             try text.write(toFile: server.directory + "/" + name, atomically: true, encoding: .utf8)
         }
@@ -87,7 +94,9 @@ package final class RedisServer: @unchecked Sendable {
         let input = Pipe()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", Self.script, "sh", "redis-server"] + arguments
+        // `env` becomes the server: the shell keeps an environment without what is meant for the server.
+        let command = ["env"] + environment.map { "\($0.key)=\($0.value)" } + [Self.program] + arguments
+        process.arguments = ["-c", Self.script, "sh"] + command
         process.standardInput = input
         process.standardOutput = output
         _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)

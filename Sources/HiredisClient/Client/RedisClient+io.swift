@@ -101,9 +101,11 @@ extension RedisClient {
             request.isReloaded = true
             load(script)
             queue.append(request)
-        } else if error.isTransient, request.isIdempotent {
-            // A server that became a replica will not change its mind; another connection may find the new primary.
-            if error.code == .readOnly { lose(error) }
+            return
+        }
+        // A server that became a replica will not change its mind; another connection may find the new primary.
+        if error.code == .readOnly { lose(error) }
+        if error.isTransient, request.isIdempotent {
             retryLater(request, because: error)
         } else {
             finish(request, throwing: request.script.map { error.naming(commandsOf: $0) } ?? error)

@@ -38,7 +38,7 @@ final class AuditSession {
     ) async throws -> (page: AuditPage, took: Duration) {
         let reply = try await measure {
             try await engine.call(
-                RedisScriptCall(Scripts.audit, keys: keys.audited) { arguments in
+                RedisScriptCall(engine.scripts.audit, keys: keys.audited) { arguments in
                     let (word, key): (String, AuditKey?) =
                         switch place {
                         case .messages: ("messages", nil)

@@ -22,7 +22,7 @@ extension RedisEngine {
         let evidence = violation.evidence
         // Sent again after a lost reply it does no harm: the damage is then gone.
         let reply = try await call(
-            RedisScriptCall(Scripts.mend, keys: keys.audited) { arguments in
+            RedisScriptCall(scripts.mend, keys: keys.audited) { arguments in
                 arguments.append(violation.rule.rawValue)
                 arguments.append(evidence.id)
                 arguments.append(evidence.stamp)

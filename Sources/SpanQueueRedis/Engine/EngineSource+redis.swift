@@ -10,10 +10,18 @@ extension EngineSource {
     ///   - options: the settings.
     /// - Throws: `.invalidArgument` for a URL or a setting that can't be used.
     public static func redis(_ url: String, _ options: RedisEngineOptions = RedisEngineOptions()) -> EngineSource {
+        redis(url, options, scripts: .embedded)
+    }
+
+    /// The Redis engine with scripts of the caller's choice.
+    package static func redis(
+        _ url: String, _ options: RedisEngineOptions = RedisEngineOptions(), scripts: Scripts
+    ) -> EngineSource {
         EngineSource { environment in
             try options.check()
             do throws(RedisURLError) {
-                return RedisEngine(url: try RedisURL(url), options: options, environment: environment)
+                return RedisEngine(
+                    url: try RedisURL(url), options: options, scripts: scripts, environment: environment)
             } catch {
                 throw SpanQueueError(.invalidArgument, error.message)
             }

@@ -10,7 +10,7 @@ extension RedisEngine {
         // Not idempotent: jobs that were claimed by a call whose reply was lost come back when their lease lapses.
         let replies =
             calls.count == 1
-            ? [.success(try await call(calls[0], idempotent: false))]
+            ? [await result(of: calls[0], idempotent: false)]
             : try await client.pipeline(calls, idempotent: false)
         var answers: [ClaimReply] = []
         var failure: RedisError?
@@ -24,7 +24,9 @@ extension RedisEngine {
         }
         // What other queues gave must not be thrown away with the failure of one; the next call meets it again.
         if let failure, answers.allSatisfy({ $0.jobs.isEmpty && $0.unreadable.isEmpty }) {
+            // Nothing of it ran: our idea of the server's clock is wrong.
             if failure.code == .other("LATE") { clock.forget() }
+            try Task.checkCancellation()
             throw SpanQueueError(failure)
         }
         return answers
@@ -33,7 +35,7 @@ extension RedisEngine {
     private func call(for request: ClaimRequest, nonce: UInt32, notAfter: Int64) -> RedisScriptCall {
         let keys = keys(request.queue)
         return RedisScriptCall(
-            Scripts.claim,
+            scripts.claim,
             keys: [
                 keys.jobs, keys.runs, keys.ready, keys.priority, keys.scheduled, keys.retrying, keys.active,
                 keys.leases,

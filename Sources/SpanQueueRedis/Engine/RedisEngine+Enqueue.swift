@@ -41,7 +41,7 @@ extension RedisEngine {
             let calls = wave.map { call(for: $0.places.map { jobs[$0] }, notAfter: notAfter) }
             let replies =
                 calls.count == 1
-                ? [await result(of: calls[0])] : try await client.pipeline(calls, idempotent: true)
+                ? [await result(of: calls[0], idempotent: true)] : try await client.pipeline(calls, idempotent: true)
             try Task.checkCancellation()
             var late: [Chunk] = []
             for (chunk, reply) in zip(wave, replies) {
@@ -73,17 +73,6 @@ extension RedisEngine {
             return bytes <= waveBytes
         }
         return chunks.prefix(1 + more.count)
-    }
-
-    private func result(of call: RedisScriptCall) async -> Result<RESPReply, RedisError> {
-        do {
-            return .success(try await client.run(call, idempotent: true))
-        } catch let error as RedisError {
-            return .failure(error)
-        } catch {
-            // The client throws nothing but RedisError and CancellationError, and the caller looks for the latter.
-            return .failure(RedisError(.cancelled, "cancelled", mayHaveRun: true))
-        }
     }
 
     private static func chunks(of jobs: [NewJob]) -> [Chunk] {
@@ -118,7 +107,7 @@ extension RedisEngine {
         let keys = keys(jobs[0].message.queue)
         let plain = jobs.prefix(while: Self.isPlain)
         return RedisScriptCall(
-            Scripts.enqueue,
+            scripts.enqueue,
             keys: [
                 keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta,
                 keys.wake,

@@ -24,7 +24,7 @@ extension RedisEngine {
         var next: String
         do {
             let reply = try await call(
-                RedisScriptCall(Scripts.list, keys: [set, list ?? set]) { arguments in
+                RedisScriptCall(scripts.list, keys: [set, list ?? set]) { arguments in
                     arguments.append(list == nil ? "z" : "b")
                     arguments.append(request.cursor ?? "")
                     arguments.append(limit)
@@ -76,7 +76,7 @@ extension RedisEngine {
     private func inspection(_ ids: [JobID], in queue: String, state: JobState?) -> RedisScriptCall {
         let keys = keys(queue)
         return RedisScriptCall(
-            Scripts.inspect,
+            scripts.inspect,
             keys: [
                 keys.jobs, keys.runs, keys.scheduled, keys.retrying, keys.active, keys.priority, keys.dead,
                 keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling,
@@ -127,7 +127,7 @@ extension RedisEngine {
     private func countCall(_ queue: String) -> RedisScriptCall {
         let keys = keys(queue)
         return RedisScriptCall(
-            Scripts.counts,
+            scripts.counts,
             keys: [
                 keys.jobs, keys.runs, keys.scheduled, keys.ready, keys.priority, keys.active, keys.retrying,
                 keys.completed, keys.retained, keys.dead, keys.cancelled, keys.meta,

@@ -9,12 +9,7 @@ extension RedisEngine {
 
     func resume(_ queue: String) async throws {
         let keys = keys(queue)
-        // Idle workers sleep on the wake list of a paused queue too, and know nothing of what is due in it. The list holds one
-        // entry at most.
-        try await all([
-            RESPCommand("HDEL", keys.meta, "paused"), RESPCommand("DEL", keys.wake),
-            RESPCommand("RPUSH", keys.wake, "1"),
-        ])
+        _ = try await call(RedisScriptCall(scripts.resume, keys: [keys.meta, keys.wake]))
     }
 
     func perform(_ action: JobAction, on id: JobID, in queue: String) async throws -> ActionOutcome {
@@ -29,7 +24,7 @@ extension RedisEngine {
             }
         let reply = try await call(
             RedisScriptCall(
-                Scripts.act,
+                scripts.act,
                 keys: [
                     keys.jobs, keys.runs, keys.scheduled, keys.retrying, keys.active, keys.priority, keys.dead,
                     keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling, keys.ready,
@@ -68,7 +63,7 @@ extension RedisEngine {
         let (set, list) = keys.places(of: request.state)
         let reply = try await call(
             RedisScriptCall(
-                Scripts.bulk,
+                scripts.bulk,
                 keys: [
                     keys.jobs, keys.runs, set, list ?? set, keys.ready, keys.priority, keys.unique, keys.meta,
                     keys.wake,

@@ -42,7 +42,7 @@ extension RedisEngine {
         let keys = keys(settlements[places[0]].reference.queue)
         let plain = places.prefix { Self.isPlain(settlements[$0]) }
         return RedisScriptCall(
-            Scripts.settle,
+            scripts.settle,
             keys: [
                 keys.jobs, keys.runs, keys.ready, keys.priority, keys.retrying, keys.active, keys.leases,
                 keys.completed,
@@ -114,7 +114,7 @@ extension RedisEngine {
             let batch = claims[start..<min(start + Self.extendBatch, claims.count)]
             start += batch.count
             let reply = try await call(
-                RedisScriptCall(Scripts.extend, keys: [keys.active, keys.leases, keys.cancelling]) { arguments in
+                RedisScriptCall(scripts.extend, keys: [keys.active, keys.leases, keys.cancelling]) { arguments in
                     arguments.append(lease.milliseconds)
                     for claim in batch {
                         arguments.append(claim.id.description)
@@ -144,7 +144,7 @@ extension RedisEngine {
     func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool {
         let keys = keys(claim.queue)
         let reply = try await call(
-            RedisScriptCall(Scripts.update, keys: [keys.leases, keys.runs]) { arguments in
+            RedisScriptCall(scripts.update, keys: [keys.leases, keys.runs]) { arguments in
                 arguments.append(claim.id.description)
                 arguments.append(Lease.text(claim))
                 arguments.append(RunPacking.pack(run))

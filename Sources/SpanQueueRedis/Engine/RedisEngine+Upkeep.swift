@@ -9,7 +9,7 @@ extension RedisEngine {
         // Not sent again after a lost reply: the jobs are back, and only the news of it is lost.
         let reply = try await call(
             RedisScriptCall(
-                Scripts.reclaim,
+                scripts.reclaim,
                 keys: [
                     keys.jobs, keys.runs, keys.ready, keys.priority, keys.active, keys.leases, keys.dead,
                     keys.cancelled,
@@ -55,7 +55,7 @@ extension RedisEngine {
         let keys = keys(queue)
         let reply = try await call(
             RedisScriptCall(
-                Scripts.sweep,
+                scripts.sweep,
                 keys: [
                     keys.jobs, keys.runs, keys.completed, keys.retained, keys.cancelled, keys.dead, keys.unique,
                     keys.uniqueExpiry, keys.meta,
@@ -70,18 +70,26 @@ extension RedisEngine {
 
     // MARK: Waking
 
+    /// Where less is to be waited, the worker just sleeps.
+    private static let shortestPop = Duration.milliseconds(2)
+
     func waitForWork(in queues: [String], atMost limit: Duration) async throws {
+        // Shorter than it takes to go to sleep in Redis and be woken there.
+        guard limit >= Self.shortestPop else { return try await loop.sleep(for: limit) }
         let waiter = try takeWaiter()
         defer { giveBack(waiter) }
         var command = RESPCommand("BLPOP")
         for queue in queues { command.append(keys(queue).wake) }
         // Redis ends a blocking pop with its next tick, up to 100 ms late. So we end it ourselves in time, and Redis' own limit is only
         // there for the case that this fails; 0 would mean for ever.
-        let milliseconds = max(1, limit.milliseconds) + 250
+        let milliseconds = limit.milliseconds + 250
         let id = try await connectionID(of: waiter)
         let alarm = Task(executorPreference: loop) { [client, loop] in
             try await loop.sleep(for: limit)
-            _ = try await client.send(RESPCommand("CLIENT", "UNBLOCK", id), idempotent: true)
+            // The pop is on another connection, and may reach Redis later than this: until it is there, there is nothing to end.
+            while try await client.send(RESPCommand("CLIENT", "UNBLOCK", id), idempotent: true).integer() == 0 {
+                try await loop.sleep(for: .milliseconds(2))
+            }
         }
         defer { alarm.cancel() }
         command.append("\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())")
@@ -105,7 +113,7 @@ extension RedisEngine {
     func passWakeUp(in queues: [String]) async throws {
         let calls = queues.map { queue in
             let keys = keys(queue)
-            return RedisScriptCall(Scripts.wake, keys: [keys.ready, keys.priority, keys.wake])
+            return RedisScriptCall(scripts.wake, keys: [keys.ready, keys.priority, keys.wake])
         }
         for case .failure(let error) in try await client.pipeline(calls, idempotent: true) {
             throw SpanQueueError(error)

@@ -24,16 +24,20 @@ final class RedisEngine: Engine {
 
     let url: RedisURL
     let options: RedisEngineOptions
+    let scripts: Scripts
     let logger: Logger
     let clock = ServerClock()
     let client: RedisClient
     let loop: LoopThread
     private let connection = Mutex(Connection())
 
-    init(url: RedisURL, options: RedisEngineOptions, environment: EngineEnvironment) {
+    init(
+        url: RedisURL, options: RedisEngineOptions, scripts: Scripts = .embedded, environment: EngineEnvironment
+    ) {
         let logger = environment.logger
         self.url = url
         self.options = options
+        self.scripts = scripts
         self.logger = logger
         loop = LoopThread(name: "spanq-redis")
         let connected = ConnectedCallback()
@@ -41,7 +45,7 @@ final class RedisEngine: Engine {
         configuration.commandTimeout = options.commandTimeout
         configuration.connectTimeout = options.commandTimeout
         configuration.waitsForServer = options.waitsForServer
-        configuration.scripts = Scripts.all
+        configuration.scripts = scripts.all
         configuration.onConnect = { connected.call(generation: $0) }
         if let observe = environment.observe {
             configuration.observer = { name, duration, error in observe(name, duration, error?.code.label) }
@@ -87,6 +91,18 @@ final class RedisEngine: Engine {
             return try await client.run(script, idempotent: idempotent)
         } catch let error as RedisError {
             throw SpanQueueError(error)
+        }
+    }
+
+    /// One call as a pipeline of one would do it.
+    func result(of call: RedisScriptCall, idempotent: Bool) async -> Result<RESPReply, RedisError> {
+        do {
+            return .success(try await client.run(call, idempotent: idempotent))
+        } catch let error as RedisError {
+            return .failure(error)
+        } catch {
+            // The client throws nothing but RedisError and CancellationError, and the caller looks for the latter.
+            return .failure(RedisError(.cancelled, "cancelled", mayHaveRun: true))
         }
     }
 

@@ -2,25 +2,42 @@ import HiredisClient
 
 /// The Lua scripts, which are files in the folder `Scripts`, embedded in the binary. Each file tells its keys, arguments and
 /// reply.
-enum Scripts {
-    static let enqueue = RedisScript(name: "enqueue", source: PackageResources.enqueue_lua)
-    static let claim = RedisScript(name: "claim", source: PackageResources.claim_lua)
-    static let settle = RedisScript(name: "settle", source: PackageResources.settle_lua)
-    static let extend = RedisScript(name: "extend", source: PackageResources.extend_lua)
-    static let update = RedisScript(name: "update", source: PackageResources.update_lua)
-    static let reclaim = RedisScript(name: "reclaim", source: PackageResources.reclaim_lua)
-    static let wake = RedisScript(name: "wake", source: PackageResources.wake_lua)
-    static let sweep = RedisScript(name: "sweep", source: PackageResources.sweep_lua)
-    static let inspect = RedisScript(name: "inspect", source: PackageResources.inspect_lua)
-    static let list = RedisScript(name: "list", source: PackageResources.list_lua)
-    static let counts = RedisScript(name: "counts", source: PackageResources.counts_lua)
-    static let act = RedisScript(name: "act", source: PackageResources.act_lua)
-    static let bulk = RedisScript(name: "bulk", source: PackageResources.bulk_lua)
-    static let audit = RedisScript(name: "audit", source: PackageResources.audit_lua)
-    static let mend = RedisScript(name: "mend", source: PackageResources.mend_lua)
+package struct Scripts: Sendable {
+    let enqueue, claim, settle, extend, update, reclaim, wake, sweep: RedisScript
+    let inspect, list, counts, act, bulk, resume, audit, mend: RedisScript
 
-    static let all = [
-        enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk, audit,
-        mend,
-    ]
+    /// The scripts as they are in the binary.
+    package static let embedded = Scripts { $1 }
+
+    /// The scripts, each as `replacing` returns it: how the tests prove that they notice a script that is wrong.
+    ///
+    /// - Parameter replacing: given a script's name and its source, gives the source to run.
+    package init(replacing: (_ name: String, _ source: [UInt8]) throws -> [UInt8]) rethrows {
+        func script(_ name: String, _ source: [UInt8]) throws -> RedisScript {
+            RedisScript(name: name, source: try replacing(name, source))
+        }
+        enqueue = try script("enqueue", PackageResources.enqueue_lua)
+        claim = try script("claim", PackageResources.claim_lua)
+        settle = try script("settle", PackageResources.settle_lua)
+        extend = try script("extend", PackageResources.extend_lua)
+        update = try script("update", PackageResources.update_lua)
+        reclaim = try script("reclaim", PackageResources.reclaim_lua)
+        wake = try script("wake", PackageResources.wake_lua)
+        sweep = try script("sweep", PackageResources.sweep_lua)
+        inspect = try script("inspect", PackageResources.inspect_lua)
+        list = try script("list", PackageResources.list_lua)
+        counts = try script("counts", PackageResources.counts_lua)
+        act = try script("act", PackageResources.act_lua)
+        bulk = try script("bulk", PackageResources.bulk_lua)
+        resume = try script("resume", PackageResources.resume_lua)
+        audit = try script("audit", PackageResources.audit_lua)
+        mend = try script("mend", PackageResources.mend_lua)
+    }
+
+    var all: [RedisScript] {
+        [
+            enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk, resume,
+            audit, mend,
+        ]
+    }
 }

@@ -1,4 +1,4 @@
-import SpanQueue
+package import SpanQueue
 import SpanQueueTelemetry
 
 /// How a message is stored: what the scripts need first, at fixed places, then the fields, then the payload as it is.
@@ -18,7 +18,7 @@ import SpanQueueTelemetry
 ///
 /// Moments that were given relative to the enqueue stay relative, since the script, which alone knows the time of the enqueue,
 /// must not have to take the message apart.
-enum MessagePacking {
+package enum MessagePacking {
     static let version: UInt8 = 1
 
     private enum Flag {
@@ -86,7 +86,7 @@ enum MessagePacking {
     }
 
     /// Reads a stored message.
-    static func unpack(_ bytes: [UInt8], id: JobID, queue: String) throws(PackingError) -> JobMessage {
+    package static func unpack(_ bytes: [UInt8], id: JobID, queue: String) throws(PackingError) -> JobMessage {
         var reader = PackedReader(bytes)
         let head = try readHead(&reader)
         let type = try reader.shortText("the type")

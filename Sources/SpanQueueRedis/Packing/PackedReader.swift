@@ -1,8 +1,8 @@
 import SpanQueue
 
 /// A packed record that is not what it should be.
-struct PackingError: Error, CustomStringConvertible {
-    let description: String
+package struct PackingError: Error, CustomStringConvertible {
+    package let description: String
 }
 
 /// Reads the fields that `PackedWriter` wrote. It never reads past the end: a record from Redis may be anything.

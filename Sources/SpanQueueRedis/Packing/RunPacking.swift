@@ -1,4 +1,4 @@
-import SpanQueue
+package import SpanQueue
 
 /// How the record of what happened to a job is stored: a fixed beginning that the scripts change in place, then entries, to
 /// which they append.
@@ -13,7 +13,7 @@ import SpanQueue
 ///   'L' a lost attempt, written by reclaim.lua: fate, time, lease (nothing where there was none)
 ///   'V' redriven: time    'B' buried by a person: time, reason    'C' cancelled: time, reason
 /// ```
-enum RunPacking {
+package enum RunPacking {
     private static let version: UInt8 = 1
     private static let stampBytes = 13
 
@@ -113,7 +113,7 @@ enum RunPacking {
     // MARK: Reading
 
     /// - Parameter eligibleAt: when the job could first have been claimed.
-    static func unpack(_ bytes: [UInt8], eligibleAt: Timestamp) throws(PackingError) -> RunRecord {
+    package static func unpack(_ bytes: [UInt8], eligibleAt: Timestamp) throws(PackingError) -> RunRecord {
         var reader = PackedReader(bytes)
         let version = try reader.byte("the version of its runs")
         guard version == self.version else {
@@ -145,7 +145,8 @@ enum RunPacking {
                 run.append(
                     .attempt(try readLost(&body, number: charged + 1, eligibleAt: run.eligibleAt ?? eligibleAt)))
             case Tag.redriven:
-                charged = 0
+                // Only a dead letter starts afresh; a job that was waiting for its time goes on counting.
+                if run.history.last?.isDeath ?? false { charged = 0 }
                 run.append(.redriven(at: try body.stamp("the redrive")))
             case Tag.buried:
                 let at = try body.stamp("the burial")
@@ -203,6 +204,18 @@ enum RunPacking {
     private static func outcome(of code: UInt8) throws(PackingError) -> AttemptOutcome {
         guard Int(code) < outcomes.count else { throw PackingError(description: "an attempt's outcome is \(code)") }
         return outcomes[Int(code)]
+    }
+}
+
+extension HistoryEvent {
+    /// Whether the job became a dead letter by it.
+    fileprivate var isDeath: Bool {
+        switch self {
+        case .buried: true
+        case .attempt(let record):
+            record.outcome == .buried || record.outcome == .lost && record.reason == DeadReason.leaseExpired.rawValue
+        case .redriven, .cancelled: false
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-import SpanQueue
+package import SpanQueue
 
 /// What decides an id's place in its line: the smaller comes first, and equal ranks stand in the order of their ids.
 package struct Rank: Sendable, Hashable, Comparable {
@@ -11,20 +11,20 @@ package struct Rank: Sendable, Hashable, Comparable {
 }
 
 /// The ids that stand in one state, in order: a sorted array, as most changes are at its two ends.
-struct Line: Sendable {
-    struct Member: Sendable, Hashable, Comparable {
+package struct Line: Sendable {
+    package struct Member: Sendable, Hashable, Comparable {
         var rank: Rank
-        var id: JobID
+        package var id: JobID
 
-        static func < (left: Member, right: Member) -> Bool {
+        package static func < (left: Member, right: Member) -> Bool {
             left.rank == right.rank ? left.id.description < right.id.description : left.rank < right.rank
         }
     }
 
-    private(set) var members: [Member] = []
+    package private(set) var members: [Member] = []
 
-    var count: Int { members.count }
-    var first: Member? { members.first }
+    package var count: Int { members.count }
+    package var first: Member? { members.first }
 
     /// How many members stand before the first that satisfies `isLater`, which no member may do that stands before one
     /// that doesn't.

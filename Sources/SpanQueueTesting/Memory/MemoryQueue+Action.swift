@@ -58,7 +58,6 @@ extension MemoryQueue {
             }
             entries[id]?.run.attempts = 0
             entries[id]?.run.reclaims = 0
-            entries[id]?.settled = nil
         case .scheduled, .retrying: break
         }
         move(id, to: .ready(priority: message.priority, turn: nextTurn()))

@@ -28,7 +28,6 @@ extension MemoryQueue {
     package mutating func update(_ reference: ClaimReference, run: RunRecord) -> Bool {
         guard claim(named: reference) != nil else { return false }
         entries[reference.id]?.run = run
-        entries[reference.id]?.settled = nil
         return true
     }
 }

@@ -18,7 +18,7 @@ extension MemoryQueue {
         var lost = AttemptRecord(
             number: entry.run.attempts + 1, token: claim.token, worker: claim.worker,
             eligibleAt: entry.run.eligibleAt ?? message.eligibleAt, claimedAt: claim.claimedAt, endedAt: now,
-            outcome: .lost)
+            outcome: .lost, errorType: "lease_expired", error: "the worker did not extend its lease")
         entry.run.reclaims += 1
         if let reason = entry.cancelReason {
             entry.run.append(.attempt(lost))
@@ -33,7 +33,6 @@ extension MemoryQueue {
             move(id, to: .ready(priority: message.priority, turn: turnBeforeAll()))
         }
         entries[id]?.run = entry.run
-        entries[id]?.settled = nil
         entries[id]?.cancelReason = nil
         let state = entries[id]?.place.state ?? .ready
         if state.isTerminal { release(message.unique, of: id) }

@@ -10,6 +10,8 @@ extension MemoryQueue {
             move(id, to: .ready(priority: priority, turn: turnBeforeAll()))
         }
         if !released.isEmpty { wake() }
+        // At the end, so that a repeat in this call still finds the record it is recognised by.
+        for old in standardCompletions.dropLast(keeping.completedJobs) { forget(old.id) }
         return outcomes
     }
 
@@ -39,18 +41,23 @@ extension MemoryQueue {
             }
         case .complete: complete(id, settlement.terms.retention, at: now)
         case .bury: moveToDead(id, at: now)
-        case .cancel: moveToCancelled(id, at: now)
+        case .cancel:
+            // The reason is that of the person who asked for it, where one was given.
+            if let reason = entries[id]?.cancelReason, !reason.isEmpty {
+                run.append(.cancelled(at: now, reason: reason))
+            }
+            moveToCancelled(id, at: now)
         }
         if isOver, settlement.terms.unique?.span == .untilFinished { release(settlement.terms.unique, of: id) }
         entries[id]?.run = run
-        entries[id]?.settled = settlement
         entries[id]?.cancelReason = nil
         return .settled
     }
 
+    /// Whether the record is the one that this settlement wrote, or has only grown since: then this is its repeat, and is
+    /// answered as it was.
     private func wasSettled(by settlement: Settlement) -> Bool {
-        guard let earlier = entries[settlement.reference.id]?.settled else { return false }
-        return earlier.reference == settlement.reference && earlier.run == settlement.run
+        entries[settlement.reference.id]?.run.continues(settlement.run) ?? false
     }
 
     private mutating func complete(_ id: JobID, _ retention: Retention, at now: Timestamp) {
@@ -58,7 +65,6 @@ extension MemoryQueue {
         switch retention {
         case .standard:
             move(id, to: .completed(at: now, turn: nextTurn()))
-            for old in standardCompletions.dropLast(keeping.completedJobs) { forget(old.id) }
         case .none: forget(id)
         // One of no length is none: a record is never kept by being asked to keep it for less than a millisecond.
         case .duration(let span) where span.milliseconds <= 0: forget(id)
@@ -79,5 +85,15 @@ extension RunRecord {
         guard case .attempt(var record) = history.last else { return }
         record.endedAt = now
         history[history.count - 1] = .attempt(record)
+    }
+
+    /// Whether this is what a settlement wrote, its end time aside, or that with later events behind it.
+    fileprivate func continues(_ settled: RunRecord) -> Bool {
+        var start = self
+        start.history = Array(history.prefix(settled.history.count))
+        if case .attempt(let record) = settled.history.last, case .attempt = start.history.last {
+            start.endLatestAttempt(at: record.endedAt)
+        }
+        return start == settled
     }
 }

@@ -18,23 +18,21 @@ package struct MemoryQueue: Sendable {
     }
 
     /// All that is known of one job.
-    struct Entry: Sendable {
+    package struct Entry: Sendable {
         /// The job as it was handed in, by which a repeat is told from a conflict.
         let submitted: NewJob
-        let message: JobMessage
-        var place: Place
-        var run = RunRecord()
-        /// The settlement that wrote `run`, while nothing has rewritten it since: its repeat is answered as it was.
-        var settled: Settlement?
+        package let message: JobMessage
+        package internal(set) var place: Place
+        package internal(set) var run = RunRecord()
         /// Why an active job is to be cancelled, once that was asked for.
-        var cancelReason: String?
+        package internal(set) var cancelReason: String?
     }
 
     /// A unique lock that is held.
-    struct Lock: Sendable, Hashable {
-        var owner: JobID
+    package struct Lock: Sendable, Hashable {
+        package var owner: JobID
         /// nil for a lock that its owner's start or end releases.
-        var expiresAt: Timestamp?
+        package var expiresAt: Timestamp?
 
         func isHeld(at now: Timestamp) -> Bool { expiresAt.map { $0 > now } ?? true }
     }
@@ -47,9 +45,9 @@ package struct MemoryQueue: Sendable {
     /// Counts the moments at which an idle worker was to be woken.
     package private(set) var wakeUps: UInt64 = 0
 
-    var entries: [JobID: Entry] = [:]
-    var locks: [[UInt8]: Lock] = [:]
-    var lastToken: Int64 = 0
+    package internal(set) var entries: [JobID: Entry] = [:]
+    package internal(set) var locks: [[UInt8]: Lock] = [:]
+    package internal(set) var lastToken: Int64 = 0
     private(set) var lines: [JobState: Line] = [:]
     private var lastTurn: Int64 = 0
     private var firstTurn: Int64 = 0
@@ -59,7 +57,7 @@ package struct MemoryQueue: Sendable {
         self.keeping = keeping
     }
 
-    subscript(state: JobState) -> Line { lines[state] ?? Line() }
+    package subscript(state: JobState) -> Line { lines[state] ?? Line() }
 
     /// The turn behind all others.
     mutating func nextTurn() -> Int64 {

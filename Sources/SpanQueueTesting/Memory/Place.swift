@@ -1,7 +1,7 @@
-import SpanQueue
+package import SpanQueue
 
 /// Where a job stands, with what its state needs: so nothing can be active without a claim, or wait without a due time.
-enum Place: Sendable, Hashable {
+package enum Place: Sendable, Hashable {
     case scheduled(due: Timestamp, priority: Int)
     /// `turn` is the order inside a priority: arrivals count upwards, returning jobs downwards.
     case ready(priority: Int, turn: Int64)
@@ -14,7 +14,7 @@ enum Place: Sendable, Hashable {
     case dead(since: Timestamp)
     case cancelled(since: Timestamp)
 
-    var state: JobState {
+    package var state: JobState {
         switch self {
         case .scheduled: .scheduled
         case .ready: .ready
@@ -49,7 +49,7 @@ enum Place: Sendable, Hashable {
         }
     }
 
-    var claim: ActiveClaim? {
+    package var claim: ActiveClaim? {
         if case .active(let claim) = self { claim } else { nil }
     }
 }

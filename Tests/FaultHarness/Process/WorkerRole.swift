@@ -1,0 +1,46 @@
+import Logging
+import ServiceLifecycle
+import SpanQueue
+package import SpanQueueRedis
+import UnixSignals
+
+/// A worker in a process of its own.
+package enum WorkerRole {
+    /// Records are kept until the scenario is over: its checker reads all of them.
+    package static var keepsAll: RedisEngineOptions {
+        var options = RedisEngineOptions()
+        options.retentionCount = 10_000_000
+        return options
+    }
+
+    /// - Parameter arguments: Redis' URL, the history's path, concurrency, lease in ms, drain timeout in ms.
+    package static func run(_ arguments: [String]) async throws {
+        guard arguments.count == 5, let concurrency = Int(arguments[2]), let lease = Int(arguments[3]),
+            let drain = Int(arguments[4])
+        else { throw Unmet("usage: worker URL FILE CONCURRENCY LEASE_MS DRAIN_MS") }
+        let history = try HistoryFile(arguments[1])
+        let source = EngineSource { environment in
+            RecordingEngine(try EngineSource.redis(arguments[0], keepsAll).make(environment), history)
+        }
+        let queue = try await JobQueue(engine: source)
+        var configuration = WorkerConfiguration(concurrency: concurrency, lease: .milliseconds(lease))
+        configuration.drainTimeout = .milliseconds(drain)
+        configuration.cancellationGrace = .milliseconds(500)
+        configuration.retryPolicy = Backoff.constant(.milliseconds(20))
+        let worker = try Worker(queue, configuration)
+        try worker.handle(FaultJob.self) { job, context in try await job.run(context, history) }
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: queue, successTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup),
+                ],
+                gracefulShutdownSignals: [.sigterm], cancellationSignals: [.sigint],
+                logger: Logger(label: "faults")))
+        do {
+            try await group.run()
+        } catch is CancellationError {
+            // A group that was cancelled: the jobs were given back.
+        }
+    }
+}

@@ -1,0 +1,56 @@
+/// One measured figure of a scenario, and the bound that it must keep.
+package struct Figure: Sendable {
+    /// What was measured, with its value and bound, in words.
+    package let text: String
+    package let holds: Bool
+
+    package init(_ text: String, holds: Bool = true) {
+        self.text = text
+        self.holds = holds
+    }
+
+    static func none(_ what: String, _ items: [String]) -> Figure {
+        Figure(
+            items.isEmpty ? "\(what) 0" : "\(what) \(items.count): \(items.prefix(3).joined(separator: ", "))",
+            holds: items.isEmpty)
+    }
+
+    static func exactly(_ what: String, _ value: Int, _ expected: Int) -> Figure {
+        Figure(value == expected ? "\(what) \(value)" : "\(what) \(value), not \(expected)", holds: value == expected)
+    }
+
+    static func atMost(_ what: String, _ value: Int, _ bound: Int) -> Figure {
+        Figure("\(what) \(value) ≤ \(bound)", holds: value <= bound)
+    }
+
+    static func atLeast(_ what: String, _ value: Int, _ bound: Int) -> Figure {
+        Figure("\(what) \(value) ≥ \(bound)", holds: value >= bound)
+    }
+
+    /// - Parameter slack: what a busy machine may add before the figure fails; the bound that is told is without it.
+    static func atMost(_ what: String, _ value: Duration, _ bound: Duration, slack: Duration = .zero) -> Figure {
+        Figure("\(what) \(text(value)) ≤ \(text(bound))", holds: value <= bound + slack)
+    }
+
+    static func text(_ duration: Duration) -> String {
+        let milliseconds = duration / .milliseconds(1)
+        return milliseconds < 1000
+            ? "\(milliseconds < 10 ? (milliseconds * 10).rounded() / 10 : milliseconds.rounded()) ms"
+            : "\((milliseconds / 10).rounded() / 100) s"
+    }
+}
+
+extension Findings {
+    /// The figures that every scenario has.
+    var figures: [Figure] {
+        [
+            .atLeast("accepted", accepted, 1), .none("lost", lost), .none("unexpected", unexpected),
+            .none("completed twice", completedTwice), .none("completed unrun", completedUnrun),
+            .none("tokens confused", confusedTokens), .none("damage", damage),
+        ]
+    }
+
+    func figures(extraRunsAtMost bound: Int) -> [Figure] {
+        figures + [.atMost("extra runs", extraRuns, bound)]
+    }
+}

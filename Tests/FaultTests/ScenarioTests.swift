@@ -1,0 +1,16 @@
+import FaultHarness
+import Foundation
+import Testing
+
+/// `SPANQ_FAULTS=all` runs every scenario at full size.
+private let runsAll = ProcessInfo.processInfo.environment["SPANQ_FAULTS"] == "all"
+
+@Suite("Faults on real processes", .serialized)
+struct ScenarioTests {
+    @Test("every promise is kept under", arguments: Scenario.all.filter { $0.isQuick || runsAll })
+    func scenario(_ scenario: Scenario) async throws {
+        let figures = try await scenario.run(runsAll ? .full : .quick)
+        print("\(scenario.name): \(figures.map(\.text).joined(separator: "; "))")
+        for figure in figures { #expect(figure.holds, "\(figure.text)") }
+    }
+}

@@ -1,0 +1,41 @@
+import SpanQueue
+
+/// What a call told.
+enum Answer: Sendable, Hashable {
+    case enqueued([EnqueueOutcome])
+    case claimed(ClaimReply)
+    case extended(ExtendReply)
+    case settled([SettleOutcome])
+    case updated(Bool)
+    case reclaimed([ReclaimedJob])
+    case swept(Int)
+    case acted(ActionOutcome)
+    case actedOnMany(BulkReply)
+    case counted([QueueCounts])
+    case listed([JobRecord])
+    case found(JobRecord?)
+    case nothing
+
+    /// What a repeated call must answer alike: an enqueue that is recognised is as good as one that is accepted.
+    var sameClass: Answer {
+        switch self {
+        case .enqueued(let outcomes):
+            .enqueued(
+                outcomes.map { outcome in
+                    guard case .accepted(let enqueuedAt, let runAt, _) = outcome else { return outcome }
+                    return .accepted(enqueuedAt: enqueuedAt, runAt: runAt, isRepeat: true)
+                })
+        case .swept: .nothing
+        default: self
+        }
+    }
+
+    /// Whether all that it was about is answered as lost: then nothing may have changed.
+    var isAllLost: Bool {
+        switch self {
+        case .settled(let outcomes): outcomes.allSatisfy { $0 == .lost }
+        case .updated(let stored): !stored
+        default: false
+        }
+    }
+}

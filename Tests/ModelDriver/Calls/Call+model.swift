@@ -1,0 +1,33 @@
+import SpanQueue
+import SpanQueueTesting
+
+extension Call {
+    /// What the call must do and answer, by the model.
+    ///
+    /// - Parameter nonce: the one in the real answer, which is the client's to draw.
+    func apply(to world: inout World, at now: Timestamp, nonce: UInt32) throws -> Answer {
+        switch self {
+        case .enqueue(let jobs): .enqueued(jobs.map { world.enqueue($0, at: now) })
+        case .claim(let request): .claimed(world.queue.claim(request, at: now, nonce: nonce))
+        case .extend(let claims, let lease): .extended(world.queue.extend(claims, by: lease, at: now))
+        case .settle(let settlements): .settled(world.queue.settle(settlements, at: now))
+        case .update(let claim, let run): .updated(world.queue.update(claim, run: run))
+        case .reclaim(let request): .reclaimed(world.queue.reclaim(request, at: now))
+        case .sweep: .swept(world.sweep(at: now))
+        case .passWakeUp: .nothing
+        case .pause: nothing { world.queue.isPaused = true }
+        case .resume: nothing { world.queue.isPaused = false }
+        case .perform(let action, let id): .acted(world.queue.perform(action, on: id, at: now))
+        case .performAll(let request): .actedOnMany(try world.queue.performAll(request, at: now))
+        case .counts: .counted([world.queue.counts(at: now)])
+        case .list(let request):
+            .listed(world.queue[request.state].members.compactMap { world.queue.record(of: $0.id) })
+        case .find(let id): .found(world.queue.record(of: id))
+        }
+    }
+
+    private func nothing(_ body: () -> Void) -> Answer {
+        body()
+        return .nothing
+    }
+}

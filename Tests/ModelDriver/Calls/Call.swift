@@ -1,0 +1,68 @@
+import SpanQueue
+
+/// One call to the engine, as a value: it can be sent, sent twice, sent later, or not at all.
+enum Call: Sendable {
+    case enqueue([NewJob])
+    case claim(ClaimRequest)
+    case extend([ClaimReference], by: Duration)
+    case settle([Settlement])
+    case update(ClaimReference, RunRecord)
+    case reclaim(ReclaimRequest)
+    case sweep
+    case passWakeUp
+    case pause
+    case resume
+    case perform(JobAction, JobID)
+    case performAll(BulkRequest)
+    case counts
+    case list(ListRequest)
+    case find(JobID)
+
+    /// Whether the client library sends it again by itself after a lost reply.
+    var isIdempotent: Bool {
+        switch self {
+        case .claim, .reclaim, .performAll, .perform(.remove, _): false
+        default: true
+        }
+    }
+
+    /// Whether a full Redis refuses it: new work, and what may be lost.
+    var isRefusedWhenFull: Bool {
+        switch self {
+        case .enqueue, .claim, .update, .pause: true
+        default: false
+        }
+    }
+
+    /// Whether it only looks.
+    var isReading: Bool {
+        switch self {
+        case .counts, .list, .find: true
+        default: false
+        }
+    }
+
+    /// A word for it, as the coverage has it.
+    var name: String {
+        switch self {
+        case .enqueue: "enqueue"
+        case .claim: "claim"
+        case .extend: "extend"
+        case .settle: "settle"
+        case .update: "update"
+        case .reclaim: "reclaim"
+        case .sweep: "sweep"
+        case .passWakeUp: "pass wake-up"
+        case .pause: "pause"
+        case .resume: "resume"
+        case .perform(.cancel, _): "cancel"
+        case .perform(.redrive, _): "redrive"
+        case .perform(.bury, _): "bury"
+        case .perform(.remove, _): "remove"
+        case .performAll(let request): request.action == .remove ? "bulk remove" : "bulk redrive"
+        case .counts: "counts"
+        case .list: "list"
+        case .find: "find"
+        }
+    }
+}

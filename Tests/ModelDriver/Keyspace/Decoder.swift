@@ -1,0 +1,27 @@
+import SpanQueue
+import SpanQueueRedis
+
+/// Unpacks records; one that has not changed since is not unpacked again.
+struct Decoder {
+    let queue: String
+    private var messages: [JobID: (bytes: [UInt8], message: JobMessage)] = [:]
+    private var runs: [JobID: (bytes: [UInt8], run: RunRecord)] = [:]
+
+    init(queue: String) {
+        self.queue = queue
+    }
+
+    mutating func message(_ id: JobID, _ bytes: [UInt8]) throws -> JobMessage {
+        if let known = messages[id], known.bytes == bytes { return known.message }
+        let message = try MessagePacking.unpack(bytes, id: id, queue: queue)
+        messages[id] = (bytes, message)
+        return message
+    }
+
+    mutating func run(_ id: JobID, _ bytes: [UInt8], of message: JobMessage) throws -> RunRecord {
+        if let known = runs[id], known.bytes == bytes { return known.run }
+        let run = try RunPacking.unpack(bytes, eligibleAt: message.eligibleAt)
+        runs[id] = (bytes, run)
+        return run
+    }
+}

@@ -1,0 +1,103 @@
+import SpanQueue
+import SpanQueueTesting
+
+extension Keyspace {
+    /// Compares every key with what the model says it must hold.
+    func compare(with world: World, _ decoder: inout Decoder) throws {
+        let queue = world.queue
+        try compareRecords(with: queue, &decoder)
+        try comparePlaces(with: queue)
+        try compareLocks(with: world)
+        var totals: [String: String] = [:]
+        for (name, count) in [
+            ("enqueued", queue.totals.enqueued), ("completed", queue.totals.completed), ("dead", queue.totals.dead),
+            ("cancelled", queue.totals.cancelled), ("removed", queue.totals.removed),
+            ("token", Int(queue.lastToken)),
+        ] where count > 0 { totals[name] = String(count) }
+        if queue.isPaused { totals["paused"] = "1" }
+        try same("meta", meta.filter { $0.key != "sequence" && $0.key != "returned" }, totals)
+    }
+
+    private func compareRecords(with queue: MemoryQueue, _ decoder: inout Decoder) throws {
+        try same("the ids in jobs", Set(jobs.keys), Set(queue.entries.keys))
+        for (id, entry) in queue.entries {
+            let message = try decoder.message(id, jobs[id] ?? [])
+            try same("the message of \(id)", message, entry.message)
+            let run = try runs[id].map { try decoder.run(id, $0, of: message) } ?? RunRecord()
+            try same("the runs of \(id)", run, entry.run)
+        }
+    }
+
+    private func comparePlaces(with queue: MemoryQueue) throws {
+        func line(_ state: JobState) -> [(id: JobID, place: Place)] {
+            queue[state].members.compactMap { member in queue.entries[member.id].map { (member.id, $0.place) } }
+        }
+        func scored(_ members: [(id: JobID, place: Place)], _ score: (Place) -> Double?) -> [Scored] {
+            members.compactMap { member in score(member.place).map { Scored(id: member.id, score: $0) } }
+        }
+        let waiting = line(.ready)
+        try same("ready", ready, waiting.filter { $0.place.priority == 0 }.map(\.id))
+        try same("priority", priority.map(\.id), waiting.filter { $0.place.priority != 0 }.map(\.id))
+        for member in priority {
+            let level = 9 - Int(member.score / 0x1p49)
+            try same("the level of \(member.id)", level, queue.entries[member.id]?.message.priority)
+        }
+        try same("scheduled", scheduled.inHundredths, scored(line(.scheduled)) { $0.dueScore }.inHundredths)
+        try same("retrying", retrying.inHundredths, scored(line(.retrying)) { $0.dueScore }.inHundredths)
+        try same(
+            "active", active, scored(line(.active)) { $0.claim.map { Double($0.leaseExpiresAt.milliseconds) } })
+        var holders: [JobID: String] = [:]
+        for member in line(.active) {
+            if let claim = member.place.claim { holders[member.id] = "\(claim.token):\(claim.worker)" }
+        }
+        try same("leases", leases, holders)
+        try same("cancelling", cancelling, queue.entries.compactMapValues(\.cancelReason))
+        let done = line(.completed)
+        try same("completed", completed, done.filter { $0.place.retainedUntil == nil }.map(\.id))
+        try same("retained", retained, scored(done) { $0.retainedUntil })
+        try same("dead", dead, scored(line(.dead)) { $0.endedAt })
+        try same("cancelled", cancelled, scored(line(.cancelled)) { $0.endedAt })
+    }
+
+    private func compareLocks(with world: World) throws {
+        let locks = world.queue.locks.mapValues { "\($0.expiresAt?.milliseconds ?? 0):\($0.owner)" }
+        try same("unique", unique, locks)
+        try same("unique-expiry", uniqueExpiry, world.lockEnds.mapValues { Double($0.milliseconds) })
+    }
+}
+
+/// Throws unless what was found is what the model has; shows both from a little before the first difference.
+func same<Value: Equatable>(_ what: String, _ found: Value, _ expected: Value) throws(Violation) {
+    guard found != expected else { return }
+    let (found, expected) = (Array("\(found)"), Array("\(expected)"))
+    let start = max(0, zip(found, expected).prefix { $0 == $1 }.count - 200)
+    func shown(_ text: [Character]) -> String { String(text.dropFirst(start).prefix(400)) }
+    throw Violation("\(what):\n  Redis …\(shown(found))\n  model …\(shown(expected))")
+}
+
+extension [Keyspace.Scored] {
+    /// Scores with a fraction, as whole numbers of hundredths.
+    fileprivate var inHundredths: [Keyspace.Scored] {
+        map { Keyspace.Scored(id: $0.id, score: ($0.score * 100).rounded()) }
+    }
+}
+
+extension Place {
+    fileprivate var priority: Int? { if case .ready(let priority, _) = self { priority } else { nil } }
+    fileprivate var retainedUntil: Double? {
+        if case .retained(let until) = self { Double(until.milliseconds) } else { nil }
+    }
+    fileprivate var dueScore: Double? {
+        switch self {
+        case .scheduled(let due, let priority), .retrying(let due, let priority):
+            Double(due.milliseconds) + Double(priority) / 100
+        default: nil
+        }
+    }
+    fileprivate var endedAt: Double? {
+        switch self {
+        case .dead(let since), .cancelled(let since): Double(since.milliseconds)
+        default: nil
+        }
+    }
+}

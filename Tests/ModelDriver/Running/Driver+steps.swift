@@ -1,0 +1,224 @@
+import SpanQueue
+import SpanQueueRedis
+import SpanQueueTesting
+
+extension Driver {
+    /// Does one step.
+    mutating func perform(_ step: Step) async throws {
+        var generator = SeededGenerator(seed: step.choice)
+        switch step.kind {
+        case .advance: return try await advance(by: pause(&generator))
+        case .crash: return crash(generator.pick(held.keys.sorted()))
+        case .popWake: return try await popWakeUp()
+        // It is called where wake-ups were swallowed.
+        case .passWakeUp: while !keyspace.wake.isEmpty, !generator.once(in: 3) { try await popWakeUp() }
+        case .announce: return try await announce(&generator)
+        case .save:
+            saved = (world, try await stage.saved())
+            return
+        case .lose: return try await lose()
+        default: break
+        }
+        guard let call = call(for: step.kind, &generator) else { return }
+        try await make(call, under: step.fault, choice: generator.next())
+    }
+
+    private mutating func call(for kind: Step.Kind, _ generator: inout SeededGenerator) -> Call? {
+        let worker = generator.pick(held.keys.sorted())
+        switch kind {
+        case .enqueue: return .enqueue(newJobs(&generator))
+        case .enqueueAgain: return enqueueAgain(&generator)
+        case .claim:
+            let lease = Duration.milliseconds(generator.pick([1, 1000, 5000, 20_000]))
+            let limit = generator.pick([0, 1, 1, 2, 3, 50])
+            return .claim(ClaimRequest(queue: Stage.queue, limit: limit, lease: lease, worker: worker))
+        case .extend:
+            let claims = held[worker, default: []].map(\.reference)
+            return claims.isEmpty ? nil : .extend(claims, by: .milliseconds(generator.pick([1, 2000, 15_000])))
+        case .settle: return settle(worker, &generator)
+        case .update: return update(worker, &generator)
+        case .staleExtend:
+            return oldClaims.isEmpty ? nil : .extend([generator.pick(oldClaims).reference], by: .seconds(10))
+        case .staleUpdate:
+            guard !oldClaims.isEmpty else { return nil }
+            let job = generator.pick(oldClaims)
+            return .update(job.reference, job.run)
+        case .staleSettle: return staleSettle(&generator)
+        case .reclaim:
+            let limit = generator.pick([1, 2, 100])
+            return .reclaim(ReclaimRequest(queue: Stage.queue, limit: limit, maxReclaims: Self.maxReclaims))
+        case .sweep: return .sweep
+        case .passWakeUp: return .passWakeUp
+        case .pause: return .pause
+        case .resume: return .resume
+        case .cancel: return .perform(.cancel(reason: generator.pick(["", "no longer wanted"])), anyJob(&generator))
+        case .redrive: return .perform(.redrive, anyJob(&generator, preferring: [.dead, .retrying, .scheduled]))
+        case .bury: return .perform(.bury(reason: "manual"), anyJob(&generator))
+        case .remove: return .perform(.remove, anyJob(&generator))
+        case .bulkRemove, .bulkRedrive: return bulk(kind, &generator)
+        case .read: return read(&generator)
+        case .advance, .crash, .popWake, .announce, .save, .lose: return nil
+        }
+    }
+
+    // MARK: Producers
+
+    private mutating func newJobs(_ generator: inout SeededGenerator) -> [NewJob] {
+        let count = generator.pick([1, 1, 1, 2, 5])
+        let jobs = (0..<count).map { _ in
+            jobCount += 1
+            return JobMaker.make(jobCount, at: now, &generator)
+        }
+        offered = (offered + jobs).suffix(12)
+        return jobs
+    }
+
+    /// The same job once more, or another one of the same id, alone or twice in one call.
+    private func enqueueAgain(_ generator: inout SeededGenerator) -> Call? {
+        guard !offered.isEmpty else { return nil }
+        var job = generator.pick(offered)
+        let original = job
+        if generator.once(in: 3) {
+            job.message.payload.append(1)
+            job.message.contentDigest = job.message.contentDigest.map { $0 + 1 }
+        }
+        return .enqueue(generator.once(in: 3) ? [job, original] : [job])
+    }
+
+    // MARK: Workers
+
+    private mutating func settle(_ worker: String, _ generator: inout SeededGenerator) -> Call? {
+        let count = min(held[worker]?.count ?? 0, generator.pick([1, 2, 8]))
+        guard count > 0 else { return nil }
+        let first = generator.below((held[worker]?.count ?? 0) - count + 1)
+        var settlements: [Settlement] = []
+        for index in first..<(first + count) {
+            guard var job = held[worker]?[index] else { continue }
+            let settlement = job.settlement ?? job.decide(&generator)
+            job.settlement = settlement
+            held[worker]?[index] = job
+            settlements.append(settlement)
+        }
+        // Now and then one end twice in a call, or another end of the same claim.
+        if let settlement = settlements.first, settlement.terms.retention != .none, generator.once(in: 8) {
+            settlements.append(
+                generator.once(in: 2) ? settlement : held[worker]?[first].settlement(.release) ?? settlement)
+        }
+        return .settle(settlements.inOrderOfSending)
+    }
+
+    private mutating func update(_ worker: String, _ generator: inout SeededGenerator) -> Call? {
+        guard let job = held[worker]?.first, job.settlement == nil else { return nil }
+        var run = job.run
+        if generator.once(in: 2) {
+            run.progress = JobProgress(fraction: Double(generator.below(4)) / 4, note: "on its way")
+        } else {
+            run.result = [UInt8(generator.below(256)), 0, 255]
+        }
+        change(job.reference) { $0.run = run }
+        return .update(job.reference, run)
+    }
+
+    /// A worker that lost its claims, or sends what was answered once more.
+    private func staleSettle(_ generator: inout SeededGenerator) -> Call? {
+        if generator.once(in: 2), !oldSettlements.isEmpty { return .settle([generator.pick(oldSettlements)]) }
+        guard !oldClaims.isEmpty else { return nil }
+        return .settle([generator.pick(oldClaims).decide(&generator)])
+    }
+
+    private mutating func crash(_ worker: String) {
+        for job in held[worker] ?? [] { retire(job) }
+        held[worker] = []
+    }
+
+    private mutating func popWakeUp() async throws {
+        try await stage.send(["LPOP", "spanq:{\(Stage.queue)}:wake"])
+        keyspace = try await stage.read()
+    }
+
+    private mutating func announce(_ generator: inout SeededGenerator) async throws {
+        let id = generator.pick(held.keys.sorted())
+        let worker = WorkerInfo(
+            id: id, host: "here", pid: 1, queues: [Stage.queue], concurrency: 1, busy: held[id]?.count ?? 0,
+            startedAt: ServerTime.start, version: "test")
+        if generator.once(in: 4) {
+            try await stage.engine.retire(workerID: id)
+        } else {
+            try await stage.engine.announce(worker, lifetime: .seconds(30))
+        }
+        keyspace = try await stage.read()
+    }
+
+    // MARK: Operators
+
+    /// Any job, or one that there is not; mostly one in a state that has few.
+    private func anyJob(_ generator: inout SeededGenerator, preferring states: [JobState] = []) -> JobID {
+        let preferred = states.flatMap { world.queue[$0].members.map(\.id) }
+        if !preferred.isEmpty, !generator.once(in: 4) { return generator.pick(preferred) }
+        let state = generator.pick(JobState.allCases)
+        let ids = world.queue[state].members.map(\.id)
+        return ids.isEmpty ? "job-0" : generator.pick(ids)
+    }
+
+    private func bulk(_ kind: Step.Kind, _ generator: inout SeededGenerator) -> Call {
+        let isRedrive = kind == .bulkRedrive
+        let states = JobState.allCases.filter { $0 != .active }
+        var request = BulkRequest(
+            queue: Stage.queue, state: isRedrive ? .dead : generator.pick(states),
+            action: isRedrive ? .redrive : .remove, limit: generator.pick([1, 2, 3, 100]))
+        if isRedrive { request.skip = generator.pick([0, 0, 1]) }
+        if request.state == .dead || request.state == .cancelled, generator.once(in: 2) {
+            request.notAfter = now + .milliseconds(generator.pick([0, -1, -1000]))
+        }
+        return .performAll(request)
+    }
+
+    private func read(_ generator: inout SeededGenerator) -> Call {
+        switch generator.below(3) {
+        case 0: .counts
+        case 1: .find(anyJob(&generator))
+        default: .list(anyList(&generator))
+        }
+    }
+
+    private func anyList(_ generator: inout SeededGenerator) -> ListRequest {
+        ListRequest(queue: Stage.queue, state: generator.pick(JobState.allCases), limit: 1 + generator.below(4))
+    }
+
+    // MARK: Time, and Redis itself
+
+    /// How long nothing happens: often until just before, at or just after a moment at which something is due.
+    private func pause(_ generator: inout SeededGenerator) -> Duration {
+        let lapse = world.queue[.active].first.flatMap { world.queue.entries[$0.id]?.place.claim?.leaseExpiresAt }
+        let moments = [world.queue.nextDue, lapse].compactMap(\.self) + world.lockEnds.values.sorted() + retentionEnds
+        switch generator.below(10) {
+        case 0...1: return .milliseconds(generator.below(4))
+        case 2...6 where !moments.isEmpty:
+            return max(.zero, generator.pick(moments) - now + .milliseconds(generator.below(3) - 1))
+        case 9 where generator.once(in: 5): return .minutes(10)
+        default: return .milliseconds(generator.pick([10, 1000, 3000, 20_000, 60_000]))
+        }
+    }
+
+    private var retentionEnds: [Timestamp] {
+        [JobState.completed, .cancelled, .dead].compactMap { state in
+            let first = world.queue[state].first?.id
+            switch first.flatMap({ world.queue.entries[$0]?.place }) {
+            case .completed(let at, _): return at + Stage.options.retention
+            case .retained(let until): return until
+            case .cancelled(let since): return since + Stage.options.retention
+            case .dead(let since): return since + (Stage.options.deadRetention ?? .zero)
+            default: return nil
+            }
+        }
+    }
+
+    /// Redis was killed, and came back with what it had on disk. That takes it a while.
+    private mutating func lose() async throws {
+        guard let saved else { return }
+        try await stage.restore(saved.keys)
+        world = saved.world
+        keyspace = try await stage.read()
+        try await advance(by: .seconds(1))
+    }
+}

@@ -1,0 +1,32 @@
+/// Runs of seeds on one server after another's end, and what to do about one that fails.
+package struct Runs {
+    private let stage: Stage
+    /// What all runs so far have covered.
+    package private(set) var coverage = Coverage()
+
+    package init(on stage: Stage) {
+        self.stage = stage
+    }
+
+    /// What is wrong with a run of these steps; nil where nothing is.
+    package mutating func failure(of steps: [Step]) async -> String? {
+        var driver = Driver(stage)
+        do {
+            try await driver.run(steps)
+            coverage.add(driver.coverage)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    /// The fewest steps that still fail, and how they do: a report that can be kept as a regression.
+    package mutating func report(on steps: [Step], seed: UInt64?) async -> String {
+        var runs = self
+        let shortest = await Shrinker.shrink(steps) { await runs.failure(of: $0) != nil }
+        let problem = await runs.failure(of: shortest) ?? "it does not fail again"
+        let comment = problem.split(separator: "\n").map { "# \($0)\n" }.joined()
+        let origin = seed.map { "# seed \($0), \(steps.count) steps, shrunk to \(shortest.count)\n" } ?? ""
+        return origin + comment + shortest.map { "\($0)\n" }.joined()
+    }
+}

@@ -1,0 +1,13 @@
+/// What is wrong, in words.
+package struct Violation: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// Throws where `condition` does not hold.
+func require(_ condition: Bool, _ description: @autoclosure () -> String) throws(Violation) {
+    if !condition { throw Violation(description()) }
+}

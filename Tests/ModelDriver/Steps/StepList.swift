@@ -1,0 +1,33 @@
+/// The steps of a seed.
+package enum StepList {
+    private static let weights: [(Step.Kind, Int)] = [
+        (.enqueue, 22), (.enqueueAgain, 5), (.claim, 16), (.extend, 6), (.settle, 26), (.update, 4), (.crash, 4),
+        (.staleExtend, 2), (.staleSettle, 4), (.staleUpdate, 2), (.reclaim, 7), (.sweep, 3), (.popWake, 4),
+        (.passWakeUp, 3), (.announce, 1), (.pause, 1), (.resume, 2), (.cancel, 5), (.redrive, 4), (.bury, 4),
+        (.remove, 4), (.bulkRemove, 4), (.bulkRedrive, 2), (.read, 4), (.advance, 22), (.save, 1), (.lose, 1),
+    ]
+    private static let kinds = weights.flatMap { kind, weight in [Step.Kind](repeating: kind, count: weight) }
+
+    /// - Parameters:
+    ///   - seed: the same seed gives the same steps.
+    ///   - count: how many.
+    package static func make(seed: UInt64, count: Int) -> [Step] {
+        var generator = SeededGenerator(seed: seed)
+        return (0..<count).map { _ in
+            let kind = generator.pick(kinds)
+            var fault = Fault.none
+            if generator.once(in: 3) { fault = generator.pick(Fault.allCases) }
+            // It costs a wait in real time, the others don't.
+            if fault == .readOnly, !generator.once(in: 2) { fault = .replyLost }
+            return Step(kind: kind, fault: fault, choice: generator.next())
+        }
+    }
+
+    /// Steps as lines of text; lines that begin with `#` are for people.
+    package static func read(_ text: String) throws -> [Step] {
+        try text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
+            guard let step = Step(line) else { throw Violation("\"\(line)\" is not a step") }
+            return step
+        }
+    }
+}

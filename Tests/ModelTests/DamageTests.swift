@@ -1,0 +1,59 @@
+import ModelDriver
+import SpanQueue
+import Testing
+
+/// Records that are missing or can't be read: what is whole goes on.
+@Suite(.serialized) struct DamageTests {
+    private let jobs = "spanq:{\(Stage.queue)}:jobs"
+    private let request = ClaimRequest(queue: Stage.queue, limit: 10, lease: .seconds(30), worker: "w")
+
+    private func stage() async throws -> Stage {
+        let stage = try await Stage.startUnderTest()
+        _ = try await stage.engine.enqueue([stage.job(1), stage.job(2), stage.job(3)])
+        return stage
+    }
+
+    @Test("A claim takes ids without a record out of the queue, counts them, and claims the others")
+    func vanished() async throws {
+        let stage = try await stage()
+        try await stage.send(["HDEL", jobs, "job-2"])
+        let reply = try await stage.engine.claim(request)
+        #expect(reply.vanished == ["job-2"])
+        #expect(reply.jobs.map(\.message.id) == ["job-1", "job-3"])
+        let counts = try #require(try await stage.engine.counts(of: [Stage.queue]).first)
+        #expect(counts.totals.removed == 1)
+        #expect(counts[.active] == 2)
+        await stage.stop()
+    }
+
+    @Test("A claim gives what can't be read to its worker, which can bury it")
+    func unreadable() async throws {
+        let stage = try await stage()
+        try await stage.send(["HSET", jobs, "job-2", "1800000000000 no message at all"])
+        let reply = try await stage.engine.claim(request)
+        #expect(reply.jobs.map(\.message.id) == ["job-1", "job-3"])
+        let bad = try #require(reply.unreadable.first)
+        var run = RunRecord()
+        run.append(.buried(at: reply.now, reason: "decode_error"))
+        let burial = Settlement(reference: bad.reference, verdict: .bury(.decodeError), run: run, terms: JobTerms())
+        #expect(try await stage.engine.settle([burial]) == [.settled])
+        #expect(try await stage.engine.counts(of: [Stage.queue]).first?[.dead] == 1)
+        await stage.stop()
+    }
+
+    @Test("A reclaim drops ids without a record and takes back the others")
+    func reclaim() async throws {
+        let stage = try await stage()
+        _ = try await stage.engine.claim(request)
+        try await stage.send(["HDEL", jobs, "job-1"])
+        try await stage.send(["HSET", jobs, "job-3", "1800000000000 no message at all"])
+        stage.advance(by: .minutes(1))
+        let reclaimed = try await stage.engine.reclaim(ReclaimRequest(queue: Stage.queue))
+        #expect(Set(reclaimed.map(\.reference.id)) == ["job-2", "job-3"])
+        let counts = try #require(try await stage.engine.counts(of: [Stage.queue]).first)
+        #expect(counts[.ready] == 2)
+        #expect(counts[.active] == 0)
+        #expect(counts.totals.removed == 1)
+        await stage.stop()
+    }
+}
