@@ -115,7 +115,9 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -270,6 +272,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "SecurityTests",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "spanq",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SpanqTests",
             dependencies: [
                 "RedisServerFixture", "SpanQueue", "SpanQueueCurl", "SpanQueueServer", "SpanQueueTelemetry", "spanq",
@@ -330,3 +340,27 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+/// `Scripts/fuzz` sets this: the targets of the fuzz tests then become a program of libFuzzer's, which has a `main` of its own.
+if Context.environment["SPANQ_FUZZ"] == "1" {
+    package.targets.append(
+        .executableTarget(
+            name: "spanq-fuzz",
+            dependencies: ["HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueRedis", "SpanQueueTelemetry"],
+            path: "Tests/FuzzTests",
+            exclude: ["Command", "FuzzTests.swift", "Mutation.swift"],
+            swiftSettings: settings + [.define("SPANQ_FUZZ")]
+        ))
+} else {
+    package.targets.append(
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueRedis", "SpanQueueServer",
+                "SpanQueueTelemetry",
+                "spanq",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ))
+}

@@ -4,6 +4,7 @@ internal import HummingbirdCore
 internal import Logging
 internal import NIOCore
 internal import NIOHTTPTypes
+internal import NIOHTTPTypesHTTP1
 internal import NIOPosix
 internal import ServiceLifecycle
 internal import SpanQueue
@@ -40,7 +41,14 @@ extension MetricsServer {
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
             .childChannelOption(ChannelOptions.socketOption(.so_sndbuf), value: Self.sendBufferBytes)
-            .bind(descriptor) { http.setup(channel: $0, logger: logger) }
+            .bind(descriptor) { channel in
+                http.setup(channel: channel, logger: logger).flatMapThrowing { connection in
+                    let pipeline = channel.pipeline.syncOperations
+                    let codec = try pipeline.context(handlerType: HTTP1ToHTTPServerCodec.self).handler
+                    try pipeline.addHandler(RequestHeadRules(), position: .before(codec))
+                    return connection
+                }
+            }
         // Closing the connections is what ends their tasks, also when this task is cancelled.
         defer { connections.closeAll() }
         await withTaskCancellationHandler {

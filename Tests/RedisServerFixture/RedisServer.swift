@@ -47,11 +47,16 @@ package final class RedisServer: @unchecked Sendable {
 
     /// Starts a server and waits until it takes connections.
     ///
-    /// - Parameter environment: what the server, and it alone, has in its environment beside ours.
+    /// - Parameters:
+    ///   - environment: what the server, and it alone, has in its environment beside ours.
+    ///   - files: texts by the names of files, which it finds in its working directory.
     package static func start(
-        _ extraArguments: [String] = [], environment: [String: String] = [:]
+        _ extraArguments: [String] = [], environment: [String: String] = [:], files: [String: String] = [:]
     ) async throws -> RedisServer {
         let server = try RedisServer(extraArguments: extraArguments, environment: environment)
+        for (name, text) in files {
+            try text.write(toFile: server.directory + "/" + name, atomically: true, encoding: .utf8)
+        }
         try await server.launch()
         return server
     }

@@ -94,4 +94,18 @@ struct PackingTests {
         let settled = RunPacking.packForSettlement(run) + Array("1800000009000".utf8)
         #expect(try RunPacking.unpack(settled, eligibleAt: stamp) == run)
     }
+
+    @Test("a lost attempt of a job that had no lease reads as that of an unknown worker")
+    func lostWithoutLease() throws {
+        let run = try RunPacking.unpack([1, 0, 0, 1] + Array("L\0\0\u{e}r1800000009000".utf8), eligibleAt: stamp)
+        guard case .attempt(let lost)? = run.history.first else {
+            Issue.record("the attempt is not there")
+            return
+        }
+        #expect(lost.outcome == .lost && lost.worker == "unknown" && lost.token == FencingToken(value: 0, nonce: 0))
+        #expect(lost.claimedAt == stamp + .seconds(9) && lost.endedAt == stamp + .seconds(9))
+        #expect(throws: PackingError.self) {
+            try RunPacking.unpack([1, 0, 0, 1] + Array("L\0\0\u{f}r1800000009000x".utf8), eligibleAt: stamp)
+        }
+    }
 }

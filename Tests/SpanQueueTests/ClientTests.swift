@@ -116,6 +116,9 @@ struct DurationTests {
         let backoff = Backoff.exponential(base: Limits.farthestDelay, cap: Limits.farthestDelay)
         #expect(backoff.longestDelay(afterAttempt: .max) == Limits.farthestDelay)
         #expect(Timestamp(milliseconds: .max) + .hours(1) == Timestamp(milliseconds: .max))
+        // A damaged record may hold any moments.
+        #expect(Timestamp(milliseconds: .max) - Timestamp(milliseconds: .min) > .zero)
+        #expect(Timestamp(milliseconds: .max).nanoseconds == .max)
     }
 }
 

@@ -28,7 +28,9 @@ struct TextTests {
         #expect(MomentText.parse(text) == nil)
     }
 
-    @Test("a timestamp is written as it is read", arguments: [0, -1, 1, 999, 1_795_253_400_125, 951_782_400_003])
+    @Test(
+        "a timestamp is written as it is read",
+        arguments: [0, -1, 1, 999, 1_795_253_400_125, 951_782_400_003, -62_167_219_200_000, 253_402_300_799_999])
     func timestamps(milliseconds: Int64) {
         let text = Timestamp(milliseconds: milliseconds).description
         #expect(MomentText.parse(text)?.milliseconds == milliseconds)
@@ -41,9 +43,19 @@ struct TextTests {
             ("can't: redis://u:secret@h:1/0 is", "can't: redis://u:***@h:1/0 is"),
             ("redis://:se:cr@et@h", "redis://:***@h"), ("redis://h:1", "redis://h:1"),
             ("a@b and x://c@d", "a@b and x://c@d"),
+            // A combining mark makes one Character of itself and the sign before it.
+            ("http://u:secret@\u{301}h/", "http://u:***@\u{301}h/"), ("x://u:\u{301}secret@h", "x://u:***@h"),
         ])
     func masking(text: String, masked: String) {
         #expect(Masking.redact(text) == masked)
+    }
+
+    @Test("an error's line has nothing that a terminal acts on, and an end")
+    func harmlessLine() {
+        let line = ErrorLine(CommandFailure.usage("a\u{1B}[2J\u{7}\u{202E}b" + String(repeating: "x", count: 5000)))
+            .text
+        #expect(line.hasPrefix("spanq: a\u{FFFD}[2J\u{FFFD}\u{FFFD}bxxx"))
+        #expect(line.unicodeScalars.count < 1000)
     }
 
     @Test("errors become exit codes")

@@ -108,7 +108,7 @@ extension RedisClient {
         if error.isTransient, request.isIdempotent {
             retryLater(request, because: error)
         } else {
-            finish(request, throwing: error)
+            finish(request, throwing: request.script.map { error.naming(commandsOf: $0) } ?? error)
         }
     }
 }

@@ -25,6 +25,14 @@ package final class RedisScript: Sendable {
         return command
     }
 
+    /// The commands that it calls by name, in alphabetical order. There may be others, whose names it puts together.
+    var commandNames: [String] {
+        let names = String(decoding: source, as: UTF8.self).matches(of: /redis\.p?call\(\s*['"](\w+)['"]/).map {
+            String($0.1)
+        }
+        return Set(names).sorted()
+    }
+
     /// Takes the reply of `SCRIPT LOAD`.
     func learn(from reply: RESPReply) {
         guard let digest = try? reply.optionalBytes(), digest.count == 40 else { return }

@@ -64,6 +64,9 @@ struct JobSpans: Sendable {
 }
 
 extension Timestamp {
-    /// Nanoseconds since 1970; zero for what lies before.
-    var nanoseconds: UInt64 { UInt64(max(0, milliseconds)) * 1_000_000 }
+    /// Nanoseconds since 1970, saturating in the year 2554; zero for what lies before 1970.
+    var nanoseconds: UInt64 {
+        let (product, overflow) = UInt64(max(0, milliseconds)).multipliedReportingOverflow(by: 1_000_000)
+        return overflow ? .max : product
+    }
 }

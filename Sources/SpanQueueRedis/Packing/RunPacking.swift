@@ -10,7 +10,7 @@ package import SpanQueue
 /// then entries    tag, length (3 bytes), body:
 ///   'E' last error    'P' progress: fraction (64 bits), note    'R' result    'D' events dropped (32 bits)
 ///   'A' an attempt, see `packAttempt`; its last 13 bytes, the time of its end, are appended by settle.lua
-///   'L' a lost attempt, written by reclaim.lua: fate, time, lease
+///   'L' a lost attempt, written by reclaim.lua: fate, time, lease (nothing where there was none)
 ///   'V' redriven: time    'B' buried by a person: time, reason    'C' cancelled: time, reason
 /// ```
 package enum RunPacking {
@@ -185,10 +185,11 @@ package enum RunPacking {
     ) throws(PackingError) -> AttemptRecord {
         let fate = try body.byte("a lost attempt")
         let ended = try body.stamp("a lost attempt")
-        let lease = try Lease(body.text(body.remaining, "a lease"))
+        // A job that was active without a lease, which should not be, is taken back all the same: nobody knows whose it was.
+        let lease = try body.isAtEnd ? nil : Lease(body.text(body.remaining, "a lease"))
         return AttemptRecord(
-            number: number, token: lease.token, worker: lease.worker, eligibleAt: eligibleAt,
-            claimedAt: lease.claimedAt, endedAt: ended, outcome: .lost,
+            number: number, token: lease?.token ?? FencingToken(value: 0, nonce: 0), worker: lease?.worker ?? "unknown",
+            eligibleAt: eligibleAt, claimedAt: lease?.claimedAt ?? ended, endedAt: ended, outcome: .lost,
             reason: fate == UInt8(ascii: "d") ? DeadReason.leaseExpired.rawValue : nil, errorType: "lease_expired",
             error: "the worker did not extend its lease")
     }

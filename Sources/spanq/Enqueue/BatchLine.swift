@@ -22,7 +22,8 @@ struct BatchLine {
         }
         guard let type = fields.type ?? type else { throw .usage("no type: add \"type\":\"email:welcome\"") }
         guard fields.unknown.isEmpty else {
-            throw .usage("unknown members \(fields.unknown.sorted().joined(separator: ", ")): see spanq enqueue --help")
+            let names = fields.unknown.sorted().prefix(5).map { Excerpt.printable($0, limit: 40) }
+            throw .usage("unknown members \(names.joined(separator: ", ")): see spanq enqueue --help")
         }
         let payload = try Self.payload(fields, line)
         if checkJSON { try PayloadSource.check(payload) }

@@ -25,9 +25,21 @@ struct ErrorLine {
     private init(_ message: String, _ exit: CommandExit) {
         let line = message.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix { $0 == " " } }.joined(
             separator: " ")
-        self.text = "spanq: " + Masking.redact(line)
+        self.text = "spanq: " + Self.harmless(Masking.redact(line))
         self.exit = exit
     }
+
+    /// Without what a terminal would act on: a message may quote what came from outside. Bounded for the same reason.
+    private static func harmless(_ line: String) -> String {
+        let shown = line.unicodeScalars.prefix(longest).map { scalar in
+            let isSafe = scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format
+            return isSafe ? scalar : "\u{FFFD}"
+        }
+        return String(String.UnicodeScalarView(shown)) + (line.unicodeScalars.count > longest ? "…" : "")
+    }
+
+    /// In Unicode scalars.
+    private static let longest = 800
 
     /// The parser tells what is wrong; where to read what is right is added here.
     private static func pointingToHelp(_ message: String, _ arguments: [String]) -> String {

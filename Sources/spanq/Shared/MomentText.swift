@@ -27,8 +27,9 @@ enum MomentText {
     }
 
     private static func daysSince1970(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-        let before = year - 1
-        let yearDays = before * 365 + before / 4 - before / 100 + before / 400
+        // One era of 400 years later and back again: in the year 0 the divisions would round the wrong way.
+        let before = year - 1 + 400
+        let yearDays = before * 365 + before / 4 - before / 100 + before / 400 - 146_097
         let monthDays = (1..<month).reduce(0) { $0 + days(in: $1, of: year) }
         return yearDays + monthDays + day - 719_163
     }
