@@ -2,6 +2,7 @@ import ArgumentParser
 import Logging
 import SpanQueue
 import SpanQueueBenchmarks
+import SpanQueueRedis
 import SpanQueueTelemetry
 import UnixSignals
 
@@ -61,8 +62,10 @@ struct BenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         var reader = try global.reader()
-        let settings = try ConnectionSettings(&reader, logLevel: .error)
-        let telemetry = CommandTelemetry(logger: settings.logger())
+        var settings = try ConnectionSettings(&reader, logLevel: .error)
+        settings.engine.waitsForServer = false
+        let (redis, engine, logger) = (settings.redisURL, settings.engine, settings.logger())
+        let telemetry = CommandTelemetry(retriesExports: false, logger: logger)
         let benchmarks = only.isEmpty ? Benchmark.allCases : only
         let (options, jobs, isJSON) = (options, jobs, global.json)
         try await Self.untilSignal {
@@ -71,8 +74,7 @@ struct BenchCommand: AsyncParsableCommand {
                 var options = options
                 options.jobs = jobs ?? benchmark.defaultJobs
                 let measurement = try await BenchmarkSession.run(
-                    benchmark, options, url: settings.redisURL, engine: settings.engine, telemetry: telemetry.jobs,
-                    logger: settings.logger())
+                    benchmark, options, url: redis, engine: engine, telemetry: telemetry.jobs, logger: logger)
                 if isJSON { try JSONLine.print(measurement) } else { page.add(benchmark, measurement) }
             }
             if !isJSON { page.print() }
