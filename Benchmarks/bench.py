@@ -18,6 +18,7 @@ import report
 import scale
 from cells import Cell, spanqueue_cells
 from peer_cells import peer_cells
+from processes import Failed
 from redis_server import PrivateRedis
 from spanq import Figures
 
@@ -36,7 +37,9 @@ def main() -> int:
         chosen = [cell for cell in chosen if any(part in cell.name for part in options.only)]
     if not chosen:
         sys.exit(f"bench: no cell's name holds {' or '.join(options.only)}")
-    summary = report.summarize(measure(chosen, options.rounds), options.rounds)
+    results = measure(chosen, options.rounds)
+    failed = [name for name, figures in results.items() if len(figures) < options.rounds]
+    summary = report.summarize({name: figures for name, figures in results.items() if figures}, options.rounds)
     text = report.tables(summary)
     (options.out / "results.json").write_text(json.dumps(summary, indent=1) + "\n")
     (options.out / "results.md").write_text(text)
@@ -44,10 +47,11 @@ def main() -> int:
     if options.chart:
         chart.draw(summary, options.out / "performance.svg")
     if options.docs:
-        images = ROOT / "docs/images"
-        chart.draw(summary, images / "performance.svg")
+        chart.draw(summary, ROOT / "docs/images/performance.svg")
         report.fill(ROOT / "docs/performance.md", "results", text)
-    return report.check(summary) if options.check else 0
+    if failed:
+        print(f"bench: these failed, in a round or in all: {'; '.join(failed)}", file=sys.stderr)
+    return max(1 if failed else 0, report.check(summary) if options.check else 0)
 
 
 def measure(cells: list[Cell], rounds: int) -> dict[str, list[Figures]]:
@@ -56,7 +60,12 @@ def measure(cells: list[Cell], rounds: int) -> dict[str, list[Figures]]:
         for number in range(rounds):
             for cell in random.Random(number).sample(cells, len(cells)):
                 redis.flush()
-                figures = cell.run(redis)
+                try:
+                    figures = cell.run(redis)
+                except Failed as error:
+                    # The others have taken half an hour: they stay.
+                    print(f"bench: {cell.name}: {error}", file=sys.stderr, flush=True)
+                    continue
                 results[cell.name].append(figures)
                 rate = figures.get("rate")
                 shown = figures.get("latency_ms") or (f"{rate:,.0f}/s" if rate else figures)
@@ -93,3 +102,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit("bench: interrupted")
+    except Failed as error:
+        sys.exit(f"bench: {error}")

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cells import Cell
-from processes import background, output
+from processes import Failed, background, output
 from redis_server import PrivateRedis
 from spanq import Figures
 
@@ -66,7 +66,7 @@ def drain(peer: Peer, redis: PrivateRedis, count: int) -> Figures:
             time.sleep(0.02)
         seconds, cpu = time.monotonic() - started, redis.cpu_seconds - before
     if waiting or not started or not at_start:
-        raise SystemExit(f"bench: {peer.name} left {waiting} of {count} jobs, or was too fast to be seen")
+        raise Failed(f"{peer.name} left {waiting} of {count} jobs, or was too fast to be seen")
     return {
         "jobs": at_start, "seconds": seconds, "rate": at_start / seconds, "redis_us": cpu / at_start * 1e6,
     }
@@ -85,7 +85,7 @@ def latency(peer: Peer, redis: PrivateRedis, count: int) -> Figures:
             time.sleep(0.05)
     values = sorted(float(line) for line in file.read_text().splitlines()) if file.exists() else []
     if not values:
-        raise SystemExit(f"bench: {peer.name} ran no job")
+        raise Failed(f"{peer.name} ran no job")
 
     def at(share: float) -> float:
         return values[min(len(values) - 1, int(len(values) * share))]

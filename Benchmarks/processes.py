@@ -6,9 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+
+class Failed(Exception):
+    """What was to be measured did not work."""
 
 
 @contextlib.contextmanager
@@ -33,10 +36,10 @@ def background(
 
 
 def output(command: list[str], environment: Mapping[str, str], what: str) -> str:
-    """What a program printed; ends the run with its error where it fails."""
+    """What a program printed. Throws `Failed` with its error where it fails."""
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"bench: {what}: {done.stderr.strip()[-500:] or f'exit code {done.returncode}'}")
+        raise Failed(f"{what}: {done.stderr.strip()[-500:] or f'exit code {done.returncode}'}")
     return done.stdout
 
 

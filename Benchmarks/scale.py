@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ PAYLOADS = {25: 100_000, 200: 100_000, 1_000: 100_000, 10_000: 20_000, 100_000: 
 WORKERS = [1, 10, 100, 1_000]
 #: How many completed jobs a queue keeps unless told otherwise.
 KEPT = 10_000
+#: The worked example of docs/capacity.md.
+EXAMPLE = "--rate 2000 --payload 1000 --workers 20 --clients 40 --outage 10m".split()
 
 
 def main(options: argparse.Namespace, root: Path) -> int:
@@ -28,15 +31,16 @@ def main(options: argparse.Namespace, root: Path) -> int:
         workers = [crew(spanq, redis, number, options.jobs) for number in WORKERS]
     result = {
         "date": datetime.date.today().isoformat(), "machine": machine(), "payloads": payloads, "workers": workers,
-        "lone": {key: workers[0][key] for key in ("lone_redis_us", "lone_calls", "lone_bytes")},
     }
     (options.out / "scale.json").write_text(json.dumps(result, indent=1) + "\n")
     text = tables(result)
     (options.out / "scale.md").write_text(text)
     print(text)
     if options.docs:
-        fill(root / "docs/capacity.md", "results", text)
         (root / "Benchmarks/capacity.json").write_text(json.dumps(result, indent=1) + "\n")
+        example = subprocess.run([root / "Scripts/capacity", *EXAMPLE], capture_output=True, text=True, check=True)
+        fill(root / "docs/capacity.md", "results", text)
+        fill(root / "docs/capacity.md", "example", f"```\n{example.stdout}```\n")
     return 0
 
 

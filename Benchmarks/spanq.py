@@ -11,7 +11,7 @@ import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from processes import background, cpu_seconds, output
+from processes import Failed, background, cpu_seconds, output
 from redis_server import PrivateRedis
 
 #: What one measured: see `Sources/SpanQueueBenchmarks/Measurement.swift`.
@@ -38,7 +38,10 @@ class Spanq:
             for _ in range(2)
         ]
         try:
-            return [json.loads(process.communicate()[0]) for process in both]
+            texts = [process.communicate()[0] for process in both]
+            if any(process.returncode for process in both):
+                raise Failed("one of two spanq bench at once failed")
+            return [json.loads(text) for text in texts]
         finally:
             for process in both:
                 process.kill()
@@ -77,6 +80,6 @@ class Spanq:
         with self.worker(redis, "--exec", f"touch=touch {mark}"):
             while not mark.exists():
                 if time.monotonic() - start > 30:
-                    raise SystemExit("bench: the worker did not run its first job in 30 s")
+                    raise Failed("the worker did not run its first job in 30 s")
                 time.sleep(0.001)
             return {"milliseconds": (time.monotonic() - start) * 1000}

@@ -100,6 +100,7 @@ struct BenchCommandTests {
                 ["bench", "--jobs", "10000000", "--only", "enqueue-one"], redis: server.url)
             let deadline = ContinuousClock.now + .seconds(30)
             while try Self.keys(server).count < 3, .now < deadline { try await Task.sleep(for: .milliseconds(50)) }
+            #expect(try Self.keys(server).count >= 3)
             process.interrupt()
             process.waitUntilExit()
             #expect(process.terminationStatus == 1)
