@@ -44,6 +44,9 @@ class PrivateRedis:
 
     def flush(self) -> None:
         self.command("FLUSHALL", "SYNC")
+        # What was unlinked before is freed by another thread, and would be missing from the next one's memory.
+        while int(self.info("memory")["lazyfree_pending_objects"]):
+            time.sleep(0.01)
         self.command("CONFIG", "RESETSTAT")
 
     def info(self, section: str) -> dict[str, str]:

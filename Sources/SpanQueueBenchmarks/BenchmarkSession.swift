@@ -57,10 +57,19 @@ package final class BenchmarkSession: Sendable {
         if options.part == .all {
             let commands = names.flatMap { QueueErasure.commands(queue: $0) } + [RESPCommand("UNLINK", stream)]
             _ = try? await client.pipeline(commands, idempotent: true)
+            await waitUntilFreed()
         }
         await queue.shutdown()
         await client.close()
         loop.stop()
+    }
+
+    /// What is unlinked is freed by another thread, and would be missing from what the next benchmark takes. No longer than 10 s.
+    private func waitUntilFreed() async {
+        for _ in 0..<1000 {
+            guard let pending = try? await RedisLoad(client).pendingFrees, pending > 0 else { return }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
     }
 
     /// The queues that the jobs are spread over.

@@ -11,6 +11,8 @@ struct RedisLoad {
     var bytes: Int
     /// Bytes of memory in use.
     var memory: Int
+    /// Objects that were removed, and whose memory is still to be freed.
+    var pendingFrees = 0
 
     /// Redis counts what scripts call together with what clients send, so what only clients send is named here: calls of
     /// scripts, waits for work, what workers announce, and the floor's.
@@ -37,6 +39,7 @@ struct RedisLoad {
         }
         bytes = integer("total_net_input_bytes") + integer("total_net_output_bytes")
         memory = integer("used_memory")
+        pendingFrees = integer("lazyfree_pending_objects")
         // Such as `cmdstat_evalsha:calls=12,usec=345,…`.
         commands = Self.sentByClients.reduce(0) { sum, name in
             let calls = values["cmdstat_\(name)"]?.prefix { $0 != "," }.split(separator: "=").last
