@@ -280,6 +280,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "CostTests",
+            dependencies: [
+                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis", "spanq",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SpanqTests",
             dependencies: [
                 "RedisServerFixture", "SpanQueue", "SpanQueueCurl", "SpanQueueServer", "SpanQueueTelemetry", "spanq",

@@ -8,55 +8,81 @@ from __future__ import annotations
 
 import argparse
 import json
-
 import random
-
+import signal
 import sys
-
 from pathlib import Path
 
-import cells
+import chart
 import report
+import scale
+from cells import Cell, spanqueue_cells
+from peer_cells import peer_cells
+from processes import Failed
 from redis_server import PrivateRedis
+from spanq import Figures
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
     options = arguments()
-    chosen = [cell for cell in cells.all_cells(options) if not options.only or any(o in cell.name for o in options.only)]
+    # So that all that was started is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.scale:
+        return scale.main(options, ROOT)
+    chosen = spanqueue_cells(options) + ([] if options.no_peers else peer_cells(options))
+    if options.only:
+        chosen = [cell for cell in chosen if any(part in cell.name for part in options.only)]
     if not chosen:
         sys.exit(f"bench: no cell's name holds {' or '.join(options.only)}")
-    results: dict[str, list[dict]] = {cell.name: [] for cell in chosen}
+    results = measure(chosen, options.rounds)
+    failed = [name for name, figures in results.items() if len(figures) < options.rounds]
+    summary = report.summarize({name: figures for name, figures in results.items() if figures}, options.rounds)
+    text = report.tables(summary)
+    (options.out / "results.json").write_text(json.dumps(summary, indent=1) + "\n")
+    (options.out / "results.md").write_text(text)
+    print(text)
+    if options.chart:
+        chart.draw(summary, options.out / "performance.svg")
+    if options.docs:
+        chart.draw(summary, ROOT / "docs/images/performance.svg")
+        report.fill(ROOT / "docs/performance.md", "results", text)
+    if failed:
+        print(f"bench: these failed, in a round or in all: {'; '.join(failed)}", file=sys.stderr)
+    return max(1 if failed else 0, report.check(summary) if options.check else 0)
+
+
+def measure(cells: list[Cell], rounds: int) -> dict[str, list[Figures]]:
+    results: dict[str, list[Figures]] = {cell.name: [] for cell in cells}
     with PrivateRedis() as redis:
-        for number in range(options.rounds):
-            order = chosen[:]
-            random.Random(number).shuffle(order)
-            for cell in order:
+        for number in range(rounds):
+            for cell in random.Random(number).sample(cells, len(cells)):
                 redis.flush()
-                figures = cell.run(redis)
+                try:
+                    figures = cell.run(redis)
+                except Failed as error:
+                    # The others have taken half an hour: they stay.
+                    print(f"bench: {cell.name}: {error}", file=sys.stderr, flush=True)
+                    continue
                 results[cell.name].append(figures)
                 rate = figures.get("rate")
-                shown = f"{rate:,.0f}/s" if rate else json.dumps(figures.get("latency", figures))
-                print(f"round {number + 1}/{options.rounds}  {cell.name:40} {shown}", file=sys.stderr, flush=True)
-    summary = report.summarize(results, options)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "results.json").write_text(json.dumps(summary, indent=1) + "\n")
-    (options.out / "results.md").write_text(report.table(summary))
-    print(report.table(summary))
-    if options.chart:
-        report.chart(summary, options.out / "performance.svg")
-    return report.check(summary) if options.check else 0
+                shown = figures.get("latency_ms") or (f"{rate:,.0f}/s" if rate else figures)
+                print(f"round {number + 1}/{rounds}  {cell.name:40} {shown}", file=sys.stderr, flush=True)
+    return results
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=200_000, help="jobs of a drain")
+    parser = argparse.ArgumentParser(prog="Scripts/bench", description="Measures SpanQueue beside the floor and others.")
+    parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--jobs", type=positive, default=200_000, help="jobs of a drain")
     parser.add_argument("--only", action="append", default=[], help="only cells whose name holds this; may be repeated")
     parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--check", action="store_true", help="fail where a ratio is below its committed threshold")
-    parser.add_argument("--chart", action="store_true", help="draw performance.svg; needs matplotlib")
+    parser.add_argument("--check", action="store_true", help="fail where a figure is past its committed limit")
+    parser.add_argument("--chart", action="store_true", help="draw performance.svg beside the results")
+    parser.add_argument("--docs", action="store_true", help="put tables and chart into docs/")
+    parser.add_argument("--scale", action="store_true", help="measure what docs/capacity.md says, instead")
     parser.add_argument("--out", type=Path, default=ROOT / ".bench")
     parser.add_argument("--spanq", type=Path, default=ROOT / ".build/release/spanq")
     parser.add_argument("--environments", type=Path, default=ROOT / ".bench", help="where the peers are installed")
@@ -64,5 +90,17 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("use 1 or more")
+    return number
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("bench: interrupted")
+    except Failed as error:
+        sys.exit(f"bench: {error}")

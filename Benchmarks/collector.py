@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.server
 import multiprocessing
+import signal
 import socketserver
+from multiprocessing.queues import Queue
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -25,7 +27,10 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
 
 
-def serve(ready) -> None:
+def serve(ready: Queue[int]) -> None:
+    # The driver ends it, also when both get Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     server = Server(("127.0.0.1", 0), Handler)
     ready.put(server.server_address[1])
     server.serve_forever()
@@ -33,7 +38,7 @@ def serve(ready) -> None:
 
 class Collector:
     def __enter__(self) -> "Collector":
-        ready = multiprocessing.Queue()
+        ready: Queue[int] = multiprocessing.Queue()
         self.process = multiprocessing.Process(target=serve, args=(ready,), daemon=True)
         self.process.start()
         self.url = f"http://127.0.0.1:{ready.get()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -12,20 +13,25 @@ from pathlib import Path
 
 class PrivateRedis:
     def __enter__(self) -> "PrivateRedis":
-        self.directory = Path(tempfile.mkdtemp(prefix="spanq-bench-"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+            self.port: int = probe.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}"
+        self.directory = Path(tempfile.mkdtemp(prefix="spanq-bench-"))
+        # A group of its own: Ctrl-C is for the driver, which then ends it.
         self.process = subprocess.Popen(
             ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no",
              "--dir", str(self.directory), "--loglevel", "warning"],
-            stdout=subprocess.DEVNULL)
-        for _ in range(500):
-            if self.command("PING") == "PONG":
-                return self
-            time.sleep(0.01)
-        raise SystemExit("bench: redis-server did not start")
+            stdout=subprocess.DEVNULL, start_new_session=True)
+        try:
+            for _ in range(500):
+                if self.command("PING") == "PONG":
+                    return self
+                time.sleep(0.01)
+            raise SystemExit("bench: redis-server did not start")
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
@@ -38,15 +44,32 @@ class PrivateRedis:
 
     def flush(self) -> None:
         self.command("FLUSHALL", "SYNC")
+        # What was unlinked before is freed by another thread, and would be missing from the next one's memory.
+        while int(self.info("memory")["lazyfree_pending_objects"]):
+            time.sleep(0.01)
         self.command("CONFIG", "RESETSTAT")
+
+    def info(self, section: str) -> dict[str, str]:
+        lines = self.command("INFO", section).splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
 
     @property
     def cpu_seconds(self) -> float:
-        lines = dict(line.split(":") for line in self.command("INFO", "cpu").splitlines() if ":" in line)
-        return float(lines["used_cpu_user_main_thread"]) + float(lines["used_cpu_sys_main_thread"])
+        """Of the thread that runs commands."""
+        cpu = self.info("cpu")
+        return float(cpu["used_cpu_user_main_thread"]) + float(cpu["used_cpu_sys_main_thread"])
 
     @property
-    def commands(self) -> int:
-        """What clients sent, and what their scripts called."""
-        lines = dict(line.split(":") for line in self.command("INFO", "stats").splitlines() if ":" in line)
-        return int(lines["total_commands_processed"])
+    def memory(self) -> int:
+        return int(self.info("memory")["used_memory"])
+
+    def sent_commands(self, seconds: float) -> int:
+        """How many commands clients send in this time. INFO counts what scripts call too; MONITOR tells them apart."""
+        monitor = subprocess.Popen(
+            ["redis-cli", "-p", str(self.port), "MONITOR"], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            time.sleep(seconds)
+        finally:
+            monitor.terminate()
+            lines = monitor.communicate()[0].splitlines()
+        return sum(1 for line in lines if re.match(r"[\d.]+ \[\d+ (?!lua\])", line))

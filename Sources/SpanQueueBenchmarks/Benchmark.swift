@@ -22,6 +22,8 @@ package enum Benchmark: String, Sendable, CaseIterable {
     case scheduleLag = "schedule-lag"
     /// A worker that runs jobs each of which fails once.
     case retries
+    /// Workers without work, for some seconds.
+    case idle
 
     /// What it measures, in a few words.
     package var summary: String {
@@ -37,9 +39,7 @@ package enum Benchmark: String, Sendable, CaseIterable {
         case .idleLatency: "enqueue to handler, 500 jobs/s"
         case .scheduleLag: "due to handler"
         case .retries: "drain, each job fails once"
+        case .idle: "nothing to do"
         }
     }
-
-    /// Whether its latencies count, and not its rate.
-    package var isLatency: Bool { self == .idleLatency || self == .scheduleLag }
 }

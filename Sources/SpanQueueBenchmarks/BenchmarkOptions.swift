@@ -6,6 +6,8 @@ package struct BenchmarkOptions: Sendable {
     package var payloadBytes = 200
     /// How many jobs a worker runs at once; 100 unless set.
     package var concurrency = 100
+    /// How many workers share the jobs, each with connections and threads of its own, as if it were a process; 1 unless set.
+    package var workers = 1
     /// Over how many queues the jobs are spread; 1 unless set.
     package var queues = 1
     /// How many jobs wait below those that are measured; none unless set.

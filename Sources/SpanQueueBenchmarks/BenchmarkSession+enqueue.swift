@@ -11,7 +11,6 @@ extension BenchmarkSession {
         let job = job()
         return try await measure(.enqueueOne, jobs: options.jobs) {
             for _ in 0..<options.jobs { try await queue.enqueue(job, .queue(names[0])) }
-            return []
         }
     }
 
@@ -29,7 +28,6 @@ extension BenchmarkSession {
                 }
                 try await group.waitForAll()
             }
-            return []
         }
     }
 
@@ -37,7 +35,6 @@ extension BenchmarkSession {
         try await fillDepth()
         return try await measure(.enqueueBulk, jobs: options.jobs) {
             try await fill(options.jobs)
-            return []
         }
     }
 
@@ -57,9 +54,17 @@ extension BenchmarkSession {
                 let requests = try (0..<number).map { _ in
                     try EnqueueRequest(job, .queue(name), .retention(retention))
                 }
-                for result in try await queue.enqueue(requests) { _ = try result.get() }
+                try await enqueueAll(requests)
                 left -= number
             }
+        }
+    }
+
+    /// Enqueues jobs in arrays of a bounded size.
+    func enqueueAll(_ requests: [EnqueueRequest]) async throws {
+        for start in stride(from: 0, to: requests.count, by: Self.bulk) {
+            let part = Array(requests[start..<min(start + Self.bulk, requests.count)])
+            for result in try await queue.enqueue(part) { _ = try result.get() }
         }
     }
 }

@@ -3,16 +3,11 @@ import HiredisClient
 
 extension BenchmarkSession {
     private static let batch = 64
-    private var stream: String { "\(options.prefix):floor" }
+    var stream: String { "\(options.prefix):floor" }
     private var payload: [UInt8] { [UInt8](repeating: UInt8(ascii: "x"), count: options.payloadBytes) }
 
     func floorEnqueue() async throws -> Measurement {
-        let measurement = try await measure(.floorEnqueue, jobs: options.jobs) {
-            try await fillStream()
-            return []
-        }
-        _ = try await client.send(RESPCommand("UNLINK", stream), idempotent: true)
-        return measurement
+        try await measure(.floorEnqueue, jobs: options.jobs) { try await fillStream() }
     }
 
     private func fillStream() async throws {
@@ -31,7 +26,7 @@ extension BenchmarkSession {
         _ = try await client.send(RESPCommand("XGROUP", "CREATE", stream, "workers", "0"), idempotent: true)
         let read = RESPCommand(
             "XREADGROUP", "GROUP", "workers", "one", "COUNT", "\(Self.batch)", "STREAMS", stream, ">")
-        let measurement = try await measure(.floorDrain, jobs: options.jobs) {
+        return try await measure(.floorDrain, jobs: options.jobs) {
             var finished = 0
             var commands = [read]
             while finished < options.jobs {
@@ -48,13 +43,10 @@ extension BenchmarkSession {
                 finished += ids.count
                 commands = [acknowledge, delete, read]
             }
-            if let last = try? await client.pipeline(Array(commands.dropLast()), idempotent: false) {
-                for reply in last { _ = try reply.get() }
+            for reply in try await client.pipeline(Array(commands.dropLast()), idempotent: false) {
+                _ = try reply.get()
             }
-            return []
         }
-        _ = try await client.send(RESPCommand("UNLINK", stream), idempotent: true)
-        return measurement
     }
 
     /// The ids of a reply of `XREADGROUP`: `[[stream, [[id, [field, value]], …]]]`.
@@ -79,8 +71,10 @@ extension BenchmarkSession {
         let connection = try BlockingConnection(url)
         let digest = try connection.load("return 1")
         return try await measure(.roundTrip, jobs: options.jobs) {
-            for _ in 0..<options.jobs { try connection.call(digest, payload) }
-            return []
+            for _ in 0..<options.jobs {
+                try Task.checkCancellation()
+                try connection.call(digest, payload)
+            }
         }
     }
 }

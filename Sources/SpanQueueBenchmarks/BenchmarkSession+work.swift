@@ -2,39 +2,68 @@ import SpanQueue
 import Synchronization
 
 extension BenchmarkSession {
+    private static let idleSeconds = 10
+
     func drain(failing: Bool) async throws -> Measurement {
-        if options.part != .run { try await fill(options.depth + options.jobs) }
         let benchmark: Benchmark = failing ? .retries : .drain
-        guard options.part != .fill else { return try await measure(benchmark, jobs: options.jobs) { [] } }
-        return try await measure(benchmark, jobs: options.jobs) {
-            try await work(until: options.jobs, failing: failing)
-            return []
+        guard options.part != .fill else {
+            return try await measure(benchmark, jobs: options.jobs) { try await fill(options.depth + options.jobs) }
+        }
+        if options.part == .all { try await fill(options.depth + options.jobs) }
+        return try await withCrew { crew in
+            try await measure(benchmark, jobs: options.jobs) {
+                try await work(crew, until: options.jobs, failing: failing)
+            }
         }
     }
 
     func together() async throws -> Measurement {
-        try await measure(.together, jobs: options.jobs) {
-            async let worked: Void = work(until: options.jobs, failing: false)
-            try await fill(options.jobs)
+        try await withCrew { crew in
+            try await measure(.together, jobs: options.jobs) {
+                async let worked: Void = work(crew, until: options.jobs, failing: false)
+                try await fill(options.jobs)
+                try await worked
+            }
+        }
+    }
+
+    /// What workers cost that have nothing to do. They get time to connect and to settle down first.
+    func idle() async throws -> Measurement {
+        try await withCrew { crew in
+            try crew.handle { _, _ in }
+            async let worked: Void = crew.run()
+            try await Task.sleep(for: .seconds(4))
+            let measurement = try await measure(.idle, jobs: 0) {
+                try await Task.sleep(for: .seconds(Self.idleSeconds))
+            }
+            crew.drain()
             try await worked
-            return []
+            return measurement
         }
     }
 
-    /// Runs a worker until it has completed this many jobs, or until the queues are empty where several share them.
-    private func work(until count: Int, failing: Bool) async throws {
-        let worker = try worker()
+    /// Runs workers until they have completed this many jobs, or until the queues are empty where several processes share them.
+    private func work(_ crew: WorkerCrew, until count: Int, failing: Bool) async throws {
         let completed = Atomic(0)
-        try worker.handle(BenchmarkJob.self) { [weak worker] _, context in
+        try crew.handle { [weak crew] _, context in
             if failing, context.attempt == 1 { throw JobError.retry(after: .zero) }
-            if completed.wrappingAdd(1, ordering: .relaxed).newValue == count { worker?.drain() }
+            if completed.wrappingAdd(1, ordering: .relaxed).newValue == count { crew?.drain() }
         }
-        if options.part == .run { try await worker.runOnce() } else { try await worker.run() }
+        try await crew.run(untilEmpty: options.part == .run)
     }
 
-    func worker() throws -> Worker {
-        try Worker(
-            queue,
-            WorkerConfiguration(concurrency: options.concurrency, queues: .weighted(names.map { ($0, 1) })))
+    /// Makes the workers, and closes their connections whatever happens.
+    func withCrew<Result>(_ body: (WorkerCrew) async throws -> Result) async throws -> Result {
+        let configuration = WorkerConfiguration(
+            concurrency: options.concurrency, queues: .weighted(names.map { ($0, 1) }))
+        let crew = try await WorkerCrew(options.workers, configuration, open: open)
+        do {
+            let result = try await body(crew)
+            await crew.shutdown()
+            return result
+        } catch {
+            await crew.shutdown()
+            throw error
+        }
     }
 }

@@ -10,6 +10,8 @@ package final class BenchmarkSession: Sendable {
     let options: BenchmarkOptions
     let client: RedisClient
     let url: RedisURL
+    /// Makes a further queue on the same Redis, with connections of its own.
+    let open: @Sendable () async throws -> JobQueue
     private let loop = LoopThread(name: "benchmark")
 
     /// Runs one benchmark.
@@ -18,39 +20,56 @@ package final class BenchmarkSession: Sendable {
     ///   - url: of the Redis, as for `EngineSource.redis`.
     ///   - engine: how completed jobs are kept, and so on.
     ///   - telemetry: where the queue and its workers report.
-    /// - Throws: what the queue throws.
+    /// - Throws: what the queue throws. Its queues are removed all the same, also where the calling task was cancelled.
     package static func run(
         _ benchmark: Benchmark, _ options: BenchmarkOptions, url: String, engine: RedisEngineOptions,
         telemetry: JobTelemetry, logger: Logger
     ) async throws -> Measurement {
-        let queue = try await JobQueue(engine: .redis(url, engine), telemetry: telemetry, logger: logger)
-        let session = try BenchmarkSession(queue, options, url: url, logger: logger)
-        do {
-            let measurement = try await session.run(benchmark)
-            await session.close()
-            return measurement
-        } catch {
-            await session.close()
-            throw error
+        let open = { @Sendable in
+            try await JobQueue(engine: .redis(url, engine), telemetry: telemetry, logger: logger)
         }
+        let session = try BenchmarkSession(
+            queue: try await open(), options, url: RedisURL(url), open: open, logger: logger)
+        let result: Result<Measurement, any Error>
+        do {
+            result = .success(try await session.run(benchmark))
+        } catch {
+            result = .failure(error)
+        }
+        // A task of its own: one that was cancelled could remove nothing.
+        await Task { await session.close() }.value
+        return try result.get()
     }
 
-    private init(_ queue: JobQueue, _ options: BenchmarkOptions, url: String, logger: Logger) throws {
+    private init(
+        queue: JobQueue, _ options: BenchmarkOptions, url: RedisURL,
+        open: @escaping @Sendable () async throws -> JobQueue,
+        logger: Logger
+    ) {
         self.queue = queue
         self.options = options
-        self.url = try RedisURL(url)
-        client = RedisClient(url: self.url, name: "benchmark", loop: loop, logger: logger)
+        self.url = url
+        self.open = open
+        client = RedisClient(url: url, name: "benchmark", loop: loop, logger: logger)
     }
 
     private func close() async {
         if options.part == .all {
-            for name in names {
-                _ = try? await client.pipeline(QueueErasure.commands(queue: name), idempotent: true)
-            }
+            let commands = names.flatMap { QueueErasure.commands(queue: $0) } + [RESPCommand("UNLINK", stream)]
+            _ = try? await client.pipeline(commands, idempotent: true)
+            await waitUntilFreed()
         }
         await queue.shutdown()
         await client.close()
         loop.stop()
+    }
+
+    /// What is unlinked is freed by another thread, and would be missing from what the next benchmark takes. No longer than 10 s.
+    private func waitUntilFreed() async {
+        for _ in 0..<1000 {
+            guard let pending = try? await RedisLoad(client).pendingFrees, pending > 0 else { return }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
     }
 
     /// The queues that the jobs are spread over.
@@ -69,33 +88,21 @@ package final class BenchmarkSession: Sendable {
         case .together: try await together()
         case .idleLatency: try await idleLatency()
         case .scheduleLag: try await scheduleLag()
+        case .idle: try await idle()
         }
     }
 
     /// Measures a piece of work.
-    func measure(_ benchmark: Benchmark, jobs: Int, _ work: () async throws -> [Double]) async throws -> Measurement {
+    ///
+    /// - Parameter jobs: what is measured is divided by; 0 where there are none.
+    func measure(_ benchmark: Benchmark, jobs: Int, _ work: () async throws -> Void) async throws -> Measurement {
         let redis = try await RedisLoad(client)
         let process = ProcessLoad.now
         let start = ContinuousClock.now
-        let latencies = try await work()
+        try await work()
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        let processEnd = ProcessLoad.now
-        let redisEnd = try await RedisLoad(client)
-        let count = Double(max(1, jobs))
-        var measurement = Measurement(
-            benchmark: benchmark.rawValue, jobs: jobs, seconds: seconds, rate: count / seconds,
-            processMicroseconds: (processEnd.cpuSeconds - process.cpuSeconds) / count * 1e6,
-            peakMemoryMiB: processEnd.peakMemoryMiB)
-        if let before = redis.cpuSeconds, let after = redisEnd.cpuSeconds {
-            measurement.redisMicroseconds = (after - before) / count * 1e6
-        }
-        measurement.redisCommands = Double(redisEnd.commands - redis.commands) / count
-        measurement.networkBytes = Double(redisEnd.bytes - redis.bytes) / count
-        if let before = process.allocations, let after = processEnd.allocations {
-            measurement.allocations = Double(after - before) / count
-        }
-        measurement.latency = Percentiles(milliseconds: latencies)
-        if benchmark == .enqueueBulk { measurement.redisMemoryBytes = Double(redisEnd.memory - redis.memory) / count }
-        return measurement
+        return Measurement(
+            benchmark, jobs: jobs, seconds: seconds, process: ProcessLoad.now - process,
+            redis: try await RedisLoad(client) - redis)
     }
 }

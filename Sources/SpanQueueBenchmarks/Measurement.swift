@@ -1,5 +1,5 @@
 /// What one benchmark measured.
-package struct Measurement: Sendable, Encodable {
+package struct Measurement: Sendable {
     /// The benchmark's name.
     package var benchmark: String
     /// How many jobs.
@@ -8,43 +8,74 @@ package struct Measurement: Sendable, Encodable {
     package var seconds: Double
     /// Jobs a second.
     package var rate: Double
-    /// Redis' CPU time for each job, in microseconds; nil where Redis does not tell.
+    /// Redis' CPU time for each job, in microseconds; nil where Redis does not tell, or there are no jobs.
     package var redisMicroseconds: Double?
-    /// Commands that Redis was sent for each job, without those that scripts call.
+    /// Commands that Redis was sent for each job, without those that scripts call; nil without jobs.
     package var redisCommands: Double?
-    /// Bytes from and to Redis for each job.
+    /// Bytes from and to Redis for each job; nil without jobs.
     package var networkBytes: Double?
     /// Redis' memory for each job that waits, in bytes; where a benchmark fills a queue.
     package var redisMemoryBytes: Double?
-    /// This process' CPU time for each job, in microseconds.
-    package var processMicroseconds: Double
+    /// This process' CPU time for each job, in microseconds; nil without jobs.
+    package var processMicroseconds: Double?
     /// The most memory that this process had so far, in MiB.
     package var peakMemoryMiB: Double
     /// Allocations of this process for each job, where they are counted; see `AllocationCount`.
     package var allocations: Double?
+    /// Commands that Redis was sent each second, without those that scripts call.
+    package var commandsPerSecond: Double
+    /// The share of a core that Redis used; nil where Redis does not tell.
+    package var redisCoreShare: Double?
+    /// The share of a core that this process used; above 1 where it used several.
+    package var processCoreShare: Double
     /// Latencies in milliseconds, where they were measured.
     package var latency: Percentiles?
+
+    init(_ benchmark: Benchmark, jobs: Int, seconds: Double, process: ProcessLoad, redis: RedisLoad) {
+        self.benchmark = benchmark.rawValue
+        self.jobs = jobs
+        self.seconds = seconds
+        rate = Double(jobs) / seconds
+        peakMemoryMiB = process.peakMemoryMiB
+        commandsPerSecond = Double(redis.commands) / seconds
+        redisCoreShare = redis.cpuSeconds.map { $0 / seconds }
+        processCoreShare = process.cpuSeconds / seconds
+        guard jobs > 0 else { return }
+        let count = Double(jobs)
+        redisMicroseconds = redis.cpuSeconds.map { $0 / count * 1e6 }
+        redisCommands = Double(redis.commands) / count
+        networkBytes = Double(redis.bytes) / count
+        processMicroseconds = process.cpuSeconds / count * 1e6
+        allocations = process.allocations.map { Double($0) / count }
+        if benchmark == .enqueueBulk { redisMemoryBytes = Double(redis.memory) / count }
+    }
 }
 
-/// A distribution in four figures, in milliseconds.
-package struct Percentiles: Sendable, Encodable {
-    /// Half of them took no longer.
-    package var p50: Double
-    /// All but 1 of 100 took no longer.
-    package var p99: Double
-    /// All but 1 of 1,000 took no longer.
-    package var p999: Double
-    /// The longest.
-    package var maximum: Double
+extension Measurement: Encodable {
+    private enum CodingKeys: String, CodingKey {
+        case benchmark, jobs, seconds, rate, redisMicroseconds = "redis_us", redisCommands = "redis_calls"
+        case networkBytes = "network_bytes", redisMemoryBytes = "redis_memory_bytes", processMicroseconds = "process_us"
+        case peakMemoryMiB = "peak_memory_mib", allocations, commandsPerSecond = "calls_per_second"
+        case redisCoreShare = "redis_core_share", processCoreShare = "process_core_share", latency = "latency_ms"
+    }
 
-    /// Nil where there are none.
-    init?(milliseconds values: [Double]) {
-        guard !values.isEmpty else { return nil }
-        let sorted = values.sorted()
-        func at(_ share: Double) -> Double { sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))] }
-        p50 = at(0.5)
-        p99 = at(0.99)
-        p999 = at(0.999)
-        maximum = sorted[sorted.count - 1]
+    /// All members, null where there is no value.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(benchmark, forKey: .benchmark)
+        try container.encode(jobs, forKey: .jobs)
+        try container.encode(seconds, forKey: .seconds)
+        try container.encode(rate, forKey: .rate)
+        try container.encode(redisMicroseconds, forKey: .redisMicroseconds)
+        try container.encode(redisCommands, forKey: .redisCommands)
+        try container.encode(networkBytes, forKey: .networkBytes)
+        try container.encode(redisMemoryBytes, forKey: .redisMemoryBytes)
+        try container.encode(processMicroseconds, forKey: .processMicroseconds)
+        try container.encode(peakMemoryMiB, forKey: .peakMemoryMiB)
+        try container.encode(allocations, forKey: .allocations)
+        try container.encode(commandsPerSecond, forKey: .commandsPerSecond)
+        try container.encode(redisCoreShare, forKey: .redisCoreShare)
+        try container.encode(processCoreShare, forKey: .processCoreShare)
+        try container.encode(latency, forKey: .latency)
     }
 }

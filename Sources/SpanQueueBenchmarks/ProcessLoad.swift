@@ -6,6 +6,7 @@ import Foundation
 struct ProcessLoad {
     var cpuSeconds: Double
     var peakMemoryMiB: Double
+    /// Nil where nobody counts them.
     var allocations: Int?
 
     static var now: ProcessLoad {
@@ -22,5 +23,13 @@ struct ProcessLoad {
             cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
             peakMemoryMiB: Double(usage.ru_maxrss) / unit,
             allocations: AllocationCount.now)
+    }
+
+    /// What was used from `start` to `end`; the peak is that of the end.
+    static func - (end: ProcessLoad, start: ProcessLoad) -> ProcessLoad {
+        var allocations: Int?
+        if let before = start.allocations, let after = end.allocations { allocations = after - before }
+        return ProcessLoad(
+            cpuSeconds: end.cpuSeconds - start.cpuSeconds, peakMemoryMiB: end.peakMemoryMiB, allocations: allocations)
     }
 }

@@ -3,37 +3,63 @@ import HiredisClient
 
 /// What Redis has done so far, by its own account (`INFO`).
 struct RedisLoad {
+    /// Of the thread that runs commands; nil where the server does not tell.
     var cpuSeconds: Double?
+    /// Commands that clients sent, without those that scripts call and those of the measuring itself.
     var commands: Int
+    /// Bytes that came in and went out.
     var bytes: Int
+    /// Bytes of memory in use.
     var memory: Int
+    /// Objects that were removed, and whose memory is still to be freed.
+    var pendingFrees = 0
+
+    /// Redis counts what scripts call together with what clients send, so what only clients send is named here: calls of
+    /// scripts, waits for work, what workers announce, and the floor's.
+    private static let sentByClients = [
+        "evalsha", "eval", "blpop", "client|id", "client|unblock", "pexpire", "script|load", "xadd", "xreadgroup",
+        "xack", "xdel",
+    ]
 
     init(_ client: RedisClient) async throws {
-        // One of them at a time: Redis 7 takes several sections, Valkey and older ones too, but not all servers that speak RESP.
-        let cpu = try await Self.section("cpu", client)
-        let stats = try await Self.section("stats", client)
-        let memory = try await Self.section("memory", client)
-        let commandStats = try await Self.section("commandstats", client)
-        let parts = ["used_cpu_user_main_thread", "used_cpu_sys_main_thread"].compactMap {
-            cpu[$0].flatMap(Double.init)
+        var values: [String: Substring] = [:]
+        // One section at a time, which every server takes.
+        for section in ["cpu", "stats", "memory", "commandstats"] {
+            let text = try await client.send(RESPCommand("INFO", section), idempotent: true).string()
+            for line in text.split(whereSeparator: \.isNewline) {
+                guard let colon = line.firstIndex(of: ":") else { continue }
+                values[String(line[..<colon])] = line[line.index(after: colon)...]
+            }
         }
-        cpuSeconds = parts.count == 2 ? parts[0] + parts[1] : nil
-        bytes = ["total_net_input_bytes", "total_net_output_bytes"].compactMap { stats[$0].flatMap { Int($0) } }.reduce(
-            0, +)
-        self.memory = memory["used_memory"].flatMap { Int($0) } ?? 0
-        // Redis counts what scripts call as well, so what clients send is named here.
-        commands = ["evalsha", "eval", "blpop", "xadd", "xreadgroup", "xack", "xdel", "client|unblock"]
-            .compactMap { name in commandStats["cmdstat_\(name)"] }
-            .compactMap { $0.split(separator: ",").first?.split(separator: "=").last.flatMap { Int($0) } }.reduce(0, +)
+        func integer(_ name: String) -> Int { values[name].flatMap { Int($0) } ?? 0 }
+        if let user = values["used_cpu_user_main_thread"].flatMap({ Double($0) }),
+            let system = values["used_cpu_sys_main_thread"].flatMap({ Double($0) })
+        {
+            cpuSeconds = user + system
+        }
+        bytes = integer("total_net_input_bytes") + integer("total_net_output_bytes")
+        memory = integer("used_memory")
+        pendingFrees = integer("lazyfree_pending_objects")
+        // Such as `cmdstat_evalsha:calls=12,usec=345,…`.
+        commands = Self.sentByClients.reduce(0) { sum, name in
+            let calls = values["cmdstat_\(name)"]?.prefix { $0 != "," }.split(separator: "=").last
+            return sum + (calls.flatMap { Int($0) } ?? 0)
+        }
     }
 
-    private static func section(_ name: String, _ client: RedisClient) async throws -> [String: String] {
-        let text = try await client.send(RESPCommand("INFO", name), idempotent: true).string()
-        var values: [String: String] = [:]
-        for line in text.split(whereSeparator: \.isNewline) {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            values[String(line[..<colon])] = String(line[line.index(after: colon)...])
-        }
-        return values
+    private init(cpuSeconds: Double?, commands: Int, bytes: Int, memory: Int) {
+        self.cpuSeconds = cpuSeconds
+        self.commands = commands
+        self.bytes = bytes
+        self.memory = memory
+    }
+
+    /// What was used from `start` to `end`.
+    static func - (end: RedisLoad, start: RedisLoad) -> RedisLoad {
+        var cpuSeconds: Double?
+        if let before = start.cpuSeconds, let after = end.cpuSeconds { cpuSeconds = after - before }
+        return RedisLoad(
+            cpuSeconds: cpuSeconds, commands: end.commands - start.commands, bytes: end.bytes - start.bytes,
+            memory: end.memory - start.memory)
     }
 }

@@ -15,14 +15,14 @@ struct CommandRun {
     static func spanq(
         _ arguments: String..., redis: String? = nil, environment: [String: String] = [:], input: String = ""
     ) async throws -> CommandRun {
-        let process = Process()
+        try await spanq(arguments, redis: redis, environment: environment, input: input)
+    }
+
+    static func spanq(
+        _ arguments: [String], redis: String? = nil, environment: [String: String] = [:], input: String = ""
+    ) async throws -> CommandRun {
+        let process = process(arguments, redis: redis, environment: environment)
         let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
-        process.executableURL = executable
-        process.arguments = arguments
-        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("SPANQ_") }
-        variables["TRACEPARENT"] = nil
-        if let redis { variables["SPANQ_REDIS_URL"] = redis }
-        process.environment = variables.merging(environment) { $1 }
         process.standardInput = stdin
         process.standardOutput = stdout
         process.standardError = stderr
@@ -34,6 +34,29 @@ struct CommandRun {
         let errors = String(decoding: stderr.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         return CommandRun(output: output, errors: errors, code: process.terminationStatus)
+    }
+
+    /// Starts a run whose output nobody reads.
+    static func start(_ arguments: [String], redis: String) throws -> Process {
+        let process = process(arguments, redis: redis)
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        return process
+    }
+
+    private static func process(
+        _ arguments: [String], redis: String?, environment: [String: String] = [:]
+    ) -> Process {
+        let process = Process()
+        process.executableURL = executable
+        process.arguments = arguments
+        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("SPANQ_") }
+        variables["TRACEPARENT"] = nil
+        if let redis { variables["SPANQ_REDIS_URL"] = redis }
+        process.environment = variables.merging(environment) { $1 }
+        return process
     }
 
     var object: [String: Any] {

@@ -2,7 +2,9 @@ import ArgumentParser
 import Logging
 import SpanQueue
 import SpanQueueBenchmarks
+import SpanQueueRedis
 import SpanQueueTelemetry
+import UnixSignals
 
 /// `spanq bench`
 struct BenchCommand: AsyncParsableCommand {
@@ -11,7 +13,8 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure this Redis from this machine, beside what Redis can do natively.",
         discussion: """
             Takes about a minute. Works in queues of its own, named spanq-bench-…, and removes them at its end. What else \
-            the machine and Redis have to do meanwhile shows in the figures, and the other way round.
+            the machine and Redis have to do meanwhile shows in the figures, and the other way round. Redis' own figures are \
+            those of the whole server.
             """)
 
     @Option(help: ArgumentHelp("Only this one; may be given several times.", valueName: "benchmark"))
@@ -25,6 +28,9 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("How many jobs the worker runs at once.", valueName: "number"))
     var concurrency = 100
+
+    @Option(help: ArgumentHelp("How many workers, each with connections of its own.", valueName: "number"))
+    var workers = 1
 
     @Option(help: ArgumentHelp("Over how many queues the jobs are spread.", valueName: "number"))
     var queues = 1
@@ -46,7 +52,8 @@ struct BenchCommand: AsyncParsableCommand {
     func validate() throws {
         for (name, value, range) in [
             ("--jobs", jobs ?? 1, 1...10_000_000), ("--payload", payload, 0...Limits().payloadBytes),
-            ("--concurrency", concurrency, 1...10_000), ("--queues", queues, 1...1000),
+            ("--concurrency", concurrency, 1...10_000), ("--workers", workers, 1...1000),
+            ("--queues", queues, 1...1000),
             ("--depth", depth, 0...100_000_000),
         ] where !range.contains(value) {
             throw ValidationError("\(name) \(value): use \(range.lowerBound) to \(range.upperBound)")
@@ -55,26 +62,50 @@ struct BenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         var reader = try global.reader()
-        let settings = try ConnectionSettings(&reader, logLevel: .error)
-        let telemetry = CommandTelemetry(logger: settings.logger())
+        var settings = try ConnectionSettings(&reader, logLevel: .error)
+        settings.engine.waitsForServer = false
+        let (redis, engine, logger) = (settings.redisURL, settings.engine, settings.logger())
+        let telemetry = CommandTelemetry(retriesExports: false, logger: logger)
+        let benchmarks = only.isEmpty ? Benchmark.allCases : only
+        let (options, jobs, isJSON) = (options, jobs, global.json)
+        try await Self.untilSignal {
+            var page = BenchPage()
+            for benchmark in benchmarks {
+                var options = options
+                options.jobs = jobs ?? benchmark.defaultJobs
+                let measurement = try await BenchmarkSession.run(
+                    benchmark, options, url: redis, engine: engine, telemetry: telemetry.jobs, logger: logger)
+                if isJSON { try JSONLine.print(measurement) } else { page.add(benchmark, measurement) }
+            }
+            if !isJSON { page.print() }
+        }
+        _ = await telemetry.telemetry.shutdown(within: .seconds(2))
+    }
+
+    private var options: BenchmarkOptions {
         var options = BenchmarkOptions()
         options.payloadBytes = payload
         options.concurrency = concurrency
+        options.workers = workers
         options.queues = queues
         options.depth = depth
         options.keepsCompleted = !noRetention
         options.part = part
         options.prefix = prefix ?? "spanq-bench-\(UInt32.random(in: .min ... .max))"
-        var page = BenchPage()
-        for benchmark in only.isEmpty ? Benchmark.allCases : only {
-            options.jobs = jobs ?? benchmark.defaultJobs
-            let measurement = try await BenchmarkSession.run(
-                benchmark, options, url: settings.redisURL, engine: settings.engine, telemetry: telemetry.jobs,
-                logger: settings.logger())
-            if global.json { try JSONLine.print(measurement) } else { page.add(benchmark, measurement) }
+        return options
+    }
+
+    /// Runs something that SIGINT and SIGTERM cancel, so that it can remove what it has put into Redis.
+    private static func untilSignal(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        let signals = await UnixSignalsSequence(trapping: [.sigint, .sigterm])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                for await _ in signals { throw CancellationError() }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
         }
-        if !global.json { page.print() }
-        _ = await telemetry.telemetry.shutdown(within: .seconds(2))
     }
 }
 
@@ -87,6 +118,7 @@ extension Benchmark: ExpressibleByArgument {
         case .enqueueOne: 20_000
         case .idleLatency: 2_000
         case .scheduleLag: 5_000
+        case .idle: 1
         }
     }
 }

@@ -1,0 +1,85 @@
+"""`spanq` as the benchmarks run it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from processes import Failed, background, cpu_seconds, output
+from redis_server import PrivateRedis
+
+#: What one measured: see `Sources/SpanQueueBenchmarks/Measurement.swift`.
+Figures = dict
+
+
+class Spanq:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.program = str(options.spanq)
+        self.allocations: Path | None = options.allocations
+
+    def bench(self, redis: PrivateRedis, *arguments: object, **environment: str) -> Figures:
+        """Runs `spanq bench` for one benchmark."""
+        text = output(
+            self._bench(redis, *arguments), {**os.environ, **environment}, f"spanq bench {' '.join(map(str, arguments))}")
+        figures: Figures = json.loads(text)
+        del figures["benchmark"]
+        return {name: value for name, value in figures.items() if value is not None}
+
+    def bench_twice(self, redis: PrivateRedis, *arguments: object) -> list[Figures]:
+        """Two processes at the same time."""
+        both = [
+            subprocess.Popen(self._bench(redis, *arguments), stdout=subprocess.PIPE, text=True, start_new_session=True)
+            for _ in range(2)
+        ]
+        try:
+            texts = [process.communicate()[0] for process in both]
+            if any(process.returncode for process in both):
+                raise Failed("one of two spanq bench at once failed")
+            return [json.loads(text) for text in texts]
+        finally:
+            for process in both:
+                process.kill()
+
+    def _bench(self, redis: PrivateRedis, *arguments: object) -> list[str]:
+        return [self.program, "bench", "--json", "--redis", redis.url, *map(str, arguments)]
+
+    def counting(self, redis: PrivateRedis, *arguments: object) -> float | None:
+        """Allocations for each job. Counting takes time, so nothing else of such a run counts."""
+        if not self.allocations:
+            return None
+        return self.bench(redis, *arguments, LD_PRELOAD=str(self.allocations)).get("allocations")
+
+    def worker(self, redis: PrivateRedis, *arguments: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        return background(
+            [self.program, "worker", "--redis", redis.url, "--listen", "none", *arguments], stop=signal.SIGTERM)
+
+    def idle_worker(self, redis: PrivateRedis) -> Figures:
+        """A worker of one queue without work, after it has settled down."""
+        seconds = 10
+        with self.worker(redis, "--exec", "none=true") as worker:
+            time.sleep(3)
+            cpu, start = cpu_seconds(worker.pid), time.monotonic()
+            sent = redis.sent_commands(seconds)
+            elapsed = time.monotonic() - start
+            return {
+                "process_core_share": (cpu_seconds(worker.pid) - cpu) / elapsed, "calls_per_second": sent / seconds,
+            }
+
+    def first_job(self, redis: PrivateRedis) -> Figures:
+        """From the start of `spanq worker` to the start of the program that is its first job's handler."""
+        output([self.program, "enqueue", "--redis", redis.url, "touch"], os.environ, "spanq enqueue")
+        mark = redis.directory / "first"
+        mark.unlink(missing_ok=True)
+        start = time.monotonic()
+        with self.worker(redis, "--exec", f"touch=touch {mark}"):
+            while not mark.exists():
+                if time.monotonic() - start > 30:
+                    raise Failed("the worker did not run its first job in 30 s")
+                time.sleep(0.001)
+            return {"milliseconds": (time.monotonic() - start) * 1000}
