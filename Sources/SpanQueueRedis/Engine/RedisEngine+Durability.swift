@@ -4,8 +4,9 @@ import SpanQueue
 extension RedisEngine {
     /// Waits until the replicas have what was written so far.
     ///
-    /// On a connection of its own, since `WAIT` holds up everything behind it. That works because Redis waits for all that was
-    /// written before the connection's last command, whoever wrote it: that command is the `PING`.
+    /// On a connection of its own, since `WAIT` holds up everything behind it. `WAIT` asks for what its own connection wrote last, and
+    /// replication keeps the order of all writes, whoever made them: so this one writes too. A message to nobody is a write to the
+    /// replicas, and leaves nothing behind.
     ///
     /// - Parameter generation: of the connection that wrote. If it is another one by now, so may the primary be, and that one's
     ///   replicas say nothing of what the old one had.
@@ -17,7 +18,7 @@ extension RedisEngine {
         wait.append(limit.milliseconds)
         // Redis must be able to say that time is up before we stop listening.
         let replies = try await waiter.pipeline(
-            [RESPCommand("PING"), wait], timeout: limit + .seconds(1), idempotent: false)
+            [RESPCommand("PUBLISH", RedisKeys.fence, ""), wait], timeout: limit + .seconds(1), idempotent: false)
         do {
             for reply in replies.dropLast() { _ = try reply.get() }
             let count = try replies.last?.get().integer() ?? 0

@@ -22,6 +22,9 @@ struct RedisKeys: Sendable {
     /// The version of this layout.
     static let layout = "spanq:layout"
 
+    /// No key but a channel: what is said there, nobody hears; it marks a place in the stream to the replicas.
+    static let fence = "spanq:fence"
+
     static func worker(_ id: String) -> String { "spanq:worker:\(id)" }
 
     let jobs, runs, ready, priority, scheduled, retrying, active, leases, cancelling: String
