@@ -39,7 +39,8 @@ struct AuditCommand: AsyncParsableCommand {
             throw CommandFailure.usage("--repair asks first, and there is no terminal to ask on: add --yes")
         }
         var reader = try global.reader([.maxReclaims: maxReclaims])
-        let settings = try ConnectionSettings(&reader, logLevel: .error)
+        var settings = try ConnectionSettings(&reader, logLevel: .error)
+        settings.engine.waitsForServer = false
         let reclaims = try reader.integer(.maxReclaims, default: ReclaimRequest.standardMaxReclaims) {
             var worker = WorkerConfiguration()
             worker.maxReclaims = $0
