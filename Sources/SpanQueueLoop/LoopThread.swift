@@ -54,7 +54,7 @@ package final class LoopThread: SerialExecutor, TaskExecutor, @unchecked Sendabl
     package init(name: String) {
         self.name = name
         inbox.withLock { $0.hasThread = true }
-        startThread()
+        Self.startThread(named: name, Unmanaged.passRetained(self).toOpaque())
     }
 
     /// Lets the thread end once it has nothing left: no job, no timer, no source. Sleeping tasks get a
@@ -90,20 +90,26 @@ package final class LoopThread: SerialExecutor, TaskExecutor, @unchecked Sendabl
     }
 
     private func submit(_ work: Work) {
-        let (mustWake, mustStart) = inbox.withLock { inbox in
+        // What is needed afterwards is taken while nobody can have run the work: it may let go of the last hold on this loop.
+        let (sleeping, starting) = inbox.withLock { inbox -> (Unmanaged<LoopThread>?, Unmanaged<LoopThread>?) in
             inbox.work.append(work)
             defer {
                 inbox.isAsleep = false
                 inbox.hasThread = true
             }
-            return (inbox.isAsleep, !inbox.hasThread)
+            return (inbox.isAsleep ? .passRetained(self) : nil, inbox.hasThread ? nil : .passRetained(self))
         }
-        if mustWake { wakePipe.wake() }
-        if mustStart { startThread() }
+        if let sleeping {
+            sleeping.takeUnretainedValue().wakePipe.wake()
+            sleeping.release()
+        }
+        if let starting {
+            Self.startThread(named: starting.takeUnretainedValue().name, starting.toOpaque())
+        }
     }
 
-    private func startThread() {
-        let context = Unmanaged.passRetained(self).toOpaque()
+    /// - Parameter context: a loop that was retained for the thread.
+    private static func startThread(named name: String, _ context: UnsafeMutableRawPointer) {
         #if canImport(Darwin)
             var thread: pthread_t?
             let result = pthread_create(&thread, nil, { LoopThread.main($0) }, context)

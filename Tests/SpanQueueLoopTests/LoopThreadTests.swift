@@ -118,6 +118,23 @@ struct LoopThreadTests {
         #expect(await counter.count == 2)
     }
 
+    /// The race is a narrow one: it takes many tries, and more threads than processors.
+    @Test("a job may let go of the last hold on its loop while the thread that submitted it is still at it")
+    func lastHold() async {
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    for _ in 0..<4000 {
+                        let counter = Counter(loop: LoopThread(name: "test"))
+                        counter.loop.stop()
+                        #expect(await counter.add())
+                        #expect(await counter.count == 1)
+                    }
+                }
+            }
+        }
+    }
+
     @Test("an idle loop takes no processor time")
     func idle() async throws {
         let loop = LoopThread(name: "test")
