@@ -29,6 +29,8 @@ package struct CurlAddress: Sendable, Hashable {
         guard curl_url_set(handle, CURLUPART_URL, text, 0) == CURLUE_OK,
             let scheme = Self.part(CURLUPART_SCHEME, of: handle), scheme == "http" || scheme == "https",
             let host = Self.part(CURLUPART_HOST, of: handle), !host.isEmpty,
+            // libcurl takes an @ in the zone of an IPv6 address: nobody should have to know what is password there.
+            Self.part(CURLUPART_ZONEID, of: handle)?.contains("@") != true,
             let portText = Self.part(CURLUPART_PORT, of: handle, flags: CURLU_DEFAULT_PORT), let port = Int(portText)
         else {
             throw CurlError(.invalidRequest, "the URL is not valid: write http://host[:port]/path or https://…")

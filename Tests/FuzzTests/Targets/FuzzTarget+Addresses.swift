@@ -33,6 +33,7 @@ extension FuzzTarget {
         seeds: [
             "http://localhost:4318\nauthorization=Basic%20abc,x=y", "https://u:p%40ss@[::1]:443/a/b?token=1#f\na=b",
             "http://h/%2e%2e/x?\n=", "HTTP://EXAMPLE.com.:80/\na=%", "file:///etc/passwd\n", "http://a@b@c/\n,,a = b ,",
+            "https://u:p%40%@[::%@[::1]:443/a\n",
         ]
     ) { input in
         let lines = input.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
