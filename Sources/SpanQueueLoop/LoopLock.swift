@@ -10,11 +10,11 @@
 /// when contended, and which the thread sanitizer does not see; this lock is on the path of every job.
 ///
 /// `@unchecked Sendable`: both pointers are set once, and the value is reached only with the mutex held.
-final class LoopLock<Value>: @unchecked Sendable {
+package final class LoopLock<Value>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let value = UnsafeMutablePointer<Value>.allocate(capacity: 1)
 
-    init(_ initial: sending Value) {
+    package init(_ initial: sending Value) {
         pthread_mutex_init(mutex, nil)
         value.initialize(to: initial)
     }
@@ -26,7 +26,7 @@ final class LoopLock<Value>: @unchecked Sendable {
     }
 
     @inline(__always)
-    func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
+    package func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return body(&value.pointee)

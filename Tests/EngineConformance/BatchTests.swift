@@ -66,9 +66,9 @@ struct BatchTests {
             let verdicts: [Verdict] = [
                 .complete, .retry(after: .seconds(9)), .bury(.permanent), .release, .cancel(reason: "no"), .complete,
             ]
-            var settlements = zip(jobs, verdicts).map { bench.settlement(of: $0, $1) }
-            let stale = FencingToken(value: 1, nonce: 1)
-            settlements[5].reference.token = stale
+            var held = jobs
+            held[5] = jobs[5].named(token: FencingToken(value: 1, nonce: 1))
+            let settlements = zip(held, verdicts).map { bench.settlement(of: $0, $1) }
             #expect(try await bench.engine.settle(settlements).last == .lost)
             let states = try await bench.states(of: jobs.map(\.message.id))
             #expect(states == [.completed, .retrying, .dead, .ready, .cancelled, .active])

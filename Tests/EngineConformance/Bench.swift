@@ -161,3 +161,14 @@ extension EnqueueOutcome {
         if case .accepted(_, _, let isRepeat) = self { isRepeat } else { false }
     }
 }
+
+extension ClaimedJob {
+    /// The same claim under another name, token or worker.
+    func named(_ id: JobID? = nil, token: FencingToken? = nil, worker: String? = nil) -> ClaimedJob {
+        var reference = reference
+        if let id { reference.id = id }
+        if let token { reference.token = token }
+        if let worker { reference.worker = worker }
+        return ClaimedJob(message: message, run: run, reference: reference, claimedAt: claimedAt)
+    }
+}

@@ -119,13 +119,10 @@ struct FencingTests {
     func nonce(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let claimed = try await bench.acceptAndClaim()
-            var other = claimed
-            other.reference.token = FencingToken(
+            let token = FencingToken(
                 value: claimed.reference.token.value, nonce: claimed.reference.token.nonce ^ 1)
-            #expect(try await bench.settle(other, .complete) == .lost)
-            other = claimed
-            other.reference.worker = "worker-9"
-            #expect(try await bench.settle(other, .complete) == .lost)
+            #expect(try await bench.settle(claimed.named(token: token), .complete) == .lost)
+            #expect(try await bench.settle(claimed.named(worker: "worker-9"), .complete) == .lost)
             #expect(try await bench.state(claimed.message.id) == .active)
         }
     }

@@ -36,8 +36,8 @@ struct OpaqueByteTests {
                 var run = claimed.run
                 run.progress = JobProgress(fraction: 1, note: text)
                 #expect(try await bench.engine.update(claimed.reference, run: run))
-                var job = claimed
-                job.run = run
+                let job = ClaimedJob(
+                    message: claimed.message, run: run, reference: claimed.reference, claimedAt: claimed.claimedAt)
                 try await bench.settle(job, .cancel(reason: text), error: text)
                 let record = try await bench.record(claimed.message.id)
                 let attempt = try #require(record.run.attemptRecords.first)

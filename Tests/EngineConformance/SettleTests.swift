@@ -134,12 +134,10 @@ struct SettleTests {
     @Test("a job that was never claimed can't be settled", arguments: EngineUnderTest.all)
     func unclaimed(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
-            var claimed = try await bench.acceptAndClaim()
+            let claimed = try await bench.acceptAndClaim()
             let ready = try await bench.accept()
-            claimed.reference.id = ready
-            #expect(try await bench.settle(claimed, .complete) == .lost)
-            claimed.reference.id = "never-was"
-            #expect(try await bench.settle(claimed, .complete) == .lost)
+            #expect(try await bench.settle(claimed.named(ready), .complete) == .lost)
+            #expect(try await bench.settle(claimed.named("never-was"), .complete) == .lost)
             #expect(try await bench.state(ready) == .ready)
         }
     }

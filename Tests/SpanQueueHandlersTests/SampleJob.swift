@@ -31,10 +31,12 @@ struct SampleJob {
         self.log = log
         job = RawJob(type: type, payload: payload)
         context = JobContext(
-            claim, engine: NoEngine(), limits: Limits(),
+            claim,
+            JobContext.Environment(
+                engine: NoEngine(), limits: Limits(),
+                logger: Logger(label: "test") { _ in RecordingHandler(log: log) }),
             trace: AttemptTrace.context(
-                of: message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: JobTelemetry()),
-            logger: Logger(label: "test") { _ in RecordingHandler(log: log) })
+                of: message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: JobTelemetry()))
     }
 
     init(_ text: String, type: String = "email:welcome", trace: TraceContext? = Self.trace) {

@@ -97,7 +97,8 @@ struct SettlementRulesTests {
             let settlement = try #require(settle(claim, .unknownType))
             #expect(settlement.verdict == .retry(after: .minutes(1)))
             #expect(settlement.run.attempts == 0)
-            claim.run = settlement.run
+            claim = ClaimedJob(
+                message: claim.message, run: settlement.run, reference: claim.reference, claimedAt: claim.claimedAt)
         }
         #expect(settle(claim, .unknownType)?.verdict == .bury(.unknownJobType))
     }

@@ -24,16 +24,25 @@ extension [UInt8] {
 
     /// Without a `String` on the way.
     mutating func appendDecimal(_ number: some FixedWidthInteger) {
-        var magnitude = number.magnitude
-        if magnitude < 10, number >= 0 { return append(UInt8(ascii: "0") + UInt8(magnitude)) }
-        let start = count
-        while magnitude > 0 {
-            let (quotient, remainder) = magnitude.quotientAndRemainder(dividingBy: 10)
-            append(UInt8(ascii: "0") + UInt8(remainder))
-            magnitude = quotient
+        if number >= 0, number < 10 { return append(UInt8(ascii: "0") + UInt8(number)) }
+        appendDecimal(number, width: number.decimalWidth)
+    }
+
+    /// - Parameter width: that of the number in decimal, with its sign.
+    private mutating func appendDecimal(_ number: some FixedWidthInteger, width: Int) {
+        // From the last digit backwards, beside the array: to turn it round inside costs more than all the divisions.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: width) { digits in
+            var magnitude = number.magnitude
+            var place = width
+            repeat {
+                let (quotient, remainder) = magnitude.quotientAndRemainder(dividingBy: 10)
+                place -= 1
+                digits[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: remainder)
+                magnitude = quotient
+            } while magnitude > 0
+            if place > 0 { digits[0] = UInt8(ascii: "-") }
+            append(contentsOf: digits)
         }
-        if number < 0 { append(UInt8(ascii: "-")) }
-        self[start...].reverse()
     }
 }
 

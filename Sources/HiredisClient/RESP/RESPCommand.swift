@@ -29,8 +29,9 @@ package struct RESPCommand: Sendable {
     }
 
     /// Arguments without a name, to stand behind the `EVALSHA` and the digest that a script call adds.
-    init(argumentsOf script: RedisScript) {
+    init(argumentsOf script: RedisScript, capacity: Int = 0) {
         name = script.name
+        arguments.reserveCapacity(capacity)
     }
 
     /// What is left of a command that will not be sent any more: its name.

@@ -43,6 +43,11 @@ package struct RESPCursor: Sendable {
         Array(slice(try next("a string") { $0 == .string || $0 == .status }))
     }
 
+    /// In the memory of the reply, which it holds: not for keeping.
+    package mutating func nextSlice() throws(RedisError) -> ArraySlice<UInt8> {
+        slice(try next("a string") { $0 == .string || $0 == .status })
+    }
+
     package mutating func nextOptionalBytes() throws(RedisError) -> [UInt8]? {
         skipNull() ? nil : try nextBytes()
     }

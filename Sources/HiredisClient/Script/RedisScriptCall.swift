@@ -5,9 +5,12 @@ package struct RedisScriptCall: Sendable {
     /// All that stands behind the digest: the number of keys, the keys, the arguments.
     private(set) var tail: RESPCommand
 
-    package init(_ script: RedisScript, keys: [String], arguments: (inout RESPCommand) -> Void = { _ in }) {
+    /// - Parameter capacity: bytes to reserve for the arguments, with some ten for each.
+    package init(
+        _ script: RedisScript, keys: [String], capacity: Int = 0, arguments: (inout RESPCommand) -> Void = { _ in }
+    ) {
         self.script = script
-        tail = RESPCommand(argumentsOf: script)
+        tail = RESPCommand(argumentsOf: script, capacity: capacity + keys.count * 32)
         tail.append(keys.count)
         for key in keys { tail.append(key) }
         arguments(&tail)

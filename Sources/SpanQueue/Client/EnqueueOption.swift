@@ -73,10 +73,10 @@ struct EnqueueOptions: Sendable {
     var tags: [String] = []
     var id: JobID?
 
-    init(_ configuration: JobQueueConfiguration, _ lists: [EnqueueOption]...) {
+    init(_ configuration: JobQueueConfiguration, _ options: [EnqueueOption]) {
         queue = configuration.defaultQueue
         maxRetries = configuration.maxRetries
-        for option in lists.joined() { option.apply(&self) }
+        for option in options { option.apply(&self) }
     }
 
     /// Refuses what is out of bounds, before anything is sent.

@@ -21,6 +21,7 @@ public final class JobQueue: Service, Sendable {
     let spans: JobSpans?
     let applicationSpans: ApplicationSpans?
     let running = RunningWorkers()
+    private let series: EnqueueMetricsTable
     private let commits: GroupCommit<NewJob, EnqueueOutcome>
 
     /// Connects to an engine and checks that it can be worked with.
@@ -38,6 +39,7 @@ public final class JobQueue: Service, Sendable {
         self.engine = engine
         self.telemetry = telemetry
         self.logger = logger
+        self.series = EnqueueMetricsTable(telemetry.metrics)
         self.spans = JobSpans(telemetry)
         self.applicationSpans = ApplicationSpans(telemetry)
         // 512 jobs or 8 MiB leave together at most: enough to make a round trip cheap, too little to stall the engine.
@@ -76,13 +78,21 @@ public final class JobQueue: Service, Sendable {
             outcome = try await commits.submit(job)
         } catch {
             count(job, .failure(error))
-            time("enqueue", job.message.queue, since: began, ErrorType.name(of: error))
+            time("enqueue", job.message.queue, ContinuousClock.now - began, ErrorType.name(of: error))
             spans?.enqueued(job, parent: parent, from: start, .failure(error))
             open?.end(errorType: ErrorType.name(of: error), "\(error)")
             throw error
         }
-        count(job, .success(outcome))
-        time("enqueue", job.message.queue, since: began, outcome.errorType)
+        let duration = ContinuousClock.now - began
+        if case .accepted = outcome {
+            let series = series.series(job.message.queue, job.message.type)
+            series.accepted.increment()
+            series.sent.increment()
+            series.duration.record(duration)
+        } else {
+            count(job, .success(outcome))
+            time("enqueue", job.message.queue, duration, outcome.errorType)
+        }
         spans?.enqueued(job, parent: parent, from: start, .success(outcome))
         open?.end(errorType: outcome.errorType)
         return try Self.result(of: job, outcome).get()
@@ -106,23 +116,20 @@ public final class JobQueue: Service, Sendable {
                 .tooLarge, "\(requests.count) jobs in one call: pass at most \(Limits.jobsPerEnqueue) at a time")
         }
         let parent = TraceContext.current
-        var results = [EnqueueResult?](repeating: nil, count: requests.count)
         var jobs: [NewJob] = []
-        var places: [Int] = []
+        var refusals: [Int: SpanQueueError] = [:]
         var opens: [ApplicationSpans.Open] = []
         jobs.reserveCapacity(requests.count)
-        places.reserveCapacity(requests.count)
-        for (place, request) in requests.enumerated() {
+        for place in requests.indices {
             do {
-                var job = try NewJob(request, configuration: configuration, trace: creation(parent))
-                if let open = applicationSpans?.created(job.message, "create") {
-                    if let trace = open.trace { job.message.trace = trace }
-                    opens.append(open)
-                }
-                jobs.append(job)
-                places.append(place)
+                jobs.append(try NewJob(requests[place], configuration: configuration, trace: creation(parent)))
             } catch {
-                results[place] = .refused(error)
+                refusals[place] = error
+                continue
+            }
+            if let open = applicationSpans?.created(jobs[jobs.count - 1].message, "create") {
+                if let trace = open.trace { jobs[jobs.count - 1].message.trace = trace }
+                opens.append(open)
             }
         }
         let start = spans == nil ? 0 : JobSpans.now()
@@ -132,21 +139,27 @@ public final class JobQueue: Service, Sendable {
             outcomes = jobs.isEmpty ? [] : try await engine.enqueue(jobs)
         } catch {
             for job in jobs { count(job, .failure(error)) }
-            for queue in Set(jobs.map(\.message.queue)) {
-                time("enqueue", queue, since: began, ErrorType.name(of: error))
+            for (queue, _) in jobs.placesByQueue() {
+                time("enqueue", queue, ContinuousClock.now - began, ErrorType.name(of: error))
             }
-            spans?.enqueued(jobs, parent: parent, from: start, .failure(error))
+            spans?.enqueued(jobs, jobs.placesByQueue(), parent: parent, from: start, .failure(error))
             for open in opens { open.end(errorType: ErrorType.name(of: error), "\(error)") }
             throw error
         }
-        for queue in Set(jobs.map(\.message.queue)) { time("enqueue", queue, since: began) }
-        spans?.enqueued(jobs, parent: parent, from: start, .success(outcomes))
+        let duration = ContinuousClock.now - began
+        let groups = jobs.placesByQueue()
+        for (queue, _) in groups { time("enqueue", queue, duration) }
+        for (_, places) in groups { count(jobs, at: places, outcomes) }
+        spans?.enqueued(jobs, groups, parent: parent, from: start, .success(outcomes))
         for (open, outcome) in zip(opens, outcomes) { open.end(errorType: outcome.errorType) }
-        for (index, outcome) in outcomes.enumerated() {
-            count(jobs[index], .success(outcome))
-            results[places[index]] = Self.result(of: jobs[index], outcome)
+        var results: [EnqueueResult] = []
+        results.reserveCapacity(requests.count)
+        for index in jobs.indices {
+            while let refusal = refusals[results.count] { results.append(.refused(refusal)) }
+            results.append(Self.result(of: jobs[index], outcomes[index]))
         }
-        return results.compactMap { $0 }
+        while let refusal = refusals[results.count] { results.append(.refused(refusal)) }
+        return results
     }
 
     /// Keeps the queue open until a graceful shutdown, then closes it. List it before the workers that use it: services stop in
@@ -174,11 +187,33 @@ public final class JobQueue: Service, Sendable {
     }
 
     private func time(
-        _ operation: String, _ queue: String, since start: ContinuousClock.Instant, _ errorType: String? = nil
+        _ operation: String, _ queue: String, _ duration: Duration, _ errorType: String? = nil
     ) {
         let metrics = telemetry.metrics
-        metrics.series(metrics.operationDuration, operation, queue, errorType ?? "")
-            .record(ContinuousClock.now - start)
+        metrics.series(metrics.operationDuration, operation, queue, errorType ?? "").record(duration)
+    }
+
+    /// Jobs of one queue. Those that are alike are counted together.
+    private func count(_ jobs: [NewJob], at places: [Int], _ outcomes: [EnqueueOutcome]) {
+        var series: EnqueueMetrics?
+        var accepted = 0
+        func flush() {
+            series?.accepted.increment(by: accepted)
+            series?.sent.increment(by: accepted)
+            accepted = 0
+        }
+        for place in places {
+            guard case .accepted = outcomes[place] else {
+                count(jobs[place], .success(outcomes[place]))
+                continue
+            }
+            if series?.type != jobs[place].message.type {
+                flush()
+                series = self.series.series(jobs[place].message.queue, jobs[place].message.type)
+            }
+            accepted += 1
+        }
+        flush()
     }
 
     private func count(_ job: NewJob, _ result: Result<EnqueueOutcome, any Error>) {
@@ -194,10 +229,9 @@ public final class JobQueue: Service, Sendable {
     }
 
     private static func result(of job: NewJob, _ outcome: EnqueueOutcome) -> EnqueueResult {
-        let message = job.message
         var receipt = EnqueueReceipt(
-            id: message.id, type: message.type, queue: message.queue, enqueuedAt: nil, runAt: nil, isDuplicate: false,
-            traceID: message.trace.traceID)
+            id: job.message.id, type: job.message.type, queue: job.message.queue, enqueuedAt: nil, runAt: nil,
+            isDuplicate: false, traceID: job.message.trace.traceID)
         switch outcome {
         case .accepted(let enqueuedAt, let runAt, _):
             receipt.enqueuedAt = enqueuedAt
@@ -211,7 +245,7 @@ public final class JobQueue: Service, Sendable {
             return .refused(
                 SpanQueueError(
                     .conflict,
-                    "id \(message.id) is taken in queue \(message.queue) by a job with another type or payload: use another id"
+                    "id \(job.message.id) is taken in queue \(job.message.queue) by a job with another type or payload: use another id"
                 ))
         case .refused(let error):
             return .refused(error)

@@ -40,21 +40,34 @@ public struct ClaimReference: Sendable, Hashable {
 }
 
 /// A job in the hands of a worker.
-public struct ClaimedJob: Sendable, Hashable {
+///
+/// A class: it goes through many hands, and to copy all that a job has is to retain a dozen objects.
+public final class ClaimedJob: Sendable, Hashable {
     /// What the enqueue fixed.
-    public var message: JobMessage
+    public let message: JobMessage
     /// What had happened to it before this claim.
-    public var run: RunRecord
+    public let run: RunRecord
     /// The claim.
-    public var reference: ClaimReference
+    public let reference: ClaimReference
     /// When it was claimed.
-    public var claimedAt: Timestamp
+    public let claimedAt: Timestamp
 
     package init(message: JobMessage, run: RunRecord, reference: ClaimReference, claimedAt: Timestamp) {
         self.message = message
         self.run = run
         self.reference = reference
         self.claimedAt = claimedAt
+    }
+
+    /// Whether two claims are of the same job with the same record, under the same token.
+    public static func == (left: ClaimedJob, right: ClaimedJob) -> Bool {
+        left.reference == right.reference && left.claimedAt == right.claimedAt && left.message == right.message
+            && left.run == right.run
+    }
+
+    /// Hashes the claim, which no other shares.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(reference)
     }
 
     /// The number of the attempt that this claim is for, from 1.

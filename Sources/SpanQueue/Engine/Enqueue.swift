@@ -6,6 +6,15 @@ public enum Schedule: Sendable, Hashable {
     case after(Duration)
     /// At this moment; one in the past means now.
     case at(Timestamp)
+
+    /// When that is for a job that the engine accepts at `now`; nil for at once.
+    package func runAt(acceptedAt now: Timestamp) -> Timestamp? {
+        switch self {
+        case .now: nil
+        case .after(let delay): delay > .zero ? now + delay : nil
+        case .at(let moment): moment > now ? moment : nil
+        }
+    }
 }
 
 /// When a job stops being worth starting.
@@ -35,11 +44,7 @@ public struct NewJob: Sendable, Hashable {
     package func message(acceptedAt now: Timestamp) -> JobMessage {
         var message = message
         message.enqueuedAt = now
-        switch schedule {
-        case .now: message.runAt = nil
-        case .after(let delay): message.runAt = delay > .zero ? now + delay : nil
-        case .at(let moment): message.runAt = moment > now ? moment : nil
-        }
+        message.runAt = schedule.runAt(acceptedAt: now)
         switch expiry {
         case .after(let delay): message.deadline = now + delay
         case .at(let moment): message.deadline = moment
@@ -82,5 +87,28 @@ public enum EnqueueOutcome: Sendable, Hashable {
         case .conflict: hasher.combine(0)
         case .refused(let error): hasher.combine(error.code)
         }
+    }
+}
+
+extension [NewJob] {
+    /// The places of the jobs by their queues, in the order in which these come.
+    package func placesByQueue() -> [(queue: String, places: [Int])] {
+        var groups: [(queue: String, places: [Int])] = []
+        var numbers: [String: Int] = [:]
+        var latest = 0
+        for place in indices {
+            let queue = self[place].message.queue
+            // Jobs of one call mostly go to one queue.
+            if groups.isEmpty || groups[latest].queue != queue {
+                latest = numbers[queue] ?? groups.count
+                if latest == groups.count {
+                    numbers[queue] = latest
+                    groups.append((queue, []))
+                    groups[latest].places.reserveCapacity(count)
+                }
+            }
+            groups[latest].places.append(place)
+        }
+        return groups
     }
 }

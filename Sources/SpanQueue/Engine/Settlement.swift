@@ -23,22 +23,33 @@ public enum Verdict: Sendable, Hashable {
     }
 }
 
-/// The end of one attempt, on its way to the engine.
-public struct Settlement: Sendable, Hashable {
+/// The end of one attempt, on its way to the engine. A class for the reason that a `ClaimedJob` is one.
+public final class Settlement: Sendable, Hashable {
     /// The claim under which it ran.
-    public var reference: ClaimReference
+    public let reference: ClaimReference
     /// How it ends.
-    public var verdict: Verdict
+    public let verdict: Verdict
     /// The job's record with this attempt in it, but for the attempt's `endedAt`, which the engine's clock fixes.
-    public var run: RunRecord
+    public let run: RunRecord
     /// What the engine must know of the message to settle without reading it.
-    public var terms: JobTerms
+    public let terms: JobTerms
 
     package init(reference: ClaimReference, verdict: Verdict, run: RunRecord, terms: JobTerms) {
         self.reference = reference
         self.verdict = verdict
         self.run = run
         self.terms = terms
+    }
+
+    /// Whether two settlements say the same of the same claim.
+    public static func == (left: Settlement, right: Settlement) -> Bool {
+        left.reference == right.reference && left.verdict == right.verdict && left.run == right.run
+            && left.terms == right.terms
+    }
+
+    /// Hashes the claim.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(reference)
     }
 }
 

@@ -2,7 +2,9 @@ import SpanQueueTelemetry
 
 /// The families of metrics that queues and workers record into. What each means, its labels and its unit stand in
 /// `docs/telemetry.md`.
-struct JobMetrics: Sendable {
+///
+/// A class: to copy it as a struct would be to retain all of them.
+final class JobMetrics: Sendable {
     let enqueued: MetricFamily<CounterSeries>
     let claimed: MetricFamily<CounterSeries>
     let claims: MetricFamily<CounterSeries>

@@ -17,14 +17,18 @@ extension JobSpans {
     }
 
     /// Many: a send for each queue that links one creation for each job.
+    ///
+    /// - Parameter groups: the places of the jobs by queue.
     func enqueued(
-        _ jobs: [NewJob], parent: TraceContext?, from start: UInt64, _ outcomes: Result<[EnqueueOutcome], any Error>
+        _ jobs: [NewJob], _ groups: [(queue: String, places: [Int])], parent: TraceContext?, from start: UInt64,
+        _ outcomes: Result<[EnqueueOutcome], any Error>
     ) {
         let end = Self.now()
-        for (queue, places) in Dictionary(grouping: jobs.indices, by: { jobs[$0].message.queue }) {
+        for (queue, places) in groups {
+            var unsampled = 0
             for place in places {
                 guard jobs[place].message.trace.isSampled else {
-                    tracer.countUnsampled()
+                    unsampled += 1
                     continue
                 }
                 var attributes = attributes("create", "create", queue: queue, message: jobs[place].message)
@@ -36,6 +40,7 @@ extension JobSpans {
                         parent: parent?.spanID, startNanoseconds: start, endNanoseconds: end, attributes: attributes,
                         status: status(of: outcome)))
             }
+            tracer.countUnsampled(unsampled)
             tracer.submit(
                 SpanData(
                     name: "enqueue \(queue)", kind: .client, context: tracer.makeContext(parent: parent),

@@ -2,11 +2,15 @@ import SpanQueueTelemetry
 
 /// The series of one job type in one queue, looked up once and held: a worker records into them for every job.
 final class JobTypeMetrics: Sendable {
+    let queue: String
+    let type: String
     let endToEnd: HistogramSeries
     private let attempts: [CounterSeries]
     private let process: [HistogramSeries]
 
     init(_ metrics: JobMetrics, queue: String, type: String) {
+        self.queue = queue
+        self.type = type
         endToEnd = metrics.endToEnd.child(queue, type)
         attempts = AttemptOutcome.allCases.map { metrics.attempts.child(queue, type, $0.rawValue) }
         process = AttemptOutcome.allCases.map { metrics.process.child(queue, type, $0.rawValue) }

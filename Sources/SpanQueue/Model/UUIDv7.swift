@@ -1,19 +1,19 @@
 import Foundation
+import SpanQueueTelemetry
 
 /// A UUID of version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 random bits.
 ///
 /// Ids made in one millisecond are not ordered among themselves: the queue's order is the engine's affair, and a counter
-/// shared by all threads would cost more than it says.
+/// shared by all threads would cost more than it says. Nor are they secrets, so a system call for each would be wasted.
 struct UUIDv7: CustomStringConvertible {
     let high: UInt64
     let low: UInt64
 
     static func make() -> UUIDv7 {
         let milliseconds = UInt64(max(0, Date().timeIntervalSince1970 * 1000))
-        var generator = SystemRandomNumberGenerator()
         return UUIDv7(
-            high: milliseconds << 16 | 0x7000 | (generator.next() & 0x0FFF),
-            low: 0x8000_0000_0000_0000 | (generator.next() >> 2))
+            high: milliseconds << 16 | 0x7000 | (randomWord() & 0x0FFF),
+            low: 0x8000_0000_0000_0000 | (randomWord() >> 2))
     }
 
     var description: String {

@@ -4,12 +4,25 @@ import ServiceContextModule
 import SpanQueueTelemetry
 
 /// Runs one attempt: finds the handler, and calls it inside the middleware and the job's trace.
-struct AttemptRunner: Sendable {
+final class AttemptRunner: Sendable {
     let handlers: HandlerRegistry
-    let middleware: [Middleware]
+    private let middleware: [Middleware]
+
+    init(handlers: HandlerRegistry, middleware: [Middleware]) {
+        self.handlers = handlers
+        self.middleware = middleware
+    }
 
     /// - Parameter serviceContext: in which the handler runs; that of its attempt's trace unless given.
-    func run(_ context: JobContext, in serviceContext: ServiceContext? = nil) async -> AttemptResult {
+    func run(_ context: JobContext, in serviceContext: ServiceContext? = nil) async -> FinishedAttempt {
+        let startNanoseconds = JobSpans.now()
+        let start = ContinuousClock.now
+        let result = await result(of: context, in: serviceContext)
+        return FinishedAttempt(
+            result: result, startNanoseconds: startNanoseconds, duration: ContinuousClock.now - start)
+    }
+
+    private func result(of context: JobContext, in serviceContext: ServiceContext?) async -> AttemptResult {
         if let deadline = context.claim.message.deadline, context.claimedAt > deadline { return .expired }
         guard let handler = handlers.handler(for: context.type) else { return .unknownType }
         let job = RawJob(type: context.type, payload: context.claim.message.payload)

@@ -16,13 +16,13 @@ final class Ending: Sendable {
     let startNanoseconds: UInt64
     let endNanoseconds: UInt64
 
-    init(_ settlement: Settlement, of slot: WorkerCore.Slot, duration: Duration?) {
+    init(_ settlement: Settlement, of slot: WorkerCore.Slot, _ attempt: FinishedAttempt) {
         self.settlement = settlement
         self.job = slot.context
         self.applicationSpan = slot.applicationSpan
-        self.duration = duration
-        self.startNanoseconds = slot.startNanoseconds
-        self.endNanoseconds = JobSpans.now()
+        self.duration = attempt.result.ranHandler ? attempt.duration : nil
+        self.startNanoseconds = attempt.startNanoseconds
+        self.endNanoseconds = attempt.endNanoseconds
     }
 
     /// The burial of a job that no handler has seen.

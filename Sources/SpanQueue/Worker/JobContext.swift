@@ -5,26 +5,30 @@ import Synchronization
 /// What a handler knows of the attempt that it runs.
 public final class JobContext: Sendable {
     /// The job's id.
-    public let id: JobID
+    public var id: JobID { claim.message.id }
     /// Its type.
-    public let type: String
+    public var type: String { claim.message.type }
     /// Its queue.
-    public let queue: String
+    public var queue: String { claim.message.queue }
     /// Its tags.
-    public let tags: [String]
+    public var tags: [String] { claim.message.tags }
     /// The number of this attempt, from 1.
-    public let attempt: Int
+    public var attempt: Int { claim.attempt }
     /// How many attempts the job has at most.
-    public let maxAttempts: Int
+    public var maxAttempts: Int { claim.message.maxAttempts }
     /// Rises with every claim of the job: hand it to a store of your own, and let that refuse lower ones.
-    public let token: FencingToken
+    public var token: FencingToken { claim.reference.token }
     /// When the engine accepted the job, by the engine's clock.
-    public let enqueuedAt: Timestamp
+    public var enqueuedAt: Timestamp { claim.message.enqueuedAt }
     /// When this attempt was claimed, by the engine's clock.
-    public let claimedAt: Timestamp
+    public var claimedAt: Timestamp { claim.claimedAt }
     /// When this attempt must have ended or the job is not worth starting any more, whichever is earlier, by the engine's clock;
     /// nil for no bound.
-    public let deadline: Timestamp?
+    public var deadline: Timestamp? {
+        let timeout = claim.message.timeout.map { claim.claimedAt + $0 }
+        guard let timeout, let deadline = claim.message.deadline else { return timeout ?? claim.message.deadline }
+        return min(timeout, deadline)
+    }
     /// Where this attempt stands in its trace.
     public let trace: TraceContext
     /// A logger whose lines carry the job's id, type, queue, attempt, trace and span.
@@ -39,10 +43,8 @@ public final class JobContext: Sendable {
 
     /// Made when it is first asked for: setting metadata costs more than all the rest of an attempt that does nothing.
     private let lazyLogger = Mutex<Logger?>(nil)
-    private let workerLogger: Logger
     let claim: ClaimedJob
-    private let engine: any Engine
-    private let limits: Limits
+    private let environment: Environment
     private let reported: Mutex<Reported>
 
     /// What the handler has reported so far.
@@ -51,29 +53,28 @@ public final class JobContext: Sendable {
         var result: [UInt8]?
     }
 
-    init(_ claim: ClaimedJob, engine: any Engine, limits: Limits, trace: TraceContext, logger: Logger) {
-        let message = claim.message
-        let timeout = message.timeout.map { claim.claimedAt + $0 }
-        self.id = message.id
-        self.type = message.type
-        self.queue = message.queue
-        self.tags = message.tags
-        self.attempt = claim.attempt
-        self.maxAttempts = message.maxAttempts
-        self.token = claim.reference.token
-        self.enqueuedAt = message.enqueuedAt
-        self.claimedAt = claim.claimedAt
-        self.deadline = [timeout, message.deadline].compactMap { $0 }.min()
+    /// What all attempts of a worker share.
+    final class Environment: Sendable {
+        let engine: any Engine
+        let limits: Limits
+        let logger: Logger
+
+        init(engine: any Engine, limits: Limits, logger: Logger) {
+            self.engine = engine
+            self.limits = limits
+            self.logger = logger
+        }
+    }
+
+    init(_ claim: ClaimedJob, _ environment: Environment, trace: TraceContext) {
         self.trace = trace
-        self.workerLogger = logger
         self.claim = claim
-        self.engine = engine
-        self.limits = limits
+        self.environment = environment
         self.reported = Mutex(Reported(progress: claim.run.progress, result: claim.run.result))
     }
 
     private func makeLogger() -> Logger {
-        var logger = workerLogger
+        var logger = environment.logger
         logger[metadataKey: "job_id"] = "\(id)"
         logger[metadataKey: "job_type"] = "\(type)"
         logger[metadataKey: "queue"] = "\(queue)"
@@ -99,7 +100,7 @@ public final class JobContext: Sendable {
             reported.progress = progress
             return reported.result
         }
-        guard try await engine.update(claim.reference, run: run) else {
+        guard try await environment.engine.update(claim.reference, run: run) else {
             throw SpanQueueError(.leaseLost, "job \(id) is no longer this worker's: another attempt may be running")
         }
     }
@@ -108,10 +109,10 @@ public final class JobContext: Sendable {
     ///
     /// - Throws: `.tooLarge` for more than `Limits.resultBytes`.
     public func result(_ bytes: [UInt8]) throws {
-        guard bytes.count <= limits.resultBytes else {
+        guard bytes.count <= environment.limits.resultBytes else {
             throw SpanQueueError(
                 .tooLarge,
-                "the result of job \(id) has \(bytes.count) bytes and may have \(limits.resultBytes): store it elsewhere"
+                "the result of job \(id) has \(bytes.count) bytes and may have \(environment.limits.resultBytes): store it elsewhere"
             )
         }
         reported.withLock { $0.result = bytes }

@@ -83,7 +83,12 @@ extension WorkerCore {
     private func take(_ reply: ClaimReply, from queue: String) {
         selector.record(queue, hasMore: reply.hasMore)
         if let metrics = queueMetrics[queue] { count(reply, metrics) }
-        for index in reply.jobs.indices { start(reply.jobs[index]) }
+        if !reply.jobs.isEmpty {
+            countBusyTime()
+            let now = ContinuousClock.now
+            for job in reply.jobs { start(job, claimedAt: now) }
+            busy.set(slots.count)
+        }
         for job in reply.unreadable {
             logger.error(
                 "a job's record can't be read: burying it",
@@ -101,17 +106,14 @@ extension WorkerCore {
         metrics.hits.increment()
         metrics.claimed.increment(by: count)
         metrics.consumed.increment(by: count)
-        // By index: a loop over the jobs would copy each.
-        for index in reply.jobs.indices {
-            let wait = reply.jobs[index].wait
-            metrics.wait.record(wait.inSeconds, exemplar: ExemplarSource(reply.jobs[index].message.trace))
-            if reply.jobs[index].message.runAt != nil, reply.jobs[index].run.attempts == 0 {
-                metrics.scheduleLag.record(wait)
-            }
+        for job in reply.jobs {
+            let wait = job.wait
+            metrics.wait.record(wait.inSeconds, exemplar: ExemplarSource(job.message.trace))
+            if job.message.runAt != nil, job.run.attempts == 0 { metrics.scheduleLag.record(wait) }
         }
     }
 
-    private func start(_ claim: ClaimedJob) {
+    private func start(_ claim: ClaimedJob, claimedAt: ContinuousClock.Instant) {
         let number = nextSlot
         nextSlot += 1
         let open = applicationSpans?.began(claim)
@@ -119,21 +121,19 @@ extension WorkerCore {
             open?.trace
             ?? AttemptTrace.context(
                 of: claim.message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: telemetry)
-        let context = JobContext(claim, engine: engine, limits: limits, trace: trace, logger: logger)
-        let slot = Slot(context, applicationSpan: open)
+        let context = JobContext(claim, jobEnvironment, trace: trace)
+        let slot = Slot(context, applicationSpan: open, claimedAt: claimedAt)
         // On the global executor, whatever that does: the worker's own thread must stay free.
-        slot.task = Task { @concurrent [runner] in
-            let result = await runner.run(context, in: open?.handlerContext)
-            await self.ended(number, result)
+        slot.task = Task { @concurrent [runner, finishedAttempts] in
+            let attempt = await runner.run(context, in: open?.handlerContext)
+            if finishedAttempts.add(attempt, of: number) { self.post { $0.takeFinished() } }
         }
         if let timeout = claim.message.timeout {
             slot.timer = thread.schedule(at: .now + timeout) { [weak self] in
                 self?.assumeIsolated { $0.cancel(number, .timeout) }
             }
         }
-        countBusyTime()
         slots[number] = slot
-        busy.set(slots.count)
     }
 
     /// Adds the time since the last change of the number of busy slots.
@@ -143,30 +143,31 @@ extension WorkerCore {
         busySince = now
     }
 
-    private func ended(_ number: Int, _ result: AttemptResult) {
+    private func takeFinished() {
         countBusyTime()
-        guard let slot = slots.removeValue(forKey: number) else { return }
+        for (number, attempt) in finishedAttempts.takeAll() {
+            guard let slot = slots.removeValue(forKey: number) else { continue }
+            if let timer = slot.timer { thread.cancel(timer) }
+            if !slot.isAbandoned { settle(slot, attempt) }
+        }
         busy.set(slots.count)
-        if let timer = slot.timer { thread.cancel(timer) }
-        if !slot.isAbandoned { settle(slot, result) }
         slotEnded.raise()
     }
 
-    func settle(_ slot: Slot, _ result: AttemptResult) {
+    func settle(_ slot: Slot, _ attempt: FinishedAttempt) {
         guard
             let settlement = rules.settlement(
-                for: slot.context.claim, result, cause: slot.cause, report: slot.context.report)
+                for: slot.context.claim, attempt.result, cause: slot.cause, report: slot.context.report)
         else {
             // Found by a heartbeat, which has counted it; the attempt is counted by whoever takes the job back.
             summary.attempts[.lost, default: 0] += 1
-            spans?.lost(slot.context.claim, slot.context.trace, from: slot.startNanoseconds, to: JobSpans.now())
+            spans?.lost(
+                slot.context.claim, slot.context.trace, from: attempt.startNanoseconds, to: attempt.endNanoseconds)
             slot.applicationSpan?.endLost()
             return
         }
         log(settlement, slot)
-        settle(
-            Ending(
-                settlement, of: slot, duration: result.ranHandler ? ContinuousClock.now - slot.startedAt : nil))
+        settle(Ending(settlement, of: slot, attempt))
     }
 
     private func log(_ settlement: Settlement, _ slot: Slot) {
@@ -208,7 +209,7 @@ extension WorkerCore {
         slot.context.logger.error(
             "handler goes on after its cancellation and keeps its slot: let it check Task.isCancelled",
             metadata: ["cause": "\(slot.cause.map { "\($0)" } ?? "drain")"])
-        settle(slot, .threw(CancellationError()))
+        settle(slot, slot.cutOff(CancellationError()))
     }
 
     // MARK: Waiting

@@ -121,7 +121,11 @@ extension WorkerCore {
     }
 
     func series(_ queue: String, _ type: String) -> JobTypeMetrics {
-        if let known = typeMetrics[queue]?[type] { return known }
+        if let latest = latestTypeMetrics, latest.queue == queue, latest.type == type { return latest }
+        if let known = typeMetrics[queue]?[type] {
+            latestTypeMetrics = known
+            return known
+        }
         let fresh = JobTypeMetrics(telemetry.metrics, queue: queue, type: type)
         // Types come from outside: what the families answer with their overflow child is not worth keeping.
         if typeMetrics[queue, default: [:]].count < 1000 { typeMetrics[queue, default: [:]][type] = fresh }

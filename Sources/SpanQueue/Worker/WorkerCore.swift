@@ -19,17 +19,25 @@ actor WorkerCore {
         let context: JobContext
         /// The attempt in the application's own tracer.
         let applicationSpan: ApplicationSpans.Open?
-        let startedAt = ContinuousClock.now
-        let startNanoseconds = JobSpans.now()
+        let claimedAt: ContinuousClock.Instant
         var task: Task<Void, Never>?
         var timer: LoopTimer?
         var cause: CancelCause?
         /// Its handler ignored its cancellation and was settled without: it only takes up the slot.
         var isAbandoned = false
 
-        init(_ context: JobContext, applicationSpan: ApplicationSpans.Open?) {
+        init(_ context: JobContext, applicationSpan: ApplicationSpans.Open?, claimedAt: ContinuousClock.Instant) {
             self.context = context
             self.applicationSpan = applicationSpan
+            self.claimedAt = claimedAt
+        }
+
+        /// As far as it has come, where its handler does not return.
+        func cutOff(_ error: any Error) -> FinishedAttempt {
+            let duration = ContinuousClock.now - claimedAt
+            return FinishedAttempt(
+                result: .threw(error), startNanoseconds: JobSpans.now() &- UInt64(max(0, duration.inSeconds) * 1e9),
+                duration: duration)
         }
 
         var reference: ClaimReference { context.claim.reference }
@@ -47,8 +55,8 @@ actor WorkerCore {
     let id: String
     let engine: any Engine
     let configuration: WorkerConfiguration
-    let limits: Limits
     let runner: AttemptRunner
+    let jobEnvironment: JobContext.Environment
     let rules: SettlementRules
     let logger: Logger
     let telemetry: JobTelemetry
@@ -57,6 +65,7 @@ actor WorkerCore {
 
     var phase = Phase.running
     var slots: [Int: Slot] = [:]
+    let finishedAttempts = FinishedAttempts()
     var nextSlot = 0
     var selector: QueueSelector
     var lastProbe = ContinuousClock.now
@@ -69,6 +78,7 @@ actor WorkerCore {
     /// Series that were looked up once.
     var queueMetrics: [String: QueueMetrics] = [:]
     var typeMetrics: [String: [String: JobTypeMetrics]] = [:]
+    var latestTypeMetrics: JobTypeMetrics?
     let busySeconds: FloatingCounterSeries
     let busy: GaugeSeries
     var busySince = ContinuousClock.now
@@ -91,8 +101,8 @@ actor WorkerCore {
         self.id = id
         self.engine = engine
         self.configuration = configuration
-        self.limits = limits
         self.runner = runner
+        self.jobEnvironment = JobContext.Environment(engine: engine, limits: limits, logger: logger)
         self.logger = logger
         self.telemetry = telemetry
         self.spans = JobSpans(telemetry, worker: id)

@@ -69,16 +69,17 @@ extension RedisEngine {
             let count = try cursor.nextArrayCount()
             guard count > 0 else { return answer }
             let token = try Lease(lease).token
-            var ids: [JobID] = []
-            ids.reserveCapacity(count)
-            for _ in 0..<count { ids.append(JobID(unchecked: try cursor.nextString())) }
-            var messages: [[UInt8]] = []
-            messages.reserveCapacity(count)
+            // Ids, messages and runs come one list after the other, and are read side by side.
+            var ids = cursor
+            for _ in 0..<count { cursor.skip() }
             try cursor.nextArray(of: count)
-            for _ in 0..<count { messages.append(try cursor.nextBytes()) }
+            var messages = cursor
+            for _ in 0..<count { cursor.skip() }
             try cursor.nextArray(of: count)
             answer.jobs.reserveCapacity(count)
-            for (id, message) in zip(ids, messages) {
+            for _ in 0..<count {
+                let id = JobID(unchecked: try ids.nextString())
+                let message = try messages.nextSlice()
                 let run = try cursor.nextOptionalBytes()
                 let reference = ClaimReference(id: id, queue: request.queue, token: token, worker: request.worker)
                 do throws(PackingError) {
@@ -96,7 +97,7 @@ extension RedisEngine {
     }
 
     static func unpack(
-        _ message: [UInt8], _ run: [UInt8]?, id: JobID, queue: String
+        _ message: ArraySlice<UInt8>, _ run: [UInt8]?, id: JobID, queue: String
     ) throws(PackingError) -> (JobMessage, RunRecord) {
         let message = try MessagePacking.unpack(message, id: id, queue: queue)
         guard let run else { return (message, RunRecord()) }

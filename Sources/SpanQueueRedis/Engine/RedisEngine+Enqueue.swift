@@ -7,6 +7,8 @@ extension RedisEngine {
     private static let chunkBytes = 4 << 20
     /// About the most bytes that leave in one write. The client holds 64 MiB for all its callers.
     private static let waveBytes = 12 << 20
+    /// About what a job takes in a call beside its payload: id, type, trace and lengths.
+    private static let overheadBytes = 128
 
     /// Jobs of one queue that go into one call, by their places in the request.
     private struct Chunk {
@@ -29,7 +31,7 @@ extension RedisEngine {
     func enqueue(_ jobs: [NewJob]) async throws -> [EnqueueOutcome] {
         guard !jobs.isEmpty else { return [] }
         let chunks = Self.chunks(of: jobs)
-        try await announce(Set(chunks.map { jobs[$0.places[0]].message.queue }))
+        try await announce(chunks.lazy.map { jobs[$0.places[0]].message.queue })
         let generation = options.durability == .primary ? 0 : await client.generation
         var outcomes = [EnqueueOutcome?](repeating: nil, count: jobs.count)
         var failures = 0
@@ -39,7 +41,7 @@ extension RedisEngine {
             let wave = Self.wave(pending)
             pending = pending.dropFirst(wave.count)
             let notAfter = clock.notAfter(options.commandTimeout)
-            let calls = wave.map { call(for: $0.places.map { jobs[$0] }, notAfter: notAfter) }
+            let calls = wave.map { call(for: $0, of: jobs, notAfter: notAfter) }
             let replies =
                 calls.count == 1
                 ? [await result(of: calls[0], idempotent: true)] : try await client.pipeline(calls, idempotent: true)
@@ -78,24 +80,22 @@ extension RedisEngine {
     }
 
     private static func chunks(of jobs: [NewJob]) -> [Chunk] {
-        var full: [Chunk] = []
-        var open: [String: Chunk] = [:]
-        var order: [String] = []
-        for (place, job) in jobs.enumerated() {
-            let queue = job.message.queue
-            var chunk = open[queue] ?? Chunk()
-            if open[queue] == nil { order.append(queue) }
-            if chunk.places.count == chunkJobs
-                || (!chunk.places.isEmpty && chunk.bytes + job.message.payload.count > chunkBytes)
-            {
-                full.append(chunk)
-                chunk = Chunk()
+        var chunks: [Chunk] = []
+        for (_, places) in jobs.placesByQueue() {
+            var chunk = Chunk()
+            for place in places {
+                let bytes = jobs[place].message.payload.count
+                if chunk.places.count == chunkJobs || !chunk.places.isEmpty && chunk.bytes + bytes > chunkBytes {
+                    chunks.append(chunk)
+                    chunk = Chunk()
+                }
+                if chunk.places.isEmpty { chunk.places.reserveCapacity(min(places.count, chunkJobs)) }
+                chunk.places.append(place)
+                chunk.bytes += bytes
             }
-            chunk.places.append(place)
-            chunk.bytes += job.message.payload.count
-            open[queue] = chunk
+            chunks.append(chunk)
         }
-        return full + order.compactMap { open[$0] }
+        return chunks
     }
 
     /// The leading jobs without options, whose ids are our own, take two arguments each, the others six. No job overtakes
@@ -105,33 +105,38 @@ extension RedisEngine {
             && job.message.contentDigest == nil
     }
 
-    private func call(for jobs: [NewJob], notAfter: Int64) -> RedisScriptCall {
-        let keys = keys(jobs[0].message.queue)
-        let plain = jobs.prefix(while: Self.isPlain)
+    /// Jobs are looked at where they stand in `jobs`: to copy one is to retain all that it has.
+    private func call(for chunk: Chunk, of jobs: [NewJob], notAfter: Int64) -> RedisScriptCall {
+        let keys = keys(jobs[chunk.places[0]].message.queue)
+        let plain = chunk.places.prefix { Self.isPlain(jobs[$0]) }
         return RedisScriptCall(
             scripts.enqueue,
             keys: [
                 keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta,
                 keys.wake,
-            ]
+            ],
+            capacity: chunk.bytes + chunk.places.count * Self.overheadBytes
         ) { arguments in
             arguments.append(notAfter)
             arguments.append(plain.count)
-            for job in plain {
-                arguments.append(job.message.id.description)
-                arguments.append(MessagePacking.pack(job))
+            var writer = PackedWriter(capacity: 512)
+            func add(_ place: Int) {
+                arguments.append(jobs[place].message.id.description)
+                writer.clear()
+                MessagePacking.pack(jobs[place], into: &writer)
+                arguments.append(writer.bytes)
             }
-            for job in jobs.dropFirst(plain.count) {
-                arguments.append(job.message.id.description)
-                arguments.append(MessagePacking.pack(job))
-                switch job.schedule {
+            for place in plain { add(place) }
+            for place in chunk.places.dropFirst(plain.count) {
+                add(place)
+                switch jobs[place].schedule {
                 case .now: arguments.append("")
                 case .after(let delay): arguments.append("+\(delay.milliseconds)")
                 case .at(let moment): arguments.append("@\(moment.milliseconds)")
                 }
-                arguments.append(job.message.priority)
-                arguments.append(job.message.unique?.digest ?? [])
-                if case .duration(let span) = job.message.unique?.span {
+                arguments.append(jobs[place].message.priority)
+                arguments.append(jobs[place].message.unique?.digest ?? [])
+                if case .duration(let span) = jobs[place].message.unique?.span {
                     arguments.append(span.milliseconds)
                 } else {
                     arguments.append("")
@@ -172,6 +177,6 @@ extension RedisEngine {
     }
 
     private static func accepted(_ job: NewJob, at now: Timestamp, isRepeat: Bool) -> EnqueueOutcome {
-        .accepted(enqueuedAt: now, runAt: job.message(acceptedAt: now).runAt, isRepeat: isRepeat)
+        .accepted(enqueuedAt: now, runAt: job.schedule.runAt(acceptedAt: now), isRepeat: isRepeat)
     }
 }

@@ -99,7 +99,7 @@ extension RedisEngine {
                 let score = Int64(try cursor.nextString()).map { Timestamp(milliseconds: $0) }
                 let lease = try cursor.nextOptionalString()
                 let cancelRequested = try cursor.nextInteger() == 1
-                let message = try cursor.nextBytes()
+                let message = try cursor.nextSlice()
                 let run = try cursor.nextOptionalBytes()
                 var record: JobRecord
                 do throws(PackingError) {

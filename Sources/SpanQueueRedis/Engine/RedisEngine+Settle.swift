@@ -17,8 +17,10 @@ extension RedisEngine {
         }
         chunks += groups.values
         // Plain completions go first in a call.
-        chunks = chunks.map { places in
-            places.filter { Self.isPlain(settlements[$0]) } + places.filter { !Self.isPlain(settlements[$0]) }
+        for index in chunks.indices where !chunks[index].allSatisfy({ Self.isPlain(settlements[$0]) }) {
+            let places = chunks[index]
+            chunks[index] =
+                places.filter { Self.isPlain(settlements[$0]) } + places.filter { !Self.isPlain(settlements[$0]) }
         }
         let calls = chunks.map { call(for: $0, of: settlements) }
         var outcomes = [SettleOutcome](repeating: .settled, count: settlements.count)
@@ -51,17 +53,19 @@ extension RedisEngine {
         ) { arguments in
             arguments.append(options.retentionCount)
             arguments.append(plain.count)
+            var leases = LeaseTexts()
             for place in plain {
-                arguments.append(settlements[place].reference.id.description)
-                arguments.append(Lease.text(settlements[place].reference))
-                arguments.append(RunPacking.packForSettlement(settlements[place].run))
+                let settlement = settlements[place]
+                arguments.append(settlement.reference.id.description)
+                arguments.append(leases.text(settlement.reference))
+                arguments.append(RunPacking.packForSettlement(settlement.run))
             }
             for place in places.dropFirst(plain.count) {
                 let settlement = settlements[place]
                 let (verdict, parameter) = Self.words(for: settlement)
                 arguments.append(verdict)
                 arguments.append(settlement.reference.id.description)
-                arguments.append(Lease.text(settlement.reference))
+                arguments.append(leases.text(settlement.reference))
                 arguments.append(RunPacking.packForSettlement(settlement.run))
                 arguments.append(parameter)
                 arguments.append(settlement.terms.priority)
@@ -116,9 +120,10 @@ extension RedisEngine {
             let reply = try await call(
                 RedisScriptCall(scripts.extend, keys: [keys.active, keys.leases, keys.cancelling]) { arguments in
                     arguments.append(lease.milliseconds)
+                    var leases = LeaseTexts()
                     for claim in batch {
                         arguments.append(claim.id.description)
-                        arguments.append(Lease.text(claim))
+                        arguments.append(leases.text(claim))
                     }
                 })
             do {

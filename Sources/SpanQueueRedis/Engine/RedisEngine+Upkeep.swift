@@ -42,7 +42,7 @@ extension RedisEngine {
         let run = try cursor.nextOptionalBytes()
         guard fate != "v" else { return nil }
         let records = try? message.map { message throws(PackingError) in
-            try unpack(message, run, id: id, queue: queue)
+            try unpack(message[...], run, id: id, queue: queue)
         }
         let reference = ClaimReference(
             id: id, queue: queue, token: lease?.token ?? FencingToken(value: 0, nonce: 0),

@@ -123,7 +123,7 @@ final class RedisEngine: Engine {
 
     /// Puts queues on the list of queues, once a connection.
     func announce(_ queues: some Sequence<String>) async throws {
-        let fresh = connection.withLock { connection in queues.filter { !connection.announced.contains($0) } }
+        let fresh = connection.withLock { connection in Set(queues.filter { !connection.announced.contains($0) }) }
         guard !fresh.isEmpty else { return }
         var command = RESPCommand("SADD")
         command.append(RedisKeys.queues)

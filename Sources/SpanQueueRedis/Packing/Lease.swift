@@ -21,3 +21,15 @@ struct Lease {
     /// A token is the time of its claim in µs, unless two claims fell into one µs or the server's clock was set back.
     var claimedAt: Timestamp { Timestamp(milliseconds: token.value / 1000) }
 }
+
+/// The texts of the leases of many claims: those of one claim of a batch have the same, which is written once.
+struct LeaseTexts {
+    private var latest: (token: FencingToken, worker: String, text: [UInt8])?
+
+    mutating func text(_ reference: ClaimReference) -> [UInt8] {
+        if let latest, latest.token == reference.token, latest.worker == reference.worker { return latest.text }
+        let text = Array(Lease.text(reference).utf8)
+        latest = (reference.token, reference.worker, text)
+        return text
+    }
+}

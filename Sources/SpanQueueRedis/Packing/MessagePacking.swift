@@ -42,13 +42,18 @@ package enum MessagePacking {
 
     /// All but the enqueue time.
     static func pack(_ job: NewJob) -> [UInt8] {
-        let message = job.message
-        var writer = PackedWriter(capacity: message.payload.count + message.type.utf8.count + 64)
+        var writer = PackedWriter(capacity: job.message.payload.count + job.message.type.utf8.count + 64)
+        pack(job, into: &writer)
+        return writer.bytes
+    }
+
+    /// All but the enqueue time.
+    static func pack(_ job: NewJob, into writer: inout PackedWriter) {
         writer.byte(version)
-        writer.byte(flags(message))
-        writer.byte(UInt8(ascii: "0") + UInt8(message.priority))
-        if let lock = message.unique { writer.raw(lock.digest) }
-        if let digest = message.contentDigest { writer.integer(digest) }
+        writer.byte(flags(job.message))
+        writer.byte(UInt8(ascii: "0") + UInt8(job.message.priority))
+        if let lock = job.message.unique { writer.raw(lock.digest) }
+        if let digest = job.message.contentDigest { writer.integer(digest) }
         let presence = presence(job)
         writer.byte(presence.rawValue)
         switch job.schedule {
@@ -56,37 +61,41 @@ package enum MessagePacking {
         case .after(let delay): writer.moment(0, delay.milliseconds)
         case .at(let moment): writer.moment(1, moment.milliseconds)
         }
-        writer.shortText(message.type)
-        writer.integer(UInt16(message.maxRetries))
-        writer.integer(message.trace.traceID.high)
-        writer.integer(message.trace.traceID.low)
-        writer.integer(message.trace.spanID.value)
-        writer.byte(message.trace.flags)
-        if case .duration(let span) = message.unique?.span { writer.duration(span) }
+        writer.shortText(job.message.type)
+        writer.integer(UInt16(job.message.maxRetries))
+        writer.integer(job.message.trace.traceID.high)
+        writer.integer(job.message.trace.traceID.low)
+        writer.integer(job.message.trace.spanID.value)
+        writer.byte(job.message.trace.flags)
+        if case .duration(let span) = job.message.unique?.span { writer.duration(span) }
         switch job.expiry {
         case .after(let delay): writer.moment(0, delay.milliseconds)
         case .at(let moment): writer.moment(1, moment.milliseconds)
         case nil: break
         }
-        if let backoff = message.backoff { pack(backoff, into: &writer) }
-        if let timeout = message.timeout { writer.duration(timeout) }
-        switch message.retention {
+        if let backoff = job.message.backoff { pack(backoff, into: &writer) }
+        if let timeout = job.message.timeout { writer.duration(timeout) }
+        switch job.message.retention {
         case .standard: break
         case .none: writer.moment(0, 0)
         case .duration(let span): writer.moment(1, span.milliseconds)
         }
-        if !message.tags.isEmpty {
-            writer.byte(UInt8(message.tags.count))
-            for tag in message.tags { writer.shortText(tag) }
+        if !job.message.tags.isEmpty {
+            writer.byte(UInt8(job.message.tags.count))
+            for tag in job.message.tags { writer.shortText(tag) }
         }
-        if let state = message.trace.traceState { writer.longText(state) }
-        if let baggage = message.trace.baggage { writer.longText(baggage) }
-        writer.raw(message.payload)
-        return writer.bytes
+        if let state = job.message.trace.traceState { writer.longText(state) }
+        if let baggage = job.message.trace.baggage { writer.longText(baggage) }
+        writer.raw(job.message.payload)
     }
 
     /// Reads a stored message.
     package static func unpack(_ bytes: [UInt8], id: JobID, queue: String) throws(PackingError) -> JobMessage {
+        try unpack(bytes[...], id: id, queue: queue)
+    }
+
+    /// Reads a stored message.
+    static func unpack(_ bytes: ArraySlice<UInt8>, id: JobID, queue: String) throws(PackingError) -> JobMessage {
         var reader = PackedReader(bytes)
         let head = try readHead(&reader)
         let type = try reader.shortText("the type")
@@ -181,16 +190,15 @@ package enum MessagePacking {
     }
 
     private static func presence(_ job: NewJob) -> Presence {
-        let message = job.message
         var presence: Presence = []
         if job.schedule != .now { presence.insert(.schedule) }
         if job.expiry != nil { presence.insert(.expiry) }
-        if message.backoff != nil { presence.insert(.backoff) }
-        if message.timeout != nil { presence.insert(.timeout) }
-        if message.retention != .standard { presence.insert(.retention) }
-        if !message.tags.isEmpty { presence.insert(.tags) }
-        if message.trace.traceState != nil { presence.insert(.traceState) }
-        if message.trace.baggage != nil { presence.insert(.baggage) }
+        if job.message.backoff != nil { presence.insert(.backoff) }
+        if job.message.timeout != nil { presence.insert(.timeout) }
+        if job.message.retention != .standard { presence.insert(.retention) }
+        if !job.message.tags.isEmpty { presence.insert(.tags) }
+        if job.message.trace.traceState != nil { presence.insert(.traceState) }
+        if job.message.trace.baggage != nil { presence.insert(.baggage) }
         return presence
     }
 

@@ -7,34 +7,48 @@ package struct PackingError: Error, CustomStringConvertible {
 
 /// Reads the fields that `PackedWriter` wrote. It never reads past the end: a record from Redis may be anything.
 struct PackedReader {
-    private let bytes: [UInt8]
+    private let bytes: ArraySlice<UInt8>
     private(set) var position: Int
     private let end: Int
 
     init(_ bytes: [UInt8], from start: Int = 0, to end: Int? = nil) {
-        self.bytes = bytes
+        self.bytes = bytes[...]
         self.position = start
         self.end = end ?? bytes.count
+    }
+
+    init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        self.position = bytes.startIndex
+        self.end = bytes.endIndex
     }
 
     var isAtEnd: Bool { position >= end }
     var remaining: Int { end - position }
 
     private mutating func take(_ count: Int, _ what: String) throws(PackingError) -> ArraySlice<UInt8> {
-        guard count >= 0, count <= end - position else {
-            throw PackingError(description: "it ends at byte \(end), in the middle of \(what)")
-        }
+        guard count >= 0, count <= end - position else { throw cutOff(what) }
         defer { position += count }
         return bytes[position..<position + count]
     }
 
+    private func cutOff(_ what: String) -> PackingError {
+        PackingError(description: "it ends at byte \(end - bytes.startIndex), in the middle of \(what)")
+    }
+
     mutating func byte(_ what: String) throws(PackingError) -> UInt8 {
-        // `take` returned exactly one byte.
-        try take(1, what).first ?? 0
+        guard position < end else { throw cutOff(what) }
+        defer { position += 1 }
+        return bytes[position]
     }
 
     mutating func integer<Value: FixedWidthInteger>(_ what: String) throws(PackingError) -> Value {
-        try take(Value.bitWidth / 8, what).reduce(0) { $0 << 8 | Value(truncatingIfNeeded: $1) }
+        let size = Value.bitWidth / 8
+        guard size <= end - position else { throw cutOff(what) }
+        var value: Value = 0
+        for place in position..<position + size { value = value << 8 | Value(truncatingIfNeeded: bytes[place]) }
+        position += size
+        return value
     }
 
     mutating func raw(_ count: Int, _ what: String) throws(PackingError) -> [UInt8] {
@@ -71,7 +85,9 @@ struct PackedReader {
     /// Thirteen digits of milliseconds, as the scripts write a moment.
     mutating func stamp(_ what: String) throws(PackingError) -> Timestamp {
         var value: Int64 = 0
-        for digit in try take(13, what) {
+        guard end - position >= 13 else { throw cutOff(what) }
+        defer { position += 13 }
+        for digit in bytes[position..<position + 13] {
             guard (48...57).contains(digit) else { throw PackingError(description: "\(what) is not a number") }
             value = value * 10 + Int64(digit - 48)
         }

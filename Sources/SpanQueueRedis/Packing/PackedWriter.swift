@@ -8,6 +8,11 @@ struct PackedWriter {
         bytes.reserveCapacity(capacity)
     }
 
+    /// Begins another record, in the same memory.
+    mutating func clear() {
+        bytes.removeAll(keepingCapacity: true)
+    }
+
     mutating func byte(_ value: UInt8) {
         bytes.append(value)
     }
