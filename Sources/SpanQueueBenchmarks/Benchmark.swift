@@ -4,8 +4,14 @@ package enum Benchmark: String, Sendable, CaseIterable {
     case floorEnqueue = "floor-enqueue"
     /// The floor: `XREADGROUP`, `XACK` and `XDEL` in batches of 64.
     case floorDrain = "floor-drain"
+    /// The floor with all that a job consists of: each entry an id, a type, a trace context, a time and the payload, made for it.
+    case floorEnqueueJob = "floor-enqueue-job"
+    /// The same entries read, each field taken out of the reply, acknowledged and deleted.
+    case floorDrainJob = "floor-drain-job"
     /// A blocking `EVALSHA` on a bare hiredis connection, one after the other: what a lone enqueue can't be faster than.
     case roundTrip = "round-trip"
+    /// The same with the call that a lone enqueue makes: our script, its keys and a packed job, no thread in between.
+    case enqueueRoundTrip = "enqueue-round-trip"
     /// `enqueue` of one job after the other.
     case enqueueOne = "enqueue-one"
     /// `enqueue` of one job at a time from 64 tasks.
@@ -30,7 +36,10 @@ package enum Benchmark: String, Sendable, CaseIterable {
         switch self {
         case .floorEnqueue: "XADD, pipelines of 64 (the floor)"
         case .floorDrain: "XREADGROUP, XACK, XDEL, batches of 64 (the floor)"
+        case .floorEnqueueJob: "XADD of a job's fields, pipelines of 64"
+        case .floorDrainJob: "XREADGROUP, XACK, XDEL of these, batches of 64"
         case .roundTrip: "EVALSHA, blocking, bare hiredis (the floor)"
+        case .enqueueRoundTrip: "enqueue's EVALSHA, blocking, bare hiredis"
         case .enqueueOne: "enqueue, one after the other"
         case .enqueueTasks: "enqueue from 64 tasks"
         case .enqueueBulk: "enqueue in bulk"

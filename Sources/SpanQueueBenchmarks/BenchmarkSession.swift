@@ -79,7 +79,10 @@ package final class BenchmarkSession: Sendable {
         switch benchmark {
         case .floorEnqueue: try await floorEnqueue()
         case .floorDrain: try await floorDrain()
+        case .floorEnqueueJob: try await floorEnqueueJob()
+        case .floorDrainJob: try await floorDrainJob()
         case .roundTrip: try await roundTrip()
+        case .enqueueRoundTrip: try await enqueueRoundTrip()
         case .enqueueOne: try await enqueueOne()
         case .enqueueTasks: try await enqueueTasks()
         case .enqueueBulk: try await enqueueBulk()

@@ -27,7 +27,10 @@ struct BenchCommandTests {
     @Test("a table shows each rate beside its floor, then the latencies, and nothing is left in Redis")
     func table() async throws {
         try await withServer { server in
-            let only = ["floor-enqueue", "floor-drain", "round-trip", "enqueue-one", "enqueue-tasks", "enqueue-bulk"]
+            let only = [
+                "floor-enqueue", "floor-drain", "floor-enqueue-job", "floor-drain-job", "round-trip",
+                "enqueue-round-trip", "enqueue-one", "enqueue-tasks", "enqueue-bulk",
+            ]
             let more = ["drain", "together", "retries", "idle-latency", "schedule-lag"]
             let words = (only + more).flatMap { ["--only", $0] }
             let run = try await CommandRun.spanq(["bench", "--jobs", "100"] + words, redis: server.url)
@@ -68,6 +71,45 @@ struct BenchCommandTests {
             #expect((bulk["network_bytes"] as? Double).map { $0 > 200 && $0 < 1000 } == true)
             #expect(bulk["latency_ms"] is NSNull)
             #expect(try Self.keys(server) == ["spanq:layout"])
+        }
+    }
+
+    /// A worker's queue of spans holds 2,048: a process that exported only as it ended could not send more.
+    @Test("spans are exported while a drain is measured, and --json tells how many")
+    func exports() async throws {
+        try await withServer { server in
+            let collector = Process()
+            let (port, lifeline) = (Pipe(), Pipe())
+            let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .appendingPathComponent("../Support/recording_collector.py").standardizedFileURL.path
+            collector.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            collector.arguments = ["python3", script, server.directory + "/exported"]
+            collector.standardInput = lifeline
+            collector.standardOutput = port
+            try collector.run()
+            defer { collector.terminate() }
+            let address = String(decoding: port.fileHandleForReading.availableData, as: UTF8.self)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+            let run = try await CommandRun.spanq(
+                "bench", "--json", "--jobs", "5000", "--only", "drain", redis: server.url,
+                environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(address)"])
+            #expect(run.code == 0)
+            let exported = try #require(run.object["exported_spans"] as? Double)
+            let dropped = try #require(run.object["dropped_spans"] as? Double)
+            #expect(exported * 5000 > 2048)
+            // Each job has at least its creation, wait, attempt and settlement.
+            #expect(exported + dropped >= 4)
+        }
+    }
+
+    @Test("--no-metrics measures the same, and without a collector there are no spans to count")
+    func noMetrics() async throws {
+        try await withServer { server in
+            let run = try await CommandRun.spanq(
+                "bench", "--json", "--no-metrics", "--jobs", "256", "--only", "drain", redis: server.url)
+            #expect(run.code == 0)
+            #expect(run.object["jobs"] as? Int == 256)
+            #expect(run.object["exported_spans"] is NSNull)
         }
     }
 
