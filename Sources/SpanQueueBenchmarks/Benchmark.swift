@@ -31,23 +31,23 @@ package enum Benchmark: String, Sendable, CaseIterable {
     /// Workers without work, for some seconds.
     case idle
 
-    /// What it measures, in a few words.
+    /// What it measures, in so few words that a table of it fits 80 columns.
     package var summary: String {
         switch self {
-        case .floorEnqueue: "XADD, pipelines of 64 (the floor)"
-        case .floorDrain: "XREADGROUP, XACK, XDEL, batches of 64 (the floor)"
-        case .floorEnqueueJob: "XADD of a job's fields, pipelines of 64"
-        case .floorDrainJob: "XREADGROUP, XACK, XDEL of these, batches of 64"
-        case .roundTrip: "EVALSHA, blocking, bare hiredis (the floor)"
-        case .enqueueRoundTrip: "enqueue's EVALSHA, blocking, bare hiredis"
-        case .enqueueOne: "enqueue, one after the other"
+        case .floorEnqueue: "floor: XADD"
+        case .floorDrain: "floor: XREADGROUP, XDEL"
+        case .floorEnqueueJob: "job's fields: XADD"
+        case .floorDrainJob: "job's fields: XREADGROUP"
+        case .roundTrip: "floor: empty EVALSHA"
+        case .enqueueRoundTrip: "enqueue's bare EVALSHA"
+        case .enqueueOne: "enqueue one by one"
         case .enqueueTasks: "enqueue from 64 tasks"
         case .enqueueBulk: "enqueue in bulk"
         case .drain: "drain"
-        case .together: "producer and worker together"
+        case .together: "producer and worker"
         case .idleLatency: "enqueue to handler, 500 jobs/s"
         case .scheduleLag: "due to handler"
-        case .retries: "drain, each job fails once"
+        case .retries: "drain, each fails once"
         case .idle: "nothing to do"
         }
     }

@@ -44,8 +44,9 @@ struct BenchCommandTests {
             #expect(bulk.count == 9)
             #expect(Double(bulk[4]).map { $0 > 0 } == true)
             #expect(bulk[6] == "0.01")
-            let floor = try #require(lines.first { $0.hasPrefix("XADD") })
+            let floor = try #require(lines.first { $0.hasPrefix("floor: XADD") })
             #expect(floor.contains(" 1.00 "))
+            #expect(lines.allSatisfy { $0.count <= 80 })
             #expect(lines.contains { $0.hasPrefix("LATENCY, ms") })
             #expect(lines.contains { $0.hasPrefix("due to handler") })
             #expect(try Self.keys(server) == ["spanq:layout"])
@@ -135,17 +136,21 @@ struct BenchCommandTests {
         #expect(run.isOneErrorLine)
     }
 
-    @Test("an interrupt removes what was put into Redis")
+    @Test("an interrupt removes what was put into Redis, and shows what was measured until then")
     func interrupt() async throws {
         try await withServer { server in
+            let output = Pipe()
             let process = try CommandRun.start(
-                ["bench", "--jobs", "10000000", "--only", "enqueue-one"], redis: server.url)
+                ["bench", "--jobs", "200000", "--only", "floor-enqueue", "--only", "enqueue-one"], redis: server.url,
+                output: output)
             let deadline = ContinuousClock.now + .seconds(30)
             while try Self.keys(server).count < 3, .now < deadline { try await Task.sleep(for: .milliseconds(50)) }
             #expect(try Self.keys(server).count >= 3)
             process.interrupt()
             process.waitUntilExit()
             #expect(process.terminationStatus == 1)
+            let shown = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            #expect(shown.split(separator: "\n").map { $0.prefix(11) } == ["BENCHMARK  ", "floor: XADD"])
             #expect(try Self.keys(server) == ["spanq:layout"])
         }
     }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Logging
-import ServiceLifecycle
 import SpanQueue
 import SpanQueueBenchmarks
 import SpanQueueRedis
@@ -78,10 +77,17 @@ struct BenchCommand: AsyncParsableCommand {
         let (options, jobs, isJSON) = (options, jobs, global.json)
         try await Self.untilSignal {
             try await Self.reporting(telemetry, on: listen, settings, logger: logger) {
+                let line = ProgressLine()
                 var page = BenchPage()
-                for benchmark in benchmarks {
+                defer {
+                    line.clear()
+                    // Also where an interrupt or an error ends it: what was measured took its time.
+                    page.print()
+                }
+                for (index, benchmark) in benchmarks.enumerated() {
                     var options = options
                     options.jobs = jobs ?? benchmark.defaultJobs
+                    line.show(Double(index) / Double(benchmarks.count), benchmark.summary)
                     let spans = SpanLoad(telemetry.telemetry)
                     var measurement = try await BenchmarkSession.run(
                         benchmark, options, url: settings.redisURL, engine: settings.engine, telemetry: telemetry.jobs,
@@ -89,7 +95,6 @@ struct BenchCommand: AsyncParsableCommand {
                     await spans.add(to: &measurement)
                     if isJSON { try JSONLine.print(measurement) } else { page.add(benchmark, measurement) }
                 }
-                if !isJSON { page.print() }
             }
         }
     }
@@ -98,26 +103,6 @@ struct BenchCommand: AsyncParsableCommand {
         var settings = try ConnectionSettings(&reader, logLevel: .error)
         settings.engine.waitsForServer = false
         return settings
-    }
-
-    /// Runs something while this process exports what the `OTEL_…` variables ask for, and serves /metrics where it is told to.
-    private static func reporting(
-        _ telemetry: CommandTelemetry, on listen: ListenChoice?, _ settings: ConnectionSettings, logger: Logger,
-        _ body: () async throws -> Void
-    ) async throws {
-        func run(beside services: [any Service]) async throws {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for service in services { group.addTask { try await service.run() } }
-                defer { group.cancelAll() }
-                try await body()
-            }
-        }
-        guard let listen else { return try await run(beside: [telemetry.telemetry]) }
-        try await settings.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
-            try await run(
-                beside: Observability(telemetry, queue: queue, listen: listen, fetchLimit: nil, logger: logger).services
-            )
-        }
     }
 
     private var options: BenchmarkOptions {
