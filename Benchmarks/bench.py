@@ -69,7 +69,7 @@ def measure(cells: list[Cell], rounds: int) -> dict[str, list[Figures | None]]:
                 try:
                     figures = cell.run(redis)
                 except Failed as error:
-                    # The others have taken half an hour: they stay.
+                    # The others have taken their time: they stay.
                     print(f"bench: {cell.name}: {error}", file=sys.stderr, flush=True)
                     results[cell.name].append(None)
                     continue
