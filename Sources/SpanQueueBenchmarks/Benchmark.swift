@@ -4,7 +4,7 @@ package enum Benchmark: String, Sendable, CaseIterable {
     case floorEnqueue = "floor-enqueue"
     /// The floor: `XREADGROUP`, `XACK` and `XDEL` in batches of 64.
     case floorDrain = "floor-drain"
-    /// The floor with all that a job consists of: each entry an id, a type, a trace context, a time and the payload, made for it.
+    /// The floor with all that a job consists of: each entry an id, a type, a trace context, a time and the payload.
     case floorEnqueueJob = "floor-enqueue-job"
     /// The same entries read, each field taken out of the reply, acknowledged and deleted.
     case floorDrainJob = "floor-drain-job"
