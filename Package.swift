@@ -127,6 +127,7 @@ let package = Package(
             name: "SpanQueueBenchmarks",
             dependencies: [
                 "CSpanQueueHiredis", "HiredisClient", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

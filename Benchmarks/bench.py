@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import chart
+import limits
 import report
 import scale
 from cells import Cell, spanqueue_cells
@@ -23,6 +24,8 @@ from redis_server import PrivateRedis
 from spanq import Figures
 
 ROOT = Path(__file__).resolve().parent.parent
+#: How often a round runs the cells of a group.
+TURNS = 5
 
 
 def main() -> int:
@@ -30,6 +33,8 @@ def main() -> int:
     # So that all that was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.set_limits:
+        return limits.main(options.out / "results.json")
     if options.scale:
         return scale.main(options, ROOT)
     chosen = spanqueue_cells(options) + ([] if options.no_peers else peer_cells(options))
@@ -38,8 +43,8 @@ def main() -> int:
     if not chosen:
         sys.exit(f"bench: no cell's name holds {' or '.join(options.only)}")
     results = measure(chosen, options.rounds)
-    failed = [name for name, figures in results.items() if len(figures) < options.rounds]
-    summary = report.summarize({name: figures for name, figures in results.items() if figures}, options.rounds)
+    failed = [name for name, samples in results.items() if None in samples]
+    summary = report.summarize({name: samples for name, samples in results.items() if any(samples)}, options.rounds)
     text = report.tables(summary)
     (options.out / "results.json").write_text(json.dumps(summary, indent=1) + "\n")
     (options.out / "results.md").write_text(text)
@@ -54,23 +59,38 @@ def main() -> int:
     return max(1 if failed else 0, report.check(summary) if options.check else 0)
 
 
-def measure(cells: list[Cell], rounds: int) -> dict[str, list[Figures]]:
-    results: dict[str, list[Figures]] = {cell.name: [] for cell in cells}
+def measure(cells: list[Cell], rounds: int) -> dict[str, list[Figures | None]]:
+    """The samples of each cell, in the order of time; none for one that failed."""
+    results: dict[str, list[Figures | None]] = {cell.name: [] for cell in cells}
     with PrivateRedis() as redis:
         for number in range(rounds):
-            for cell in random.Random(number).sample(cells, len(cells)):
+            for cell in order(cells, number):
                 redis.flush()
                 try:
                     figures = cell.run(redis)
                 except Failed as error:
-                    # The others have taken half an hour: they stay.
+                    # The others have taken their time: they stay.
                     print(f"bench: {cell.name}: {error}", file=sys.stderr, flush=True)
+                    results[cell.name].append(None)
                     continue
                 results[cell.name].append(figures)
                 rate = figures.get("rate")
                 shown = figures.get("latency_ms") or (f"{rate:,.0f}/s" if rate else figures)
                 print(f"round {number + 1}/{rounds}  {cell.name:40} {shown}", file=sys.stderr, flush=True)
     return results
+
+
+def order(cells: list[Cell], number: int) -> list[Cell]:
+    """The cells of a round: another order each time, groups together, and within a group each cell in each place in turn."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.group or cell.name, []).append(cell)
+    ordered = []
+    for group in random.Random(number).sample(list(groups.values()), len(groups)):
+        for turn in range(TURNS if group[0].group else 1):
+            start = (number * TURNS + turn) % len(group)
+            ordered += group[start:] + group[:start]
+    return ordered
 
 
 def arguments() -> argparse.Namespace:
@@ -80,6 +100,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], help="only cells whose name holds this; may be repeated")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--check", action="store_true", help="fail where a figure is past its committed limit")
+    parser.add_argument("--set-limits", action="store_true", help="measure nothing: make limits of the last run's results")
     parser.add_argument("--chart", action="store_true", help="draw performance.svg beside the results")
     parser.add_argument("--docs", action="store_true", help="put tables and chart into docs/")
     parser.add_argument("--scale", action="store_true", help="measure what docs/capacity.md says, instead")

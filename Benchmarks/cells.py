@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
-from collector import Collector
+from collector import Collector, Refusing, Silent
+from processes import free_port
+from readers import SlowReaders
 from redis_server import PrivateRedis
 from spanq import Figures, Spanq
 
 #: What a production runs with: traces of one job in a hundred.
 SAMPLED = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"}
 ALL_TRACES = {"OTEL_TRACES_SAMPLER": "always_on"}
+NO_TRACES = {"OTEL_SDK_DISABLED": "true"}
 #: How many jobs are enough to count allocations.
 COUNTED_JOBS = 20_000
 
@@ -21,12 +25,14 @@ COUNTED_JOBS = 20_000
 class Cell:
     name: str
     run: Callable[[PrivateRedis], Figures]
+    #: Cells of one group are compared with each other to a few per cent, so they run one after the other, several times a round.
+    group: str | None = None
 
 
 def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
     spanq = Spanq(options)
     jobs: int = options.jobs
-    some, few = min(jobs, 50_000), min(jobs, 5_000)
+    many, some, few = min(jobs, 100_000), min(jobs, 50_000), min(jobs, 5_000)
 
     def floor(name: str, count: int = jobs) -> Callable[[PrivateRedis], Figures]:
         return lambda redis: spanq.bench(redis, "--only", name, "--jobs", count)
@@ -51,14 +57,18 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
         return run
 
     def drain(
-        count: int, *more: object, traces: Mapping[str, str] | None = None, counted: bool = False
+        count: int, *more: object, traces: Mapping[str, str] | None = None, counted: bool = False,
+        collector: type[Collector | Refusing | Silent] = Collector,
     ) -> Callable[[PrivateRedis], Figures]:
-        """A process fills the queue and another drains it, so that the figures are those of a worker alone."""
+        """A process fills the queue and another drains it, so that the figures are those of a worker alone. Both have the same
+        sampler: a job's attempts are sampled as its enqueue was."""
 
         def run(redis: PrivateRedis) -> Figures:
-            shared = ["--prefix", "drain", *more]
-            bench("drain", count, "--part", "fill", *shared)(redis)
-            figures = bench("drain", count, "--part", "run", *shared, traces=traces)(redis)
+            shared = ["--only", "drain", "--prefix", "drain", *more, "--jobs", count]
+            spanq.bench(redis, *shared, "--part", "fill", **(traces or NO_TRACES))
+            with collector() if traces else nullcontext() as reached:
+                environment = {**traces, "OTEL_EXPORTER_OTLP_ENDPOINT": reached.url} if traces else NO_TRACES
+                figures = spanq.bench(redis, *shared, "--part", "run", **environment)
             if counted and (allocations := spanq.counting(redis, "--only", "drain", *more, "--jobs", COUNTED_JOBS)):
                 figures["allocations"] = allocations
             return figures
@@ -76,10 +86,24 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
             "redis_us": (redis.cpu_seconds - before) / jobs * 1e6,
         }
 
+    def idle_latency(readers: int) -> Callable[[PrivateRedis], Figures]:
+        """Of a process that serves /metrics."""
+
+        def run(redis: PrivateRedis) -> Figures:
+            port = free_port()
+            words = ["--only", "idle-latency", "--jobs", min(few, 2_500), "--listen", f"127.0.0.1:{port}"]
+            with SlowReaders(port, readers) if readers else nullcontext():
+                return spanq.bench(redis, *words)
+
+        return run
+
     cells = {
         "floor enqueue": floor("floor-enqueue"),
         "floor drain": floor("floor-drain"),
+        "floor enqueue, fields of a job": floor("floor-enqueue-job"),
+        "floor drain, fields of a job": floor("floor-drain-job"),
         "floor round trip": floor("round-trip", some),
+        "floor round trip, enqueue's script": floor("enqueue-round-trip", some),
         "enqueue one after the other": bench("enqueue-one", some, traces=SAMPLED),
         "enqueue from 64 tasks": bench("enqueue-tasks", jobs, traces=SAMPLED),
         "enqueue in bulk": bench("enqueue-bulk", jobs, traces=SAMPLED, counted=True),
@@ -98,11 +122,24 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
         "drain, 1 MB": drain(min(jobs, 300), "--payload", 1_000_000),
         "drain, each job fails once": bench("retries", some, traces=SAMPLED),
         "producer and worker together": bench("together", jobs, traces=SAMPLED),
-        "drain, traces off": drain(jobs),
-        "drain, traces 100%, exported": drain(jobs, traces=ALL_TRACES),
         "idle latency": bench("idle-latency", min(few, 2_500), traces=SAMPLED),
         "schedule lag": bench("schedule-lag", min(jobs, 10_000), traces=SAMPLED),
         "idle worker": spanq.idle_worker,
         "start to first job": spanq.first_job,
     }
-    return [Cell(name, run) for name, run in cells.items()]
+    telemetry = {
+        "drain, telemetry off": drain(many, "--no-metrics"),
+        "drain, metrics only": drain(many),
+        "drain, traces 1%, exported": drain(many, traces=SAMPLED),
+        "drain, traces 100%, exported": drain(many, traces=ALL_TRACES),
+        "drain, collector refuses": drain(many, traces=SAMPLED, collector=Refusing),
+        "drain, collector never answers": drain(many, traces=SAMPLED, collector=Silent),
+    }
+    readers = {
+        "idle latency, serving metrics": idle_latency(0),
+        "idle latency, 20 slow readers": idle_latency(20),
+    }
+    groups: dict[str | None, dict[str, Callable[[PrivateRedis], Figures]]] = {
+        None: cells, "telemetry": telemetry, "readers": readers,
+    }
+    return [Cell(name, run, group) for group, named in groups.items() for name, run in named.items()]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
+from processes import free_port
+
 
 class PrivateRedis:
     def __enter__(self) -> "PrivateRedis":
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self.directory = Path(tempfile.mkdtemp(prefix="spanq-bench-"))
         # A group of its own: Ctrl-C is for the driver, which then ends it.

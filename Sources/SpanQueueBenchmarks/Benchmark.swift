@@ -4,8 +4,14 @@ package enum Benchmark: String, Sendable, CaseIterable {
     case floorEnqueue = "floor-enqueue"
     /// The floor: `XREADGROUP`, `XACK` and `XDEL` in batches of 64.
     case floorDrain = "floor-drain"
+    /// The floor with all that a job consists of: each entry an id, a type, a trace context, a time and the payload.
+    case floorEnqueueJob = "floor-enqueue-job"
+    /// The same entries read, each field taken out of the reply, acknowledged and deleted.
+    case floorDrainJob = "floor-drain-job"
     /// A blocking `EVALSHA` on a bare hiredis connection, one after the other: what a lone enqueue can't be faster than.
     case roundTrip = "round-trip"
+    /// The same with the call that a lone enqueue makes: our script, its keys and a packed job, no thread in between.
+    case enqueueRoundTrip = "enqueue-round-trip"
     /// `enqueue` of one job after the other.
     case enqueueOne = "enqueue-one"
     /// `enqueue` of one job at a time from 64 tasks.
@@ -25,20 +31,23 @@ package enum Benchmark: String, Sendable, CaseIterable {
     /// Workers without work, for some seconds.
     case idle
 
-    /// What it measures, in a few words.
+    /// What it measures, in so few words that a table of it fits 80 columns.
     package var summary: String {
         switch self {
-        case .floorEnqueue: "XADD, pipelines of 64 (the floor)"
-        case .floorDrain: "XREADGROUP, XACK, XDEL, batches of 64 (the floor)"
-        case .roundTrip: "EVALSHA, blocking, bare hiredis (the floor)"
-        case .enqueueOne: "enqueue, one after the other"
+        case .floorEnqueue: "floor: XADD"
+        case .floorDrain: "floor: XREADGROUP, XDEL"
+        case .floorEnqueueJob: "job's fields: XADD"
+        case .floorDrainJob: "job's fields: XREADGROUP"
+        case .roundTrip: "floor: empty EVALSHA"
+        case .enqueueRoundTrip: "enqueue's bare EVALSHA"
+        case .enqueueOne: "enqueue one by one"
         case .enqueueTasks: "enqueue from 64 tasks"
         case .enqueueBulk: "enqueue in bulk"
         case .drain: "drain"
-        case .together: "producer and worker together"
+        case .together: "producer and worker"
         case .idleLatency: "enqueue to handler, 500 jobs/s"
         case .scheduleLag: "due to handler"
-        case .retries: "drain, each job fails once"
+        case .retries: "drain, each fails once"
         case .idle: "nothing to do"
         }
     }

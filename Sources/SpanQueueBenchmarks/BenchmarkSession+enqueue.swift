@@ -4,7 +4,7 @@ extension BenchmarkSession {
     private static let tasks = 64
     private static let bulk = 10_000
 
-    private func job() -> BenchmarkJob { BenchmarkJob(bytes: options.payloadBytes) }
+    func job() -> BenchmarkJob { BenchmarkJob(bytes: options.payloadBytes) }
 
     func enqueueOne() async throws -> Measurement {
         try await fillDepth()

@@ -1,39 +1,88 @@
-import CSpanQueueHiredis
+import Foundation
 import HiredisClient
+import SpanQueue
+import SpanQueueTelemetry
 
+/// What Redis does natively: a stream, driven in batches of 64, each answered before the next is sent.
 extension BenchmarkSession {
     private static let batch = 64
     var stream: String { "\(options.prefix):floor" }
-    private var payload: [UInt8] { [UInt8](repeating: UInt8(ascii: "x"), count: options.payloadBytes) }
+    var payload: [UInt8] { [UInt8](repeating: UInt8(ascii: "x"), count: options.payloadBytes) }
 
     func floorEnqueue() async throws -> Measurement {
-        try await measure(.floorEnqueue, jobs: options.jobs) { try await fillStream() }
+        try await measure(.floorEnqueue, jobs: options.jobs) { try await fillWithPayloads() }
     }
 
-    private func fillStream() async throws {
+    func floorEnqueueJob() async throws -> Measurement {
+        try await measure(.floorEnqueueJob, jobs: options.jobs) { try await fillWithJobs() }
+    }
+
+    func floorDrain() async throws -> Measurement {
+        try await fillWithPayloads()
+        return try await drainStream(.floorDrain) { fields throws(RedisError) in
+            for _ in 0..<(try fields.nextArrayCount()) { fields.skip() }
+        }
+    }
+
+    func floorDrainJob() async throws -> Measurement {
+        try await fillWithJobs()
+        return try await drainStream(.floorDrainJob) { fields throws(RedisError) in
+            // A name and a value each, the payload last.
+            for _ in 0..<(try fields.nextArrayCount()) { _ = try fields.nextBytes() }
+        }
+    }
+
+    /// Entries of a payload alone.
+    private func fillWithPayloads() async throws {
         var add = RESPCommand("XADD", stream, "*", "job")
         add.append(payload)
+        try await fillStream { add }
+    }
+
+    /// Entries of what a job needs beside its payload; its queue is the stream.
+    private func fillWithJobs() async throws {
+        let payload = payload
+        try await fillStream {
+            var add = RESPCommand("XADD", stream, "*", "id")
+            add.append(JobID.random().description)
+            add.append("type")
+            add.append(BenchmarkJob.jobType)
+            add.append("traceparent")
+            add.append(TraceContext.root().traceParent)
+            add.append("enqueued_at")
+            add.append(Timestamp(Date()).milliseconds)
+            add.append("payload")
+            add.append(payload)
+            return add
+        }
+    }
+
+    /// The same 64 over and over: to Redis it makes no difference, and making them is not what the floor is to show.
+    private func fillStream(_ entry: () -> RESPCommand) async throws {
+        let entries = (0..<Self.batch).map { _ in entry() }
         var left = options.jobs
         while left > 0 {
-            let commands = [RESPCommand](repeating: add, count: min(left, Self.batch))
+            let commands = Array(entries.prefix(left))
             for reply in try await client.pipeline(commands, idempotent: false) { _ = try reply.get() }
             left -= commands.count
         }
     }
 
-    func floorDrain() async throws -> Measurement {
-        try await fillStream()
+    /// A batch is acknowledged and deleted in the write that asks for the next.
+    private func drainStream(
+        _ benchmark: Benchmark, _ readFields: (inout RESPCursor) throws(RedisError) -> Void
+    ) async throws -> Measurement {
         _ = try await client.send(RESPCommand("XGROUP", "CREATE", stream, "workers", "0"), idempotent: true)
         let read = RESPCommand(
             "XREADGROUP", "GROUP", "workers", "one", "COUNT", "\(Self.batch)", "STREAMS", stream, ">")
-        return try await measure(.floorDrain, jobs: options.jobs) {
+        return try await measure(benchmark, jobs: options.jobs) {
             var finished = 0
             var commands = [read]
             while finished < options.jobs {
                 let replies = try await client.pipeline(commands, idempotent: false)
                 for reply in replies.dropLast() { _ = try reply.get() }
                 guard let last = replies.last else { break }
-                let ids = try Self.ids(in: last.get())
+                let ids = try Self.ids(in: last.get(), readFields)
                 var acknowledge = RESPCommand("XACK", stream, "workers")
                 var delete = RESPCommand("XDEL", stream)
                 for id in ids {
@@ -50,7 +99,9 @@ extension BenchmarkSession {
     }
 
     /// The ids of a reply of `XREADGROUP`: `[[stream, [[id, [field, value]], …]]]`.
-    private static func ids(in reply: RESPReply) throws(RedisError) -> [[UInt8]] {
+    private static func ids(
+        in reply: RESPReply, _ readFields: (inout RESPCursor) throws(RedisError) -> Void
+    ) throws(RedisError) -> [[UInt8]] {
         guard !reply.isNull else { return [] }
         var cursor = RESPCursor(reply)
         var ids: [[UInt8]] = []
@@ -60,21 +111,9 @@ extension BenchmarkSession {
             for _ in 0..<(try cursor.nextArrayCount()) {
                 _ = try cursor.nextArrayCount()
                 ids.append(try cursor.nextBytes())
-                for _ in 0..<(try cursor.nextArrayCount()) { cursor.skip() }
+                try readFields(&cursor)
             }
         }
         return ids
-    }
-
-    /// What a bare program pays for a call of a script with a payload: hiredis in this thread, and no thread in between.
-    func roundTrip() async throws -> Measurement {
-        let connection = try BlockingConnection(url)
-        let digest = try connection.load("return 1")
-        return try await measure(.roundTrip, jobs: options.jobs) {
-            for _ in 0..<options.jobs {
-                try Task.checkCancellation()
-                try connection.call(digest, payload)
-            }
-        }
     }
 }

@@ -12,6 +12,7 @@ package final class BenchmarkSession: Sendable {
     let url: RedisURL
     /// Makes a further queue on the same Redis, with connections of its own.
     let open: @Sendable () async throws -> JobQueue
+    private let logger: Logger
     private let loop = LoopThread(name: "benchmark")
 
     /// Runs one benchmark.
@@ -50,14 +51,19 @@ package final class BenchmarkSession: Sendable {
         self.options = options
         self.url = url
         self.open = open
+        self.logger = logger
         client = RedisClient(url: url, name: "benchmark", loop: loop, logger: logger)
     }
 
     private func close() async {
         if options.part == .all {
             let commands = names.flatMap { QueueErasure.commands(queue: $0) } + [RESPCommand("UNLINK", stream)]
-            _ = try? await client.pipeline(commands, idempotent: true)
-            await waitUntilFreed()
+            do {
+                for result in try await client.pipeline(commands, idempotent: true) { _ = try result.get() }
+                await waitUntilFreed()
+            } catch {
+                logger.error("could not remove the queues \(options.prefix)-…: \(error)")
+            }
         }
         await queue.shutdown()
         await client.close()
@@ -79,7 +85,10 @@ package final class BenchmarkSession: Sendable {
         switch benchmark {
         case .floorEnqueue: try await floorEnqueue()
         case .floorDrain: try await floorDrain()
+        case .floorEnqueueJob: try await floorEnqueueJob()
+        case .floorDrainJob: try await floorDrainJob()
         case .roundTrip: try await roundTrip()
+        case .enqueueRoundTrip: try await enqueueRoundTrip()
         case .enqueueOne: try await enqueueOne()
         case .enqueueTasks: try await enqueueTasks()
         case .enqueueBulk: try await enqueueBulk()

@@ -25,18 +25,20 @@ final class BlockingConnection {
     deinit { redisFree(context) }
 
     /// The digest of a script that Redis now knows.
-    func load(_ script: String) throws -> [UInt8] {
-        try command([Array("SCRIPT".utf8), Array("LOAD".utf8), Array(script.utf8)])
+    func load(_ script: [UInt8]) throws -> [UInt8] {
+        try command([Array("SCRIPT".utf8), Array("LOAD".utf8), script])
     }
 
-    func call(_ digest: [UInt8], _ argument: [UInt8]) throws {
-        try command([Array("EVALSHA".utf8), digest, [UInt8(ascii: "0")], argument])
+    func call(_ digest: [UInt8], keys: [[UInt8]] = [], _ arguments: [[UInt8]]) throws {
+        try command([Array("EVALSHA".utf8), digest, Array("\(keys.count)".utf8)] + keys + arguments)
     }
 
     /// The reply's text, if it has one.
     @discardableResult
     private func command(_ arguments: [[UInt8]]) throws -> [UInt8] {
-        let bytes = Array(arguments.joined())
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(arguments.reduce(0) { $0 + $1.count })
+        for argument in arguments { bytes += argument }
         let lengths = arguments.map(\.count)
         let reply = bytes.withUnsafeBytes { buffer in
             var next = buffer.baseAddress?.assumingMemoryBound(to: CChar.self)

@@ -22,6 +22,10 @@ package struct Measurement: Sendable {
     package var peakMemoryMiB: Double
     /// Allocations of this process for each job, where they are counted; see `AllocationCount`.
     package var allocations: Double?
+    /// Spans that a collector took for each job; nil where none are exported.
+    package var exportedSpans: Double?
+    /// Spans for each job that were dropped, because there was no room or nobody took them; nil where none are exported.
+    package var droppedSpans: Double?
     /// Commands that Redis was sent each second, without those that scripts call.
     package var commandsPerSecond: Double
     /// The share of a core that Redis used; nil where Redis does not tell.
@@ -55,7 +59,8 @@ extension Measurement: Encodable {
     private enum CodingKeys: String, CodingKey {
         case benchmark, jobs, seconds, rate, redisMicroseconds = "redis_us", redisCommands = "redis_calls"
         case networkBytes = "network_bytes", redisMemoryBytes = "redis_memory_bytes", processMicroseconds = "process_us"
-        case peakMemoryMiB = "peak_memory_mib", allocations, commandsPerSecond = "calls_per_second"
+        case peakMemoryMiB = "peak_memory_mib", allocations, exportedSpans = "exported_spans"
+        case droppedSpans = "dropped_spans", commandsPerSecond = "calls_per_second"
         case redisCoreShare = "redis_core_share", processCoreShare = "process_core_share", latency = "latency_ms"
     }
 
@@ -73,6 +78,8 @@ extension Measurement: Encodable {
         try container.encode(processMicroseconds, forKey: .processMicroseconds)
         try container.encode(peakMemoryMiB, forKey: .peakMemoryMiB)
         try container.encode(allocations, forKey: .allocations)
+        try container.encode(exportedSpans, forKey: .exportedSpans)
+        try container.encode(droppedSpans, forKey: .droppedSpans)
         try container.encode(commandsPerSecond, forKey: .commandsPerSecond)
         try container.encode(redisCoreShare, forKey: .redisCoreShare)
         try container.encode(processCoreShare, forKey: .processCoreShare)

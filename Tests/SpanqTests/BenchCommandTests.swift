@@ -27,7 +27,10 @@ struct BenchCommandTests {
     @Test("a table shows each rate beside its floor, then the latencies, and nothing is left in Redis")
     func table() async throws {
         try await withServer { server in
-            let only = ["floor-enqueue", "floor-drain", "round-trip", "enqueue-one", "enqueue-tasks", "enqueue-bulk"]
+            let only = [
+                "floor-enqueue", "floor-drain", "floor-enqueue-job", "floor-drain-job", "round-trip",
+                "enqueue-round-trip", "enqueue-one", "enqueue-tasks", "enqueue-bulk",
+            ]
             let more = ["drain", "together", "retries", "idle-latency", "schedule-lag"]
             let words = (only + more).flatMap { ["--only", $0] }
             let run = try await CommandRun.spanq(["bench", "--jobs", "100"] + words, redis: server.url)
@@ -41,8 +44,9 @@ struct BenchCommandTests {
             #expect(bulk.count == 9)
             #expect(Double(bulk[4]).map { $0 > 0 } == true)
             #expect(bulk[6] == "0.01")
-            let floor = try #require(lines.first { $0.hasPrefix("XADD") })
+            let floor = try #require(lines.first { $0.hasPrefix("floor: XADD") })
             #expect(floor.contains(" 1.00 "))
+            #expect(lines.allSatisfy { $0.count <= 80 })
             #expect(lines.contains { $0.hasPrefix("LATENCY, ms") })
             #expect(lines.contains { $0.hasPrefix("due to handler") })
             #expect(try Self.keys(server) == ["spanq:layout"])
@@ -71,6 +75,45 @@ struct BenchCommandTests {
         }
     }
 
+    /// A worker's queue of spans holds 2,048: a process that exported only as it ended could not send more.
+    @Test("spans are exported while a drain is measured, and --json tells how many")
+    func exports() async throws {
+        try await withServer { server in
+            let collector = Process()
+            let (port, lifeline) = (Pipe(), Pipe())
+            let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .appendingPathComponent("../Support/recording_collector.py").standardizedFileURL.path
+            collector.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            collector.arguments = ["python3", script, server.directory + "/exported"]
+            collector.standardInput = lifeline
+            collector.standardOutput = port
+            try collector.run()
+            defer { collector.terminate() }
+            let address = String(decoding: port.fileHandleForReading.availableData, as: UTF8.self)
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+            let run = try await CommandRun.spanq(
+                "bench", "--json", "--jobs", "5000", "--only", "drain", redis: server.url,
+                environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(address)"])
+            #expect(run.code == 0)
+            let exported = try #require(run.object["exported_spans"] as? Double)
+            let dropped = try #require(run.object["dropped_spans"] as? Double)
+            #expect(exported * 5000 > 2048)
+            // Each job has at least its creation, wait, attempt and settlement.
+            #expect(exported + dropped >= 4)
+        }
+    }
+
+    @Test("--no-metrics measures the same, and without a collector there are no spans to count")
+    func noMetrics() async throws {
+        try await withServer { server in
+            let run = try await CommandRun.spanq(
+                "bench", "--json", "--no-metrics", "--jobs", "256", "--only", "drain", redis: server.url)
+            #expect(run.code == 0)
+            #expect(run.object["jobs"] as? Int == 256)
+            #expect(run.object["exported_spans"] is NSNull)
+        }
+    }
+
     @Test(
         "bad values are usage errors and touch nothing",
         arguments: [
@@ -93,17 +136,21 @@ struct BenchCommandTests {
         #expect(run.isOneErrorLine)
     }
 
-    @Test("an interrupt removes what was put into Redis")
+    @Test("an interrupt removes what was put into Redis, and shows what was measured until then")
     func interrupt() async throws {
         try await withServer { server in
+            let output = Pipe()
             let process = try CommandRun.start(
-                ["bench", "--jobs", "10000000", "--only", "enqueue-one"], redis: server.url)
+                ["bench", "--jobs", "200000", "--only", "floor-enqueue", "--only", "enqueue-one"], redis: server.url,
+                output: output)
             let deadline = ContinuousClock.now + .seconds(30)
             while try Self.keys(server).count < 3, .now < deadline { try await Task.sleep(for: .milliseconds(50)) }
             #expect(try Self.keys(server).count >= 3)
             process.interrupt()
             process.waitUntilExit()
             #expect(process.terminationStatus == 1)
+            let shown = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            #expect(shown.split(separator: "\n").map { $0.prefix(11) } == ["BENCHMARK  ", "floor: XADD"])
             #expect(try Self.keys(server) == ["spanq:layout"])
         }
     }

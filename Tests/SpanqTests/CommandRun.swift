@@ -36,11 +36,13 @@ struct CommandRun {
         return CommandRun(output: output, errors: errors, code: process.terminationStatus)
     }
 
-    /// Starts a run whose output nobody reads.
-    static func start(_ arguments: [String], redis: String) throws -> Process {
+    /// Starts a run.
+    ///
+    /// - Parameter output: takes what it prints; nobody unless given.
+    static func start(_ arguments: [String], redis: String, output: Pipe? = nil) throws -> Process {
         let process = process(arguments, redis: redis)
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
+        process.standardOutput = output ?? FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
         return process

@@ -6,7 +6,7 @@ internal import Synchronization
 /// Recording takes no lock and allocates nothing, on any thread. A negative amount is refused and counted in
 /// `spanq_metrics_rejected_total`: a counter never falls.
 public final class CounterSeries: Sendable {
-    private let words = ShardedWords(count: 1)
+    private let words: ShardedWords
     private let exemplars: ExemplarSlots
     private let labels: MetricLabels
     private let mirror: (any CounterHandler)?
@@ -14,6 +14,7 @@ public final class CounterSeries: Sendable {
     private let start: Atomic<UInt64>
 
     init(_ context: SeriesContext) {
+        words = ShardedWords(count: 1, isEnabled: context.isEnabled)
         labels = context.labels
         mirror = context.mirror?.makeCounter(
             label: context.definition.openTelemetryName, dimensions: context.dimensions)
@@ -25,12 +26,14 @@ public final class CounterSeries: Sendable {
 
     /// Counts one.
     public func increment() {
+        guard words.isEnabled else { return }
         words.count(1, at: 0)
         mirror?.increment(by: 1)
     }
 
     /// Counts `amount`.
     public func increment(by amount: Int) {
+        guard words.isEnabled else { return }
         guard amount >= 0 else { return tally.countRejection() }
         words.count(UInt64(amount), at: 0)
         mirror?.increment(by: Int64(amount))

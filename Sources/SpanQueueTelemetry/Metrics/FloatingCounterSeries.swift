@@ -6,7 +6,7 @@ internal import Synchronization
 /// Recording takes no lock and allocates nothing, on any thread. An amount that is negative, infinite or not a number is
 /// refused and counted in `spanq_metrics_rejected_total`: any of them would spoil the sum for good.
 public final class FloatingCounterSeries: Sendable {
-    private let words = ShardedWords(count: 1)
+    private let words: ShardedWords
     private let exemplars: ExemplarSlots
     private let labels: MetricLabels
     private let mirror: (any FloatingPointCounterHandler)?
@@ -14,6 +14,7 @@ public final class FloatingCounterSeries: Sendable {
     private let start: Atomic<UInt64>
 
     init(_ context: SeriesContext) {
+        words = ShardedWords(count: 1, isEnabled: context.isEnabled)
         labels = context.labels
         mirror = context.mirror?.makeFloatingPointCounter(
             label: context.definition.openTelemetryName, dimensions: context.dimensions)
@@ -25,6 +26,7 @@ public final class FloatingCounterSeries: Sendable {
 
     /// Counts `amount`.
     public func increment(by amount: Double) {
+        guard words.isEnabled else { return }
         guard amount >= 0, amount < .infinity else { return tally.countRejection() }
         words.add(amount, at: 0)
         mirror?.increment(by: amount)
@@ -32,6 +34,7 @@ public final class FloatingCounterSeries: Sendable {
 
     /// Counts `amount` and leaves an exemplar of the span it happened in, where the family keeps exemplars.
     public func increment(by amount: Double, exemplar source: ExemplarSource) {
+        guard words.isEnabled else { return }
         guard amount >= 0, amount < .infinity else { return tally.countRejection() }
         words.add(amount, at: 0)
         mirror?.increment(by: amount)

@@ -9,14 +9,17 @@ public final class GaugeSeries: Sendable {
     private let bits = Atomic<UInt64>(0)
     private let labels: MetricLabels
     private let mirror: (any MeterHandler)?
+    private let isEnabled: Bool
 
     init(_ context: SeriesContext) {
         labels = context.labels
+        isEnabled = context.isEnabled
         mirror = context.mirror?.makeMeter(label: context.definition.openTelemetryName, dimensions: context.dimensions)
     }
 
     /// Makes `value` the value.
     public func set(_ value: Double) {
+        guard isEnabled else { return }
         bits.store(value.bitPattern, ordering: .relaxed)
         mirror?.set(value)
     }
@@ -33,6 +36,7 @@ public final class GaugeSeries: Sendable {
 
     /// Raises the value by `amount`, or lowers it by a negative one.
     public func increment(by amount: Double = 1) {
+        guard isEnabled else { return }
         var old = bits.load(ordering: .relaxed)
         while true {
             let new = (Double(bitPattern: old) + amount).bitPattern

@@ -29,7 +29,7 @@ public final class HistogramSeries: @unchecked Sendable {
         bounds = .allocate(capacity: boundCount)
         _ = UnsafeMutableBufferPointer(start: bounds, count: boundCount).initialize(fromContentsOf: definition.buckets)
         // The sum comes first: it shares a cache line with the lowest buckets, where most observations fall.
-        words = ShardedWords(count: 1 + boundCount + 1)
+        words = ShardedWords(count: 1 + boundCount + 1, isEnabled: context.isEnabled)
         exemplars = ExemplarSlots(
             count: definition.keepsExemplars ? boundCount + 1 : 0, filter: context.exemplarFilter)
         labels = context.labels
@@ -45,12 +45,14 @@ public final class HistogramSeries: @unchecked Sendable {
 
     /// Records one observation.
     public func record(_ value: Double) {
+        guard words.isEnabled else { return }
         guard value >= 0, value < .infinity else { return tally.countRejection() }
         add(value, to: bucket(of: value))
     }
 
     /// Records one observation and leaves an exemplar of the span it was made in, where the family keeps exemplars.
     public func record(_ value: Double, exemplar source: ExemplarSource) {
+        guard words.isEnabled else { return }
         guard value >= 0, value < .infinity else { return tally.countRejection() }
         let bucket = bucket(of: value)
         add(value, to: bucket)

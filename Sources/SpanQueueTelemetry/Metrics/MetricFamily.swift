@@ -16,15 +16,16 @@ public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
         self.definition = definition
         self.point = point
         let tally = tally
-        let filter = configuration.exemplarFilter
+        let isEnabled = configuration.isEnabled
+        let filter = isEnabled ? configuration.exemplarFilter : .never
         // What came from swift-metrics does not go back there.
-        let mirror = definition.hasOpenLabels ? nil : configuration.mirror
+        let mirror = definition.hasOpenLabels || !isEnabled ? nil : configuration.mirror
         table = MetricsLock(
             SeriesTable(limit: max(1, configuration.maximumSeriesPerFamily)) { labels in
                 make(
                     SeriesContext(
                         definition: definition, labels: labels, tally: tally, exemplarFilter: filter,
-                        startUnixNanoseconds: WallClock.now(), mirror: mirror))
+                        isEnabled: isEnabled, startUnixNanoseconds: WallClock.now(), mirror: mirror))
             })
     }
 

@@ -20,7 +20,7 @@ extension MetricsRegistry {
     /// - Parameter executor: where the collectors run; the global executor unless given.
     public func collect(on executor: (any TaskExecutor)? = nil) async -> MetricsSnapshot {
         let runners = collectors.withLock { Array($0.values) }
-        guard !runners.isEmpty else { return snapshot() }
+        guard configuration.isEnabled, !runners.isEmpty else { return snapshot() }
         let outcomes = await withTaskGroup(of: CollectorOutcome.self) { group in
             for runner in runners { group.addTask { await runner.collect(on: executor) } }
             return await group.reduce(into: []) { $0.append($1) }

@@ -29,6 +29,9 @@ public final class MetricsRegistry: Sendable {
 
     /// The values of all registered families now, without running collectors.
     public func snapshot() -> MetricsSnapshot {
+        guard configuration.isEnabled else {
+            return MetricsSnapshot(families: [], timeUnixNanoseconds: WallClock.now())
+        }
         var families = families.withLock { $0.families }.map { $0.snapshot() }
         if configuration.includesOwnMetrics { families += ownFamilies() }
         families.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }

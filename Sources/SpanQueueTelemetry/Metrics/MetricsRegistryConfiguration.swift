@@ -2,6 +2,10 @@ internal import CoreMetrics
 
 /// The limits of a registry.
 public struct MetricsRegistryConfiguration: Sendable {
+    /// Whether anything is recorded; true by default. Families of a registry that is off can be registered and looked up as ever, so
+    /// that nothing else changes; their series hold no memory to count in and stay at 0, collectors don't run, and snapshots are empty:
+    /// a page of /metrics without a metric.
+    public var isEnabled = true
     /// The most series of one family; further label values share one overflow child. 2,000 by default.
     public var maximumSeriesPerFamily = 2_000
     /// The most families; registering one more throws. 2,000 by default.

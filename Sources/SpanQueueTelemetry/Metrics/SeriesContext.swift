@@ -6,6 +6,7 @@ struct SeriesContext: Sendable {
     let labels: MetricLabels
     let tally: FamilyTally
     let exemplarFilter: ExemplarFilter
+    var isEnabled = true
     let startUnixNanoseconds: UInt64
     var mirror: (any MetricsFactory)?
 

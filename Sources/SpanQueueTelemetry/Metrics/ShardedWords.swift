@@ -25,10 +25,10 @@ struct ShardedWords: ~Copyable, @unchecked Sendable {
     private let mask: UInt32
     private let stride: Int
 
-    /// Words of value 0.
-    init(count: Int) {
-        shards = Self.shardCount
-        mask = UInt32(shards - 1)
+    /// Words of value 0; none at all where `isEnabled` is false: they read as 0, and nothing may be added to them.
+    init(count: Int, isEnabled: Bool) {
+        shards = isEnabled ? Self.shardCount : 0
+        mask = UInt32(Self.shardCount - 1)
         stride = (count + Self.wordsPerLine - 1) / Self.wordsPerLine * Self.wordsPerLine
         let words = shards * stride
         let memory = UnsafeMutableRawPointer.allocate(byteCount: words * 8, alignment: Self.wordsPerLine * 8)
@@ -41,10 +41,15 @@ struct ShardedWords: ~Copyable, @unchecked Sendable {
         UnsafeMutableRawPointer(base).deallocate()
     }
 
+    /// Whether there is anything to add to. Set once, and on the line that an addition reads anyway.
+    @inline(__always)
+    var isEnabled: Bool { shards != 0 }
+
     /// The word at `index` of the calling thread's shard.
     @inline(__always)
     private func word(_ index: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {
-        base + (Int(spanqueue_thread_number() & mask) &* stride &+ index)
+        assert(isEnabled, "nothing may be added to words that are off")
+        return base + (Int(spanqueue_thread_number() & mask) &* stride &+ index)
     }
 
     /// Adds to a word that counts.

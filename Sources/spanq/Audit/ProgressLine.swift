@@ -8,12 +8,19 @@ final class ProgressLine {
     private var shownPercent = -1
 
     func show(_ progress: AuditProgress) {
-        let percent = Int(progress.fraction * 100)
+        show(progress.fraction, progress.queue ?? "keys")
+    }
+
+    /// - Parameters:
+    ///   - fraction: how much is done, from 0 to 1.
+    ///   - what: what is done now.
+    func show(_ fraction: Double, _ what: String) {
+        let percent = Int(fraction * 100)
         guard isShown, percent != shownPercent else { return }
         shownPercent = percent
         let filled = Self.width * percent / 100
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: Self.width - filled)
-        write("\r[\(bar)] \(percent)% \(progress.queue ?? "keys")\u{1B}[K")
+        write("\r[\(bar)] \(percent)% \(what)\u{1B}[K")
     }
 
     func clear() {

@@ -3,6 +3,7 @@ import Logging
 import SpanQueue
 import SpanQueueBenchmarks
 import SpanQueueRedis
+import SpanQueueServer
 import SpanQueueTelemetry
 import UnixSignals
 
@@ -41,6 +42,12 @@ struct BenchCommand: AsyncParsableCommand {
     @Flag(help: "Remove jobs when they are completed, and keep no record.")
     var noRetention = false
 
+    @Flag(help: "Record no metrics, to see what they cost.")
+    var noMetrics = false
+
+    @Option(help: ArgumentHelp("Serve /metrics meanwhile.", valueName: "host:port", visibility: .hidden))
+    var listen: String?
+
     @Option(help: ArgumentHelp("For drains in several processes: all, fill or run.", visibility: .hidden))
     var part = BenchmarkOptions.Part.all
 
@@ -62,24 +69,40 @@ struct BenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         var reader = try global.reader()
-        var settings = try ConnectionSettings(&reader, logLevel: .error)
-        settings.engine.waitsForServer = false
-        let (redis, engine, logger) = (settings.redisURL, settings.engine, settings.logger())
-        let telemetry = CommandTelemetry(retriesExports: false, logger: logger)
+        let settings = try Self.settings(&reader)
+        let logger = settings.logger()
+        let listen = try listen.map { ListenChoice(address: try ListenAddress($0), isGiven: true) }
+        let telemetry = CommandTelemetry(recordsMetrics: !noMetrics, retriesExports: false, logger: logger)
         let benchmarks = only.isEmpty ? Benchmark.allCases : only
         let (options, jobs, isJSON) = (options, jobs, global.json)
         try await Self.untilSignal {
-            var page = BenchPage()
-            for benchmark in benchmarks {
-                var options = options
-                options.jobs = jobs ?? benchmark.defaultJobs
-                let measurement = try await BenchmarkSession.run(
-                    benchmark, options, url: redis, engine: engine, telemetry: telemetry.jobs, logger: logger)
-                if isJSON { try JSONLine.print(measurement) } else { page.add(benchmark, measurement) }
+            try await Self.reporting(telemetry, on: listen, settings, logger: logger) {
+                let line = ProgressLine()
+                var page = BenchPage()
+                defer {
+                    line.clear()
+                    // Also where an interrupt or an error ends it: what was measured took its time.
+                    page.print()
+                }
+                for (index, benchmark) in benchmarks.enumerated() {
+                    var options = options
+                    options.jobs = jobs ?? benchmark.defaultJobs
+                    line.show(Double(index) / Double(benchmarks.count), benchmark.summary)
+                    let spans = SpanLoad(telemetry.telemetry)
+                    var measurement = try await BenchmarkSession.run(
+                        benchmark, options, url: settings.redisURL, engine: settings.engine, telemetry: telemetry.jobs,
+                        logger: logger)
+                    await spans.add(to: &measurement)
+                    if isJSON { try JSONLine.print(measurement) } else { page.add(benchmark, measurement) }
+                }
             }
-            if !isJSON { page.print() }
         }
-        _ = await telemetry.telemetry.shutdown(within: .seconds(2))
+    }
+
+    private static func settings(_ reader: inout SettingsReader) throws -> ConnectionSettings {
+        var settings = try ConnectionSettings(&reader, logLevel: .error)
+        settings.engine.waitsForServer = false
+        return settings
     }
 
     private var options: BenchmarkOptions {
@@ -113,8 +136,8 @@ extension Benchmark: ExpressibleByArgument {
     /// As many as take two to five seconds on a small machine.
     fileprivate var defaultJobs: Int {
         switch self {
-        case .floorEnqueue, .floorDrain, .enqueueBulk, .drain, .together: 100_000
-        case .roundTrip, .enqueueTasks, .retries: 50_000
+        case .floorEnqueue, .floorDrain, .floorEnqueueJob, .floorDrainJob, .enqueueBulk, .drain, .together: 100_000
+        case .roundTrip, .enqueueRoundTrip, .enqueueTasks, .retries: 50_000
         case .enqueueOne: 20_000
         case .idleLatency: 2_000
         case .scheduleLag: 5_000

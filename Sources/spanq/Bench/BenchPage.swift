@@ -55,6 +55,9 @@ extension Benchmark {
         case .enqueueOne: .roundTrip
         case .enqueueTasks, .enqueueBulk: .floorEnqueue
         case .drain, .together, .retries: .floorDrain
+        case .enqueueRoundTrip: .roundTrip
+        case .floorEnqueueJob: .floorEnqueue
+        case .floorDrainJob: .floorDrain
         case .floorEnqueue, .floorDrain, .roundTrip, .idleLatency, .scheduleLag, .idle: nil
         }
     }

@@ -78,7 +78,7 @@ struct GlobalOptions: ParsableArguments {
 
 extension CommandTelemetry {
     /// Exports what the command left. Nothing to do where nothing is exported.
-    fileprivate func endCommand() async {
+    func endCommand() async {
         _ = await telemetry.shutdown(within: .seconds(2))
     }
 }

@@ -11,16 +11,18 @@ struct CommandTelemetry: Sendable {
 
     /// - Parameters:
     ///   - slowAttempt: an attempt that takes longer is exported whatever its trace; nil for no bound.
+    ///   - recordsMetrics: whether the registry is on.
     ///   - retriesExports: whether what a collector did not take is sent again.
     ///   - logger: told of bad variables and failed exports; not one that exports.
     init(
         environment: [String: String] = ProcessInfo.processInfo.environment, slowAttempt: Duration? = nil,
-        retriesExports: Bool = true, logger: Logger
+        recordsMetrics: Bool = true, retriesExports: Bool = true, logger: Logger
     ) {
         var (configuration, warnings) = TelemetryConfiguration.fromEnvironment(environment, program: "spanq")
         configuration.retriesExports = retriesExports
         for warning in warnings { logger.warning("\(warning)") }
         var settings = MetricsRegistryConfiguration()
+        settings.isEnabled = recordsMetrics
         settings.exemplarFilter = configuration.exemplarFilter
         let registry = MetricsRegistry(settings)
         self.registry = registry
