@@ -5,15 +5,14 @@ extension JobSpans {
     func ended(_ ending: Ending, settledFrom settleStart: UInt64) {
         guard let job = ending.job, let record = ending.settlement.run.lastAttempt else { return }
         let (claim, context) = (job.claim, job.trace)
-        let message = claim.message
         let failed = record.outcome == .retried || record.outcome == .buried
         let isSlow = telemetry.slowAttempt.map { (ending.duration ?? .zero) > $0 } ?? false
         let reason: KeepReason? = context.isSampled ? nil : failed ? .error : isSlow ? .slow : nil
         guard context.isSampled || reason != nil else {
             // The attempt, its settlement, and its wait, of which nothing was said at the claim.
-            return tracer.countUnsampled(message.trace.isSampled ? 2 : 3)
+            return tracer.countUnsampled(claim.message.trace.isSampled ? 2 : 3)
         }
-        if !message.trace.isSampled {
+        if !claim.message.trace.isSampled {
             if let reason {
                 rebuilt(Wait(claim), after: claim.run.attemptRecords, worker: worker, keptBecause: reason)
             } else {
@@ -49,16 +48,16 @@ extension JobSpans {
         _ wait: Wait, context: TraceContext, worker: String?, after previous: AttemptRecord?, from start: UInt64,
         to end: UInt64
     ) -> SpanData {
-        let message = wait.message
         var attributes = Self.attributes(
-            "process", "process", queue: message.queue, worker: worker, message: message)
+            "process", "process", queue: wait.message.queue, worker: worker, message: wait.message)
         Self.describe(
-            attempt: wait.attempt, of: message, token: wait.token, wait: wait.duration, &attributes)
-        let isChild = AttemptTrace.isChild(of: message, eligibleAt: wait.eligibleAt, telemetry.attemptParent)
+            attempt: wait.attempt, of: wait.message, token: wait.token, wait: wait.duration, &attributes)
+        let isChild = AttemptTrace.isChild(of: wait.message, eligibleAt: wait.eligibleAt, telemetry.attemptParent)
         return SpanData(
-            name: "process \(message.queue)", kind: .consumer, context: context,
-            parent: isChild ? message.trace.spanID : nil, isParentRemote: isChild, startNanoseconds: start,
-            endNanoseconds: end, attributes: attributes, links: Self.links(of: message, after: previous, telemetry))
+            name: "process \(wait.message.queue)", kind: .consumer, context: context,
+            parent: isChild ? wait.message.trace.spanID : nil, isParentRemote: isChild, startNanoseconds: start,
+            endNanoseconds: end, attributes: attributes, links: Self.links(of: wait.message, after: previous, telemetry)
+        )
     }
 
     private func settled(

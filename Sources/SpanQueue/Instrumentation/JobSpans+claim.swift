@@ -29,11 +29,11 @@ extension JobSpans {
 
     /// A job's wait for one of its claims.
     struct Wait {
-        var message: JobMessage
-        var token: FencingToken
-        var attempt: Int
-        var eligibleAt: Timestamp
-        var claimedAt: Timestamp
+        let message: JobMessage
+        let token: FencingToken
+        let attempt: Int
+        let eligibleAt: Timestamp
+        let claimedAt: Timestamp
 
         init(_ claim: ClaimedJob) {
             message = claim.message
@@ -56,14 +56,14 @@ extension JobSpans {
 
     /// - Parameter worker: the one that claimed the job.
     private func waited(_ wait: Wait, worker: String?, keptBecause reason: KeepReason? = nil) {
-        let message = wait.message
-        var attributes = Self.attributes("wait", nil, queue: message.queue, worker: worker, message: message)
-        attributes["spanq.job.attempt"] = .int(wait.attempt)
+        var attributes = Self.attributes("wait", nil, queue: wait.message.queue, worker: worker, message: wait.message)
+        attributes.add(unique: "spanq.job.attempt", .int(wait.attempt))
         tracer.submit(
             SpanData(
-                name: "wait \(message.queue)",
-                context: tracer.makeContext(parent: message.trace, spanID: wait.token.waitSpanID(of: message.id)),
-                parent: message.trace.spanID, isParentRemote: true,
+                name: "wait \(wait.message.queue)",
+                context: tracer.makeContext(
+                    parent: wait.message.trace, spanID: wait.token.waitSpanID(of: wait.message.id)),
+                parent: wait.message.trace.spanID, isParentRemote: true,
                 startNanoseconds: min(wait.eligibleAt, wait.claimedAt).nanoseconds,
                 endNanoseconds: wait.claimedAt.nanoseconds, attributes: attributes), keptBecause: reason)
     }

@@ -30,16 +30,17 @@ struct JobSpans: Sendable {
         _ operation: String, _ type: String?, queue: String, worker: String?, message: JobMessage? = nil,
         count: Int? = nil
     ) -> Attributes {
-        var list: Attributes = [
-            "messaging.system": "spanqueue", "messaging.destination.name": .string(queue),
-            "messaging.operation.name": .string(operation),
-        ]
-        if let type { list["messaging.operation.type"] = .string(type) }
-        if let worker { list["messaging.client.id"] = .string(worker) }
-        if let count { list["messaging.batch.message_count"] = .int(count) }
+        // The process span of an attempt has the most: twelve.
+        var list = Attributes(capacity: 12)
+        list.add(unique: "messaging.system", "spanqueue")
+        list.add(unique: "messaging.destination.name", .string(queue))
+        list.add(unique: "messaging.operation.name", .string(operation))
+        if let type { list.add(unique: "messaging.operation.type", .string(type)) }
+        if let worker { list.add(unique: "messaging.client.id", .string(worker)) }
+        if let count { list.add(unique: "messaging.batch.message_count", .int(count)) }
         if let message {
-            list["messaging.message.id"] = .string(message.id.description)
-            list["spanq.job.type"] = .string(message.type)
+            list.add(unique: "messaging.message.id", .string(message.id.description))
+            list.add(unique: "spanq.job.type", .string(message.type))
         }
         return list
     }
@@ -48,10 +49,10 @@ struct JobSpans: Sendable {
     static func describe(
         attempt number: Int, of message: JobMessage, token: FencingToken, wait: Duration, _ attributes: inout Attributes
     ) {
-        attributes["spanq.job.attempt"] = .int(number)
-        attributes["spanq.job.max_attempts"] = .int(message.maxAttempts)
-        attributes["spanq.job.wait_seconds"] = .double(wait.inSeconds)
-        attributes["spanq.job.token"] = .int(token.value)
+        attributes.add(unique: "spanq.job.attempt", .int(number))
+        attributes.add(unique: "spanq.job.max_attempts", .int(message.maxAttempts))
+        attributes.add(unique: "spanq.job.wait_seconds", .double(wait.inSeconds))
+        attributes.add(unique: "spanq.job.token", .int(token.value))
     }
 
     /// What the span of a settlement carries beside that.

@@ -83,6 +83,11 @@ extension FencingToken {
 extension JobID {
     /// 64 bits of the id by FNV-1a (RFC 9923): the same in every process, unlike Swift's own hash.
     package var fingerprint: UInt64 {
-        description.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        var text = description
+        return text.withUTF8 { bytes in
+            var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+            for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+            return hash
+        }
     }
 }

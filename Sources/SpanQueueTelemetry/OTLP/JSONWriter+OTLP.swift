@@ -61,12 +61,14 @@ extension JSONWriter {
     mutating func attributes(_ attributes: Attributes) {
         guard !attributes.isEmpty else { return }
         raw("\"attributes\":[")
-        for attribute in attributes.list {
-            raw("{\"key\":")
-            string(attribute.key)
-            raw(",\"value\":")
-            value(attribute.value)
-            raw("},")
+        attributes.list.withUnsafeBufferPointer { list in
+            for index in list.indices {
+                raw("{\"key\":")
+                string(list[index].key)
+                raw(",\"value\":")
+                value(list[index].value)
+                raw("},")
+            }
         }
         endArray()
     }

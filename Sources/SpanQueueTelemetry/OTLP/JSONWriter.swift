@@ -64,14 +64,35 @@ struct JSONWriter: ~Copyable {
             base[count] = UInt8(ascii: "\"")
             count += 1
             var start = 0
-            for index in 0..<bytes.count where Self.needsEscape(bytes[index]) {
-                copy(bytes, start, index)
-                escape(bytes[index])
-                start = index + 1
+            var index = 0
+            while index < bytes.count {
+                if bytes.count - index >= 8, Self.isPlain(UnsafeRawBufferPointer(bytes), index) {
+                    index += 8
+                    continue
+                }
+                if Self.needsEscape(bytes[index]) {
+                    copy(bytes, start, index)
+                    escape(bytes[index])
+                    start = index + 1
+                }
+                index += 1
             }
             copy(bytes, start, bytes.count)
             byte(UInt8(ascii: "\""))
         }
+    }
+
+    /// Whether none of eight bytes needs an escape, all at once. A byte that has its highest bit set after the subtractions, and had
+    /// not before, is below what was subtracted (Warren, "Hacker's Delight", 6-1); now and then one is taken for such that is none,
+    /// which is looked at again by itself.
+    @inline(__always)
+    private static func isPlain(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        let quote = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+        let backslash = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
+        let below = (word &- ones &* 0x20) & ~word
+        return (below | (quote &- ones) & ~quote | (backslash &- ones) & ~backslash) & (ones &* 0x80) == 0
     }
 
     @inline(__always)
@@ -104,13 +125,15 @@ struct JSONWriter: ~Copyable {
     /// A number in decimal digits.
     mutating func decimal(_ value: UInt64) {
         reserve(20)
-        var rest = value
         var digits = 1
-        while rest >= 10 {
-            rest /= 10
+        var bound: UInt64 = 10
+        while value >= bound {
             digits += 1
+            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
+            guard !overflow else { break }
+            bound = next
         }
-        rest = value
+        var rest = value
         var position = count + digits
         repeat {
             position -= 1

@@ -4,7 +4,10 @@ package enum OTLPTraceEncoder {
         var writer = JSONWriter(capacity: 1024 + spans.count * 1024)
         writer.beginResource(resource, list: "resourceSpans", scopes: "scopeSpans")
         writer.raw("\"spans\":[")
-        for span in spans { write(span, to: &writer) }
+        // In place: a span that is copied has all that it holds retained.
+        spans.withUnsafeBufferPointer { spans in
+            for index in spans.indices { write(spans[index], to: &writer) }
+        }
         writer.endArray()
         writer.endResource()
         return writer.bytes()

@@ -15,6 +15,17 @@ public struct Attributes: Sendable, Hashable {
         self.list = list
     }
 
+    /// None, with room for so many.
+    package init(capacity: Int) {
+        list = []
+        list.reserveCapacity(capacity)
+    }
+
+    /// Adds an attribute whose key the caller knows to be new and not empty.
+    package mutating func add(unique key: String, _ value: AttributeValue) {
+        list.append(Attribute(key, value))
+    }
+
     /// How many there are.
     public var count: Int { list.count }
 

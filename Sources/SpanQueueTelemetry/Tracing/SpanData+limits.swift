@@ -31,7 +31,7 @@ extension SpanData {
             self.events = []
             for event in events { add(event, within: limits) }
         }
-        if !links.isEmpty {
+        if links.count > limits.links || !links.allSatisfy(\.attributes.isEmpty) {
             self.links = []
             for link in links { add(link, within: limits) }
         }
