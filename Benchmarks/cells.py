@@ -107,6 +107,7 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
         "enqueue one after the other": bench("enqueue-one", some, traces=SAMPLED),
         "enqueue from 64 tasks": bench("enqueue-tasks", jobs, traces=SAMPLED),
         "enqueue in bulk": bench("enqueue-bulk", jobs, traces=SAMPLED, counted=True),
+        "enqueue in bulk, bytes": bench("enqueue-bytes", jobs, traces=SAMPLED),
         "enqueue in bulk, at depth 1,000": bench("enqueue-bulk", some, "--depth", 1_000),
         "enqueue in bulk, at depth 1,000,000": bench("enqueue-bulk", some, "--depth", 1_000_000),
         "drain, concurrency 10": drain(jobs, "--concurrency", 10, traces=SAMPLED),

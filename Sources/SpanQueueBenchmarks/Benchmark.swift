@@ -18,6 +18,8 @@ package enum Benchmark: String, Sendable, CaseIterable {
     case enqueueTasks = "enqueue-tasks"
     /// `enqueue` of arrays.
     case enqueueBulk = "enqueue-bulk"
+    /// `enqueue` of arrays of jobs whose payloads are bytes already, as those of the floor are.
+    case enqueueBytes = "enqueue-bytes"
     /// A worker that runs jobs that do nothing.
     case drain
     /// A producer and a worker at the same time.
@@ -43,6 +45,7 @@ package enum Benchmark: String, Sendable, CaseIterable {
         case .enqueueOne: "enqueue one by one"
         case .enqueueTasks: "enqueue from 64 tasks"
         case .enqueueBulk: "enqueue in bulk"
+        case .enqueueBytes: "enqueue in bulk, bytes"
         case .drain: "drain"
         case .together: "producer and worker"
         case .idleLatency: "enqueue to handler, 500 jobs/s"

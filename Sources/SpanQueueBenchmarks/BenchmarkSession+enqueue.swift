@@ -38,6 +38,21 @@ extension BenchmarkSession {
         }
     }
 
+    /// The payload is made once, and no `Codable` encodes it.
+    func enqueueBytes() async throws -> Measurement {
+        let payload = [UInt8](repeating: UInt8(ascii: "x"), count: options.payloadBytes)
+        return try await measure(.enqueueBytes, jobs: options.jobs) {
+            var left = options.jobs
+            while left > 0 {
+                let requests = (0..<min(left, Self.bulk)).map { _ in
+                    EnqueueRequest(type: BenchmarkJob.jobType, payload: payload, options: [.queue(names[0])])
+                }
+                try await enqueueAll(requests)
+                left -= requests.count
+            }
+        }
+    }
+
     /// Puts the jobs there that are to wait below those that are measured.
     func fillDepth() async throws {
         if options.part != .run { try await fill(options.depth) }

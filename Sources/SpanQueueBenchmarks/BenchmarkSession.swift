@@ -92,6 +92,7 @@ package final class BenchmarkSession: Sendable {
         case .enqueueOne: try await enqueueOne()
         case .enqueueTasks: try await enqueueTasks()
         case .enqueueBulk: try await enqueueBulk()
+        case .enqueueBytes: try await enqueueBytes()
         case .drain: try await drain(failing: false)
         case .retries: try await drain(failing: true)
         case .together: try await together()

@@ -29,7 +29,7 @@ struct BenchCommandTests {
         try await withServer { server in
             let only = [
                 "floor-enqueue", "floor-drain", "floor-enqueue-job", "floor-drain-job", "round-trip",
-                "enqueue-round-trip", "enqueue-one", "enqueue-tasks", "enqueue-bulk",
+                "enqueue-round-trip", "enqueue-one", "enqueue-tasks", "enqueue-bulk", "enqueue-bytes",
             ]
             let more = ["drain", "together", "retries", "idle-latency", "schedule-lag"]
             let words = (only + more).flatMap { ["--only", $0] }

@@ -23,6 +23,14 @@ extension RedisClient {
         return try await perform(Request(call, timeout: timeout, idempotent: idempotent)) { $0.submit($1) }
     }
 
+    /// Calls a script, and does not wait for its reply.
+    package nonisolated func start(
+        _ call: RedisScriptCall, timeout: Duration? = nil, idempotent: Bool
+    ) -> PendingReply {
+        let timeout = timeout ?? configuration.commandTimeout
+        return PendingReply(Request(call, timeout: timeout, idempotent: idempotent), of: self)
+    }
+
     package nonisolated func run(
         _ script: RedisScript, keys: [String], timeout: Duration? = nil, idempotent: Bool,
         arguments: (inout RESPCommand) -> Void = { _ in }

@@ -9,6 +9,7 @@ final class Request: QueuedCommand, @unchecked Sendable {
         /// the client's queue or its parking place is finished by a reply, the deadline, cancellation or `close()`.
         case caller(UnsafeContinuation<RESPReply, any Error>)
         case part(PipelineBatch, index: Int)
+        case pending(PendingReply)
         /// The client's own `SCRIPT LOAD`.
         case scriptLoad(RedisScript)
     }
@@ -71,6 +72,7 @@ final class Request: QueuedCommand, @unchecked Sendable {
         case .none: break
         case .caller(let continuation): continuation.resume(with: result)
         case .part(let batch, let index): batch.set(index, result)
+        case .pending(let pending): pending.finish(with: result)
         case .scriptLoad(let script): if case .success(let reply) = result { script.learn(from: reply) }
         }
     }

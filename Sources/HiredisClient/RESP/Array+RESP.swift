@@ -23,13 +23,18 @@ extension [UInt8] {
     }
 
     /// Without a `String` on the way.
-    mutating func appendDecimal(_ number: some FixedWidthInteger) {
+    mutating func appendDecimal(_ number: Int) {
+        appendDecimal(Int64(number))
+    }
+
+    /// Not generic: other modules would call what is, unspecialised, at ten times the cost.
+    mutating func appendDecimal(_ number: Int64) {
         if number >= 0, number < 10 { return append(UInt8(ascii: "0") + UInt8(number)) }
         appendDecimal(number, width: number.decimalWidth)
     }
 
     /// - Parameter width: that of the number in decimal, with its sign.
-    private mutating func appendDecimal(_ number: some FixedWidthInteger, width: Int) {
+    private mutating func appendDecimal(_ number: Int64, width: Int) {
         // From the last digit backwards, beside the array: to turn it round inside costs more than all the divisions.
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: width) { digits in
             var magnitude = number.magnitude
@@ -46,7 +51,7 @@ extension [UInt8] {
     }
 }
 
-extension FixedWidthInteger {
+extension Int64 {
     /// Bytes of the number written in decimal, with its sign.
     var decimalWidth: Int {
         var width = self < 0 ? 2 : 1

@@ -63,7 +63,11 @@ package struct RESPCommand: Sendable {
         argumentCount += 1
     }
 
-    package mutating func append(_ argument: some FixedWidthInteger) {
+    package mutating func append(_ argument: Int) {
+        append(Int64(argument))
+    }
+
+    package mutating func append(_ argument: Int64) {
         arguments.appendBulkHeader(length: argument.decimalWidth)
         arguments.appendDecimal(argument)
         arguments.appendLineEnd()

@@ -5,7 +5,7 @@ extension RedisEngine {
     /// The most jobs, and about the most bytes, one call of the script takes: it keeps Redis from everything else meanwhile.
     private static let chunkJobs = 128
     private static let chunkBytes = 4 << 20
-    /// About the most bytes that leave in one write. The client holds 64 MiB for all its callers.
+    /// About the most bytes that leave in one go. The client holds 64 MiB for all its callers.
     private static let waveBytes = 12 << 20
     /// About what a job takes in a call beside its payload: id, type, trace and lengths.
     private static let overheadBytes = 128
@@ -41,10 +41,7 @@ extension RedisEngine {
             let wave = Self.wave(pending)
             pending = pending.dropFirst(wave.count)
             let notAfter = clock.notAfter(options.commandTimeout)
-            let calls = wave.map { call(for: $0, of: jobs, notAfter: notAfter) }
-            let replies =
-                calls.count == 1
-                ? [await result(of: calls[0], idempotent: true)] : try await client.pipeline(calls, idempotent: true)
+            let replies = await replies(to: wave.lazy.map { self.call(for: $0, of: jobs, notAfter: notAfter) })
             try Task.checkCancellation()
             var late: [Chunk] = []
             for (chunk, reply) in zip(wave, replies) {
@@ -69,7 +66,17 @@ extension RedisEngine {
         return outcomes.compactMap { $0 }
     }
 
-    /// The chunks that leave in one write: the first, and as many more as the client has room for beside other calls.
+    /// Each call leaves as soon as it is made, so that Redis works on one while the next is being made.
+    private func replies(
+        to calls: some Collection<RedisScriptCall>
+    ) async -> [Result<RESPReply, RedisError>] {
+        if calls.count == 1, let call = calls.first { return [await result(of: call, idempotent: true)] }
+        var replies: [Result<RESPReply, RedisError>] = []
+        for reply in calls.map({ client.start($0, idempotent: true) }) { replies.append(await result(of: reply)) }
+        return replies
+    }
+
+    /// The chunks that leave in one go: the first, and as many more as the client has room for beside other calls.
     private static func wave(_ chunks: ArraySlice<Chunk>) -> ArraySlice<Chunk> {
         var bytes = 0
         let more = chunks.dropFirst().prefix { chunk in

@@ -96,8 +96,18 @@ final class RedisEngine: Engine {
 
     /// One call as a pipeline of one would do it.
     func result(of call: RedisScriptCall, idempotent: Bool) async -> Result<RESPReply, RedisError> {
+        await result { try await self.client.run(call, idempotent: idempotent) }
+    }
+
+    func result(of reply: PendingReply) async -> Result<RESPReply, RedisError> {
+        await result { try await reply.value() }
+    }
+
+    private func result(
+        _ reply: () async throws -> RESPReply
+    ) async -> Result<RESPReply, RedisError> {
         do {
-            return .success(try await client.run(call, idempotent: idempotent))
+            return .success(try await reply())
         } catch let error as RedisError {
             return .failure(error)
         } catch {

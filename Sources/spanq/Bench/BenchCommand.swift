@@ -136,7 +136,9 @@ extension Benchmark: ExpressibleByArgument {
     /// As many as take two to five seconds on a small machine.
     fileprivate var defaultJobs: Int {
         switch self {
-        case .floorEnqueue, .floorDrain, .floorEnqueueJob, .floorDrainJob, .enqueueBulk, .drain, .together: 100_000
+        case .floorEnqueue, .floorDrain, .floorEnqueueJob, .floorDrainJob, .enqueueBulk, .enqueueBytes, .drain,
+            .together:
+            100_000
         case .roundTrip, .enqueueRoundTrip, .enqueueTasks, .retries: 50_000
         case .enqueueOne: 20_000
         case .idleLatency: 2_000

@@ -53,7 +53,7 @@ extension Benchmark {
     fileprivate var floor: Benchmark? {
         switch self {
         case .enqueueOne: .roundTrip
-        case .enqueueTasks, .enqueueBulk: .floorEnqueue
+        case .enqueueTasks, .enqueueBulk, .enqueueBytes: .floorEnqueue
         case .drain, .together, .retries: .floorDrain
         case .enqueueRoundTrip: .roundTrip
         case .floorEnqueueJob: .floorEnqueue
