@@ -39,9 +39,19 @@ package final class Stage: Sendable {
         let arguments = ["--cluster-enabled", "yes", "--cluster-port", "\(Int.random(in: 20_000..<60_000))"]
         let server = try await RedisServer.start(asCluster ? arguments : [], environment: time.environment)
         let stage = try await Stage(server: server, time: time, scripts: scripts, isCluster: asCluster)
+        try require(
+            try await stage.takesShim(),
+            "the clock shim does not reach the server: it must be linked dynamically, as Debian's redis-server is")
         if asCluster { try await stage.takeAllSlots() }
         try await stage.engine.start()
         return stage
+    }
+
+    /// Whether the server's time is the one we set. It is not where the server is linked statically and nothing can be preloaded.
+    private func takesShim() async throws -> Bool {
+        var cursor = RESPCursor(try await client.send(RESPCommand("TIME"), idempotent: true))
+        try cursor.nextArray(of: 2)
+        return try cursor.nextDecimal() == time.now.milliseconds / 1000
     }
 
     private func takeAllSlots() async throws {
