@@ -13,6 +13,8 @@ package final class Stage: Sendable {
     let server: RedisServer
     let time: ServerTime
     package let engine: any Engine
+    /// Must find nothing, whatever happens.
+    private let audit: RedisAudit
     /// A connection of our own, for looking and for faults.
     let client: RedisClient
     private let loop: LoopThread
@@ -75,11 +77,13 @@ package final class Stage: Sendable {
         client = RedisClient(url: try RedisURL(server.url), name: "model", loop: loop, logger: logger)
         let source = EngineSource.redis(server.url, Self.options, scripts: scripts)
         engine = try source.make(EngineEnvironment(logger: logger))
+        audit = try await RedisAudit(server.url, Self.options, scripts: scripts, logger: logger)
     }
 
     /// Stops the server.
     package func stop() async {
         await engine.shutdown()
+        await audit.shutdown()
         await client.close()
         loop.stop()
         server.stop()
@@ -123,6 +127,11 @@ package final class Stage: Sendable {
     }
 
     func read() async throws -> Keyspace { try await Keyspace.read(client, queue: Self.queue) }
+
+    /// What an audit of the whole server finds.
+    func findings(maxReclaims: Int) async throws -> [AuditViolation] {
+        try await audit.run(maxReclaims: maxReclaims).violations
+    }
 
     // MARK: What a disk would keep
 
