@@ -90,6 +90,18 @@ struct AuditTests {
         }
     }
 
+    @Test("a page of a list that takes more than one slice is read to its end")
+    func longPage() async throws {
+        try await AuditBench.with { bench in
+            for number in 0..<300 { try await bench.enqueue(bench.job("job-\(number)")) }
+            // Pages begin at the tail.
+            try await bench.redis("ZADD", ":cancelled", "1", "job-10")
+            let session = AuditSession(engine: bench.engine, maxReclaims: 3) { _ in }
+            let page = try await session.read(.list(.ready), of: RedisKeys(queue: "q"), count: 300).page
+            #expect(page.jobs.map(\.id) == ["job-10"])
+        }
+    }
+
     @Test("a job that was lost is a dead letter after the repair, can be redriven, and runs")
     func lostJob() async throws {
         try await AuditBench.with { bench in
@@ -155,7 +167,7 @@ struct AuditTests {
             try await bench.redis("HSET", ":jobs", "new", "a message")
             try await bench.redis("ZADD", ":active", "9999999999999", "started")
             // With an id in two sets nobody can tell the totals.
-            try await bench.redis("ZADD", ":dead", "1", "robbed")
+            try await bench.redis("ZADD", ":dead", "1", "ahead")
             let digest = try await bench.redis("DEBUG", "DIGEST").string()
             let outcomes = try await bench.audit.mend(report.violations)
             #expect(outcomes.filter(\.isMended).map(\.violation.rule) == [])
