@@ -86,7 +86,8 @@ package struct Driver {
         latest = max(latest, now)
         stage.time.now = now + (.zero - duration)
         unlearnt = max(.zero, unlearnt - duration)
-        if !keyspace.lifetimes.isEmpty { keyspace = try await stage.read() }
+        // A worker's key that had lapsed is there again, unless Redis has dropped it by now.
+        keyspace = try await stage.read()
     }
 
     /// Redis went back to an earlier state. A token may come again, if the clock is set back as well.
@@ -186,7 +187,9 @@ package struct Driver {
             answer = try await call.send(to: stage.engine, queue: Self.queue)
         } catch let error as SpanQueueError {
             keyspace = try await stage.read()
-            try require(keyspace == before, "15: \(call.name) failed and changed something: \(error.message)")
+            try require(
+                keyspace == before,
+                "15: \(call.name) failed and changed \(keyspace.differences(from: before)): \(error.message)")
             // The engine's idea of the time is off after a jump, and it says until when a claim may run.
             let isLate = error.message.hasPrefix("LATE") && unlearnt > .minutes(4)
             try require(error.code == code || isLate, "\(call.name): \(error.code.rawValue), \(error.message)")
