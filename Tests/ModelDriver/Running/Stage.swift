@@ -44,7 +44,6 @@ package final class Stage: Sendable {
         try require(
             try await stage.takesShim(),
             "the clock shim does not reach the server: it must be linked dynamically, as Debian's redis-server is")
-        if asCluster { try await stage.takeAllSlots() }
         try await stage.engine.start()
         return stage
     }
@@ -56,8 +55,8 @@ package final class Stage: Sendable {
         return try cursor.nextDecimal() == time.now.milliseconds / 1000
     }
 
-    private func takeAllSlots() async throws {
-        try await send(["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
+    private static func takeAllSlots(_ client: RedisClient, _ time: ServerTime) async throws {
+        _ = try await client.send(RESPCommand("CLUSTER", "ADDSLOTSRANGE", "0", "16383"), idempotent: true)
         let deadline = ContinuousClock.now + .seconds(20)
         while try await !client.send(RESPCommand("CLUSTER", "INFO"), idempotent: true).string().contains("state:ok") {
             try require(ContinuousClock.now < deadline, "the cluster does not get ready")
@@ -77,6 +76,7 @@ package final class Stage: Sendable {
         client = RedisClient(url: try RedisURL(server.url), name: "model", loop: loop, logger: logger)
         let source = EngineSource.redis(server.url, Self.options, scripts: scripts)
         engine = try source.make(EngineEnvironment(logger: logger))
+        if isCluster { try await Self.takeAllSlots(client, time) }
         audit = try await RedisAudit(server.url, Self.options, scripts: scripts, logger: logger)
     }
 
