@@ -228,6 +228,7 @@ let package = Package(
         .testTarget(
             name: "SpanQueueRedisTests",
             dependencies: [
+                "ModelDriver",
                 "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
                 "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),

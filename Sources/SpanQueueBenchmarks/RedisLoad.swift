@@ -17,7 +17,7 @@ struct RedisLoad {
     /// Redis counts what scripts call together with what clients send, so what only clients send is named here: calls of
     /// scripts, waits for work, what workers announce, and the floor's.
     private static let sentByClients = [
-        "evalsha", "eval", "blpop", "client|id", "client|unblock", "pexpire", "script|load", "xadd", "xreadgroup",
+        "evalsha", "eval", "blpop", "ping", "pexpire", "script|load", "xadd", "xreadgroup",
         "xack", "xdel",
     ]
 

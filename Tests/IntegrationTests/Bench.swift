@@ -10,8 +10,10 @@ struct Bench {
     let queue: JobQueue
     let history: String
 
-    static func with(_ arguments: [String] = [], _ body: (Bench) async throws -> Void) async throws {
-        let server = try await RedisServer.start(arguments)
+    static func with(
+        _ arguments: [String] = [], program: String? = nil, _ body: (Bench) async throws -> Void
+    ) async throws {
+        let server = try await RedisServer.start(arguments, program: program)
         defer { server.stop() }
         let queue = try await JobQueue(engine: .redis(server.url), logger: .quiet)
         let bench = Bench(server: server, queue: queue, history: server.directory + "/history")
@@ -35,6 +37,17 @@ struct Bench {
     func record(_ id: JobID) async throws -> JobRecord {
         guard let record = try await queue.job(id) else { throw SpanQueueError(.notFound, "no job \(id)") }
         return record
+    }
+
+    /// Has redis-cli run a command on the server.
+    func cli(_ arguments: String...) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["redis-cli", "-e", "-s", server.socketPath] + arguments
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw SpanQueueError(.unavailable, "redis-cli \(arguments)") }
     }
 
     func count(_ state: JobState) async throws -> Int {

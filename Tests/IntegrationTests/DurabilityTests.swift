@@ -42,31 +42,16 @@ struct DurabilityTests {
     }
 
     @Test(
-        "a durability is none or a number of replicas from 1 to 16",
-        arguments: ["", "wait", "wait:0", "wait:17", "all"])
+        "a durability is none, a number of replicas from 1 to 16, or the disk",
+        arguments: ["", "wait", "wait:0", "wait:17", "all", "none:1", "aof:", "aof:0", "aof:17", "aof:x", "aof:1:1"])
     func text(bad: String) {
         #expect(throws: SpanQueueError.self) { try RedisDurability(bad) }
     }
 
-    @Test("a durability reads what it prints", arguments: [RedisDurability.primary, .replicas(1), .replicas(16)])
+    @Test(
+        "a durability reads what it prints",
+        arguments: [RedisDurability.primary, .replicas(1), .replicas(16), .disk(replicas: 0), .disk(replicas: 16)])
     func roundTrip(durability: RedisDurability) throws {
         #expect(try RedisDurability(durability.description) == durability)
-    }
-
-    private func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return try withUnsafeMutablePointer(to: &address) { pointer in
-            try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                guard bind(descriptor, generic, length) == 0, getsockname(descriptor, generic, &length) == 0 else {
-                    throw POSIXError(.EADDRINUSE)
-                }
-            }
-            return Int(UInt16(bigEndian: pointer.pointee.sin_port))
-        }
     }
 }

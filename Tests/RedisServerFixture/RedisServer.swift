@@ -34,8 +34,13 @@ package final class RedisServer: @unchecked Sendable {
 
     /// `SPANQ_REDIS_SERVER` names another one, such as a valkey-server.
     private static let program = ProcessInfo.processInfo.environment["SPANQ_REDIS_SERVER"] ?? "redis-server"
+    /// A valkey-server, for tests of what only it can do beside another one; nil where `SPANQ_VALKEY_SERVER` names none.
+    package static let valkey = ProcessInfo.processInfo.environment["SPANQ_VALKEY_SERVER"]
 
-    private init(extraArguments: [String], environment: [String: String]) throws {
+    private let program: String
+
+    private init(program: String?, extraArguments: [String], environment: [String: String]) throws {
+        self.program = program ?? Self.program
         self.environment = environment
         // Short, because a socket's path may have little over 100 bytes.
         directory = "/tmp/spanq-test-" + UUID().uuidString.prefix(13)
@@ -48,12 +53,14 @@ package final class RedisServer: @unchecked Sendable {
     /// Starts a server and waits until it takes connections.
     ///
     /// - Parameters:
+    ///   - program: the server's; redis-server, or what `SPANQ_REDIS_SERVER` names, unless told.
     ///   - environment: what the server, and it alone, has in its environment beside ours.
     ///   - files: texts by the names of files, which it finds in its working directory.
     package static func start(
-        _ extraArguments: [String] = [], environment: [String: String] = [:], files: [String: String] = [:]
+        _ extraArguments: [String] = [], program: String? = nil, environment: [String: String] = [:],
+        files: [String: String] = [:]
     ) async throws -> RedisServer {
-        let server = try RedisServer(extraArguments: extraArguments, environment: environment)
+        let server = try RedisServer(program: program, extraArguments: extraArguments, environment: environment)
         for (name, text) in files {
             try text.write(toFile: server.directory + "/" + name, atomically: true, encoding: .utf8)
         }
@@ -95,7 +102,7 @@ package final class RedisServer: @unchecked Sendable {
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         // `env` becomes the server: the shell keeps an environment without what is meant for the server.
-        let command = ["env"] + environment.map { "\($0.key)=\($0.value)" } + [Self.program] + arguments
+        let command = ["env"] + environment.map { "\($0.key)=\($0.value)" } + [program] + arguments
         process.arguments = ["-c", Self.script, "sh"] + command
         process.standardInput = input
         process.standardOutput = output

@@ -1,5 +1,7 @@
+import Foundation
 import HiredisClient
 import Logging
+import ModelDriver
 import RedisServerFixture
 import SpanQueue
 import SpanQueueTelemetry
@@ -18,13 +20,17 @@ struct AuditBench: Sendable {
         let server = try await RedisServer.start(arguments)
         defer { server.stop() }
         let logger = Logger(label: "audit-tests")
+        // Scripts/mutants asks for others.
+        let directory = ProcessInfo.processInfo.environment["SPANQ_TEST_SCRIPTS"]
+        let scripts = try directory.map(Scripts.replaced(from:)) ?? .embedded
         var options = RedisEngineOptions()
         options.commandTimeout = .seconds(30)
         options.retentionCount = 500
         let engine = RedisEngine(
-            url: try RedisURL(server.url), options: options, environment: EngineEnvironment(logger: logger))
+            url: try RedisURL(server.url), options: options, scripts: scripts,
+            environment: EngineEnvironment(logger: logger))
         try await engine.start()
-        let audit = try await RedisAudit(server.url, options, logger: logger)
+        let audit = try await RedisAudit(server.url, options, scripts: scripts, logger: logger)
         do {
             try await body(AuditBench(server: server, engine: engine, audit: audit))
         } catch {

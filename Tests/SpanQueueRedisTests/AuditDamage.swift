@@ -151,6 +151,10 @@ struct Damage: Sendable, CustomTestStringConvertible {
         Damage("a total that is no number", Finding(.totals, "q")) {
             try await $0.redis("HSET", ":meta", "completed", "some")
         },
+        Damage("a total that is no number, and too few enqueued", Finding(.totals, "q")) {
+            try await $0.redis("HSET", ":meta", "removed", "some")
+            try await $0.redis("HINCRBY", ":meta", "enqueued", "-5")
+        },
         Damage("a total that was lost", Finding(.totals, "q")) { try await $0.redis("HDEL", ":meta", "dead") },
         Damage("a key of a wrong type", Finding(.wrongType, "spanq:{q}:wake")) {
             try await $0.redis("SET", ":wake", "1")

@@ -69,12 +69,49 @@ struct AuditTests {
         }
     }
 
+    @Test("a job in two states is found wherever it stands in a long list, with their names")
+    func longList() async throws {
+        // So encoded, a hash of any size is one page.
+        let encoding = ["--hash-max-listpack-entries", "1000", "--hash-max-listpack-value", "10000"]
+        try await AuditBench.with(encoding) { bench in
+            for number in 0..<600 { try await bench.enqueue(bench.job("job-\(number)")) }
+            let twice = stride(from: 7, to: 600, by: 53).map { "job-\($0)" }
+            for id in twice { try await bench.redis("ZADD", ":cancelled", "1", id) }
+            try await bench.redis("ZADD", ":retained", "1", "job-599")
+            let report = try await bench.audit.run()
+            #expect(report.jobs >= 600)
+            #expect(
+                report.findings.subtracting([Finding(.totals, "q")])
+                    == Set((twice + ["job-599"]).map { Finding(.oneSet, $0) }))
+            for violation in report.violations where violation.rule == .oneSet {
+                let state = violation.subject == "job-599" ? "retained" : "cancelled"
+                #expect(violation.detail.contains("is in \(state) and ready"))
+            }
+        }
+    }
+
+    @Test("a page of a list that takes more than one slice is read to its end")
+    func longPage() async throws {
+        try await AuditBench.with { bench in
+            for number in 0..<300 { try await bench.enqueue(bench.job("job-\(number)")) }
+            // Pages begin at the tail.
+            try await bench.redis("ZADD", ":cancelled", "1", "job-10")
+            let session = AuditSession(engine: bench.engine, maxReclaims: 3) { _ in }
+            let page = try await session.read(.list(.ready), of: RedisKeys(queue: "q"), count: 300).page
+            #expect(page.jobs.map(\.id) == ["job-10"])
+        }
+    }
+
     @Test("a job that was lost is a dead letter after the repair, can be redriven, and runs")
     func lostJob() async throws {
         try await AuditBench.with { bench in
+            // A dead letter that is none any more: the total must rise by the one that was lost, and not just to what there is.
+            try await bench.settle(bench.start(bench.job("other")), .bury(.permanent))
+            try await bench.perform(.remove, on: "other")
             try await bench.enqueue(bench.job("lost", unique: bench.lock(1, .untilFinished)))
             try await bench.redis("DEL", ":ready")
             _ = try await bench.audit.mend(try await bench.audit.run().violations)
+            #expect(try await bench.engine.counts(of: ["q"])[0].totals.dead == 2)
             let record = try #require(try await bench.record("lost"))
             #expect(record.state == .dead)
             #expect(record.run.endReason == "found_by_audit")
@@ -100,17 +137,51 @@ struct AuditTests {
         }
     }
 
-    @Test("a violation that has healed itself is not mended, and one that has changed neither")
+    @Test("what has changed since the audit is not mended, whatever was wrong with it")
     func changedMeanwhile() async throws {
         try await AuditBench.with { bench in
-            try await bench.enqueue(bench.job("a"), bench.job("b", unique: bench.lock(1, .untilFinished)))
-            try await bench.redis("DEL", ":ready")
-            try await bench.redis("HDEL", ":unique", String(decoding: AuditBench.digest(1), as: UTF8.self))
+            func lock(_ byte: UInt8) -> String { String(decoding: AuditBench.digest(byte), as: UTF8.self) }
+            _ = try await bench.start(bench.job("ahead"))
+            try await bench.redis("HSET", ":leases", "ahead", "9000000000000000-1:w")
+            try await bench.enqueue(
+                bench.job("a"), bench.job("b", unique: bench.lock(1, .untilFinished)),
+                bench.job("robbed", unique: bench.lock(2, .untilFinished)))
+            try await bench.redis("LREM", ":ready", "0", "a")
+            try await bench.redis("LREM", ":ready", "0", "b")
+            try await bench.redis("HDEL", ":unique", lock(1), lock(2))
+            try await bench.redis("HSET", ":unique", lock(3), "0:ghost")
+            try await bench.redis("ZADD", ":scheduled", "9999999999999", "new")
+            try await bench.redis("HSET", ":leases", "started", "5-1:w")
+            try await bench.redis("HINCRBY", ":meta", "enqueued", "5")
             let report = try await bench.audit.run()
-            #expect(report.violations.count == 3)
+            let rules: [AuditRule] = [
+                .tokenAhead, .messageWithoutSet, .messageWithoutSet, .lockMissing, .lockMissing, .lockWithoutOwner,
+                .setWithoutMessage, .leaseWithoutActive, .totals,
+            ]
+            #expect(report.violations.map(\.rule.rawValue).sorted() == rules.map(\.rawValue).sorted())
+
+            try await bench.redis("HSET", ":meta", "token", "9100000000000000")
             try await bench.redis("HSET", ":runs", "a", "\u{1}\u{0}\u{0}\u{0}")
             try await bench.redis("ZADD", ":cancelled", "1", "b")
-            #expect(try await bench.audit.mend(report.violations).allSatisfy { !$0.isMended })
+            try await bench.redis("HSET", ":unique", lock(2), "0:a", lock(3), "0:a")
+            try await bench.redis("HSET", ":jobs", "new", "a message")
+            try await bench.redis("ZADD", ":active", "9999999999999", "started")
+            // With an id in two sets nobody can tell the totals.
+            try await bench.redis("ZADD", ":dead", "1", "ahead")
+            let digest = try await bench.redis("DEBUG", "DIGEST").string()
+            let outcomes = try await bench.audit.mend(report.violations)
+            #expect(outcomes.filter(\.isMended).map(\.violation.rule) == [])
+            #expect(try await bench.redis("DEBUG", "DIGEST").string() == digest)
+        }
+    }
+
+    @Test("a job that is twice in the queue keeps the earlier turn")
+    func earlierTurn() async throws {
+        try await AuditBench.with { bench in
+            try await bench.enqueue(bench.job("a"), bench.job("b"), bench.job("c"))
+            try await bench.redis("RPUSH", ":ready", "a", "a")
+            _ = try await bench.audit.mend(try await bench.audit.run().violations)
+            #expect(try await bench.claim(5).map(\.reference.id) == ["a", "b", "c"])
         }
     }
 

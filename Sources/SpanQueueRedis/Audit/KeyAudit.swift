@@ -111,7 +111,7 @@ struct KeyAudit {
         switch name {
         case RedisKeys.queues: return "set"
         case RedisKeys.workers: return "zset"
-        case RedisKeys.layout: return "string"
+        case RedisKeys.layout, RedisKeys.fence: return "string"
         default:
             if let queue = queue(of: name) {
                 let part = name.dropFirst("spanq:{\(queue)}:".count)

@@ -26,13 +26,19 @@ public final class RedisAudit: Sendable {
     ///   - url: as for `EngineSource.redis`.
     ///   - options: of these the command timeout, 5 seconds unless set, and whether eviction is allowed.
     /// - Throws: `SpanQueueError`, such as `.invalidArgument` for the URL, or `.unavailable`.
-    public init(
+    public convenience init(
         _ url: String, _ options: RedisEngineOptions = RedisEngineOptions(), logger: Logger = Logger(label: "spanq")
     ) async throws {
+        try await self.init(url, options, scripts: .embedded, logger: logger)
+    }
+
+    /// - Parameter scripts: others than the embedded ones, to show that tests notice a script that is wrong.
+    package init(_ url: String, _ options: RedisEngineOptions, scripts: Scripts, logger: Logger) async throws {
         try options.check()
         do throws(RedisURLError) {
             engine = RedisEngine(
-                url: try RedisURL(url), options: options, environment: EngineEnvironment(logger: logger))
+                url: try RedisURL(url), options: options, scripts: scripts,
+                environment: EngineEnvironment(logger: logger))
         } catch {
             throw SpanQueueError(.invalidArgument, error.message)
         }

@@ -6,18 +6,37 @@ public enum RedisDurability: Sendable, Hashable, CustomStringConvertible {
     case primary
     /// This many replicas, 1 to 16, have taken them too (`WAIT`). They hold them in memory; a replica that is promoted knows them.
     case replicas(Int)
+    /// The primary has them in its AOF on disk, and so have this many replicas, 0 to 16, in theirs (`WAITAOF`). For a server whose
+    /// `WAITAOF` keeps its word: Redis 8.0 or later, or another one under `appendfsync always`. The start checks that.
+    case disk(replicas: Int)
 
-    /// Reads `none` or `wait:N`.
+    /// Reads `none`, `wait:N`, `aof` or `aof:N`.
     ///
     /// - Throws: `.invalidArgument` for another text.
     public init(_ text: String) throws(SpanQueueError) {
-        if text == "none" {
-            self = .primary
-        } else if text.hasPrefix("wait:"), let count = Int(text.dropFirst(5)), (1...16).contains(count) {
-            self = .replicas(count)
-        } else {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let durability: RedisDurability? =
+            switch (parts[0], parts.dropFirst().first.map { Int($0) }) {
+            case ("none", nil): .primary
+            case ("wait", .some(.some(let count))): .replicas(count)
+            case ("aof", nil): .disk(replicas: 0)
+            case ("aof", .some(.some(let count))) where count > 0: .disk(replicas: count)
+            default: nil
+            }
+        guard let durability, durability.isInRange else {
             throw SpanQueueError(
-                .invalidArgument, "\"\(text)\" is no durability: write none, or wait:1 to wait:16 for so many replicas")
+                .invalidArgument,
+                "\"\(text)\" is no durability: write none, wait:1 to wait:16 for so many replicas, aof for the disk, "
+                    + "or aof:1 to aof:16 for the disks of so many replicas too")
+        }
+        self = durability
+    }
+
+    var isInRange: Bool {
+        switch self {
+        case .primary: true
+        case .replicas(let count): (1...16).contains(count)
+        case .disk(let replicas): (0...16).contains(replicas)
         }
     }
 
@@ -26,6 +45,8 @@ public enum RedisDurability: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .primary: "none"
         case .replicas(let count): "wait:\(count)"
+        case .disk(replicas: 0): "aof"
+        case .disk(let replicas): "aof:\(replicas)"
         }
     }
 }

@@ -62,7 +62,7 @@ extension RedisEngine {
             mayBeLate = false
             pending = late + pending
         }
-        if case .replicas(let count) = options.durability { try await confirm(by: count, since: generation) }
+        try await confirm(options.durability, since: generation)
         return outcomes.compactMap { $0 }
     }
 

@@ -17,6 +17,7 @@ extension RedisEngine {
         let memory = try await ServerInfo(send(RESPCommand("INFO", "memory")).string())
         try checkVersion(server)
         try checkEviction(memory)
+        try await checkDurability(server)
         try await checkLayout()
         // A server that has just come up was away: its clients may be on their way back.
         if let uptime = server["uptime_in_seconds"].flatMap({ Int($0) }), uptime < 60 { noteGap() }

@@ -72,6 +72,8 @@ extension RedisEngine {
 
     /// Where less is to be waited, the worker just sleeps.
     private static let shortestPop = Duration.milliseconds(2)
+    /// How often Redis is nudged, every 2 ms, to end a pop: by then it has had a tick.
+    private static let nudges = 50
 
     func waitForWork(in queues: [String], atMost limit: Duration) async throws {
         // Shorter than it takes to go to sleep in Redis and be woken there.
@@ -80,31 +82,22 @@ extension RedisEngine {
         defer { giveBack(waiter) }
         var command = RESPCommand("BLPOP")
         for queue in queues { command.append(keys(queue).wake) }
-        // Redis ends a blocking pop with its next tick, up to 100 ms late. So we end it ourselves in time, and Redis' own limit is only
-        // there for the case that this fails; 0 would mean for ever.
-        let milliseconds = limit.milliseconds + 250
-        let id = try await connectionID(of: waiter)
+        let milliseconds = limit.milliseconds
+        command.append("\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())")
+        // Redis looks whose time is up whenever it has had something to do, and else with its next tick, up to 100 ms late. So it is
+        // given something to do. (`CLIENT UNBLOCK` would end the pop too, but Redis 7.0 panics at it while it holds up writes, as in a
+        // failover; see ADR 10.)
         let alarm = Task(executorPreference: loop) { [client, loop] in
             try await loop.sleep(for: limit)
-            // The pop is on another connection, and may reach Redis later than this: until it is there, there is nothing to end.
-            while try await client.send(RESPCommand("CLIENT", "UNBLOCK", id), idempotent: true).integer() == 0 {
+            // The pop is on another connection, and may reach Redis later than this.
+            for _ in 0..<Self.nudges {
                 try await loop.sleep(for: .milliseconds(2))
+                _ = try await client.send(RESPCommand("PING"), idempotent: true)
             }
         }
         defer { alarm.cancel() }
-        command.append("\(milliseconds / 1000).\(String(1000 + milliseconds % 1000).dropFirst())")
         do {
             _ = try await waiter.send(command, timeout: limit + options.commandTimeout, idempotent: false)
-        } catch let error as RedisError {
-            throw SpanQueueError(error)
-        }
-    }
-
-    /// The number under which Redis knows the connection of a waiter. One that is out of date ends nothing, or at worst somebody's
-    /// wait early.
-    private func connectionID(of waiter: RedisClient) async throws -> String {
-        do {
-            return String(try await waiter.send(RESPCommand("CLIENT", "ID"), idempotent: true).integer())
         } catch let error as RedisError {
             throw SpanQueueError(error)
         }

@@ -32,8 +32,8 @@ public struct RedisEngineOptions: Sendable, Hashable {
         if let deadRetention, deadRetention < .seconds(1) || deadRetention > Limits.farthestDelay {
             throw SpanQueueError(.invalidArgument, "retention of dead letters \(deadRetention): use 1s to 10 years")
         }
-        if case .replicas(let count) = durability, !(1...16).contains(count) {
-            throw SpanQueueError(.invalidArgument, "durability of \(count) replicas: use 1 to 16")
+        guard durability.isInRange else {
+            throw SpanQueueError(.invalidArgument, "durability \(durability): use 1 to 16 replicas")
         }
         guard (0...10_000_000).contains(retentionCount) else {
             throw SpanQueueError(.invalidArgument, "retention count \(retentionCount): use 0 to 10000000")

@@ -22,7 +22,7 @@ struct RedisKeys: Sendable {
     /// The version of this layout.
     static let layout = "spanq:layout"
 
-    /// No key but a channel: what is said there, nobody hears; it marks a place in the stream to the replicas.
+    /// Says nothing and is gone after a second: writing it marks a place in the AOF and in the stream to the replicas.
     static let fence = "spanq:fence"
 
     static func worker(_ id: String) -> String { "spanq:worker:\(id)" }

@@ -19,6 +19,7 @@ struct Lease {
     }
 
     /// A token is the time of its claim in µs, unless two claims fell into one µs or the server's clock was set back.
+    /// Later than that after Redis' clock was set back: a token rises all the same.
     var claimedAt: Timestamp { Timestamp(milliseconds: token.value / 1000) }
 }
 

@@ -189,7 +189,7 @@ package enum RunPacking {
         let lease = try body.isAtEnd ? nil : Lease(body.text(body.remaining, "a lease"))
         return AttemptRecord(
             number: number, token: lease?.token ?? FencingToken(value: 0, nonce: 0), worker: lease?.worker ?? "unknown",
-            eligibleAt: eligibleAt, claimedAt: lease?.claimedAt ?? ended, endedAt: ended, outcome: .lost,
+            eligibleAt: eligibleAt, claimedAt: min(lease?.claimedAt ?? ended, ended), endedAt: ended, outcome: .lost,
             reason: fate == UInt8(ascii: "d") ? DeadReason.leaseExpired.rawValue : nil, errorType: "lease_expired",
             error: "the worker did not extend its lease")
     }

@@ -53,7 +53,8 @@ extension MemoryQueue {
         lastToken = max(now.milliseconds * 1000, lastToken + 1)
         let token = FencingToken(value: lastToken, nonce: nonce)
         let claim = ActiveClaim(
-            token: token, worker: request.worker, claimedAt: now, leaseExpiresAt: now + request.lease)
+            token: token, worker: request.worker, claimedAt: Timestamp(milliseconds: token.value / 1000),
+            leaseExpiresAt: now + request.lease)
         return ids.compactMap { id in
             guard let entry = entries[id] else { return nil }
             move(id, to: .active(claim))

@@ -17,7 +17,7 @@ extension MemoryQueue {
         let message = entry.message
         var lost = AttemptRecord(
             number: entry.run.attempts + 1, token: claim.token, worker: claim.worker,
-            eligibleAt: entry.run.eligibleAt ?? message.eligibleAt, claimedAt: claim.claimedAt, endedAt: now,
+            eligibleAt: entry.run.eligibleAt ?? message.eligibleAt, claimedAt: min(claim.claimedAt, now), endedAt: now,
             outcome: .lost, errorType: "lease_expired", error: "the worker did not extend its lease")
         entry.run.reclaims += 1
         if let reason = entry.cancelReason {

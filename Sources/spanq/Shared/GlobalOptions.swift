@@ -31,7 +31,8 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What an enqueue waits for: none, or wait:N for N replicas to have the job.", valueName: "durability"))
+            "What an enqueue waits for: none, wait:N for N replicas to have the job, aof or aof:N for the disk, and those of N replicas.",
+            valueName: "durability"))
     var durability: String?
 
     /// The settings by flag, environment and file. Keys of the file that mean nothing are told on stderr.

@@ -103,9 +103,7 @@ extension Scenario {
     }
 
     /// The primary hands over to a replica (`FAILOVER`), and turns read-only under its clients, which find the other through the proxy.
-    ///
-    /// Not among the quick ones: redis-server 7.0.15 now and then dies of `FAILOVER` itself, and then nobody is promoted.
-    static let failover = Scenario("failover", "READONLY after the promotion of a replica", isQuick: false) { size in
+    static let failover = Scenario("failover", "READONLY after the promotion of a replica") { size in
         let jobs = size == .full ? 20_000 : 2_000
         let (first, second) = (try Endpoint.freePort(), try Endpoint.freePort())
         return try await Stage.with(["--port", "\(first)", "--repl-diskless-sync-delay", "0"]) { stage in

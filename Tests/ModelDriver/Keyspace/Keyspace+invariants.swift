@@ -2,7 +2,11 @@ import SpanQueue
 
 extension Keyspace {
     /// What must hold of any state of a queue, whatever the model says: the numbers are those of docs/reliability.md.
-    func checkInvariants(queue: String, maxReclaims: Int, _ decoder: inout Decoder) throws {
+    ///
+    /// - Parameter clockBehind: how far Redis' clock is behind the latest time that it ever told: keys live longer by that.
+    func checkInvariants(
+        queue: String, maxReclaims: Int, clockBehind: Duration, _ decoder: inout Decoder
+    ) throws {
         var states: [JobID: JobState] = [:]
         for (state, ids) in places {
             for id in ids {
@@ -36,16 +40,16 @@ extension Keyspace {
             try require(message?.unique?.digest == digest, "7: \(owner) holds a lock that is not its own")
         }
         try require(wake.count <= 2 && wake.allSatisfy { $0 == "1" }, "11: the wake list holds \(wake)")
-        try checkKeys(queue)
+        try checkKeys(queue, longestLife: 30_000 + Int(clockBehind.milliseconds))
     }
 
-    private func checkKeys(_ queue: String) throws {
+    private func checkKeys(_ queue: String, longestLife: Int) throws {
         let mine = "spanq:{\(queue)}:"
         for key in keys {
             if key.hasPrefix(mine) {
                 try require(Self.names.contains(String(key.dropFirst(mine.count))), "11: \(key) is not in the layout")
             } else if let lifetime = lifetimes[key] {
-                try require((0...30_000).contains(lifetime), "11: \(key) lives for \(lifetime) ms")
+                try require((0...longestLife).contains(Int(lifetime)), "11: \(key) lives for \(lifetime) ms")
             } else {
                 let shared = ["spanq:queues", "spanq:workers", "spanq:layout"]
                 try require(shared.contains(key), "11: \(key) is not in the layout")

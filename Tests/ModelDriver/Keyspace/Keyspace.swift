@@ -100,3 +100,19 @@ extension Keyspace {
         ]
     }
 }
+
+extension Keyspace {
+    /// The parts in which two states differ, in words for people.
+    func differences(from other: Keyspace) -> String {
+        zip(Mirror(reflecting: self).children, Mirror(reflecting: other).children).compactMap { mine, theirs in
+            let (now, before) = (Self.text(mine.value), Self.text(theirs.value))
+            return now == before ? nil : "\(mine.label ?? "") from \(before.prefix(300)) to \(now.prefix(300))"
+        }.joined(separator: ", ")
+    }
+
+    private static func text(_ value: Any) -> String {
+        let mirror = Mirror(reflecting: value)
+        guard mirror.displayStyle == .dictionary else { return "\(value)" }
+        return mirror.children.map { "\($0.value)" }.sorted().joined(separator: " ")
+    }
+}

@@ -3,6 +3,8 @@ import SpanQueue
 extension Driver {
     /// After the faults: everything comes to an end within a bounded number of calls, and what is left is `meta`.
     mutating func finish() async throws {
+        // What is due by the time that there once was waits for that time.
+        if latest > now { try await advance(by: latest - now) }
         _ = try await execute(.resume)
         // A job is taken back a few times and then is dead; each round ends what it claims.
         for _ in 0...Self.maxReclaims where !isOver { try await drain() }

@@ -8,6 +8,8 @@ extension Driver {
         var generator = SeededGenerator(seed: step.choice)
         switch step.kind {
         case .advance: return try await advance(by: pause(&generator))
+        case .setBack:
+            return try await setBack(by: .milliseconds(generator.pick([1, 1000, 5000, 60_000, 600_000])))
         case .crash: return crash(generator.pick(held.keys.sorted()))
         case .popWake: return try await popWakeUp()
         // It is called where wake-ups were swallowed.
@@ -57,7 +59,7 @@ extension Driver {
         case .remove: return .perform(.remove, anyJob(&generator))
         case .bulkRemove, .bulkRedrive: return bulk(kind, &generator)
         case .read: return read(&generator)
-        case .advance, .crash, .popWake, .announce, .save, .lose: return nil
+        case .advance, .setBack, .crash, .popWake, .announce, .save, .lose: return nil
         }
     }
 
@@ -218,6 +220,7 @@ extension Driver {
         guard let saved else { return }
         try await stage.restore(saved.keys)
         world = saved.world
+        noteLoss()
         keyspace = try await stage.read()
         try await advance(by: .seconds(1))
     }

@@ -28,8 +28,14 @@ package struct Driver {
     private var lastTokens: [JobID: Int64] = [:]
     /// That of the last claim: it tells two claims apart where the values of their tokens do not.
     private var lastNonce: UInt32?
-    /// How far the clock went since the engine last learnt the time.
+    /// How far the clock may have gone since the engine last learnt the time.
     private var unlearnt = Duration.zero
+    /// The latest time that there was: later than now after the clock was set back.
+    private(set) var latest = ServerTime.start
+    /// The last tokens that were there when Redis lost its last writes.
+    private var lostTokens: [JobID: Int64] = [:]
+    /// An audit is made after each so many steps, and at the end.
+    private static let auditInterval = 20
 
     package init(_ stage: Stage) {
         self.stage = stage
@@ -52,6 +58,7 @@ package struct Driver {
             do {
                 try await perform(step)
                 try await deliverLateCalls()
+                if index % Self.auditInterval == 0 { try await audit() }
             } catch {
                 throw Violation("step \(index + 1), \(step), at +\((now - ServerTime.start).milliseconds) ms: \(error)")
             }
@@ -59,7 +66,9 @@ package struct Driver {
         }
         underWay = []
         do {
+            try await audit()
             try await finish()
+            try await audit()
         } catch {
             throw Violation("16, after the last step: \(error)")
         }
@@ -70,6 +79,24 @@ package struct Driver {
         unlearnt += duration
         // The keys of workers age, and go, by themselves.
         if !keyspace.lifetimes.isEmpty { keyspace = try await stage.read() }
+    }
+
+    /// Somebody sets the server's clock back.
+    mutating func setBack(by duration: Duration) async throws {
+        latest = max(latest, now)
+        stage.time.now = now + (.zero - duration)
+        unlearnt = max(.zero, unlearnt - duration)
+        // A worker's key that had lapsed is there again, unless Redis has dropped it by now.
+        keyspace = try await stage.read()
+    }
+
+    /// Redis went back to an earlier state. A token may come again, if the clock is set back as well.
+    mutating func noteLoss() { lostTokens = lastTokens }
+
+    /// The audit agrees that nothing is wrong.
+    private func audit() async throws {
+        let found = try await stage.findings(maxReclaims: Self.maxReclaims)
+        try require(found.isEmpty, "the audit found \(found.map { "\($0.rule.rawValue) of \($0.subject): \($0)" })")
     }
 
     private mutating func deliverLateCalls() async throws {
@@ -160,7 +187,9 @@ package struct Driver {
             answer = try await call.send(to: stage.engine, queue: Self.queue)
         } catch let error as SpanQueueError {
             keyspace = try await stage.read()
-            try require(keyspace == before, "15: \(call.name) failed and changed something: \(error.message)")
+            try require(
+                keyspace == before,
+                "15: \(call.name) failed and changed \(keyspace.differences(from: before)): \(error.message)")
             // The engine's idea of the time is off after a jump, and it says until when a claim may run.
             let isLate = error.message.hasPrefix("LATE") && unlearnt > .minutes(4)
             try require(error.code == code || isLate, "\(call.name): \(error.code.rawValue), \(error.message)")
@@ -177,7 +206,8 @@ package struct Driver {
         let expected = try call.apply(to: &world, at: now, nonce: nonce)
         try same("the answer to \(call.name)", answer, expected)
         keyspace = try await stage.read()
-        try keyspace.checkInvariants(queue: Self.queue, maxReclaims: Self.maxReclaims, &decoder)
+        try keyspace.checkInvariants(
+            queue: Self.queue, maxReclaims: Self.maxReclaims, clockBehind: max(.zero, latest - now), &decoder)
         try keyspace.compare(with: world, &decoder)
         try checkMoves(of: call, from: states, to: world.states)
         if answer.isAllLost || call.isReading {
@@ -196,9 +226,14 @@ package struct Driver {
     private mutating func check(_ reply: ClaimReply) throws {
         for job in reply.jobs {
             let (id, token) = (job.reference.id, job.reference.token.value)
-            try require(lastTokens[id].map { $0 < token } ?? true, "4: the token of \(id) does not rise: \(token)")
+            if let last = lastTokens[id], last >= token {
+                let isExcused = lostTokens[id] == last && now.milliseconds * 1000 <= last
+                try require(isExcused, "4: the token of \(id) does not rise: \(token) after \(last)")
+            }
             lastTokens[id] = token
-            try require(job.eligibleAt <= now, "9: \(id) was claimed \(job.eligibleAt - now) before its time")
+            // What was due before the clock was set back is ready still.
+            try require(
+                job.eligibleAt <= max(now, latest), "9: \(id) was claimed \(job.eligibleAt - now) before its time")
         }
         if let nonce = reply.jobs.first?.reference.token.nonce {
             try require(nonce != lastNonce, "4: two claims in a row have the nonce \(nonce)")

@@ -13,6 +13,8 @@ package final class Stage: Sendable {
     let server: RedisServer
     let time: ServerTime
     package let engine: any Engine
+    /// Must find nothing, whatever happens.
+    private let audit: RedisAudit
     /// A connection of our own, for looking and for faults.
     let client: RedisClient
     private let loop: LoopThread
@@ -39,13 +41,22 @@ package final class Stage: Sendable {
         let arguments = ["--cluster-enabled", "yes", "--cluster-port", "\(Int.random(in: 20_000..<60_000))"]
         let server = try await RedisServer.start(asCluster ? arguments : [], environment: time.environment)
         let stage = try await Stage(server: server, time: time, scripts: scripts, isCluster: asCluster)
-        if asCluster { try await stage.takeAllSlots() }
+        try require(
+            try await stage.takesShim(),
+            "the clock shim does not reach the server: it must be linked dynamically, as Debian's redis-server is")
         try await stage.engine.start()
         return stage
     }
 
-    private func takeAllSlots() async throws {
-        try await send(["CLUSTER", "ADDSLOTSRANGE", "0", "16383"])
+    /// Whether the server's time is the one we set. It is not where the server is linked statically and nothing can be preloaded.
+    private func takesShim() async throws -> Bool {
+        var cursor = RESPCursor(try await client.send(RESPCommand("TIME"), idempotent: true))
+        try cursor.nextArray(of: 2)
+        return try cursor.nextDecimal() == time.now.milliseconds / 1000
+    }
+
+    private static func takeAllSlots(_ client: RedisClient, _ time: ServerTime) async throws {
+        _ = try await client.send(RESPCommand("CLUSTER", "ADDSLOTSRANGE", "0", "16383"), idempotent: true)
         let deadline = ContinuousClock.now + .seconds(20)
         while try await !client.send(RESPCommand("CLUSTER", "INFO"), idempotent: true).string().contains("state:ok") {
             try require(ContinuousClock.now < deadline, "the cluster does not get ready")
@@ -65,11 +76,14 @@ package final class Stage: Sendable {
         client = RedisClient(url: try RedisURL(server.url), name: "model", loop: loop, logger: logger)
         let source = EngineSource.redis(server.url, Self.options, scripts: scripts)
         engine = try source.make(EngineEnvironment(logger: logger))
+        if isCluster { try await Self.takeAllSlots(client, time) }
+        audit = try await RedisAudit(server.url, Self.options, scripts: scripts, logger: logger)
     }
 
     /// Stops the server.
     package func stop() async {
         await engine.shutdown()
+        await audit.shutdown()
         await client.close()
         loop.stop()
         server.stop()
@@ -113,6 +127,11 @@ package final class Stage: Sendable {
     }
 
     func read() async throws -> Keyspace { try await Keyspace.read(client, queue: Self.queue) }
+
+    /// What an audit of the whole server finds.
+    func findings(maxReclaims: Int) async throws -> [AuditViolation] {
+        try await audit.run(maxReclaims: maxReclaims).violations
+    }
 
     // MARK: What a disk would keep
 

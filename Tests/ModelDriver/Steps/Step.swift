@@ -11,6 +11,8 @@ package struct Step: Sendable, Hashable, CustomStringConvertible {
         case read
         /// Lets time pass.
         case advance
+        /// Sets Redis' clock back.
+        case setBack
         /// Remembers the state of Redis, as what it has on disk.
         case save
         /// Puts Redis back to what was remembered: it was killed and lost its last writes.
