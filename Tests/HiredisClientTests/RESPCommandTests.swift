@@ -22,7 +22,7 @@ struct RESPCommandTests {
         command.append([1, 2])
         command.append([9, 10, 11][1...])
         command.append([7 as UInt8].span.bytes)
-        command.append(UInt8(5))
+        command.append(5)
         var output: [UInt8] = []
         command.encode(into: &output)
         let expected: [UInt8] =

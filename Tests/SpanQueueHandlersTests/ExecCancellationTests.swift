@@ -71,12 +71,14 @@ struct ExecCancellationTests {
 
     @Test("gives a child the whole grace period to end well, though it ended itself", .timeLimit(.minutes(1)))
     func gracefulChild() async throws {
-        let child = "(trap \"sleep 0.6; echo $$ > MARK.done; exit 0\" TERM; LOOP) &"
+        let child = "(trap \"sleep 0.6; echo $$ > MARK.done; exit 0\" TERM; : > MARK.set; LOOP) &"
+        // Not before the child's trap is set.
         let end = try await cancel(
-            "\(child) echo $! > MARK.t; mv MARK.t MARK; sleep 60; :", killGrace: .seconds(20))
+            "\(child) echo $! > MARK.t; until [ -e MARK.set ]; do sleep 0.01; done; mv MARK.t MARK; sleep 60; :",
+            killGrace: .seconds(20))
         #expect(end.took < .seconds(10))
         #expect(FileManager.default.fileExists(atPath: mark + ".done"))
-        try? FileManager.default.removeItem(atPath: mark + ".done")
+        for name in [".done", ".set"] { try? FileManager.default.removeItem(atPath: mark + name) }
     }
 
     @Test("did not complete, also when it answers SIGTERM with exit code 0", .timeLimit(.minutes(1)))

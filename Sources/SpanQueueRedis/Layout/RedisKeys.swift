@@ -14,7 +14,9 @@
 /// | `unique`, `unique-expiry` | hash, zset | digest → `<expiry in ms or 0>:<owner's id>`; digests by expiry |
 /// | `meta` | hash | `paused`, `token`, `sequence`, `returned`, and the totals |
 /// | `wake` | list | at most two entries, each of which wakes a worker |
-struct RedisKeys: Sendable {
+///
+/// A class: every call asks for them, and to copy them would be to retain them all.
+final class RedisKeys: Sendable {
     /// The set of all queues' names.
     static let queues = "spanq:queues"
     /// The workers' ids by the time at which they lapse unless they announce themselves again (ms).
