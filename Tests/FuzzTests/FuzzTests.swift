@@ -3,14 +3,18 @@ import Testing
 
 /// A quick pass over all targets. A crash ends the test run; the last line on stderr then says which seed to set.
 ///
-/// `SPANQ_FUZZ_SECONDS` is the time for each target, 2 unless set; `SPANQ_FUZZ_SEED` a seed to begin with, so that a run can be had
-/// again. `Scripts/fuzz` runs those of the libraries under libFuzzer, which looks where it has not been yet.
+/// `SPANQ_FUZZ_SECONDS` is the time for each target, 2 unless set; `SPANQ_FUZZ_TARGET` names the only ones, with commas between;
+/// `SPANQ_FUZZ_SEED` is a seed to begin with, so that a run can be had again. `Scripts/fuzz` runs those of the libraries under libFuzzer, which looks where it has not been yet.
 @Suite("Whatever comes from outside is read or refused", .serialized)
 struct FuzzTests {
     private static let environment = ProcessInfo.processInfo.environment
     private static let time = Duration.seconds(environment["SPANQ_FUZZ_SECONDS"].flatMap { Int($0) } ?? 2)
 
-    @Test("any bytes", arguments: (FuzzTarget.libraries + FuzzTarget.command).map(\.name))
+    private static let names =
+        environment["SPANQ_FUZZ_TARGET"].map { $0.split(separator: ",").map(String.init) }
+        ?? (FuzzTarget.libraries + FuzzTarget.command).map(\.name)
+
+    @Test("any bytes", arguments: names)
     func read(name: String) throws {
         let target = try #require((FuzzTarget.libraries + FuzzTarget.command).first { $0.name == name })
         var seed = Self.environment["SPANQ_FUZZ_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max)
