@@ -37,7 +37,7 @@ package final class PendingReply: Sendable {
     }
 
     /// Gives the call up. What is not written yet is not sent.
-    package func cancel() {
+    private func cancel() {
         client.loop.execute { [client, request] in client.assumeIsolated { $0.cancel(request) } }
     }
 

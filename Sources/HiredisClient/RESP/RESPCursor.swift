@@ -38,7 +38,7 @@ package struct RESPCursor: Sendable {
         skipNull() ? nil : try nextString()
     }
 
-    /// A copy. ``withNextBytes(_:)`` lends them.
+    /// A copy. ``nextSlice()`` lends them.
     package mutating func nextBytes() throws(RedisError) -> [UInt8] {
         Array(slice(try next("a string") { $0 == .string || $0 == .status }))
     }
@@ -50,12 +50,6 @@ package struct RESPCursor: Sendable {
 
     package mutating func nextOptionalBytes() throws(RedisError) -> [UInt8]? {
         skipNull() ? nil : try nextBytes()
-    }
-
-    package mutating func withNextBytes<Result>(
-        _ body: (UnsafeRawBufferPointer) -> Result
-    ) throws(RedisError) -> Result {
-        slice(try next("a string") { $0 == .string || $0 == .status }).withUnsafeBytes(body)
     }
 
     /// Enters an array: its elements come next, one by one. A nil array counts as an error; see ``isNull``.

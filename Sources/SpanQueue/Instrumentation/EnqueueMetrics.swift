@@ -18,23 +18,29 @@ final class EnqueueMetrics: Sendable {
     }
 }
 
-/// Those of all types and queues that a client has met.
+/// Those of the types and queues that a client has met.
 final class EnqueueMetricsTable: Sendable {
+    private struct Name: Hashable {
+        let queue: String
+        let type: String
+    }
+
+    /// Names come from outside: more of them are looked up each time.
+    private static let limit = 1000
+
     private let metrics: JobMetrics
-    private let known = Mutex<[String: [String: EnqueueMetrics]]>([:])
+    private let known = Mutex<[Name: EnqueueMetrics]>([:])
 
     init(_ metrics: JobMetrics) {
         self.metrics = metrics
     }
 
     func series(_ queue: String, _ type: String) -> EnqueueMetrics {
-        known.withLock { known in
-            if let series = known[queue]?[type] { return series }
+        let name = Name(queue: queue, type: type)
+        return known.withLock { known in
+            if let series = known[name] { return series }
             let fresh = EnqueueMetrics(metrics, queue: queue, type: type)
-            // Names come from outside: what the families answer with their overflow child is not worth keeping.
-            if known.count < 1000, known[queue, default: [:]].count < 1000 {
-                known[queue, default: [:]][type] = fresh
-            }
+            if known.count < Self.limit { known[name] = fresh }
             return fresh
         }
     }
