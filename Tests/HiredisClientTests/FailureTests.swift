@@ -12,7 +12,7 @@ struct FailureTests {
         try await withClient { client, _ in
             try await client.connect()
             let slow = Task {
-                await redisError { try await client.callOnce("DEBUG", "SLEEP", "2.5", timeout: .seconds(2)) }
+                await redisError { try await client.callOnce("DEBUG", "SLEEP", "6", timeout: .seconds(5)) }
             }
             try await until { await client.pendingCount > 0 }
             async let once = redisError { try await client.callOnce("ECHO", "once") }

@@ -38,26 +38,3 @@ public enum EnqueueResult: Sendable {
         }
     }
 }
-
-/// One of many jobs to be enqueued in one round trip.
-public struct EnqueueRequest: Sendable {
-    let type: String
-    let payload: [UInt8]
-    let options: [EnqueueOption]
-
-    /// A job of a Swift type, encoded as JSON.
-    ///
-    /// - Throws: `SpanQueueError` with `.invalidArgument` where the value can't be encoded.
-    public init<J: Job>(_ job: J, _ options: EnqueueOption...) throws(SpanQueueError) {
-        self.type = J.jobType
-        self.payload = try JobCoding.encode(job)
-        self.options = J.options + options
-    }
-
-    /// A job by its type's name, with bytes that are passed on as they are.
-    public init(type: String, payload: [UInt8], options: [EnqueueOption] = []) {
-        self.type = type
-        self.payload = payload
-        self.options = options
-    }
-}

@@ -6,15 +6,7 @@ extension NewJob {
     ///
     /// - Throws: `.invalidArgument`, `.tooLarge`.
     init(_ request: EnqueueRequest, configuration: JobQueueConfiguration, trace: TraceContext) throws(SpanQueueError) {
-        let options = EnqueueOptions(configuration, request.options)
-        try NameRule.jobType.check(request.type)
-        try options.check(limits: configuration.limits)
-        guard request.payload.count <= configuration.limits.payloadBytes else {
-            throw SpanQueueError(
-                .tooLarge,
-                "the payload has \(request.payload.count) bytes and may have \(configuration.limits.payloadBytes): "
-                    + "store it elsewhere and enqueue a reference to it")
-        }
+        let options = try request.checkedOptions(configuration)
         let message = JobMessage(
             id: options.id ?? .random(),
             queue: options.queue,

@@ -62,6 +62,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         }
         let payload = try PayloadSource(argument: payload, file: file).read(checkJSON: checkJson)
         let request = EnqueueRequest(type: type ?? "", payload: payload, options: flags)
+        try request.validate()
         let receipt = try await inTrace { try await global.withQueue { try await $0.enqueue(request) } }
         if global.json { return try JSONLine.print(ReceiptOutput(receipt)) }
         Console.print(receipt.id.description)
