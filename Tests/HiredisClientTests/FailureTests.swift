@@ -15,8 +15,8 @@ struct FailureTests {
                 await redisError { try await client.callOnce("DEBUG", "SLEEP", "6", timeout: .seconds(5)) }
             }
             try await until { await client.pendingCount > 0 }
-            async let once = redisError { try await client.callOnce("ECHO", "once") }
-            async let again = client.call("ECHO", "again").string()
+            async let once = redisError { try await client.callOnce("ECHO", "once", timeout: .seconds(30)) }
+            async let again = client.call("ECHO", "again", timeout: .seconds(30)).string()
             try await until { await client.hasWritten(3) }
             let error = await slow.value
             #expect(error?.code == .timeout)

@@ -9,12 +9,13 @@ struct CrashTests {
     func killedWorker() async throws {
         try await Bench.with { bench in
             let victim = try bench.worker(lease: 1000)
-            let receipt = try await bench.queue.enqueue(Step(milliseconds: 1500))
+            let receipt = try await bench.queue.enqueue(Step(milliseconds: 4000))
             #expect(try await eventually(within: .seconds(10)) { bench.lines.contains { $0.what == "began" } })
-            victim.signal(SIGKILL)
-            let killedAt = ContinuousClock.now
             let heir = try bench.worker(lease: 1000)
             defer { heir.signal(SIGKILL) }
+            #expect(try await eventually(within: .seconds(3)) { try await bench.queue.workers().count == 2 })
+            victim.signal(SIGKILL)
+            let killedAt = ContinuousClock.now
             #expect(try await eventually(within: .seconds(10)) { bench.lines.filter { $0.what == "began" }.count == 2 })
             #expect(ContinuousClock.now - killedAt < .seconds(2.2), "recovered later than the lease and a second")
             #expect(try await eventually(within: .seconds(10)) { try await bench.count(.completed) == 1 })

@@ -52,7 +52,7 @@ struct ExecBoundsTests {
         let sample = SampleJob()
         let start = ContinuousClock.now
         try await ExecHandler(command: "sh -c 'sleep 60 & echo $!'").run(sample.job, sample.context)
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(30))
         let child = try #require(Int32(sample.resultText.trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(await eventually { isGone(child) })
     }
@@ -62,7 +62,7 @@ struct ExecBoundsTests {
         let sample = SampleJob()
         let start = ContinuousClock.now
         try await ExecHandler(command: "sh -c 'yes & echo $!'").run(sample.job, sample.context)
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(30))
     }
 
     @Test(
@@ -72,7 +72,7 @@ struct ExecBoundsTests {
         let sample = SampleJob()
         let start = ContinuousClock.now
         try await ExecHandler(command: "sh -c 'setsid yes & sleep 0.1'").run(sample.job, sample.context)
-        #expect(ContinuousClock.now - start < .seconds(3))
+        #expect(ContinuousClock.now - start < .seconds(30))
     }
 
     @Test("and leaves a child that is still writing gets what it writes soon")

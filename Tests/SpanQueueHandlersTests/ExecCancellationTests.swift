@@ -36,7 +36,7 @@ struct ExecCancellationTests {
     func prompt() async throws {
         let end = try await cancel("echo $$ > MARK.t; mv MARK.t MARK; exec sleep 60", killGrace: .seconds(30))
         #expect(end.error is CancellationError)
-        #expect(end.took < .milliseconds(500))
+        #expect(end.took < .seconds(15))
         #expect(end.pids.allSatisfy(isGone))
     }
 
@@ -46,7 +46,7 @@ struct ExecCancellationTests {
             "trap \"\" TERM; echo $$ > MARK.t; mv MARK.t MARK; LOOP",
             killGrace: .milliseconds(300))
         #expect(end.error is CancellationError)
-        #expect(end.took >= .milliseconds(300) && end.took < .seconds(3))
+        #expect(end.took >= .milliseconds(300) && end.took < .seconds(15))
         #expect(end.pids.allSatisfy(isGone))
     }
 
@@ -65,7 +65,7 @@ struct ExecCancellationTests {
         let child = "(trap \"\" TERM; exec >/dev/null 2>&1; LOOP) &"
         let end = try await cancel(
             "\(child) echo $! > MARK.t; echo $$ >> MARK.t; sleep 0.2; mv MARK.t MARK; wait", killGrace: .seconds(30))
-        #expect(end.took < .seconds(3))
+        #expect(end.took < .seconds(15))
         #expect(await eventually { end.pids.allSatisfy(isGone) })
     }
 
@@ -93,7 +93,7 @@ struct ExecCancellationTests {
     @Test("is ended when it is stopped", .timeLimit(.minutes(1)))
     func stopped() async throws {
         let end = try await cancel("echo $$ > MARK.t; mv MARK.t MARK; kill -STOP $$", killGrace: .seconds(30))
-        #expect(end.took < .seconds(3))
+        #expect(end.took < .seconds(15))
         #expect(end.pids.allSatisfy(isGone))
     }
 

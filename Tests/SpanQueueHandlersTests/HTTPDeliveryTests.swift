@@ -170,7 +170,7 @@ struct HTTPDeliveryTests {
         let error = try #require(
             try await deliver(path) { $0.timeout = .milliseconds(300) } as? any NamedError)
         #expect(error.errorType == type)
-        #expect(ContinuousClock.now - start < .seconds(3))
+        #expect(ContinuousClock.now - start < .seconds(15))
         #expect("\(error)".contains(receiver.url + path))
     }
 
@@ -251,7 +251,7 @@ struct HTTPDeliveryTests {
         let start = ContinuousClock.now
         task.cancel()
         #expect(await task.value is CancellationError)
-        #expect(ContinuousClock.now - start < .milliseconds(200))
+        #expect(ContinuousClock.now - start < .seconds(10))
         await delivery.shutdown()
     }
 
