@@ -47,7 +47,7 @@ import Testing
         _ = try await stage.engine.claim(request)
         try await stage.send(["HDEL", jobs, "job-1"])
         try await stage.send(["HSET", jobs, "job-3", "1800000000000 no message at all"])
-        stage.advance(by: .minutes(1))
+        try await stage.advance(by: .minutes(1))
         let reclaimed = try await stage.engine.reclaim(ReclaimRequest(queue: Stage.queue))
         #expect(Set(reclaimed.map(\.reference.id)) == ["job-2", "job-3"])
         let counts = try #require(try await stage.engine.counts(of: [Stage.queue]).first)

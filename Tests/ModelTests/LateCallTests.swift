@@ -16,7 +16,7 @@ import Testing
             try await Task.sleep(for: .milliseconds(5))
         }
         if cancelling { task.cancel() }
-        stage.advance(by: .minutes(6))
+        try await stage.advance(by: .minutes(6))
         try await stage.send(["CLIENT", "UNPAUSE"])
         return await task.result
     }

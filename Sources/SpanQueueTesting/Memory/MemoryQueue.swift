@@ -47,7 +47,7 @@ package struct MemoryQueue: Sendable {
 
     package internal(set) var entries: [JobID: Entry] = [:]
     package internal(set) var locks: [[UInt8]: Lock] = [:]
-    package internal(set) var lastToken: Int64 = 0
+    package var lastToken: Int64 = 0
     private(set) var lines: [JobState: Line] = [:]
     private var lastTurn: Int64 = 0
     private var firstTurn: Int64 = 0

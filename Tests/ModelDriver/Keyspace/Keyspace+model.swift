@@ -69,10 +69,17 @@ extension Keyspace {
 /// Throws unless what was found is what the model has; shows both from a little before the first difference.
 func same<Value: Equatable>(_ what: String, _ found: Value, _ expected: Value) throws(Violation) {
     guard found != expected else { return }
-    let (found, expected) = (Array("\(found)"), Array("\(expected)"))
-    let start = max(0, zip(found, expected).prefix { $0 == $1 }.count - 200)
-    func shown(_ text: [Character]) -> String { String(text.dropFirst(start).prefix(400)) }
+    let (found, expected) = (dumped(found), dumped(expected))
+    let start = max(0, zip(found, expected).prefix { $0 == $1 }.count - 3)
+    func shown(_ lines: [String]) -> String { lines.dropFirst(start).prefix(6).joined(separator: "\n    ") }
     throw Violation("\(what):\n  Redis …\(shown(found))\n  model …\(shown(expected))")
+}
+
+/// A value's parts, a line each, those of objects too.
+private func dumped(_ value: Any) -> [String] {
+    var text = ""
+    dump(value, to: &text)
+    return text.split(separator: "\n").map(String.init)
 }
 
 extension [Keyspace.Scored] {

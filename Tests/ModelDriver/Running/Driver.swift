@@ -75,7 +75,7 @@ package struct Driver {
     }
 
     mutating func advance(by duration: Duration) async throws {
-        stage.time.now = now + duration
+        try await stage.setTime(now + duration)
         unlearnt += duration
         // The keys of workers age, and go, by themselves.
         if !keyspace.lifetimes.isEmpty { keyspace = try await stage.read() }
@@ -84,7 +84,7 @@ package struct Driver {
     /// Somebody sets the server's clock back.
     mutating func setBack(by duration: Duration) async throws {
         latest = max(latest, now)
-        stage.time.now = now + (.zero - duration)
+        try await stage.setTime(now + (.zero - duration))
         unlearnt = max(.zero, unlearnt - duration)
         // A worker's key that had lapsed is there again, unless Redis has dropped it by now.
         keyspace = try await stage.read()
@@ -201,6 +201,7 @@ package struct Driver {
             unlearnt = .zero
             nonce = reply.jobs.first?.reference.token.nonce ?? 0
             try check(reply)
+            if stage.clockCreeps { learnMicroseconds(from: reply) }
         }
         let (states, wakeUps) = (world.states, world.queue.wakeUps)
         let expected = try call.apply(to: &world, at: now, nonce: nonce)
@@ -220,6 +221,13 @@ package struct Driver {
             try require(keyspace.wake.isEmpty, "a wake-up is left in an empty queue")
         }
         return answer
+    }
+
+    /// A token is the time in microseconds, or one more than the last. Where only Redis knows them, the model takes them from the first of
+    /// a claim, if they are within the millisecond that was set.
+    private mutating func learnMicroseconds(from reply: ClaimReply) {
+        guard let first = reply.jobs.first?.reference.token.value, first / 1000 == now.milliseconds else { return }
+        world.queue.lastToken = max(world.queue.lastToken, first - 1)
     }
 
     /// Invariants of a claim: 4, 9, 13.

@@ -72,5 +72,6 @@ struct Soak: AsyncParsableCommand {
         let elapsed = Double((ContinuousClock.now - start).components.seconds) + 0.001
         let rate = Int(Double(runs.coverage.steps) / max(1, elapsed))
         print("\(seeds) seeds, \(runs.coverage.steps) steps without a violation, \(rate) steps/s")
+        fflush(nil)
     }
 }
