@@ -46,7 +46,10 @@ let package = Package(
         .target(name: "CSpanQueueTelemetry"),
         .target(
             name: "SpanQueueLoop",
-            dependencies: [.product(name: "HeapModule", package: "swift-collections")],
+            dependencies: [
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -55,6 +58,7 @@ let package = Package(
                 "CSpanQueueHiredis", "SpanQueueLoop",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),
@@ -65,6 +69,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Instrumentation", package: "swift-distributed-tracing"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
@@ -77,6 +82,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
@@ -97,7 +103,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "CSpanQueueSpawn"),
-        .target(name: "SpanQueueCurl", dependencies: ["CSpanQueueCurl"], swiftSettings: settings),
+        .target(
+            name: "SpanQueueCurl",
+            dependencies: ["CSpanQueueCurl", .product(name: "NIOConcurrencyHelpers", package: "swift-nio")],
+            swiftSettings: settings
+        ),
         .target(
             name: "SpanQueueHandlers",
             dependencies: [
@@ -176,12 +186,17 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "SpanQueueLoopTests", dependencies: ["SpanQueueLoop"], swiftSettings: settings),
+        .testTarget(
+            name: "SpanQueueLoopTests",
+            dependencies: ["SpanQueueLoop", .product(name: "NIOConcurrencyHelpers", package: "swift-nio")],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "HiredisClientTests",
             dependencies: [

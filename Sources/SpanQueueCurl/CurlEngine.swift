@@ -1,4 +1,5 @@
 import CSpanQueueCurl
+import NIOConcurrencyHelpers
 import Synchronization
 
 #if canImport(Darwin)
@@ -32,7 +33,7 @@ final class CurlEngine: @unchecked Sendable {
     private let name: String
     private let maximumIdleConnections: Int
     private let maximumConnectionsPerHost: Int
-    private let inbox = CurlLock(Inbox())
+    private let inbox = NIOLockedValueBox(Inbox())
     private let lastID = Atomic<UInt64>(0)
     private var multi: UnsafeMutableRawPointer?
     private var transfers: [UInt64: CurlTransfer] = [:]
@@ -46,7 +47,7 @@ final class CurlEngine: @unchecked Sendable {
     func nextID() -> UInt64 { lastID.add(1, ordering: .relaxed).newValue }
 
     func submit(id: UInt64, _ request: CurlRequest, to address: CurlAddress, _ completion: Completion) {
-        let refusal: CurlError? = inbox.withLock { inbox in
+        let refusal: CurlError? = inbox.withLockedValue { inbox in
             guard !inbox.isStopping else { return CurlError(.closed, "the HTTP client has been shut down") }
             if !inbox.hasThread {
                 guard startThread() else {
@@ -63,14 +64,14 @@ final class CurlEngine: @unchecked Sendable {
 
     /// Nothing happens to a request that is done, or not there.
     func cancel(id: UInt64) {
-        inbox.withLock { inbox in
+        inbox.withLockedValue { inbox in
             guard inbox.hasThread else { return }
             push(.cancel(id: id), to: &inbox)
         }
     }
 
     func stop(whenDone: (@Sendable () -> Void)?) {
-        let isDone = inbox.withLock { inbox in
+        let isDone = inbox.withLockedValue { inbox in
             inbox.isStopping = true
             guard inbox.hasThread else { return true }
             if let whenDone { inbox.whenDone.append(whenDone) }
@@ -132,7 +133,7 @@ final class CurlEngine: @unchecked Sendable {
     private func run() {
         var commands: [Command] = []
         while true {
-            let isStopping = inbox.withLock { inbox in
+            let isStopping = inbox.withLockedValue { inbox in
                 swap(&inbox.commands, &commands)
                 return inbox.isStopping
             }
@@ -186,7 +187,7 @@ final class CurlEngine: @unchecked Sendable {
             transfer.fail(closed)
         }
         transfers.removeAll()
-        let (commands, whenDone) = inbox.withLock { inbox in
+        let (commands, whenDone) = inbox.withLockedValue { inbox in
             // From here on nobody comes to `multi` any more: `submit` sees isStopping, `cancel` and `stop` no thread.
             inbox.hasThread = false
             curl_multi_cleanup(multi)

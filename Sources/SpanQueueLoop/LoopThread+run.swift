@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 #if canImport(Darwin)
     import Darwin
 #elseif canImport(Musl)
@@ -27,7 +29,7 @@ extension LoopThread {
         var batch: [Work] = []
         var descriptors: [pollfd] = []
         while true {
-            inbox.withLock { swap(&$0.work, &batch) }
+            inbox.withLockedValue { swap(&$0.work, &batch) }
             for work in batch {
                 switch work {
                 // Both roles at once: an actor's job needs the isolation, a task's with this as its preferred executor
@@ -54,7 +56,7 @@ extension LoopThread {
     /// How long to sleep (-1: until woken), or nil to end the thread.
     private func decideSleep() -> Int32? {
         let deadline = timers.nextDeadline()
-        return inbox.withLock { inbox in
+        return inbox.withLockedValue { inbox in
             guard inbox.work.isEmpty else { return 0 }
             if inbox.isStopping, deadline == nil, sources.isEmpty {
                 inbox.hasThread = false
@@ -90,7 +92,7 @@ extension LoopThread {
         }
         let count = pollDescriptors(&descriptors, timeoutMilliseconds)
         // From here on this thread looks at its inbox before it sleeps again, so nobody needs to write to the pipe.
-        if timeoutMilliseconds != 0 { inbox.withLock { $0.isAsleep = false } }
+        if timeoutMilliseconds != 0 { inbox.withLockedValue { $0.isAsleep = false } }
         guard count > 0 else { return }
         if descriptors[0].revents != 0 { wakePipe.drain() }
         for (index, source) in polled.enumerated() {

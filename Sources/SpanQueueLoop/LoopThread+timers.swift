@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 extension LoopThread {
     /// Runs `callback` on the loop's thread once the time has come, unless cancelled. On the loop's thread only.
     @discardableResult
@@ -35,7 +37,7 @@ extension LoopThread {
 
     private func arm(_ sleeper: Sleeper, deadline: ContinuousClock.Instant) {
         sleeper.isArmed = true
-        guard !sleeper.isCancelled, !inbox.withLock({ $0.isStopping }) else {
+        guard !sleeper.isCancelled, !inbox.withLockedValue({ $0.isStopping }) else {
             return sleeper.wake(with: .failure(CancellationError()))
         }
         sleepers[ObjectIdentifier(sleeper)] = sleeper

@@ -1,4 +1,5 @@
 import Foundation
+import NIOConcurrencyHelpers
 import Synchronization
 import Testing
 
@@ -113,7 +114,7 @@ struct LoopThreadTests {
         _ = await counter.add()
         loop.stop()
         await #expect(throws: CancellationError.self) { try await sleeper.value }
-        while loop.inbox.withLock({ $0.hasThread }) { await Task.yield() }
+        while loop.inbox.withLockedValue({ $0.hasThread }) { await Task.yield() }
         #expect(await counter.add())
         #expect(await counter.count == 2)
     }

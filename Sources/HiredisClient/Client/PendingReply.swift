@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import SpanQueueLoop
 
 /// A call that is under way, for a caller who has something to do before its reply is needed. Calls that were started one after the
@@ -11,7 +12,7 @@ package final class PendingReply: Sendable {
 
     private let client: RedisClient
     private let request: Request
-    private let state = LoopLock(State.open)
+    private let state = NIOLockedValueBox(State.open)
 
     init(_ request: Request, of client: RedisClient) {
         self.request = request
@@ -24,7 +25,7 @@ package final class PendingReply: Sendable {
     package func value() async throws -> RESPReply {
         try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
-                let result = state.withLock { state -> Result<RESPReply, any Error>? in
+                let result = state.withLockedValue { state -> Result<RESPReply, any Error>? in
                     if case .finished(let result) = state { return result }
                     state = .awaited(continuation)
                     return nil
@@ -43,7 +44,7 @@ package final class PendingReply: Sendable {
 
     /// On the loop's thread, once.
     func finish(with result: Result<RESPReply, any Error>) {
-        let continuation = state.withLock { state -> UnsafeContinuation<RESPReply, any Error>? in
+        let continuation = state.withLockedValue { state -> UnsafeContinuation<RESPReply, any Error>? in
             guard case .awaited(let continuation) = state else {
                 state = .finished(result)
                 return nil

@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 import SpanQueueLoop
 
 /// How an attempt ended, and when.
@@ -16,11 +17,11 @@ struct FinishedAttempt: Sendable {
 final class FinishedAttempts: Sendable {
     typealias Element = (slot: Int, attempt: FinishedAttempt)
 
-    private let waiting = LoopLock<[Element]>([])
+    private let waiting = NIOLockedValueBox<[Element]>([])
 
     /// - Returns: whether it is the first since they were last taken, so that somebody must be told.
     func add(_ attempt: FinishedAttempt, of slot: Int) -> Bool {
-        waiting.withLock { waiting in
+        waiting.withLockedValue { waiting in
             waiting.append((slot, attempt))
             return waiting.count == 1
         }
@@ -28,7 +29,7 @@ final class FinishedAttempts: Sendable {
 
     /// Takes all that have gathered.
     func takeAll() -> [Element] {
-        waiting.withLock { waiting in
+        waiting.withLockedValue { waiting in
             let all = waiting
             waiting = []
             waiting.reserveCapacity(all.count)

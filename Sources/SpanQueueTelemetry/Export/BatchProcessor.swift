@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 /// Collects items and exports them in batches. Submitting never waits: a dead or slow other side costs its items and nothing
 /// else.
 public final class BatchProcessor<Item: Sendable>: ExportPipeline {
@@ -15,7 +17,7 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
 
     private let limits: BatchLimits
     private let exporter: any BatchExporter<Item>
-    private let state: TelemetryLock<State>
+    private let state: NIOLockedValueBox<State>
     private let turn = ExportTurn()
     private let wakes: AsyncStream<Wake>
     private let waker: AsyncStream<Wake>.Continuation
@@ -24,7 +26,7 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
     public init(_ limits: BatchLimits = BatchLimits(), exporter: any BatchExporter<Item>) {
         self.limits = limits
         self.exporter = exporter
-        self.state = TelemetryLock(
+        self.state = NIOLockedValueBox(
             State(queue: BatchQueue(limits), statistics: ExportStatistics(queueCapacity: limits.queueSize)))
         // One is enough of each kind: a wake says that there is something to do, not how much.
         (wakes, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(2))
@@ -32,7 +34,7 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
 
     /// Queues an item, or drops and counts it where there is no room. Never waits, but for the lock of the queue.
     public func submit(_ item: Item) {
-        let isComplete = state.withLock { state in
+        let isComplete = state.withLockedValue { state in
             guard !state.isShutDown else {
                 state.statistics.processed["shutdown", default: 0] += 1
                 return false
@@ -72,10 +74,10 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
 
     /// Takes no more, exports what is queued, and drops and counts what is left at the limit.
     public func shutdown(within limit: Duration) async -> FlushResult {
-        state.withLock { $0.isShutDown = true }
+        state.withLockedValue { $0.isShutDown = true }
         waker.finish()
         let result = await flush(within: limit)
-        state.withLock { state in
+        state.withLockedValue { state in
             while let batch = state.queue.next(evenPartial: true) {
                 state.statistics.processed["shutdown", default: 0] += batch.count
             }
@@ -85,7 +87,7 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
 
     /// What it has done so far.
     public var statistics: ExportStatistics {
-        state.withLock { state in
+        state.withLockedValue { state in
             var statistics = state.statistics
             statistics.queueSize = state.queue.count
             return statistics
@@ -97,9 +99,9 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
         guard await turn.take() else { return .timedOut }
         defer { turn.give() }
         var result = FlushResult.ok
-        var left = state.withLock { $0.queue.count }
+        var left = state.withLockedValue { $0.queue.count }
         while left > 0, !Task.isCancelled {
-            let batch = state.withLock { state -> [Item]? in
+            let batch = state.withLockedValue { state -> [Item]? in
                 guard let batch = state.queue.next(evenPartial: evenPartial) else { return nil }
                 state.statistics.processed["", default: 0] += batch.count
                 return batch
@@ -109,7 +111,7 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
             let clock = ContinuousClock()
             let start = clock.now
             let outcome = await exporter.export(batch, by: start + limits.exportTimeout)
-            state.withLock { $0.statistics.count(outcome, of: batch.count, after: clock.now - start) }
+            state.withLockedValue { $0.statistics.count(outcome, of: batch.count, after: clock.now - start) }
             if !outcome.isSuccess { result = .failed }
         }
         return left > 0 ? .timedOut : result

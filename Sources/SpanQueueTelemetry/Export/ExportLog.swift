@@ -1,4 +1,5 @@
 internal import Logging
+import NIOConcurrencyHelpers
 
 /// Tells a person when exporting stops working and when it works again, and nothing between: a collector that is down all night
 /// is two lines.
@@ -6,7 +7,7 @@ final class ExportLog: Sendable {
     private let signal: OTLPSignal
     private let endpoint: OTLPEndpoint
     private let logger: Logger
-    private let lastFailure = TelemetryLock<String?>(nil)
+    private let lastFailure = NIOLockedValueBox<String?>(nil)
 
     init(signal: OTLPSignal, endpoint: OTLPEndpoint, logger: Logger) {
         self.signal = signal
@@ -21,7 +22,7 @@ final class ExportLog: Sendable {
             case .exported: "rejected"
             case .failed(let errorType): errorType
             }
-        let before = lastFailure.withLock { last in
+        let before = lastFailure.withLockedValue { last in
             defer { last = failure }
             return last
         }

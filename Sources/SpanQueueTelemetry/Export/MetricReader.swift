@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 /// Exports all metrics once an interval: the periodic reader of OpenTelemetry.
 final class MetricReader: ExportPipeline {
     private struct State: Sendable {
@@ -9,7 +11,7 @@ final class MetricReader: ExportPipeline {
     private let exportTimeout: Duration
     private let exporter: any BatchExporter<MetricsSnapshot>
     private let collect: @Sendable () async -> MetricsSnapshot
-    private let state = TelemetryLock(State())
+    private let state = NIOLockedValueBox(State())
     private let turn = ExportTurn()
     private let ticks: AsyncStream<Void>
     private let ticker: AsyncStream<Void>.Continuation
@@ -45,7 +47,7 @@ final class MetricReader: ExportPipeline {
     }
 
     func shutdown(within limit: Duration) async -> FlushResult {
-        let isFirst = state.withLock { state in
+        let isFirst = state.withLockedValue { state in
             defer { state.isShutDown = true }
             return !state.isShutDown
         }
@@ -53,18 +55,18 @@ final class MetricReader: ExportPipeline {
         return isFirst ? await flush(within: limit) : .ok
     }
 
-    var statistics: ExportStatistics { state.withLock { $0.statistics } }
+    var statistics: ExportStatistics { state.withLockedValue { $0.statistics } }
 
     private func export() async -> FlushResult {
         guard await turn.take() else { return .timedOut }
         defer { turn.give() }
         let snapshot = await collect()
         let points = snapshot.families.reduce(0) { $0 + $1.points.count }
-        state.withLock { $0.statistics.processed["", default: 0] += points }
+        state.withLockedValue { $0.statistics.processed["", default: 0] += points }
         let clock = ContinuousClock()
         let start = clock.now
         let outcome = await exporter.export([snapshot], by: start + exportTimeout)
-        state.withLock { $0.statistics.count(outcome, of: points, after: clock.now - start) }
+        state.withLockedValue { $0.statistics.count(outcome, of: points, after: clock.now - start) }
         return outcome.isSuccess ? .ok : .failed
     }
 }

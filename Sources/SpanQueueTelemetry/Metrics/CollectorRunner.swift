@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 /// Runs one collector for whoever scrapes, never twice at a time, and answers by the deadline whatever the collector does.
 ///
 /// A collector that does not return cannot be killed, only cancelled and left behind, so its run is a task of its own and
@@ -18,7 +20,7 @@ final class CollectorRunner: Sendable {
     }
 
     let collector: MetricsCollector
-    private let state = MetricsLock(State())
+    private let state = NIOLockedValueBox(State())
 
     init(_ collector: MetricsCollector) {
         self.collector = collector
@@ -30,7 +32,7 @@ final class CollectorRunner: Sendable {
         let started = clock.now
         let found = await run(on: executor)
         let seconds = (clock.now - started) / .seconds(1)
-        let fallback = collector.keepsLast ? state.withLock { $0.last } : nil
+        let fallback = collector.keepsLast ? state.withLockedValue { $0.last } : nil
         return CollectorOutcome(
             collector: collector, families: (found ?? fallback)?.families ?? [], succeeded: found != nil,
             seconds: seconds)
@@ -38,7 +40,7 @@ final class CollectorRunner: Sendable {
 
     private func run(on executor: (any TaskExecutor)?) async -> CollectedMetrics? {
         await withCheckedContinuation { continuation in
-            let isBusy = state.withLock { state in
+            let isBusy = state.withLockedValue { state in
                 if state.isAbandoned { return true }
                 let id = state.nextWaiter
                 state.nextWaiter += 1
@@ -64,7 +66,7 @@ final class CollectorRunner: Sendable {
             found = nil
         }
         let result = found
-        let waiters = state.withLock { state in
+        let waiters = state.withLockedValue { state in
             if !state.isAbandoned, let result { state.last = result }
             state.run = nil
             state.isAbandoned = false
@@ -83,7 +85,7 @@ final class CollectorRunner: Sendable {
         } catch {
             return
         }
-        let waiter = state.withLock { state in
+        let waiter = state.withLockedValue { state in
             let waiter = state.waiters.removeValue(forKey: id)
             // Nobody wants the result any more.
             if waiter != nil && state.waiters.isEmpty {

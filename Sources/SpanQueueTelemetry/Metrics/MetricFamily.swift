@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 /// A family of series that differ in the values of their labels.
 ///
 /// `child` finds or makes the series of some label values. It takes a lock and hashes the values, so look a child up once
@@ -6,7 +8,7 @@
 public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
     let definition: FamilyDefinition
     let tally = FamilyTally()
-    private let table: MetricsLock<SeriesTable<Series>>
+    private let table: NIOLockedValueBox<SeriesTable<Series>>
     private let point: @Sendable (Series) -> MetricPoint
 
     init(
@@ -20,7 +22,7 @@ public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
         let filter = isEnabled ? configuration.exemplarFilter : .never
         // What came from swift-metrics does not go back there.
         let mirror = definition.hasOpenLabels || !isEnabled ? nil : configuration.mirror
-        table = MetricsLock(
+        table = NIOLockedValueBox(
             SeriesTable(limit: max(1, configuration.maximumSeriesPerFamily)) { labels in
                 make(
                     SeriesContext(
@@ -67,12 +69,12 @@ public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
     }
 
     /// How many series there are, the overflow child included.
-    public var seriesCount: Int { table.withLock { $0.count } }
+    public var seriesCount: Int { table.withLockedValue { $0.count } }
 
     private func find(
         _ key: [String], overflowKey: @autoclosure () -> [String], labels: ([String]) -> MetricLabels
     ) -> Series {
-        let (series, isOverflow) = table.withLock { $0.find(key, overflowKey: overflowKey, labels: labels) }
+        let (series, isOverflow) = table.withLockedValue { $0.find(key, overflowKey: overflowKey, labels: labels) }
         if isOverflow { tally.countOverflow() }
         return series
     }
@@ -85,7 +87,7 @@ public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
 
 extension MetricFamily: RegisteredFamily {
     func snapshot() -> MetricFamilySnapshot {
-        let series = table.withLock { $0.inOrder }
+        let series = table.withLockedValue { $0.inOrder }
         return MetricFamilySnapshot(
             name: definition.name, openTelemetryName: definition.openTelemetryName, help: definition.help,
             unit: definition.unit, kind: definition.kind, points: series.map(point))

@@ -1,17 +1,21 @@
+import NIOConcurrencyHelpers
+
 extension MetricsRegistry {
     /// Adds a collector, which runs at every `collect()`. Throws where one of its name is there.
     public func add(_ collector: MetricsCollector) throws(MetricsError) {
-        try collectors.withLock { (collectors) throws(MetricsError) in
-            guard collectors[collector.name] == nil else {
-                throw MetricsError(.collectorExists, collector.name, "a collector of this name is registered")
-            }
+        let isNew = collectors.withLockedValue { collectors in
+            guard collectors[collector.name] == nil else { return false }
             collectors[collector.name] = CollectorRunner(collector)
+            return true
+        }
+        guard isNew else {
+            throw MetricsError(.collectorExists, collector.name, "a collector of this name is registered")
         }
     }
 
     /// Takes a collector away; a run under way is left to end.
     public func removeCollector(_ name: String) {
-        collectors.withLock { _ = $0.removeValue(forKey: name) }
+        collectors.withLockedValue { _ = $0.removeValue(forKey: name) }
     }
 
     /// The values of all families now, with those of the collectors, which run at the same time, each up to its deadline.
@@ -19,7 +23,7 @@ extension MetricsRegistry {
     ///
     /// - Parameter executor: where the collectors run; the global executor unless given.
     public func collect(on executor: (any TaskExecutor)? = nil) async -> MetricsSnapshot {
-        let runners = collectors.withLock { Array($0.values) }
+        let runners = collectors.withLockedValue { Array($0.values) }
         guard configuration.isEnabled, !runners.isEmpty else { return snapshot() }
         let outcomes = await withTaskGroup(of: CollectorOutcome.self) { group in
             for runner in runners { group.addTask { await runner.collect(on: executor) } }
@@ -32,7 +36,7 @@ extension MetricsRegistry {
 
     /// Two families of one name would make the page invalid, so what clashes is left out and its collector has failed.
     private func add(_ outcomes: [CollectorOutcome], to snapshot: inout MetricsSnapshot) {
-        let table = families.withLock { $0 }
+        let table = families.withLockedValue { $0 }
         var taken: Set<String> = []
         var successes: [MetricPoint] = []
         var durations: [MetricPoint] = []

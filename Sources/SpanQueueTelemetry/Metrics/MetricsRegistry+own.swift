@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 internal import Synchronization
 
 extension MetricsRegistry {
@@ -9,7 +10,7 @@ extension MetricsRegistry {
 
     /// What the registry tells of itself: every family from 0, so that a rise can be seen.
     func ownFamilies() -> [MetricFamilySnapshot] {
-        let registered = families.withLock { $0.families }
+        let registered = families.withLockedValue { $0.families }
             .sorted { $0.definition.name.utf8.lexicographicallyPrecedes($1.definition.name.utf8) }
         let limited = registered.filter { !$0.definition.labels.isEmpty || $0.definition.hasOpenLabels }
         // A gauge without labels takes whatever it is given.

@@ -1,3 +1,4 @@
+import NIOConcurrencyHelpers
 internal import Synchronization
 
 /// The metrics of a process: families registered once, recorded into from anywhere, read as a whole.
@@ -16,15 +17,15 @@ public final class MetricsRegistry: Sendable {
     /// How long the last page was, uncompressed.
     let lastPageBytes = Atomic<Int>(0)
     let startUnixNanoseconds = WallClock.now()
-    let families: MetricsLock<FamilyTable>
+    let families: NIOLockedValueBox<FamilyTable>
     /// What the swift-metrics bridge could find no name for.
     let bridgeTally = FamilyTally()
-    let collectors = MetricsLock<[String: CollectorRunner]>([:])
+    let collectors = NIOLockedValueBox<[String: CollectorRunner]>([:])
 
     /// Makes an empty registry.
     public init(_ configuration: MetricsRegistryConfiguration = MetricsRegistryConfiguration()) {
         self.configuration = configuration
-        families = MetricsLock(FamilyTable(reserved: configuration.includesOwnMetrics ? Self.ownSampleNames : []))
+        families = NIOLockedValueBox(FamilyTable(reserved: configuration.includesOwnMetrics ? Self.ownSampleNames : []))
     }
 
     /// The values of all registered families now, without running collectors.
@@ -32,7 +33,7 @@ public final class MetricsRegistry: Sendable {
         guard configuration.isEnabled else {
             return MetricsSnapshot(families: [], timeUnixNanoseconds: WallClock.now())
         }
-        var families = families.withLock { $0.families }.map { $0.snapshot() }
+        var families = families.withLockedValue { $0.families }.map { $0.snapshot() }
         if configuration.includesOwnMetrics { families += ownFamilies() }
         families.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         return MetricsSnapshot(families: families, timeUnixNanoseconds: WallClock.now())
@@ -45,22 +46,25 @@ public final class MetricsRegistry: Sendable {
     ) throws(MetricsError) -> MetricFamily<Series> {
         try MetricLabelName.check(definition.labels, of: definition.name)
         if definition.kind == .histogram { try MetricBuckets.check(definition.buckets, of: definition.name) }
-        let family = try families.withLock { (table) throws(MetricsError) -> MetricFamily<Series> in
-            if let existing = try table.existing(definition) {
-                guard let family = existing as? MetricFamily<Series> else {
-                    throw MetricsError(.differentShape, definition.name, FamilyTable.differentShape)
+        let found = families.withLockedValue { table in
+            Result { () throws(MetricsError) -> MetricFamily<Series> in
+                if let existing = try table.existing(definition) {
+                    guard let family = existing as? MetricFamily<Series> else {
+                        throw MetricsError(.differentShape, definition.name, FamilyTable.differentShape)
+                    }
+                    return family
                 }
+                guard table.families.count < configuration.maximumFamilies else {
+                    throw MetricsError(
+                        .tooManyFamilies, definition.name,
+                        "the registry holds \(table.families.count) families, its maximum")
+                }
+                let family = MetricFamily(definition, configuration: configuration, make: make, point: point)
+                table.add(family)
                 return family
             }
-            guard table.families.count < configuration.maximumFamilies else {
-                throw MetricsError(
-                    .tooManyFamilies, definition.name,
-                    "the registry holds \(table.families.count) families, its maximum")
-            }
-            let family = MetricFamily(definition, configuration: configuration, make: make, point: point)
-            table.add(family)
-            return family
         }
+        let family = try found.get()
         // Not under the lock: where series are mirrored, that calls other people's code.
         family.begin()
         return family

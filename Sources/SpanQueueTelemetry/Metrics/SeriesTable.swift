@@ -1,6 +1,6 @@
 /// The series of one family: found by their label values, kept in the order in which they are exposed, and limited in
 /// number.
-struct SeriesTable<Series> {
+struct SeriesTable<Series: Sendable>: Sendable {
     /// The value of every label of the overflow child.
     static var overflowValue: String { "_other_" }
 

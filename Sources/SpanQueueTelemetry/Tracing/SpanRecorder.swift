@@ -1,3 +1,5 @@
+import NIOConcurrencyHelpers
+
 /// What a live span has recorded so far, behind a lock: a handler's child tasks may all write to its span.
 struct SpanRecorder: Sendable {
     struct State: Sendable {
@@ -8,27 +10,27 @@ struct SpanRecorder: Sendable {
         var hasEnded = false
     }
 
-    private let state: TelemetryLock<State>
+    private let state: NIOLockedValueBox<State>
 
     init(_ data: SpanData, startedMonotonic: UInt64?) {
-        state = TelemetryLock(State(data: data, startedMonotonic: startedMonotonic))
+        state = NIOLockedValueBox(State(data: data, startedMonotonic: startedMonotonic))
     }
 
     /// Changes the span; nothing happens after its end.
     @inline(__always)
     func change(_ body: (inout State) -> Void) {
-        state.withLock { state in
+        state.withLockedValue { state in
             if !state.hasEnded { body(&state) }
         }
     }
 
     func read<Result>(_ body: (State) -> Result) -> Result {
-        state.withLock { body($0) }
+        state.withLockedValue { body($0) }
     }
 
     /// The finished span, at the first call only; nil at the others.
     func end(atNanoseconds: UInt64?) -> State? {
-        state.withLock { state in
+        state.withLockedValue { state in
             guard !state.hasEnded else { return nil }
             state.hasEnded = true
             let end: UInt64

@@ -1,5 +1,6 @@
 import CoreMetrics
 import MetricsTestKit
+import NIOConcurrencyHelpers
 import Testing
 
 @testable import SpanQueueTelemetry
@@ -43,12 +44,12 @@ struct ApplicationBackendTests {
 
     @Test("what came from swift-metrics does not go back, not even through a multiplexer")
     func noLoop() throws {
-        let slot = TelemetryLock<MetricsRegistry?>(nil)
+        let slot = NIOLockedValueBox<MetricsRegistry?>(nil)
         let own = LateFactory(registry: slot)
         let registry = withMetricsFactory(MultiplexMetricsHandler(factories: [own])) {
             MetricsRegistry(.alongsideApplication())
         }
-        slot.withLock { $0 = registry }
+        slot.withLockedValue { $0 = registry }
         try registry.counter("c", help: "").child().increment()
         #expect(registry.snapshot().families.first { $0.name == "c" }?.points.first?.value == .integer(1))
     }
@@ -64,10 +65,10 @@ struct ApplicationBackendTests {
 
 /// The bridge to a registry that is made after it, as a multiplexer of the application may hold one.
 private struct LateFactory: MetricsFactory {
-    let registry: TelemetryLock<MetricsRegistry?>
+    let registry: NIOLockedValueBox<MetricsRegistry?>
 
     private var bridge: SwiftMetricsFactory {
-        SwiftMetricsFactory(registry: registry.withLock { $0 } ?? MetricsRegistry())
+        SwiftMetricsFactory(registry: registry.withLockedValue { $0 } ?? MetricsRegistry())
     }
 
     func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {

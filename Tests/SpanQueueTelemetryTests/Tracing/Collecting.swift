@@ -1,9 +1,11 @@
+import NIOConcurrencyHelpers
+
 @testable import SpanQueueTelemetry
 
 /// An exporter that keeps what it gets.
 final class CollectingExporter<Item: Sendable>: BatchExporter {
-    private let batches = TelemetryLock<[[Item]]>([])
-    private let isExporting = TelemetryLock((now: 0, most: 0))
+    private let batches = NIOLockedValueBox<[[Item]]>([])
+    private let isExporting = NIOLockedValueBox((now: 0, most: 0))
     private let outcome: ExportOutcome
     private let delay: Duration
 
@@ -13,19 +15,19 @@ final class CollectingExporter<Item: Sendable>: BatchExporter {
     }
 
     func export(_ batch: [Item], by deadline: ContinuousClock.Instant) async -> ExportOutcome {
-        isExporting.withLock { state in
+        isExporting.withLockedValue { state in
             state.now += 1
             state.most = max(state.most, state.now)
         }
-        defer { isExporting.withLock { $0.now -= 1 } }
+        defer { isExporting.withLockedValue { $0.now -= 1 } }
         if delay > .zero, (try? await Task.sleep(for: delay)) == nil { return .failed(errorType: "cancelled") }
-        batches.withLock { $0.append(batch) }
+        batches.withLockedValue { $0.append(batch) }
         return outcome
     }
 
-    var collected: [[Item]] { batches.withLock { $0 } }
+    var collected: [[Item]] { batches.withLockedValue { $0 } }
     var items: [Item] { collected.flatMap { $0 } }
-    var mostAtOnce: Int { isExporting.withLock { $0.most } }
+    var mostAtOnce: Int { isExporting.withLockedValue { $0.most } }
 }
 
 /// A tracer and what it exported.
