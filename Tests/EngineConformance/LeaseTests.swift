@@ -115,6 +115,18 @@ struct FencingTests {
         }
     }
 
+    @Test("a cancel is told to who has the job, not to who lost it", arguments: EngineUnderTest.all)
+    func cancel(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            let (old, new) = try await zombie(bench)
+            #expect(try await bench.perform(.cancel(reason: "x"), on: new.message.id) == .requested)
+            let late = try await bench.engine.extend([old.reference], in: bench.queue, by: .seconds(20))
+            #expect(late.lost == [old.message.id] && late.cancelRequested.isEmpty)
+            let reply = try await bench.engine.extend([new.reference], in: bench.queue, by: .seconds(20))
+            #expect(reply.lost.isEmpty && reply.cancelRequested == [new.message.id])
+        }
+    }
+
     @Test("a token with another nonce, or of another worker, is not the claim's", arguments: EngineUnderTest.all)
     func nonce(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
