@@ -56,4 +56,30 @@ import Testing
         #expect(counts.totals.removed == 1)
         await stage.stop()
     }
+
+    @Test("A heartbeat makes nothing active that is not, whoever's lease there is")
+    func heartbeat() async throws {
+        let stage = try await stage()
+        let claims = try await stage.engine.claim(request).jobs.map(\.reference)
+        try await stage.send(["ZREM", "spanq:{\(Stage.queue)}:active", "job-2"])
+        _ = try await stage.engine.extend(claims, in: Stage.queue, by: .minutes(1))
+        #expect(try await stage.engine.counts(of: [Stage.queue]).first?[.active] == 2)
+        await stage.stop()
+    }
+
+    @Test("A sweep forgets the oldest of completed jobs that are more than are kept, as after a change of their number")
+    func sweep() async throws {
+        let stage = try await stage()
+        for job in try await stage.engine.claim(request).jobs {
+            let settlement = Settlement(
+                reference: job.reference, verdict: .complete, run: job.run, terms: JobTerms(job.message))
+            #expect(try await stage.engine.settle([settlement]) == [.settled])
+        }
+        #expect(try await stage.engine.sweep(Stage.queue) == 0)
+        try await stage.send(["RPUSH", "spanq:{\(Stage.queue)}:completed", "job-4"])
+        #expect(try await stage.engine.sweep(Stage.queue) == 1)
+        #expect(try await stage.engine.sweep(Stage.queue) == 0)
+        #expect(try await stage.engine.counts(of: [Stage.queue]).first?[.completed] == 3)
+        await stage.stop()
+    }
 }
