@@ -38,8 +38,9 @@ def main() -> int:
         shorter = [promql.seconds(p.text) for p in promql.tokens(other["expr"]) if p.kind == "duration"]
         if masked(rule) != masked(other) or [round(t / 60, 3) for t in times] != shorter:
             wrong.append(f"{name}: {other['expr']}")
-        if "for" in rule and promql.seconds(other["for"]) * 60 != promql.seconds(rule["for"]):
-            wrong.append(f"{name}: for {other['for']}")
+        for key in rulefiles.DURATIONS & rule.keys():
+            if promql.seconds(other[key]) * 60 != promql.seconds(rule[key]):
+                wrong.append(f"{name}: {key} {other[key]}")
         if name in expected and other["expr"].strip() != expected[name]:
             wrong.append(f"{name}: {other['expr']}, not {expected[name]}")
     print("\n".join(wrong), end="", file=sys.stderr)

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator
 
 import promql
+import rulefiles
 from promql import Token
 from rulefiles import Rule
 
@@ -81,10 +82,9 @@ def windows(rule: Rule, parts: list[Token]) -> Iterator[Mutation]:
 
 
 def patience(rule: Rule) -> Iterator[Mutation]:
-    if "for" not in rule:
-        return
-    yield "without for", {key: value for key, value in copy.deepcopy(rule).items() if key != "for"}
-    yield "twice the for", copy.deepcopy(rule) | {"for": f"{int(2 * promql.seconds(rule['for']))}s"}
+    for word in sorted(rulefiles.DURATIONS & rule.keys()):
+        yield f"without {word}", {key: value for key, value in copy.deepcopy(rule).items() if key != word}
+        yield f"twice the {word}", copy.deepcopy(rule) | {word: f"{int(2 * promql.seconds(rule[word]))}s"}
 
 
 def all_of(rule: Rule) -> Iterator[Mutation]:

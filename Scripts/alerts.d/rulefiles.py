@@ -13,6 +13,9 @@ RUNBOOKS = ROOT / "docs/runbooks"
 
 Rule = dict[str, Any]
 
+# The keys of an alert that are durations.
+DURATIONS = {"for", "keep_firing_for"}
+
 
 def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
