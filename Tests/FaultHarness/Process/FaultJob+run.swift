@@ -22,6 +22,17 @@ extension FaultJob {
         note(.ended)
     }
 
+    /// Reports progress, also where this task is cancelled, and says whether it was answered as lost.
+    private func isReportLost(_ context: JobContext) async throws -> Bool {
+        let report = Task.detached { try await context.progress(0.5) }
+        do {
+            try await report.value
+            return false
+        } catch let error as SpanQueueError where error.code == .leaseLost {
+            return true
+        }
+    }
+
     private func spendTime(_ context: JobContext, lost: () -> Void) async throws {
         if blocks {
             usleep(UInt32(milliseconds) * 1000)
@@ -29,17 +40,22 @@ extension FaultJob {
             let until = ContinuousClock.now + .milliseconds(milliseconds)
             while until > .now { await Task.detached { try? await Task.sleep(for: .milliseconds(10)) }.value }
         } else if reports {
-            // So many reports, and not so much time: a process that was stopped in between still has them before it.
+            // So many reports, and not so much time: a process that was stopped in between still has them before it. Once they are
+            // lost it goes on until the heartbeat cancels it; where that was first, one more report comes after it.
             var isLost = false
+            func report() async throws {
+                guard !isLost, try await isReportLost(context) else { return }
+                isLost = true
+                lost()
+            }
             for _ in 0..<(milliseconds / 20) {
+                try await report()
                 do {
-                    if !isLost { try await context.progress(0.5) }
-                } catch let error as SpanQueueError where error.code == .leaseLost {
-                    // Goes on until the heartbeat cancels it: that is what is looked at.
-                    isLost = true
-                    lost()
+                    try await Task.sleep(for: .milliseconds(20))
+                } catch {
+                    try await report()
+                    throw error
                 }
-                try await Task.sleep(for: .milliseconds(20))
             }
         } else if milliseconds > 0 {
             try await Task.sleep(for: .milliseconds(milliseconds))
