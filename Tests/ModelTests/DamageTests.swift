@@ -3,7 +3,7 @@ import SpanQueue
 import Testing
 
 /// Records that are missing or can't be read: what is whole goes on.
-@Suite(.serialized, .enabled("the server's clock can be moved", Stage.canMoveClock)) struct DamageTests {
+@Suite(.serialized) struct DamageTests {
     private let jobs = "spanq:{\(Stage.queue)}:jobs"
     private let request = ClaimRequest(queue: Stage.queue, limit: 10, lease: .seconds(30), worker: "w")
 

@@ -3,7 +3,7 @@ import SpanQueue
 import Testing
 
 /// Calls that reach Redis after the time for which their callers waited.
-@Suite(.serialized, .enabled("the server's clock can be moved", Stage.canMoveClock)) struct LateCallTests {
+@Suite(.serialized) struct LateCallTests {
     /// Makes a call that Redis holds up until the clock has passed the call's limit.
     private func holdUp<Value: Sendable>(
         _ stage: Stage, cancelling: Bool, _ call: @escaping @Sendable () async throws -> Value

@@ -4,7 +4,7 @@ import SpanQueueRedis
 import Testing
 
 /// The engine on a real redis-server against the model, under faults; see docs/reliability.md.
-@Suite(.serialized, .enabled("the server's clock can be moved", Stage.canMoveClock)) struct ModelTests {
+@Suite(.serialized) struct ModelTests {
     @Test("300 seeds of 100 steps leave Redis as the model says, after each step")
     func seeds() async throws {
         let stage = try await Stage.start()

@@ -45,6 +45,7 @@ package final class Stage: Sendable {
         let server = try await RedisServer.start(asCluster ? arguments : [], environment: time.environment)
         let stage = try await Stage(server: server, time: time, scripts: scripts, isCluster: asCluster)
         do {
+            // Another time than it was started with: the shim may be without effect.
             try await stage.setTime(time.now + .seconds(3600))
             try await stage.engine.start()
         } catch {
