@@ -17,7 +17,7 @@ import rulefiles  # noqa: E402
 
 # What the dashboards excuse, and what happens here: a collector is there, a producer is scraped, jobs fail and die.
 NO_EXCUSE = {"only where a worker exports spans", "only where a producer is scraped"}
-PROVOKED = {"Failures by error", "Dead letters by reason", "Redis errors and reconnects"}
+PROVOKED = {"Failures by error", "Dead letters by reason", "Engine errors and reconnects"}
 # Rules without data where all is well.
 QUIET = {
     "instance:spanq_births_count:info": "no process is as young as the shortened bound that it reads",

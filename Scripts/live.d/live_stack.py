@@ -37,7 +37,7 @@ def provoke(stack: Stack) -> None:
                    *[{"type": "report:daily", "queue": "low", "timeout": "100ms", "max_retries": 1}] * 3])
     # The producer is refused while Redis is full.
     stack.redis("config", "set", "maxmemory", "1")
-    wait_for("an error of Redis", lambda: stack.prometheus.has_data("spanq_redis_errors_total > 0"))
+    wait_for("an error of Redis", lambda: stack.prometheus.has_data("spanq_engine_errors_total > 0"))
     stack.redis("config", "set", "maxmemory", "0")
 
 

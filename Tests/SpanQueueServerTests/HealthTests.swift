@@ -54,7 +54,7 @@ struct HealthTests {
             #expect(answer.status == 503)
             #expect(
                 answer.text
-                    == "redis: redis://localhost: connection refused second line; other: no answer in time\n")
+                    == "engine: redis://localhost: connection refused second line; other: no answer in time\n")
             #expect(try await test.request("/livez")?.status == 200)
         }
     }

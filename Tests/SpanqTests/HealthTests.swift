@@ -25,7 +25,7 @@ struct HealthTests {
 
         redis.stop()
         let away = try await CommandRun.spanq("health", "--url", url)
-        #expect(away.code == 1 && away.isOneErrorLine && away.errors.contains("answered 503 redis: "))
+        #expect(away.code == 1 && away.isOneErrorLine && away.errors.contains("answered 503 engine: "))
         let other = try await CommandRun.spanq("health", "--url", url + "/nope")
         #expect(other.code == 1 && other.isOneErrorLine && other.errors.contains("answered 404"))
 

@@ -24,9 +24,9 @@ final class JobMetrics: Sendable {
     let ignoredCancellations: MetricFamily<CounterSeries>
     let lastClaim: MetricFamily<GaugeSeries>
     let lastReclaim: MetricFamily<GaugeSeries>
-    let redisSeconds: MetricFamily<HistogramSeries>
-    let redisErrors: MetricFamily<CounterSeries>
-    let redisReconnects: MetricFamily<CounterSeries>
+    let engineSeconds: MetricFamily<HistogramSeries>
+    let engineErrors: MetricFamily<CounterSeries>
+    let engineReconnects: MetricFamily<CounterSeries>
     /// Under the names of OpenTelemetry's conventions for messaging clients.
     let sentMessages: MetricFamily<CounterSeries>
     let consumedMessages: MetricFamily<CounterSeries>
@@ -84,14 +84,16 @@ final class JobMetrics: Sendable {
                 "spanq_last_claim_timestamp_seconds", help: "When a claim was last answered.", unit: "seconds")
             lastReclaim = try registry.gauge(
                 "spanq_last_reclaim_timestamp_seconds", help: "When a reclaim was last answered.", unit: "seconds")
-            redisSeconds = try registry.histogram(
-                "spanq_redis_command_seconds", help: "Round trips to Redis, by script or command.", unit: "seconds",
-                labels: ["operation"], buckets: MetricBuckets.roundTripSeconds)
-            redisErrors = try registry.counter(
-                "spanq_redis_errors", help: "Commands that failed, by script or command and kind of error.",
-                labels: ["operation", "error_type"])
-            redisReconnects = try registry.counter(
-                "spanq_redis_reconnects", help: "Connections to Redis that replaced a lost one.")
+            engineSeconds = try registry.histogram(
+                "spanq_engine_operation_seconds", help: "Round trips of the engine, by script, function or command.",
+                unit: "seconds", labels: ["engine", "operation"], buckets: MetricBuckets.roundTripSeconds)
+            engineErrors = try registry.counter(
+                "spanq_engine_errors",
+                help: "Round trips that failed, by script, function or command and kind of error.",
+                labels: ["engine", "operation", "error_type"])
+            engineReconnects = try registry.counter(
+                "spanq_engine_reconnects", help: "The engine's connections that replaced a lost one.",
+                labels: ["engine"])
             sentMessages = try registry.counter(
                 "messaging_client_sent_messages", help: "Jobs that were given to enqueue.", labels: Self.messaging,
                 openTelemetryName: "messaging.client.sent.messages")
@@ -112,7 +114,7 @@ final class JobMetrics: Sendable {
             preconditionFailure("SpanQueue's own metrics can't be registered: \(error)")
         }
         // Known children stand on the page from the start.
-        _ = (slots.child(), busy.child(), busySeconds.child(), redisReconnects.child())
+        _ = (slots.child(), busy.child(), busySeconds.child())
         for result in ["ok", "error"] { _ = renewals.child(result) }
     }
 

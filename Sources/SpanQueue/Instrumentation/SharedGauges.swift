@@ -6,7 +6,7 @@ import Synchronization
 /// workers.
 ///
 /// They are read from the engine at each scrape. Add them up over instances with `max by (queue, state)`, never with
-/// `sum`. At most 250 queues are shown, the first by name; where there are more, a warning is logged.
+/// `sum`. At most 240 queues are shown, the first by name; where there are more, a warning is logged.
 ///
 /// | metric | meaning |
 /// |---|---|

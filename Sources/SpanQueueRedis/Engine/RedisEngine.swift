@@ -47,14 +47,14 @@ final class RedisEngine: Engine {
         configuration.waitsForServer = options.waitsForServer
         configuration.scripts = scripts.all
         configuration.onConnect = { connected.call(generation: $0) }
-        if let observe = environment.observe {
-            configuration.observer = { name, duration, error in observe(name, duration, error?.code.label) }
+        let metrics = environment.metrics(of: "redis")
+        if let metrics {
+            configuration.observer = { name, duration, error in metrics.record(name, duration, error?.code.label) }
         }
-        let reconnected = environment.reconnected
         client = RedisClient(url: url, name: "spanq", configuration: configuration, loop: loop, logger: logger)
         connected.set { [weak self] generation in
             guard generation > 1 else { return }
-            reconnected?()
+            metrics?.reconnected()
             self?.noteGap()
         }
     }

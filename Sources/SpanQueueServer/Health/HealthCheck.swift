@@ -2,7 +2,7 @@ public import SpanQueue
 
 /// One thing that must be so for a process to be alive, or ready.
 public struct HealthCheck: Sendable {
-    /// What it is about, in a word: `worker`, `redis`.
+    /// What it is about, in a word: `worker`, `engine`.
     public var name: String
     /// How long a request waits for it; one that is not done by then has failed.
     public var deadline: Duration
@@ -53,7 +53,7 @@ public struct HealthCheck: Sendable {
 
     /// Fails unless the engine tells the time within `deadline`, the cheapest question there is.
     public static func engine(
-        _ queue: JobQueue, name: String = "redis", deadline: Duration = .seconds(1)
+        _ queue: JobQueue, name: String = "engine", deadline: Duration = .seconds(1)
     ) -> HealthCheck {
         HealthCheck(name, deadline: deadline) {
             _ = try await queue.engine.now()

@@ -2,7 +2,7 @@ public import SpanQueue
 
 /// What /stats answers: the state of all queues.
 public struct QueueStatistics: Sendable, Encodable {
-    /// The queues, in the order of their names; at most 250.
+    /// The queues, in the order of their names; at most 240.
     public let queues: [QueueStatus]
     /// Jobs by state, of the queues shown.
     public let jobs: [JobState: Int]

@@ -5,7 +5,7 @@ public enum MetricBuckets {
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600,
     ]
 
-    /// Redis round trips: 50 µs to 10 s.
+    /// Round trips of an engine: 50 µs to 10 s.
     public static let roundTripSeconds: [Double] = [
         0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]

@@ -27,7 +27,7 @@ EMPTY: dict[tuple[str, str], str] = {
     ("spanq-queue", "Dead letters by reason"): NOTHING_WRONG,
     ("spanq-queue", "Time to drain"): "only while the backlog shrinks",
     ("spanq-queue", "Enqueued"): "only where a producer is scraped",
-    ("spanq-workers", "Redis errors and reconnects"): NOTHING_WRONG,
+    ("spanq-workers", "Engine errors and reconnects"): NOTHING_WRONG,
     ("spanq-job-types", "Failures by error"): NOTHING_WRONG,
     ("spanq-job-types", "Dead letters by reason"): NOTHING_WRONG,
     ("spanq-telemetry", "Values rejected, series beyond the cap"): NOTHING_WRONG,

@@ -37,10 +37,10 @@ def retries_per_success(where: str) -> Query:
     return Query(f"{retried} / clamp_min({completed}, 1)", "{{job_type}}")
 
 
-def redis_round_trips() -> object:
-    times = "spanq_redis_command_seconds"
-    return series("Redis round trips", "All scripts and commands of all processes. A p50 of tens of milliseconds: Redis, the network "
-                  "or a worker's machine is slow.", "s",
+def round_trips() -> object:
+    times = "spanq_engine_operation_seconds"
+    return series("Engine round trips", "All scripts and commands of all processes. A p50 of tens of milliseconds: Redis, the "
+                  "network or a worker's machine is slow.", "s",
                   [Query(q.quantile(part, times), f"p{round(part * 100)}") for part in (0.5, 0.95, 0.99)], log=True,
                   colors={"p50": "green", "p95": "yellow", "p99": "red"}, link=to("spanq-workers", "Open workers"))
 

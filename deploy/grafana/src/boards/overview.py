@@ -112,5 +112,5 @@ def _machinery(page: Board) -> None:
     page.row("Who is idle, and is the machinery well?")
     page.add(series("Slots in use by worker", "Share of a worker's slots that were busy. 0%: it is idle.", "percentunit",
                     [Query(shared.utilisation_by_instance(), "{{instance}}")], high=1, link=WORKER_LINK), 8, 8)
-    page.add(shared.redis_round_trips(), 8, 8)
+    page.add(shared.round_trips(), 8, 8)
     page.add(shared.spans_lost(), 8, 8)

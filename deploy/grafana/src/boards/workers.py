@@ -79,13 +79,15 @@ def _leases(page: Board) -> None:
 
 def _process(page: Board) -> None:
     page.row("Is Redis quick, and are the processes well?")
-    page.add(series("Redis round trips by script, p99", "The scripts that move jobs. Tens of milliseconds: Redis, the network or a "
+    page.add(series("Engine round trips by script, p99", "The scripts that move jobs. Tens of milliseconds: Redis, the network or a "
                     "worker's machine is slow.", "s", [
-                        Query(q.quantile(0.99, "spanq_redis_command_seconds", WHERE + "," + SCRIPTS, "operation"), "{{operation}}")],
+                        Query(q.quantile(0.99, "spanq_engine_operation_seconds", WHERE + "," + SCRIPTS, "engine, operation"),
+                              "{{engine}} {{operation}}")],
                     log=True), 12, 8)
-    page.add(series("Redis errors and reconnects", "In the last five minutes.", "short", [
-        Query(q.recent("spanq_redis_errors_total", WHERE, "operation, error_type"), "{{operation}}: {{error_type}}"),
-        Query(q.recent("spanq_redis_reconnects_total", WHERE, "instance"), "{{instance}}: reconnects")]), 12, 8)
+    page.add(series("Engine errors and reconnects", "In the last five minutes.", "short", [
+        Query(q.recent("spanq_engine_errors_total", WHERE, "engine, operation, error_type"),
+              "{{engine}} {{operation}}: {{error_type}}"),
+        Query(q.recent("spanq_engine_reconnects_total", WHERE, "instance"), "{{instance}}: reconnects")]), 12, 8)
     page.add(series("CPU", "Cores in use.", "suffix:cores", [
         Query(q.rate("process_cpu_seconds_total", WHERE, "instance") + " and on (instance) spanq_build_info", "{{instance}}")],
         link=WORKER_LINK), 8, 8)
