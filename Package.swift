@@ -31,17 +31,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML"]),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     ],
     targets: [
         .systemLibrary(name: "CSpanQueueHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CSpanQueueCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CSpanQueueOpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSpanQueueZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSpanQueueTelemetry"),
         .target(
@@ -78,8 +77,7 @@ let package = Package(
         .target(
             name: "SpanQueue",
             dependencies: [
-                "SpanQueueLoop", "SpanQueueTelemetry",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "CSpanQueueOpenSSL", "SpanQueueLoop", "SpanQueueTelemetry",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -163,7 +161,6 @@ let package = Package(
             dependencies: [
                 "CSpanQueueZlib", "SpanQueue", "SpanQueueRedis",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -343,7 +340,6 @@ let package = Package(
             dependencies: [
                 "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
                 "SpanQueueTelemetry",
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

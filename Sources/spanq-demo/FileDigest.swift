@@ -1,5 +1,4 @@
 import CSpanQueueZlib
-import Crypto
 import Foundation
 import SpanQueue
 
@@ -25,7 +24,7 @@ struct FileDigest: Job {
         } catch {
             throw JobError.permanent("\(path) can't be read")
         }
-        let digest = SHA256.hash(data: contents).map { byte in
+        let digest = Digest.sha256([UInt8](contents)).map { byte in
             let digits = String(byte, radix: 16)
             return digits.count == 1 ? "0" + digits : digits
         }

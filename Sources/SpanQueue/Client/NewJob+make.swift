@@ -1,4 +1,3 @@
-import Crypto
 import SpanQueueTelemetry
 
 extension NewJob {
@@ -31,21 +30,16 @@ extension NewJob {
 
     /// The first byte keeps keys and contents apart, and the zero byte types and payloads: neither alphabet has it.
     private static func lockDigest(key: String?, _ request: EnqueueRequest) -> [UInt8] {
-        var hash = SHA256()
-        if let key {
-            hash.update(data: Array("k".utf8))
-            hash.update(data: Array(key.utf8))
-        } else {
-            hash.update(data: Array("c\(request.type)\0".utf8))
-            hash.update(data: request.payload)
-        }
-        return Array(hash.finalize().prefix(UniqueLock.digestBytes))
+        let digest =
+            if let key {
+                Digest.sha256(Array("k\(key)".utf8))
+            } else {
+                Digest.sha256(Array("c\(request.type)\0".utf8), request.payload)
+            }
+        return Array(digest.prefix(UniqueLock.digestBytes))
     }
 
     private static func contentDigest(_ request: EnqueueRequest) -> UInt64 {
-        var hash = SHA256()
-        hash.update(data: Array("\(request.type)\0".utf8))
-        hash.update(data: request.payload)
-        return hash.finalize().prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        Digest.sha256(Array("\(request.type)\0".utf8), request.payload).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

@@ -1,5 +1,5 @@
-import Crypto
 import Foundation
+import SpanQueue
 
 /// Tells by a command's bytes which of the engine's scripts it calls.
 struct ScriptNames: Sendable {
@@ -12,7 +12,7 @@ struct ScriptNames: Sendable {
         var names: [String: String] = [:]
         for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         where file.pathExtension == "lua" {
-            let digest = Insecure.SHA1.hash(data: try Data(contentsOf: file))
+            let digest = Digest.sha1([UInt8](try Data(contentsOf: file)))
                 .map { String(format: "%02x", $0) }.joined()
             names[digest] = file.deletingPathExtension().lastPathComponent
         }
@@ -29,7 +29,7 @@ struct ScriptNames: Sendable {
         switch command {
         case "EVALSHA": return names[String(decoding: words[1], as: UTF8.self)] ?? command
         case "EVAL":
-            let digest = Insecure.SHA1.hash(data: words[1]).map { String(format: "%02x", $0) }.joined()
+            let digest = Digest.sha1(Array(words[1])).map { String(format: "%02x", $0) }.joined()
             return names[digest] ?? command
         default: return command
         }
