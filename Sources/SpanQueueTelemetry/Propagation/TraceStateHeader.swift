@@ -8,21 +8,23 @@ enum TraceStateHeader {
     private static let largeMemberBytes = 128
 
     /// What of the header is carried on: nil for one that does not follow the grammar, which has to be discarded as a whole
-    /// (section 4.3), and for an empty one. Too much is cut member by member, large ones first and then from the end, because
+    /// (section 4.3), and for an empty one. Of members with one key, which no vendor writes but many may pass on, the first is
+    /// kept: it was written last (section 3.3.1.3). Too much is cut member by member, large ones first and then from the end, because
     /// whoever came last stands in front.
     static func carried(_ text: String) -> String? {
         let bytes = Array(text.utf8.prefix(maximumMembers * 1024))
         guard bytes.count == text.utf8.count else { return nil }
         var members: [ArraySlice<UInt8>] = []
         var keys: Set<ArraySlice<UInt8>> = []
+        var seen = 0
         for part in bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
             // Empty members are allowed, and need not be passed on.
             let member = HeaderText.trimmed(part)
             guard !member.isEmpty else { continue }
-            guard members.count < maximumMembers, let key = key(of: member), keys.insert(key).inserted else {
-                return nil
-            }
-            members.append(member)
+            // A list with too many members is discarded as it came, whichever of them would be kept.
+            seen += 1
+            guard seen <= maximumMembers, let key = key(of: member) else { return nil }
+            if keys.insert(key).inserted { members.append(member) }
         }
         if size(members) > maximumBytes { members.removeAll { $0.count > largeMemberBytes } }
         while size(members) > maximumBytes { members.removeLast() }

@@ -19,12 +19,31 @@ struct HeaderTests {
         "one that does not is dropped as a whole",
         arguments: [
             "", " ", ",", "a", "=1", "a=", "A=1", "a b=1", "a=1=2", "a=é", "a=\u{1}", "a=1\r\nX: y", "a=1\n,b=2",
-            "_a=1", "a=1,a=2",
+            "_a=1",
             String(repeating: "k", count: 257) + "=1", "k=" + String(repeating: "v", count: 257),
             (0..<33).map { "k\($0)=1" }.joined(separator: ","),
         ])
     func badTraceState(_ header: String) {
         #expect(TraceStateHeader.carried(header) == nil)
+    }
+
+    /// W3C's own tests, test_tracestate_duplicated_keys, want a list with such members inherited.
+    @Test(
+        "of members with one key the first is carried, which was written last",
+        arguments: [
+            ("foo=1,foo=1", "foo=1"), ("foo=1,foo=2", "foo=1"), ("foo=1,bar=2,foo=3,bar=4", "foo=1,bar=2"),
+            ("a=1, ,a=2,b=3", "a=1,b=3"),
+        ])
+    func duplicates(_ header: String, carried: String) {
+        #expect(TraceStateHeader.carried(header) == carried)
+    }
+
+    @Test(
+        "too many members are too many, also where some have one key; a bad one spoils the list, also behind its like")
+    func duplicatesBound() {
+        #expect(TraceStateHeader.carried((0..<33).map { _ in "a=1" }.joined(separator: ",")) == nil)
+        #expect(TraceStateHeader.carried((0..<32).map { _ in "a=1" }.joined(separator: ",")) == "a=1")
+        #expect(TraceStateHeader.carried("a=1,a=\u{1}") == nil)
     }
 
     @Test("one that is too long loses large members first, and then the last ones")
