@@ -10,7 +10,7 @@ package struct CurlAddress: Sendable, Hashable {
     package let port: Int
     /// The URL without credentials, for errors and logs: no query either, since tokens are often put there.
     package let shown: String
-    /// The URL without credentials and fragment: what is requested.
+    /// The URL without credentials: what is requested.
     let url: String
     /// Decoded.
     let user: String?
@@ -35,6 +35,10 @@ package struct CurlAddress: Sendable, Hashable {
         else {
             throw CurlError(.invalidRequest, "the URL is not valid: write http://host[:port]/path or https://…")
         }
+        // Nobody is ever sent one, so whoever wrote it means something else.
+        guard Self.part(CURLUPART_FRAGMENT, of: handle) == nil, !text.contains("#") else {
+            throw CurlError(.invalidRequest, "the URL has a # in it: leave out the fragment, or write %23")
+        }
         self.user = Self.part(CURLUPART_USER, of: handle, flags: CURLU_URLDECODE)
         self.password = Self.part(CURLUPART_PASSWORD, of: handle, flags: CURLU_URLDECODE)
         // What can't be decoded (an encoded NUL, say) must not turn into a request without credentials.
@@ -44,7 +48,7 @@ package struct CurlAddress: Sendable, Hashable {
         self.scheme = scheme
         self.host = host.lowercased()
         self.port = port
-        for part in [CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_FRAGMENT] {
+        for part in [CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS] {
             curl_url_set(handle, part, nil, 0)
         }
         guard let url = Self.part(CURLUPART_URL, of: handle) else {

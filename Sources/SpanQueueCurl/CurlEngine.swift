@@ -30,7 +30,11 @@ final class CurlEngine: @unchecked Sendable {
         var hasThread = false
     }
 
+    /// How long the thread pauses where it can't wait for its sockets.
+    private static let pauseMicroseconds: UInt32 = 10_000
+
     private let name: String
+    private let wait: @Sendable (UnsafeMutableRawPointer?) -> CURLMcode
     private let maximumIdleConnections: Int
     private let maximumConnectionsPerHost: Int
     private let inbox = NIOLockedValueBox(Inbox())
@@ -38,8 +42,13 @@ final class CurlEngine: @unchecked Sendable {
     private var multi: UnsafeMutableRawPointer?
     private var transfers: [UInt64: CurlTransfer] = [:]
 
-    init(name: String, maximumIdleConnections: Int, maximumConnectionsPerHost: Int) {
+    /// - Parameter wait: waits for the sockets and timers of the multi handle, and for a wake-up.
+    init(
+        name: String, maximumIdleConnections: Int, maximumConnectionsPerHost: Int,
+        wait: @escaping @Sendable (UnsafeMutableRawPointer?) -> CURLMcode = { curl_multi_poll($0, nil, 0, 60_000, nil) }
+    ) {
         self.name = name
+        self.wait = wait
         self.maximumIdleConnections = maximumIdleConnections
         self.maximumConnectionsPerHost = maximumConnectionsPerHost
     }
@@ -144,7 +153,10 @@ final class CurlEngine: @unchecked Sendable {
             curl_multi_perform(multi, &running)
             settleFinished()
             // Comes back for a socket, a timer of libcurl, or a command; the time is only what poll asks for.
-            curl_multi_poll(multi, nil, 0, 60_000, nil)
+            if wait(multi) != CURLM_OK {
+                // Out of memory, or of descriptors: until it works again, the thread looks every so often, and does not spin.
+                usleep(Self.pauseMicroseconds)
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 /// every signal, so that neither a write to a closed TLS connection (SIGPIPE) nor a signal of the process lands there.
 ///
 /// What libcurl is told, always: `http` and `https` only, no redirects, certificates and host names are checked, no cookies,
-/// no signals. A proxy is taken from the environment as the `curl` command does, but never for this machine itself.
+/// no signals, no proxy unless the request says so.
 package final class CurlLoop: Sendable {
     private let engine: CurlEngine
 
@@ -64,6 +64,9 @@ extension CurlRequest {
                 !name.isEmpty && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x3A && $0 != 0x3B }
             guard isNameSound, value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
                 throw CurlError(.invalidRequest, "an HTTP header has a character in it that is not allowed there")
+            }
+            guard !Self.reservedHeaders.contains(name.lowercased()) else {
+                throw CurlError(.invalidRequest, "the HTTP header \(name.lowercased()) can't be set: leave it out")
             }
         }
     }

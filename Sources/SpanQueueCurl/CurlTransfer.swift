@@ -94,7 +94,7 @@ final class CurlTransfer {
             spanqueue_curl_set_pointer(easy, CURLOPT_HEADERDATA, context),
         ]
         guard results.allSatisfy({ $0 == CURLE_OK }) else { return false }
-        return setCredentials() && setProxy() && setTLS(request.tls) && setHeaders(request) && setBody(request)
+        return setCredentials() && setProxy(request) && setTLS(request.tls) && setHeaders(request) && setBody(request)
     }
 
     private func setCredentials() -> Bool {
@@ -103,9 +103,10 @@ final class CurlTransfer {
             && spanqueue_curl_set_string(easy, CURLOPT_PASSWORD, address.password ?? "") == CURLE_OK
     }
 
-    private func setProxy() -> Bool {
+    /// An empty name is "no proxy", also where the environment has one.
+    private func setProxy(_ request: CurlRequest) -> Bool {
         let isLocal = address.host == "localhost" || address.host == "[::1]" || address.host.hasPrefix("127.")
-        return !isLocal || spanqueue_curl_set_string(easy, CURLOPT_PROXY, "") == CURLE_OK
+        return request.usesProxy && !isLocal || spanqueue_curl_set_string(easy, CURLOPT_PROXY, "") == CURLE_OK
     }
 
     private func setTLS(_ files: CurlTLSFiles) -> Bool {

@@ -1,5 +1,8 @@
-import SpanQueueCurl
+import CSpanQueueCurl
+import Synchronization
 import Testing
+
+@testable import SpanQueueCurl
 
 @Suite("The HTTP loop")
 struct CurlLoopTests {
@@ -95,6 +98,41 @@ struct CurlLoopTests {
         request.headers = []
         request.method = "GET /evil HTTP/1.1\r\n"
         await #expect(throws: CurlError.self) { try await loop.send(request) }
+    }
+
+    @Test("refuses headers that say where a request ends or goes", arguments: CurlRequest.reservedHeaders.sorted())
+    func reservedHeaders(_ name: String) async throws {
+        let loop = CurlLoop(name: "test-curl")
+        for spelling in [name, name.uppercased()] {
+            var request = CurlRequest(url: receiver.url + "/echo", method: "POST", body: [1])
+            request.headers = [(spelling, "1")]
+            let error = await #expect(throws: CurlError.self) { try await loop.send(request) }
+            #expect(error?.kind == .invalidRequest)
+        }
+    }
+
+    @Test("refuses a URL with a fragment, which nobody would get", arguments: ["#f", "#", "?q=1#f", "?#"])
+    func fragment(_ end: String) {
+        #expect(throws: CurlError.self) { try CurlAddress("http://h/p" + end) }
+        #expect((try? CurlAddress("http://h/p%23f")) != nil)
+    }
+
+    @Test("does not spin where it can't wait for its sockets, and still does its work")
+    func failingPoll() async throws {
+        let waits = Atomic(0)
+        let counted = ContinuousClock.now
+        let engine = CurlEngine(name: "test-curl", maximumIdleConnections: 1, maximumConnectionsPerHost: 0) { _ in
+            waits.add(1, ordering: .relaxed)
+            return CURLM_OUT_OF_MEMORY
+        }
+        let request = CurlRequest(url: receiver.url + "/echo", method: "GET")
+        let address = try CurlAddress(request.url)
+        let result = await withUnsafeContinuation { engine.submit(id: engine.nextID(), request, to: address, $0) }
+        #expect(try result.get().status == 200)
+        while ContinuousClock.now - counted < .milliseconds(300) { try await Task.sleep(for: .milliseconds(20)) }
+        // Each is followed by a pause of 10 ms at least, whatever else the machine does.
+        #expect(waits.load(ordering: .relaxed) <= Int((ContinuousClock.now - counted) / .milliseconds(10)) + 1)
+        await withCheckedContinuation { continuation in engine.stop { continuation.resume() } }
     }
 
     @Test("sends an empty header, and a value as it is")

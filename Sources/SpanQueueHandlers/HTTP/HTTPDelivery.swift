@@ -61,6 +61,7 @@ public final class HTTPDelivery: Sendable {
         request.timeout = configuration.timeout
         request.connectTimeout = configuration.connectTimeout
         request.responseLimitBytes = configuration.responseLimit
+        request.usesProxy = configuration.usesProxy
         let response: CurlResponse
         do throws(CurlError) {
             response = try await loop.send(request)

@@ -10,6 +10,11 @@ public struct HTTPDeliveryConfiguration: Sendable, Hashable {
     /// The hosts that jobs may be delivered to, names or addresses without port; empty, the default, for any.
     public var allowedHosts: [String] = []
 
+    /// Whether a delivery goes through the proxy that the environment names (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`); false
+    /// by default. A proxy reads payloads that go to `http` URLs, and connects to an address of its own choice, which
+    /// `allowedHosts` can't see. Deliveries to this machine never have one.
+    public var usesProxy = false
+
     /// The defaults above.
     public init() {}
 }

@@ -27,6 +27,7 @@ enum Setting: String, CaseIterable {
     case http
     case httpTimeout = "http-timeout"
     case httpAllowHost = "http-allow-host"
+    case httpUseProxy = "http-use-proxy"
 
     var key: String { rawValue }
 

@@ -82,6 +82,7 @@ struct WorkerSettings {
             httpConfiguration.timeout =
                 try reader.duration(.httpTimeout, default: httpConfiguration.timeout) ?? httpConfiguration.timeout
             httpConfiguration.allowedHosts = try words(&reader, .httpAllowHost, default: httpConfiguration.allowedHosts)
+            httpConfiguration.usesProxy = try reader.flag(.httpUseProxy)
         }
     }
 

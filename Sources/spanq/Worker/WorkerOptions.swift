@@ -80,6 +80,9 @@ struct WorkerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A host that deliveries may go to. Repeatable.", valueName: "host"))
     var httpAllowHost: [String] = []
 
+    @Flag(help: "Let deliveries go through the proxy that http_proxy, https_proxy or all_proxy names.")
+    var httpUseProxy = false
+
     var flags: [Setting: String?] {
         [
             .listen: listen, .slowAttempt: slowAttempt, .concurrency: concurrency, .queues: queues,
@@ -88,6 +91,7 @@ struct WorkerOptions: ParsableArguments {
             .unknownTypeDelay: unknownTypeDelay, .unknownTypeRetries: unknownTypeRetries, .retention: retention,
             .retentionCount: retentionCount, .deadRetention: deadRetention, .execTimeout: execTimeout,
             .execKillGrace: execKillGrace, .httpTimeout: httpTimeout,
+            .httpUseProxy: httpUseProxy ? "true" : nil,
         ]
     }
 
