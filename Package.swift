@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "SpanQueueRedis", targets: ["SpanQueueRedis"]),
         .library(name: "SpanQueueHandlers", targets: ["SpanQueueHandlers"]),
         .library(name: "SpanQueueTelemetry", targets: ["SpanQueueTelemetry"]),
+        .library(name: "SpanQueueOTLP", targets: ["SpanQueueOTLP"]),
         .library(name: "SpanQueueServer", targets: ["SpanQueueServer"]),
         .library(name: "SpanQueueTesting", targets: ["SpanQueueTesting"]),
         .executable(name: "spanq", targets: ["spanq"]),
@@ -64,13 +65,25 @@ let package = Package(
         .target(
             name: "SpanQueueTelemetry",
             dependencies: [
-                "CSpanQueueTelemetry", "CSpanQueueZlib", "SpanQueueCurl",
+                "CSpanQueueTelemetry",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Instrumentation", package: "swift-distributed-tracing"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(name: "SpanQueueGzip", dependencies: ["CSpanQueueZlib"], swiftSettings: settings),
+        .target(
+            name: "SpanQueueOTLP",
+            dependencies: [
+                "SpanQueueCurl", "SpanQueueGzip", "SpanQueueTelemetry",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Instrumentation", package: "swift-distributed-tracing"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings
         ),
@@ -117,7 +130,7 @@ let package = Package(
         .target(
             name: "SpanQueueServer",
             dependencies: [
-                "SpanQueue", "SpanQueueLoop", "SpanQueueTelemetry",
+                "SpanQueue", "SpanQueueGzip", "SpanQueueLoop", "SpanQueueTelemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -144,7 +157,7 @@ let package = Package(
             name: "spanq",
             dependencies: [
                 "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueCurl", "SpanQueueHandlers",
-                "SpanQueueRedis",
+                "SpanQueueOTLP", "SpanQueueRedis",
                 "SpanQueueServer",
                 "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -171,7 +184,7 @@ let package = Package(
         .testTarget(
             name: "SpanQueueHandlersTests",
             dependencies: [
-                "SpanQueue", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueTelemetry",
+                "CSpanQueueCurl", "SpanQueue", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -179,9 +192,20 @@ let package = Package(
         .testTarget(
             name: "SpanQueueTelemetryTests",
             dependencies: [
-                "SpanQueueCurl", "SpanQueueTelemetry",
+                "SpanQueueTelemetry",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueOTLPTests",
+            dependencies: [
+                "SpanQueueCurl", "SpanQueueOTLP", "SpanQueueTelemetry",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -260,7 +284,7 @@ let package = Package(
         .testTarget(
             name: "SpanQueueServerTests",
             dependencies: [
-                "SpanQueue", "SpanQueueServer", "SpanQueueTelemetry", "SpanQueueTesting",
+                "SpanQueue", "SpanQueueGzip", "SpanQueueServer", "SpanQueueTelemetry", "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -280,7 +304,8 @@ let package = Package(
         .testTarget(
             name: "TelemetryEndToEndTests",
             dependencies: [
-                "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "TelemetryWorker", "spanq",
+                "RedisServerFixture", "SpanQueue", "SpanQueueOTLP", "SpanQueueRedis", "SpanQueueTelemetry",
+                "TelemetryWorker", "spanq",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -367,7 +392,10 @@ if Context.environment["SPANQ_FUZZ"] == "1" {
     package.targets.append(
         .executableTarget(
             name: "spanq-fuzz",
-            dependencies: ["HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueRedis", "SpanQueueTelemetry"],
+            dependencies: [
+                "HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueOTLP", "SpanQueueRedis", "SpanQueueServer",
+                "SpanQueueTelemetry",
+            ],
             path: "Tests/FuzzTests",
             exclude: ["Command", "FuzzTests.swift", "Mutation.swift"],
             swiftSettings: settings + [.define("SPANQ_FUZZ")]
@@ -377,7 +405,7 @@ if Context.environment["SPANQ_FUZZ"] == "1" {
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueRedis", "SpanQueueServer",
+                "HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueOTLP", "SpanQueueRedis", "SpanQueueServer",
                 "SpanQueueTelemetry",
                 "spanq",
                 .product(name: "Logging", package: "swift-log"),

@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""Checks OTLP/JSON strictly: check_otlp.py traces|metrics|logs < body.json
+"""Checks OTLP strictly: check_otlp.py [--protobuf] [--digest] traces|metrics|logs < body
 
 The official JSON parser (PyPI opentelemetry-proto) takes more than OTLP/JSON allows: ids in base64, snake_case keys, enums by name,
 64-bit numbers without quotes, fields that say nothing. So the text is first walked along the official definitions, and then
-handed to that parser too. Prints what was found as JSON; exits 1 with a path and a reason otherwise.
+handed to that parser too. Protobuf goes the other way: the official parser reads it, and what it understood is then held
+to the same rules. Prints what was found as JSON, or a digest that is the same for both encodings of the same telemetry; exits 1 with a path and a
+reason otherwise.
 """
 
 import base64
+import hashlib
 import json
 import re
 import sys
 
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 from google.protobuf.descriptor import FieldDescriptor as F
+from google.protobuf.unknown_fields import UnknownFieldSet
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -137,8 +142,39 @@ def to_base64(value):
     return [to_base64(item) for item in value] if isinstance(value, list) else value
 
 
-def check(signal, text):
-    """Returns how many items there are; raises Bad."""
+def to_hexadecimal(value):
+    if isinstance(value, dict):
+        return {
+            key: base64.b64decode(item).hex() if key in ID_DIGITS else to_hexadecimal(item) for key, item in value.items()
+        }
+    return [to_hexadecimal(item) for item in value] if isinstance(value, list) else value
+
+
+def refuse_unknown(message, path):
+    if len(UnknownFieldSet(message)):
+        refuse(path, "it has fields that are not in the definition")
+    for field, value in message.ListFields():
+        if field.type == F.TYPE_MESSAGE:
+            for index, element in enumerate(value if field.is_repeated else [value]):
+                refuse_unknown(element, f"{path}.{field.json_name}[{index}]")
+
+
+def read_protobuf(signal, data):
+    message = REQUESTS[signal]()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise Bad(f"the official parser refuses it: {error}") from error
+    refuse_unknown(message, "$")
+    value = json_format.MessageToDict(message, use_integers_for_enums=True)
+    check_message(to_hexadecimal(value), message.DESCRIPTOR, "$")
+    # Fields in the order of their numbers, numbers in their shortest form, nothing that is left out elsewhere.
+    if message.SerializeToString(deterministic=True) != data:
+        raise Bad("the official encoder writes the same message in other bytes")
+    return message
+
+
+def read_json(signal, text):
     try:
         value = json.loads(text, object_pairs_hook=unique_object, parse_constant=lambda name: refuse("$", name))
     except ValueError as error:
@@ -149,6 +185,15 @@ def check(signal, text):
         json_format.ParseDict(to_base64(value), message, ignore_unknown_fields=False)
     except json_format.ParseError as error:
         raise Bad(f"the official parser refuses it: {error}") from error
+    return message
+
+
+def check(signal, body, is_protobuf=False):
+    """Returns how many items there are; raises Bad."""
+    return items(signal, read_protobuf(signal, body) if is_protobuf else read_json(signal, body.decode()))
+
+
+def items(signal, message):
     if signal == "traces":
         return sum(len(scope.spans) for resource in message.resource_spans for scope in resource.scope_spans)
     if signal == "logs":
@@ -157,8 +202,13 @@ def check(signal, text):
 
 
 def main():
+    signal, body = sys.argv[-1], sys.stdin.buffer.read()
     try:
-        print(json.dumps({"items": check(sys.argv[1], sys.stdin.buffer.read().decode())}))
+        message = read_protobuf(signal, body) if "--protobuf" in sys.argv else read_json(signal, body.decode())
+        if "--digest" in sys.argv:
+            print(hashlib.sha256(message.SerializeToString(deterministic=True)).hexdigest())
+        else:
+            print(json.dumps({"items": items(signal, message)}))
     except Bad as problem:
         print(problem, file=sys.stderr)
         sys.exit(1)

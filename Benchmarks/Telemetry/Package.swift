@@ -14,7 +14,8 @@ let package = Package(
         .executableTarget(
             name: "MetricsBenchmark",
             dependencies: [
-                "CAllocationCount", .product(name: "SpanQueueTelemetry", package: "spanqueue"),
+                "CAllocationCount", .product(name: "SpanQueueOTLP", package: "spanqueue"),
+                .product(name: "SpanQueueTelemetry", package: "spanqueue"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility")]

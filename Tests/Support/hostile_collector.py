@@ -19,6 +19,17 @@ try:
 except ImportError:
     check_otlp = None
 
+
+def field(number, content):
+    """A field of protobuf that holds bytes, or a small number."""
+    if isinstance(content, int):
+        return bytes([number << 3, content])
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+WARNING = "slow down:\r\nforged \x1b[31mline\u2028 " + "x" * 1000
+REFUSAL = "unauthenticated: \x00the token has expired"
+
 seen = []
 lock = threading.Lock()
 ANSWER = b'{"partialSuccess":{}}'
@@ -46,11 +57,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         problem, items = None, 0
         if check_otlp and signal in check_otlp.REQUESTS:
             try:
-                items = check_otlp.check(signal, text.decode())
+                items = check_otlp.check(signal, text, self.is_protobuf)
             except Exception as error:
                 problem = str(error)
         number = self.note(mode, items, problem, len(body))
         getattr(self, "mode_" + mode.replace("-", "_"))(number)
+
+    @property
+    def is_protobuf(self):
+        return self.headers.get("Content-Type") == "application/x-protobuf"
 
     def note(self, mode, items, problem, size=0):
         with lock:
@@ -65,7 +80,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "application/x-protobuf" if self.command == "POST" and self.is_protobuf else "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -74,7 +89,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(*((status, b"") if number == 0 else (200, ANSWER)), **(headers if number == 0 else {}))
 
     def mode_ok(self, number):
-        self.answer(200, ANSWER)
+        self.answer(200, b"" if self.is_protobuf else ANSWER)
+
+    def mode_warn(self, number):
+        """Takes all, and says something, with what has no business in a log."""
+        if self.is_protobuf:
+            text = WARNING.encode()[:60]
+            self.answer(200, field(1, field(2, text)))
+        else:
+            self.answer(200, json.dumps({"partialSuccess": {"errorMessage": WARNING}}).encode())
+
+    def mode_401(self, number):
+        """Refuses with a google.rpc.Status."""
+        if self.is_protobuf:
+            self.answer(401, field(1, 16) + field(2, REFUSAL.encode()))
+        else:
+            self.answer(401, json.dumps({"code": 16, "message": REFUSAL}).encode())
+
+    def mode_401_text(self, number):
+        """What stands before a collector refuses in its own words."""
+        body = REFUSAL.encode()
+        self.send_response(401)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def mode_hang(self, number):
         time.sleep(600)
@@ -147,7 +186,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(200, bytes(range(256)) * 16)
 
     def mode_partial(self, number):
-        self.answer(200, b'{"partialSuccess":{"rejectedSpans":"3","errorMessage":"no room"}}')
+        text = field(1, field(1, 3) + field(2, b"no room"))
+        self.answer(200, text if self.is_protobuf else b'{"partialSuccess":{"rejectedSpans":"3","errorMessage":"no room"}}')
 
     def mode_boast(self, number):
         self.answer(200, b'{"partialSuccess":{"rejectedSpans":"9223372036854775807"}}')

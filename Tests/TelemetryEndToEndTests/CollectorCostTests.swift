@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import RedisServerFixture
 import SpanQueue
+import SpanQueueOTLP
 import SpanQueueRedis
 import SpanQueueTelemetry
 import Testing

@@ -80,6 +80,49 @@ extension TelemetryEndToEnd {
             }
         }
 
+        @Test(
+            "a person who waits for a command sees once what is wrong with the export that was asked for",
+            arguments: [
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "not exported: traces"),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "set it to http/protobuf"),
+                ("OTEL_TRACES_EXPORTER", "zipkin", "none of otlp, console, none"),
+                ("OTEL_EXPORTER_OTLP_HEADERS", "Content-Length=1", "content-length"),
+                // Nobody listens there.
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "", "telemetry is not getting through"),
+            ])
+        func wrong(variable: String, value: String, said: String) async throws {
+            try await Stage.with { stage in
+                let socket = try LoopbackSocket(listens: false)
+                let closed = "http://127.0.0.1:\(socket.port)"
+                var environment = ["OTEL_EXPORTER_OTLP_ENDPOINT": closed, "OTEL_METRICS_EXPORTER": "none"]
+                if !value.isEmpty { environment[variable] = value }
+                let command = try stage.start(
+                    HeldProgram.product("spanq"), ["enqueue", "test:a"], environment: environment)
+                #expect(try await command.waitUntilExit() == 0)
+                let lines = command.output.split(separator: "\n")
+                #expect(lines.filter { $0.contains(said) }.count == 1, "\(lines)")
+                #expect(lines.allSatisfy { !$0.contains("logs") })
+            }
+        }
+
+        @Test("deliveries go through a proxy only where that was asked for", arguments: [false, true])
+        func proxy(isAskedFor: Bool) async throws {
+            try await Stage.with { stage in
+                let proxy = try await Collector(in: stage.directory)
+                defer { proxy.stop() }
+                // A name that nobody can resolve: only a proxy can answer for it.
+                let worker = try stage.start(
+                    HeldProgram.product("spanq"),
+                    ["worker", "--listen", "none", "--http", "*=http://receiver.invalid/proxied/v1/ping"]
+                        + (isAskedFor ? ["--http-use-proxy"] : []),
+                    environment: ["http_proxy": proxy.endpoint, "all_proxy": proxy.endpoint])
+                let receipt = try await stage.enqueue("test:a", ["--max-retries", "0"], environment: [:])
+                _ = try await stage.job(receipt.id, in: isAskedFor ? "completed" : "dead")
+                worker.signal(SIGTERM)
+                #expect(try await worker.waitUntilExit() == 0)
+            }
+        }
+
         @Test("spanq dev prints where it really listens", arguments: ["127.0.0.2:0", "[::1]:0"])
         func devAddress(listen: String) async throws {
             try await Stage.with { stage in

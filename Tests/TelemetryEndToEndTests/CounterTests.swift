@@ -32,7 +32,7 @@ extension TelemetryEndToEnd {
                 logger.logLevel = .critical
                 var options = RedisEngineOptions()
                 options.retentionCount = 20_000
-                let telemetry = JobTelemetry()
+                let telemetry = JobTelemetry(messagingMetrics: true)
                 let queue = try await JobQueue(
                     engine: .redis(stage.server.url, options), telemetry: telemetry, logger: logger)
                 let workers = try (0..<2).map { _ in

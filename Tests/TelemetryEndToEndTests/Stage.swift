@@ -66,7 +66,9 @@ final class Stage: @unchecked Sendable {
             HeldProgram.product("spanq"), ["enqueue", type, "--json"] + options, environment: environment)
         let status = try await command.waitUntilExit()
         guard status == 0 else { throw Unmet("spanq enqueue: \(status) \(command.output)") }
-        return try JSONDecoder().decode(Receipt.self, from: Data(command.output.utf8))
+        // What stands on stderr is in the same file.
+        let line = command.output.split(separator: "\n").first { $0.hasPrefix("{") } ?? ""
+        return try JSONDecoder().decode(Receipt.self, from: Data(line.utf8))
     }
 
     func show(_ job: String) async throws -> ShownJob {

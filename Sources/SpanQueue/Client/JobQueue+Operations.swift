@@ -123,7 +123,7 @@ extension JobQueue {
         guard let queue = try await queueName(of: id, given: queue) else { throw Self.notFound(id) }
         // For its span's link: read before the action, which may remove the record.
         let message = spans == nil ? nil : try await engine.job(id, in: queue)?.message
-        let start = spans == nil ? 0 : JobSpans.now()
+        let start = spans == nil ? 0 : SystemClock.now()
         defer {
             if let message { spans?.acted(action.word, on: message, parent: .current, from: start) }
         }

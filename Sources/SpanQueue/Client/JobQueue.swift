@@ -26,13 +26,20 @@ public final class JobQueue: Service, Sendable {
 
     /// Connects to an engine and checks that it can be worked with.
     ///
-    /// - Throws: `.unavailable` where it can't be reached, `.unsupported` where it can't be worked with, `.denied` where it
+    /// - Throws: `.invalidArgument` for a bad name of the default queue, and where the telemetry's registry did not take SpanQueue's
+    ///   metrics; `.unavailable` where it can't be reached, `.unsupported` where it can't be worked with, `.denied` where it
     ///   refuses us.
     public init(
         engine source: EngineSource, configuration: JobQueueConfiguration = JobQueueConfiguration(),
         telemetry: JobTelemetry = .standard, logger: Logger = Logger(label: "spanqueue")
     ) async throws {
         try NameRule.queue.check(configuration.defaultQueue)
+        if let conflict = telemetry.conflict {
+            throw SpanQueueError(
+                .invalidArgument,
+                "the registry does not take SpanQueue's metrics; give JobTelemetry one of its own, or rename yours: \(conflict)"
+            )
+        }
         let engine = try source.make(EngineEnvironment(logger: logger, telemetry: telemetry))
         try await engine.start()
         self.configuration = configuration
@@ -71,7 +78,7 @@ public final class JobQueue: Service, Sendable {
         var job = try NewJob(request, configuration: configuration, trace: creation(parent))
         let open = applicationSpans?.created(job.message, "enqueue")
         if let trace = open?.trace { job.message.trace = trace }
-        let start = spans == nil ? 0 : JobSpans.now()
+        let start = spans == nil ? 0 : SystemClock.now()
         let began = ContinuousClock.now
         let outcome: EnqueueOutcome
         do {
@@ -132,7 +139,7 @@ public final class JobQueue: Service, Sendable {
                 opens.append(open)
             }
         }
-        let start = spans == nil ? 0 : JobSpans.now()
+        let start = spans == nil ? 0 : SystemClock.now()
         let began = ContinuousClock.now
         let outcomes: [EnqueueOutcome]
         do {

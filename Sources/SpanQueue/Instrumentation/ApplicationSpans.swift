@@ -36,7 +36,7 @@ struct ApplicationSpans: Sendable {
             return context
         }
 
-        func end(errorType: String? = nil, _ message: String = "", atNanoseconds end: UInt64 = JobSpans.now()) {
+        func end(errorType: String? = nil, _ message: String = "", atNanoseconds end: UInt64 = SystemClock.now()) {
             if let errorType {
                 span.attributes["error.type"] = errorType
                 span.setStatus(SpanStatus(code: .error, message: Excerpt.bounded(message, bytes: 256)))
@@ -45,7 +45,7 @@ struct ApplicationSpans: Sendable {
         }
 
         /// For a worker that has lost its lease.
-        func endLost(atNanoseconds now: UInt64 = JobSpans.now()) {
+        func endLost(atNanoseconds now: UInt64 = SystemClock.now()) {
             end(
                 errorType: "lease_lost", "the worker lost its lease, and what it did did not count",
                 atNanoseconds: now)
@@ -59,7 +59,7 @@ struct ApplicationSpans: Sendable {
     /// - Parameter operation: `enqueue`, or `create` for one of many.
     func created(_ message: JobMessage, _ operation: String) -> Open {
         open(
-            operation, .producer, message.queue, in: .current ?? .topLevel, from: JobSpans.now(),
+            operation, .producer, message.queue, in: .current ?? .topLevel, from: SystemClock.now(),
             attributes(operation, operation == "create" ? "create" : "send", message))
     }
 
@@ -76,7 +76,7 @@ struct ApplicationSpans: Sendable {
         var attributes = attributes("process", "process", message)
         JobSpans.describe(
             attempt: claim.attempt, of: message, token: claim.reference.token, wait: claim.wait, &attributes)
-        return attempt(message, eligibleAt: claim.eligibleAt, from: JobSpans.now(), attributes)
+        return attempt(message, eligibleAt: claim.eligibleAt, from: SystemClock.now(), attributes)
     }
 
     /// The end of an attempt that has counted, and its settlement.

@@ -27,96 +27,107 @@ final class JobMetrics: Sendable {
     let engineSeconds: MetricFamily<HistogramSeries>
     let engineErrors: MetricFamily<CounterSeries>
     let engineReconnects: MetricFamily<CounterSeries>
-    /// Under the names of OpenTelemetry's conventions for messaging clients.
+    /// Under the names of OpenTelemetry's conventions for messaging clients: the same facts once more. Where nobody asked for
+    /// them they are those of a registry that is off, which records nothing and is on no page.
     let sentMessages: MetricFamily<CounterSeries>
     let consumedMessages: MetricFamily<CounterSeries>
     let operationDuration: MetricFamily<HistogramSeries>
     let processDuration: MetricFamily<HistogramSeries>
 
-    init(_ registry: MetricsRegistry) {
+    /// - Parameters:
+    ///   - registry: gets the families.
+    ///   - messaging: whether those of the messaging conventions are among them.
+    /// - Throws: where the registry has no room, or the application has registered one of these names with another shape.
+    init(_ registry: MetricsRegistry, messaging: Bool) throws(MetricsError) {
         let jobs = MetricBuckets.jobSeconds
-        do throws(MetricsError) {
-            enqueued = try registry.counter(
-                "spanq_jobs_enqueued", help: "Jobs given to enqueue, by what became of them.",
-                labels: ["queue", "job_type", "outcome"])
-            claimed = try registry.counter(
-                "spanq_jobs_claimed", help: "Jobs that workers have claimed.", labels: ["queue"])
-            claims = try registry.counter(
-                "spanq_claims", help: "Calls that claim jobs, by whether they got any.", labels: ["queue", "result"])
-            attempts = try registry.counter(
-                "spanq_job_attempts", help: "Attempts that have ended, by how.",
-                labels: ["queue", "job_type", "outcome"],
-                exemplars: true)
-            errors = try registry.counter(
-                "spanq_job_errors", help: "Attempts that failed, by the kind of error.",
-                labels: ["queue", "job_type", "error_type"])
-            dead = try registry.counter(
-                "spanq_jobs_dead", help: "Jobs that became dead letters, by reason.",
-                labels: ["queue", "job_type", "reason"])
-            wait = try registry.histogram(
-                "spanq_job_wait_seconds", help: "How long claimed jobs had waited, by the engine's clock.",
-                unit: "seconds", labels: ["queue"], buckets: jobs, exemplars: true)
-            process = try registry.histogram(
-                "spanq_job_process_seconds", help: "How long handlers ran.", unit: "seconds",
-                labels: ["queue", "job_type", "outcome"], buckets: jobs, exemplars: true)
-            endToEnd = try registry.histogram(
-                "spanq_job_end_to_end_seconds", help: "From the enqueue of a job, or its due time, to its completion.",
-                unit: "seconds", labels: ["queue", "job_type"], buckets: jobs, exemplars: true)
-            scheduleLag = try registry.histogram(
-                "spanq_schedule_lag_seconds", help: "How much later than their due time delayed jobs were claimed.",
-                unit: "seconds", labels: ["queue"], buckets: jobs)
-            slots = try registry.gauge("spanq_worker_slots", help: "How many jobs this process runs at once at most.")
-            busy = try registry.gauge("spanq_worker_busy", help: "How many slots are taken.")
-            busySeconds = try registry.floatingCounter(
-                "spanq_worker_busy_seconds", help: "Time that slots were taken, summed over the slots.", unit: "seconds"
-            )
-            reclaimed = try registry.counter(
-                "spanq_leases_reclaimed", help: "Jobs taken back from workers that did not extend their leases.",
-                labels: ["queue"])
-            lost = try registry.counter(
-                "spanq_leases_lost", help: "Jobs that this process held and lost to a reclaim.", labels: ["queue"])
-            renewals = try registry.counter(
-                "spanq_lease_renewals", help: "Calls that extend leases, by result.", labels: ["result"])
-            ignoredCancellations = try registry.counter(
-                "spanq_handlers_ignoring_cancellation",
-                help: "Handlers that went on after they were cancelled, for longer than the grace.", labels: ["queue"])
-            lastClaim = try registry.gauge(
-                "spanq_last_claim_timestamp_seconds", help: "When a claim was last answered.", unit: "seconds")
-            lastReclaim = try registry.gauge(
-                "spanq_last_reclaim_timestamp_seconds", help: "When a reclaim was last answered.", unit: "seconds")
-            engineSeconds = try registry.histogram(
-                "spanq_engine_operation_seconds", help: "Round trips of the engine, by script, function or command.",
-                unit: "seconds", labels: ["engine", "operation"], buckets: MetricBuckets.roundTripSeconds)
-            engineErrors = try registry.counter(
-                "spanq_engine_errors",
-                help: "Round trips that failed, by script, function or command and kind of error.",
-                labels: ["engine", "operation", "error_type"])
-            engineReconnects = try registry.counter(
-                "spanq_engine_reconnects", help: "The engine's connections that replaced a lost one.",
-                labels: ["engine"])
-            sentMessages = try registry.counter(
-                "messaging_client_sent_messages", help: "Jobs that were given to enqueue.", labels: Self.messaging,
-                openTelemetryName: "messaging.client.sent.messages")
-            consumedMessages = try registry.counter(
-                "messaging_client_consumed_messages", help: "Jobs that workers have claimed.", labels: Self.messaging,
-                openTelemetryName: "messaging.client.consumed.messages")
-            operationDuration = try registry.histogram(
-                "messaging_client_operation_duration_seconds",
-                help: "Calls that enqueue, claim or settle jobs, as their caller saw them.", unit: "seconds",
-                labels: Self.messaging, buckets: MetricBuckets.roundTripSeconds,
-                openTelemetryName: "messaging.client.operation.duration")
-            processDuration = try registry.histogram(
-                "messaging_process_duration_seconds", help: "How long handlers ran.", unit: "seconds",
-                labels: Self.messaging, buckets: jobs, openTelemetryName: "messaging.process.duration")
-        } catch {
-            // The names and labels above are valid and the same for every registry. Only an application that has registered a
-            // `spanq_` name of its own with another shape gets here, and must learn of it at its start.
-            preconditionFailure("SpanQueue's own metrics can't be registered: \(error)")
-        }
+        let twins = messaging ? registry : MetricsRegistry(.off)
+        enqueued = try registry.counter(
+            "spanq_jobs_enqueued", help: "Jobs given to enqueue, by what became of them.",
+            labels: ["queue", "job_type", "outcome"])
+        claimed = try registry.counter(
+            "spanq_jobs_claimed", help: "Jobs that workers have claimed.", labels: ["queue"])
+        claims = try registry.counter(
+            "spanq_claims", help: "Calls that claim jobs, by whether they got any.", labels: ["queue", "result"])
+        attempts = try registry.counter(
+            "spanq_job_attempts", help: "Attempts that have ended, by how.",
+            labels: ["queue", "job_type", "outcome"],
+            exemplars: true)
+        errors = try registry.counter(
+            "spanq_job_errors", help: "Attempts that failed, by the kind of error.",
+            labels: ["queue", "job_type", "error_type"])
+        dead = try registry.counter(
+            "spanq_jobs_dead", help: "Jobs that became dead letters, by reason.",
+            labels: ["queue", "job_type", "reason"])
+        wait = try registry.histogram(
+            "spanq_job_wait_seconds", help: "How long claimed jobs had waited, by the engine's clock.",
+            unit: "seconds", labels: ["queue"], buckets: jobs, exemplars: true)
+        process = try registry.histogram(
+            "spanq_job_process_seconds", help: "How long handlers ran.", unit: "seconds",
+            labels: ["queue", "job_type", "outcome"], buckets: jobs, exemplars: true)
+        endToEnd = try registry.histogram(
+            "spanq_job_end_to_end_seconds", help: "From the enqueue of a job, or its due time, to its completion.",
+            unit: "seconds", labels: ["queue", "job_type"], buckets: jobs, exemplars: true)
+        scheduleLag = try registry.histogram(
+            "spanq_schedule_lag_seconds", help: "How much later than their due time delayed jobs were claimed.",
+            unit: "seconds", labels: ["queue"], buckets: jobs)
+        slots = try registry.gauge("spanq_worker_slots", help: "How many jobs this process runs at once at most.")
+        busy = try registry.gauge("spanq_worker_busy", help: "How many slots are taken.")
+        busySeconds = try registry.floatingCounter(
+            "spanq_worker_busy_seconds", help: "Time that slots were taken, summed over the slots.", unit: "seconds"
+        )
+        reclaimed = try registry.counter(
+            "spanq_leases_reclaimed", help: "Jobs taken back from workers that did not extend their leases.",
+            labels: ["queue"])
+        lost = try registry.counter(
+            "spanq_leases_lost", help: "Jobs that this process held and lost to a reclaim.", labels: ["queue"])
+        renewals = try registry.counter(
+            "spanq_lease_renewals", help: "Calls that extend leases, by result.", labels: ["result"])
+        ignoredCancellations = try registry.counter(
+            "spanq_handlers_ignoring_cancellation",
+            help: "Handlers that went on after they were cancelled, for longer than the grace.", labels: ["queue"])
+        lastClaim = try registry.gauge(
+            "spanq_last_claim_timestamp_seconds", help: "When a claim was last answered.", unit: "seconds")
+        lastReclaim = try registry.gauge(
+            "spanq_last_reclaim_timestamp_seconds", help: "When a reclaim was last answered.", unit: "seconds")
+        engineSeconds = try registry.histogram(
+            "spanq_engine_operation_seconds", help: "Round trips of the engine, by script, function or command.",
+            unit: "seconds", labels: ["engine", "operation"], buckets: MetricBuckets.roundTripSeconds)
+        engineErrors = try registry.counter(
+            "spanq_engine_errors",
+            help: "Round trips that failed, by script, function or command and kind of error.",
+            labels: ["engine", "operation", "error_type"])
+        engineReconnects = try registry.counter(
+            "spanq_engine_reconnects", help: "The engine's connections that replaced a lost one.",
+            labels: ["engine"])
+        sentMessages = try twins.counter(
+            "messaging_client_sent_messages", help: "Jobs that were given to enqueue.", labels: Self.messaging,
+            openTelemetryName: "messaging.client.sent.messages")
+        consumedMessages = try twins.counter(
+            "messaging_client_consumed_messages", help: "Jobs that workers have claimed.", labels: Self.messaging,
+            openTelemetryName: "messaging.client.consumed.messages")
+        operationDuration = try twins.histogram(
+            "messaging_client_operation_duration_seconds",
+            help: "Calls that enqueue, claim or settle jobs, as their caller saw them.", unit: "seconds",
+            labels: Self.messaging, buckets: MetricBuckets.roundTripSeconds,
+            openTelemetryName: "messaging.client.operation.duration")
+        processDuration = try twins.histogram(
+            "messaging_process_duration_seconds", help: "How long handlers ran.", unit: "seconds",
+            labels: Self.messaging, buckets: jobs, openTelemetryName: "messaging.process.duration")
         // Known children stand on the page from the start.
         _ = (slots.child(), busy.child(), busySeconds.child())
         for result in ["ok", "error"] { _ = renewals.child(result) }
     }
+
+    /// What records nowhere, for a telemetry whose registry has no place for these metrics.
+    static let unseen: JobMetrics = {
+        do throws(MetricsError) {
+            return try JobMetrics(MetricsRegistry(.off), messaging: false)
+        } catch {
+            // An empty registry has room, and nobody has taken a name in it; and the names and labels above are valid: every start of
+            // a program shows it.
+            preconditionFailure("SpanQueue's own metrics can't be registered: \(error)")
+        }
+    }()
 
     private static let messaging: [MetricLabelName] = [
         MetricLabelName("messaging_system", attributeName: "messaging.system"),
@@ -130,5 +141,14 @@ final class JobMetrics: Sendable {
         _ family: MetricFamily<Series>, _ operation: String, _ queue: String, _ errorType: String = ""
     ) -> Series {
         family.child("spanqueue", operation, queue, errorType)
+    }
+}
+
+extension MetricsRegistryConfiguration {
+    /// That of a registry that records nothing.
+    fileprivate static var off: MetricsRegistryConfiguration {
+        var configuration = MetricsRegistryConfiguration()
+        configuration.isEnabled = false
+        return configuration
     }
 }

@@ -73,7 +73,8 @@ extension JobSpans {
             SpanData(
                 name: "\(operation) \(queue)", kind: .client,
                 context: tracer.makeContext(parent: context, spanID: spanID),
-                parent: context.spanID, startNanoseconds: start, endNanoseconds: Self.now(), attributes: attributes),
+                parent: context.spanID, startNanoseconds: start, endNanoseconds: SystemClock.now(),
+                attributes: attributes),
             keptBecause: reason)
     }
 

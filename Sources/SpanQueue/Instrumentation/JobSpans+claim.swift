@@ -3,7 +3,7 @@ import SpanQueueTelemetry
 extension JobSpans {
     /// One span for the claim, and the waits that it ended.
     func claimed(_ reply: ClaimReply, from queue: String, start: UInt64) {
-        let end = Self.now()
+        let end = SystemClock.now()
         if reply.promoted > 0 {
             tracer.submit(
                 SpanData(

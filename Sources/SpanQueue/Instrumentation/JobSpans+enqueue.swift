@@ -12,7 +12,8 @@ extension JobSpans {
         tracer.submit(
             SpanData(
                 name: "enqueue \(message.queue)", kind: .producer, context: message.trace, parent: parent?.spanID,
-                startNanoseconds: start, endNanoseconds: Self.now(), attributes: attributes, status: status(of: outcome)
+                startNanoseconds: start, endNanoseconds: SystemClock.now(), attributes: attributes,
+                status: status(of: outcome)
             ))
     }
 
@@ -23,7 +24,7 @@ extension JobSpans {
         _ jobs: [NewJob], _ groups: [(queue: String, places: [Int])], parent: TraceContext?, from start: UInt64,
         _ outcomes: Result<[EnqueueOutcome], any Error>
     ) {
-        let end = Self.now()
+        let end = SystemClock.now()
         for (queue, places) in groups {
             var unsampled = 0
             for place in places {

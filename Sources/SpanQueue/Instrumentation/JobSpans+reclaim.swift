@@ -9,7 +9,7 @@ extension JobSpans {
     func reclaimed(_ job: ReclaimedJob, from start: UInt64) {
         let records = job.run.attemptRecords
         guard let message = job.message, let index = records.lastIndex(where: { $0.outcome == .lost }) else { return }
-        let end = Self.now()
+        let end = SystemClock.now()
         let record = records[index]
         let context = context(of: record, message)
         let reason: KeepReason? = context.isSampled ? nil : .reclaim
@@ -44,7 +44,7 @@ extension JobSpans {
         tracer.submit(
             SpanData(
                 name: "\(operation) \(message.queue)", kind: operation == "redrive" ? .producer : .client,
-                context: context, parent: parent?.spanID, startNanoseconds: start, endNanoseconds: Self.now(),
+                context: context, parent: parent?.spanID, startNanoseconds: start, endNanoseconds: SystemClock.now(),
                 attributes: attributes(
                     operation, operation == "redrive" ? "send" : "settle", queue: message.queue, message: message),
                 links: [SpanData.Link(message.trace, isRemote: true)]))

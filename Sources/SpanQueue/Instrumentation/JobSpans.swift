@@ -1,4 +1,3 @@
-import Foundation
 import SpanQueueTelemetry
 
 /// Builds the spans of a job's life and gives them to the tracer. Each is built when it is over, from what is known by then,
@@ -16,8 +15,6 @@ struct JobSpans: Sendable {
         self.tracer = tracer
         self.worker = worker
     }
-
-    static func now() -> UInt64 { UInt64(max(0, Date().timeIntervalSince1970) * 1e9) }
 
     func attributes(
         _ operation: String, _ type: String?, queue: String, message: JobMessage? = nil, count: Int? = nil

@@ -28,6 +28,8 @@ public final class JobTelemetry: Sendable {
     public let slowAttempt: Duration?
 
     let metrics: JobMetrics
+    /// Why the registry did not take the metrics; nil where it did. A queue that is made with this telemetry throws it.
+    let conflict: MetricsError?
     private let contact = Mutex<ContinuousClock.Instant?>(nil)
 
     /// Makes a place to report to.
@@ -38,15 +40,24 @@ public final class JobTelemetry: Sendable {
     ///   - tracer: the exporting tracer, as `Telemetry` has one; none by default.
     ///   - attemptParent: `auto` by default.
     ///   - slowAttempt: none by default.
+    ///   - messagingMetrics: whether what clients do is also recorded under the names of OpenTelemetry's conventions for messaging
+    ///     (`messaging.client.sent.messages`, …). They say nothing that `spanq_*` does not, and are as many series again: off by default.
     public init(
         registry: MetricsRegistry = MetricsRegistry(.alongsideApplication()), tracer: SpanQueueTracer? = nil,
-        attemptParent: AttemptParent = .auto, slowAttempt: Duration? = nil
+        attemptParent: AttemptParent = .auto, slowAttempt: Duration? = nil,
+        messagingMetrics: Bool = false
     ) {
         self.registry = registry
         self.tracer = tracer
         self.attemptParent = attemptParent
         self.slowAttempt = slowAttempt
-        self.metrics = JobMetrics(registry)
+        do throws(MetricsError) {
+            metrics = try JobMetrics(registry, messaging: messagingMetrics)
+            conflict = nil
+        } catch {
+            metrics = .unseen
+            conflict = error
+        }
     }
 
     /// When a worker of this process last heard from the engine that it may have work: a claim that was answered, or, while all

@@ -3,5 +3,5 @@ internal import SpanQueueTelemetry
 /// The version of SpanQueue.
 public enum SpanQueueVersion {
     /// `major.minor.patch`, by semantic versioning.
-    public static let text = TelemetryResource.version
+    public static let text = LibraryVersion.text
 }

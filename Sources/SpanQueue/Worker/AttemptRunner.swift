@@ -15,7 +15,7 @@ final class AttemptRunner: Sendable {
 
     /// - Parameter serviceContext: in which the handler runs; that of its attempt's trace unless given.
     func run(_ context: JobContext, in serviceContext: ServiceContext? = nil) async -> FinishedAttempt {
-        let startNanoseconds = JobSpans.now()
+        let startNanoseconds = SystemClock.now()
         let start = ContinuousClock.now
         let result = await result(of: context, in: serviceContext)
         return FinishedAttempt(

@@ -51,7 +51,7 @@ extension WorkerCore {
         while phase == .running, freeSlots > 0 {
             let shares = selector.next(slots: freeSlots)
             guard !shares.isEmpty else { break }
-            let start = spans == nil ? 0 : JobSpans.now()
+            let start = spans == nil ? 0 : SystemClock.now()
             let began = ContinuousClock.now
             let replies: [ClaimReply]
             do {

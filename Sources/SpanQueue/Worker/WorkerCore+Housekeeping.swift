@@ -52,7 +52,7 @@ extension WorkerCore {
         var request = ReclaimRequest(queue: queue)
         request.maxReclaims = configuration.maxReclaims
         request.grace = configuration.lease
-        let start = spans == nil && applicationSpans == nil ? 0 : JobSpans.now()
+        let start = spans == nil && applicationSpans == nil ? 0 : SystemClock.now()
         let jobs = try await engine.reclaim(request)
         lastReclaim.setToCurrentTime()
         telemetry.noteContact()

@@ -22,7 +22,7 @@ extension WorkerCore {
                 continue
             }
             let batch = Array(unsettled.prefix(Self.largestBatch))
-            let start = spans == nil && applicationSpans == nil ? 0 : JobSpans.now()
+            let start = spans == nil && applicationSpans == nil ? 0 : SystemClock.now()
             let began = ContinuousClock.now
             do {
                 let outcomes = try await engine.settle(batch.map(\.settlement))

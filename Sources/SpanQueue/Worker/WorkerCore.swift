@@ -36,7 +36,7 @@ actor WorkerCore {
         func cutOff(_ error: any Error) -> FinishedAttempt {
             let duration = ContinuousClock.now - claimedAt
             return FinishedAttempt(
-                result: .threw(error), startNanoseconds: JobSpans.now() &- UInt64(max(0, duration.inSeconds) * 1e9),
+                result: .threw(error), startNanoseconds: SystemClock.now() &- UInt64(max(0, duration.inSeconds) * 1e9),
                 duration: duration)
         }
 

@@ -1,4 +1,5 @@
 internal import SpanQueueLoop
+internal import SpanQueueTelemetry
 
 /// Some checks, asked together.
 struct HealthProbe: Sendable {

@@ -1,5 +1,6 @@
 internal import HTTPTypes
 internal import Hummingbird
+internal import SpanQueueGzip
 internal import SpanQueueLoop
 internal import SpanQueueTelemetry
 
@@ -24,10 +25,12 @@ struct MetricsRoute: Sendable {
             for coding in [ContentCoding.identity, .gzip] {
                 // Collectors have deadlines of their own; this one is for a page that takes for ever to write.
                 pages[Form(format: format, coding: coding)] = SharedRun(deadline: .seconds(15), on: thread) {
-                    let page = await registry.page(
-                        accept: format.contentType, acceptEncoding: coding == .gzip ? "gzip" : nil, on: thread)
+                    let page = await registry.page(accept: format.contentType, on: thread)
+                    // Where memory is short it goes out as it is.
+                    let packed = coding == .gzip ? Gzip.compress(page.bytes) : nil
                     return Page(
-                        contentType: page.contentType, coding: page.coding, body: ByteBuffer(bytes: page.bytes))
+                        contentType: page.contentType, coding: packed == nil ? .identity : .gzip,
+                        body: ByteBuffer(bytes: packed ?? page.bytes))
                 }
             }
         }
@@ -42,7 +45,7 @@ struct MetricsRoute: Sendable {
             return RequestRules.line(.serviceUnavailable, "the metrics could not be written in time")
         }
         var headers: HTTPFields = [
-            .contentType: page.contentType, .vary: MetricsPage.vary, .cacheControl: "no-store",
+            .contentType: page.contentType, .vary: MetricsPage.vary + ", Accept-Encoding", .cacheControl: "no-store",
         ]
         if page.coding == .gzip { headers[.contentEncoding] = "gzip" }
         return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: page.body))

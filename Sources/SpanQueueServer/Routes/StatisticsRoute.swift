@@ -2,6 +2,7 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import SpanQueueLoop
+internal import SpanQueueTelemetry
 
 /// Answers GET /stats.
 struct StatisticsRoute: Sendable {

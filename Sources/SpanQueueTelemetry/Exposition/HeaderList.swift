@@ -1,16 +1,16 @@
 /// A header that is a list of values with parameters and weights: `Accept`, `Accept-Encoding` (RFC 9110, section 12.4).
-enum HeaderList {
-    struct Element {
+package enum HeaderList {
+    package struct Element {
         /// In lower case.
-        var value: String
+        package var value: String
         /// Names in lower case; without `q`.
-        var parameters: [String: String] = [:]
+        package var parameters: [String: String] = [:]
         /// `q` in thousandths.
-        var weight = 1_000
+        package var weight = 1_000
     }
 
     /// The elements in their order. One with a malformed weight is left out: what was meant cannot be known.
-    static func parse(_ header: String) -> [Element] {
+    package static func parse(_ header: String) -> [Element] {
         split(header, at: ",").compactMap { element(split($0, at: ";").map(trimmed)) }
     }
 

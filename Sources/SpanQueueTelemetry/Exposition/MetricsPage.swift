@@ -6,32 +6,25 @@ public struct MetricsPage: Sendable, Hashable {
     public var bytes: [UInt8]
     /// The `Content-Type` header.
     public var contentType: String
-    /// How the body is coded: where it is gzip, send `Content-Encoding: gzip`.
-    public var coding: ContentCoding
 
-    /// The `Vary` header, without which a cache could give one reader's format to another.
-    public static let vary = "Accept, Accept-Encoding"
+    /// The `Vary` header, without which a cache could give one reader's format to another. A server that compresses adds
+    /// `Accept-Encoding`.
+    public static let vary = "Accept"
 }
 
 extension MetricsRegistry {
-    /// Runs the collectors and writes the page that a request with these headers asks for.
+    /// Runs the collectors and writes the page that a request asks for.
     ///
-    /// `accept` and `acceptEncoding` are the headers as they came, joined with `, ` where there were several; nil where
-    /// there were none. Should compression fail, the page comes uncompressed.
-    public func page(
-        accept: String? = nil, acceptEncoding: String? = nil, on executor: (any TaskExecutor)? = nil
-    ) async -> MetricsPage {
+    /// - Parameters:
+    ///   - accept: the request's header as it came, joined with `, ` where there were several; nil where there was none.
+    ///   - executor: where the collectors run; the global executor unless given.
+    public func page(accept: String? = nil, on executor: (any TaskExecutor)? = nil) async -> MetricsPage {
         let snapshot = await collect(on: executor)
         let format = ExpositionFormat.negotiated(accept: accept)
         // A page is about as long as the one before it, and growing to that by doubling would copy it several times.
         var writer = ExpositionWriter(capacity: lastPageBytes.load(ordering: .relaxed) * 9 / 8)
         writer.write(snapshot, as: format)
         lastPageBytes.store(writer.bytes.count, ordering: .relaxed)
-        if ContentCoding.negotiated(acceptEncoding: acceptEncoding) == .gzip,
-            let compressed = Gzip.compress(writer.bytes)
-        {
-            return MetricsPage(bytes: compressed, contentType: format.contentType, coding: .gzip)
-        }
-        return MetricsPage(bytes: writer.bytes, contentType: format.contentType, coding: .identity)
+        return MetricsPage(bytes: writer.bytes, contentType: format.contentType)
     }
 }

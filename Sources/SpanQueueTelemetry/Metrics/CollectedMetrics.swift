@@ -14,25 +14,32 @@ public struct CollectedMetrics: Sendable {
         try add(name, help, unit, .gauge, MetricPoint(labels: MetricLabels(labels), value: .double(value)))
     }
 
-    /// Adds one value of a counter that someone else keeps, since `startUnixNanoseconds`. Throws as `gauge` does, and for
-    /// a negative amount or one that is not finite.
+    /// Adds one value of a counter that is kept elsewhere. Throws as `gauge` does, and for a negative amount or one that is
+    /// not finite.
+    ///
+    /// - Parameter startUnixNanoseconds: since when it has counted: the start of this process unless given. A counter of OTLP
+    ///   without a start is read as one that may have begun again at each point.
     public mutating func counter(
         _ name: String, help: String, unit: String = "", labels: [MetricLabel] = [], value: Double,
-        startUnixNanoseconds: UInt64 = 0
+        startUnixNanoseconds: UInt64? = nil
     ) throws(MetricsError) {
         guard value >= 0, value < .infinity else {
             throw MetricsError(.invalidValue, name, "\(value) is no value for a counter")
         }
         let point = MetricPoint(
-            labels: MetricLabels(labels), value: .double(value), startUnixNanoseconds: startUnixNanoseconds)
+            labels: MetricLabels(labels), value: .double(value),
+            startUnixNanoseconds: startUnixNanoseconds ?? ProcessStart.unixNanoseconds)
         try add(name, help, unit, .counter, point)
     }
 
-    /// Adds one histogram that someone else keeps. Throws as `gauge` does.
-    mutating func histogram(
+    /// Adds one histogram that is kept elsewhere, since the start of this process. Throws as `gauge` does.
+    package mutating func histogram(
         _ name: String, help: String, unit: String = "", labels: [MetricLabel] = [], value: HistogramValue
     ) throws(MetricsError) {
-        try add(name, help, unit, .histogram, MetricPoint(labels: MetricLabels(labels), value: .histogram(value)))
+        let point = MetricPoint(
+            labels: MetricLabels(labels), value: .histogram(value),
+            startUnixNanoseconds: ProcessStart.unixNanoseconds)
+        try add(name, help, unit, .histogram, point)
     }
 
     /// The families, their points in the order of their labels.

@@ -51,7 +51,7 @@ public final class CounterSeries: Sendable {
     /// Starts again from 0, for swift-metrics, which asks for it; readers see a counter that was reset.
     func reset() {
         words.reset()
-        start.store(WallClock.now(), ordering: .relaxed)
+        start.store(SystemClock.now(), ordering: .relaxed)
     }
 
     func point() -> MetricPoint {

@@ -41,7 +41,7 @@ struct ExemplarSlots: ~Copyable, @unchecked Sendable {
     @inline(__always)
     func offer(_ value: Double, from source: ExemplarSource, at index: Int) {
         guard index < count, filter.admits(source) else { return }
-        let now = WallClock.recent()
+        let now = SystemClock.recent()
         guard base[index &* Self.wordsPerSlot &+ 5].load(ordering: .relaxed) != now else { return }
         store(value, from: source, timeUnixNanoseconds: now, at: index)
     }

@@ -31,7 +31,7 @@ public final class GaugeSeries: Sendable {
 
     /// Makes the time of day the value, in seconds since the Unix epoch.
     public func setToCurrentTime() {
-        set(Double(WallClock.now()) / 1e9)
+        set(Double(SystemClock.now()) / 1e9)
     }
 
     /// Raises the value by `amount`, or lowers it by a negative one.

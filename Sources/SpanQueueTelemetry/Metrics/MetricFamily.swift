@@ -27,7 +27,7 @@ public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
                 make(
                     SeriesContext(
                         definition: definition, labels: labels, tally: tally, exemplarFilter: filter,
-                        isEnabled: isEnabled, startUnixNanoseconds: WallClock.now(), mirror: mirror))
+                        isEnabled: isEnabled, startUnixNanoseconds: SystemClock.now(), mirror: mirror))
             })
     }
 

@@ -9,14 +9,11 @@ internal import Synchronization
 ///
 /// Registration and lookup of children take locks; recording takes none.
 public final class MetricsRegistry: Sendable {
-    /// That of the process: SpanQueue records into it unless it is given another one.
-    public static let standard = MetricsRegistry(.alongsideApplication())
-
     /// The limits this registry was made with.
     public let configuration: MetricsRegistryConfiguration
     /// How long the last page was, uncompressed.
     let lastPageBytes = Atomic<Int>(0)
-    let startUnixNanoseconds = WallClock.now()
+    let startUnixNanoseconds = SystemClock.now()
     let families: NIOLockedValueBox<FamilyTable>
     /// What the swift-metrics bridge could find no name for.
     let bridgeTally = FamilyTally()
@@ -31,12 +28,12 @@ public final class MetricsRegistry: Sendable {
     /// The values of all registered families now, without running collectors.
     public func snapshot() -> MetricsSnapshot {
         guard configuration.isEnabled else {
-            return MetricsSnapshot(families: [], timeUnixNanoseconds: WallClock.now())
+            return MetricsSnapshot(families: [], timeUnixNanoseconds: SystemClock.now())
         }
         var families = families.withLockedValue { $0.families }.map { $0.snapshot() }
         if configuration.includesOwnMetrics { families += ownFamilies() }
         families.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-        return MetricsSnapshot(families: families, timeUnixNanoseconds: WallClock.now())
+        return MetricsSnapshot(families: families, timeUnixNanoseconds: SystemClock.now())
     }
 
     /// The family of `definition`: the one that is there if it has the same shape, else a new one.

@@ -22,14 +22,4 @@ public struct MetricsRegistryConfiguration: Sendable {
 
     /// The defaults.
     public init() {}
-
-    /// The defaults, and where the application has bootstrapped swift-metrics with a backend of its own, that backend as a second
-    /// place to record into.
-    public static func alongsideApplication() -> MetricsRegistryConfiguration {
-        var configuration = MetricsRegistryConfiguration()
-        let factory = MetricsSystem.factory
-        let isForeign = !(factory is NOOPMetricsHandler) && !(factory is SwiftMetricsFactory)
-        configuration.mirror = isForeign ? factory : nil
-        return configuration
-    }
 }

@@ -14,8 +14,7 @@
 public enum ProcessMetrics {
     /// Adds the collector of `process_*`.
     public static func register(in registry: MetricsRegistry) throws(MetricsError) {
-        let start = ProcFile.startSeconds()
-        try registry.add(MetricsCollector(name: "process") { try read(into: &$0, startSeconds: start) })
+        try registry.add(MetricsCollector(name: "process") { try read(into: &$0) })
     }
 
     /// Adds `spanq_build_info{version="…",swift="…"} 1`.
@@ -39,11 +38,10 @@ public enum ProcessMetrics {
         #endif
     }
 
-    private static func read(into metrics: inout CollectedMetrics, startSeconds: Double?) throws(MetricsError) {
-        let startUnixNanoseconds = startSeconds.map { UInt64($0 * 1e9) } ?? 0
+    private static func read(into metrics: inout CollectedMetrics) throws(MetricsError) {
         try metrics.counter(
             "process_cpu_seconds_total", help: "Total user and system CPU time spent in seconds.", unit: "seconds",
-            value: cpuSeconds, startUnixNanoseconds: startUnixNanoseconds)
+            value: cpuSeconds)
         try gauge("process_max_fds", "Maximum number of open file descriptors.", "", maximumDescriptors, &metrics)
         try gauge("process_open_fds", "Number of open file descriptors.", "", ProcFile.openDescriptors(), &metrics)
         let memory = ProcFile.memoryBytes()
@@ -53,7 +51,7 @@ public enum ProcessMetrics {
             "process_resident_memory_bytes", "Resident memory size in bytes.", "bytes", memory?.resident, &metrics)
         try gauge(
             "process_start_time_seconds", "Start time of the process since unix epoch in seconds.", "seconds",
-            startSeconds, &metrics)
+            ProcessStart.seconds, &metrics)
     }
 
     private static func gauge(

@@ -1,7 +1,7 @@
 /// What HTTP headers are made of.
-enum HeaderText {
+package enum HeaderText {
     /// Without the spaces and tabs at either end (`OWS` in RFC 9110).
-    static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    package static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
         let rest = bytes.drop(while: isBlank)
         guard let last = rest.lastIndex(where: { !isBlank($0) }) else { return [] }
@@ -9,7 +9,7 @@ enum HeaderText {
     }
 
     /// Whether it is a `token` (RFC 9110, section 5.6.2).
-    static func isToken(_ bytes: ArraySlice<UInt8>) -> Bool {
+    package static func isToken(_ bytes: ArraySlice<UInt8>) -> Bool {
         !bytes.isEmpty
             && bytes.allSatisfy { byte in
                 switch byte {

@@ -1,5 +1,3 @@
-public import ServiceContextModule
-
 /// Where a piece of work stands in its trace: what W3C Trace Context level 2 and W3C Baggage carry from one process to
 /// the next.
 public struct TraceContext: Sendable, Hashable {
@@ -43,26 +41,4 @@ public struct TraceContext: Sendable, Hashable {
 
     /// Whether the trace is recorded.
     public var isSampled: Bool { flags & 1 == 1 }
-}
-
-/// The key under which SpanQueue keeps the current `TraceContext` in a `ServiceContext`.
-private enum TraceContextKey: ServiceContextKey {
-    typealias Value = TracePosition
-    static let nameOverride: String? = "spanqueue-trace-context"
-}
-
-extension ServiceContext {
-    /// The position in the trace of the work that this context belongs to; nil outside any trace.
-    ///
-    /// Setting it says that the position is one in this process.
-    public var traceContext: TraceContext? {
-        get { self[TraceContextKey.self]?.context }
-        set { self[TraceContextKey.self] = newValue.map { TracePosition(context: $0, isRemote: false) } }
-    }
-
-    /// The position, and whether it came from another process.
-    var tracePosition: TracePosition? {
-        get { self[TraceContextKey.self] }
-        set { self[TraceContextKey.self] = newValue }
-    }
 }

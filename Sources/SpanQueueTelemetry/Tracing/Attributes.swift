@@ -47,7 +47,7 @@ public struct Attributes: Sendable, Hashable {
     /// Sets a value within limits.
     ///
     /// - Returns: false where it was dropped because there are already as many as allowed, or the key is empty.
-    mutating func set(_ key: String, to value: AttributeValue, within limits: AttributeLimits) -> Bool {
+    package mutating func set(_ key: String, to value: AttributeValue, within limits: AttributeLimits) -> Bool {
         let value = limits.valueLength.map { value.truncated(to: $0) } ?? value
         if let index = index(of: key) {
             list[index].value = value

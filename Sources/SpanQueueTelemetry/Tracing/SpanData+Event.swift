@@ -13,7 +13,7 @@ extension SpanData {
         /// Makes an event; it happens now unless a time is given.
         public init(_ name: String, atNanoseconds: UInt64? = nil, attributes: Attributes = Attributes()) {
             self.name = name
-            self.timeNanoseconds = atNanoseconds ?? SpanClock.now()
+            self.timeNanoseconds = atNanoseconds ?? SystemClock.now()
             self.attributes = attributes
         }
     }

@@ -6,7 +6,7 @@ public final class SpanQueueTracer: Sendable {
     public let sampler: Sampler
     /// How much a span may carry.
     public let limits: SpanLimits
-    private let processor: BatchProcessor<SpanData>?
+    private let processor: (any SpanProcessor)?
     private let sampledSpans = Atomic<Int>(0)
     private let recordedSpans = Atomic<Int>(0)
     private let droppedSpans = Atomic<Int>(0)
@@ -17,7 +17,7 @@ public final class SpanQueueTracer: Sendable {
     ///   are the same either way, so that other processes of the trace can go by them.
     public init(
         sampler: Sampler = .parentBasedAlwaysOn, limits: SpanLimits = SpanLimits(),
-        processor: BatchProcessor<SpanData>? = nil
+        processor: (any SpanProcessor)? = nil
     ) {
         self.sampler = sampler
         self.limits = limits
@@ -53,12 +53,12 @@ public final class SpanQueueTracer: Sendable {
             return SpanQueueSpan(context: context, tracer: self, recorder: nil)
         }
         let given = startNanoseconds()
-        let start = given ?? SpanClock.now()
+        let start = given ?? SystemClock.now()
         var data = SpanData(
             name: name(), kind: kind, context: context, parent: parent?.spanID, isParentRemote: isParentRemote,
             startNanoseconds: start, endNanoseconds: start, attributes: attributes(), links: links())
         data.apply(limits)
-        let monotonic = given == nil ? SpanClock.monotonic() : nil
+        let monotonic = given == nil ? SystemClock.monotonic() : nil
         return SpanQueueSpan(context: context, tracer: self, recorder: SpanRecorder(data, startedMonotonic: monotonic))
     }
 

@@ -37,9 +37,9 @@ struct SpanRecorder: Sendable {
             if let atNanoseconds {
                 end = atNanoseconds
             } else if let started = state.startedMonotonic {
-                end = state.data.startNanoseconds &+ (SpanClock.monotonic() &- started)
+                end = state.data.startNanoseconds &+ (SystemClock.monotonic() &- started)
             } else {
-                end = SpanClock.now()
+                end = SystemClock.now()
             }
             state.data.endNanoseconds = max(end, state.data.startNanoseconds)
             // The lock gives up its copy, so that what comes after has the arrays to itself.

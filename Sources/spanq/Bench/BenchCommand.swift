@@ -72,7 +72,7 @@ struct BenchCommand: AsyncParsableCommand {
         let settings = try Self.settings(&reader)
         let logger = settings.logger()
         let listen = try listen.map { ListenChoice(address: try ListenAddress($0), isGiven: true) }
-        let telemetry = CommandTelemetry(recordsMetrics: !noMetrics, retriesExports: false, logger: logger)
+        let telemetry = CommandTelemetry(for: .command, recordsMetrics: !noMetrics, logger: logger)
         let benchmarks = only.isEmpty ? Benchmark.allCases : only
         let (options, jobs, isJSON) = (options, jobs, global.json)
         try await Self.untilSignal {

@@ -1,5 +1,5 @@
 import SpanQueueBenchmarks
-import SpanQueueTelemetry
+import SpanQueueOTLP
 
 /// What became of the spans of one measurement.
 struct SpanLoad {

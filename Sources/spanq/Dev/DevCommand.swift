@@ -42,7 +42,7 @@ struct DevCommand: AsyncParsableCommand {
         let server = try await RedisProcess.start(in: directory)
         do {
             connection.redisURL = directory.url
-            let telemetry = CommandTelemetry(slowAttempt: slowAttempt, logger: connection.logger())
+            let telemetry = CommandTelemetry(for: .service, slowAttempt: slowAttempt, logger: connection.logger())
             try await serve(connection, telemetry, settings, handlers, listen, server)
         } catch {
             await server.stop()

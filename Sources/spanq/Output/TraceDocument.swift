@@ -1,11 +1,12 @@
 import Foundation
 import SpanQueue
+import SpanQueueOTLP
 import SpanQueueTelemetry
 
 /// A job's spans as an OTLP/JSON document, which can be posted to a collector's `/v1/traces`.
 enum TraceDocument {
     static func encode(_ trace: JobTrace) -> String {
-        String(decoding: OTLPTraceEncoder.encode(trace.spans, resource: resource), as: UTF8.self)
+        String(decoding: OTLPJSONEncoding().encode(trace.spans, resource: resource), as: UTF8.self)
     }
 
     /// Nothing of this process: the document of a finished job is the same whenever it is made.

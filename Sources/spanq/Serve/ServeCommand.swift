@@ -30,7 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
             throw CommandFailure.usage("spanq serve serves nothing with --listen none: give it a host and port")
         }
         signal(SIGPIPE, SIG_IGN)
-        let telemetry = CommandTelemetry(logger: connection.logger())
+        let telemetry = CommandTelemetry(for: .service, logger: connection.logger())
         let logger = telemetry.bootstrapLogging(at: connection.logLevel)
         try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let observability = try Observability(

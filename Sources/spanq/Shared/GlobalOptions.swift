@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueOTLP
 import SpanQueueRedis
 import SpanQueueTelemetry
 
@@ -64,7 +65,7 @@ struct GlobalOptions: ParsableArguments {
         var settings = try ConnectionSettings(&reader, logLevel: .error)
         // A person is waiting: for no server that is not there, and less than a worker for a collector that is away.
         settings.engine.waitsForServer = false
-        let telemetry = CommandTelemetry(retriesExports: false, logger: settings.logger())
+        let telemetry = CommandTelemetry(for: .command, logger: settings.logger())
         let result: Result
         do {
             result = try await settings.withQueue(telemetry: telemetry.jobs, body)

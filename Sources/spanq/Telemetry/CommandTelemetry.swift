@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueOTLP
 import SpanQueueTelemetry
 
 /// What a process of `spanq` reports, and where to: a registry, and the exporters that the `OTEL_…` variables ask for.
@@ -9,25 +10,44 @@ struct CommandTelemetry: Sendable {
     let telemetry: Telemetry
     let jobs: JobTelemetry
 
+    /// Who has to do with what goes wrong.
+    enum Audience {
+        /// A person or script that waits for a command: bad variables are told on stderr whatever is logged there, what a collector does
+        /// not take is not sent again, and there are no log records.
+        case command
+        /// The operator of a process that runs on: all of it is logged.
+        case service
+    }
+
     /// - Parameters:
+    ///   - audience: who has to do with what goes wrong.
     ///   - slowAttempt: an attempt that takes longer is exported whatever its trace; nil for no bound.
     ///   - recordsMetrics: whether the registry is on.
-    ///   - retriesExports: whether what a collector did not take is sent again.
     ///   - logger: told of bad variables and failed exports; not one that exports.
     init(
-        environment: [String: String] = ProcessInfo.processInfo.environment, slowAttempt: Duration? = nil,
-        recordsMetrics: Bool = true, retriesExports: Bool = true, logger: Logger
+        for audience: Audience, environment: [String: String] = ProcessInfo.processInfo.environment,
+        slowAttempt: Duration? = nil, recordsMetrics: Bool = true, logger: Logger
     ) {
-        var (configuration, warnings) = TelemetryConfiguration.fromEnvironment(environment, program: "spanq")
-        configuration.retriesExports = retriesExports
-        for warning in warnings { logger.warning("\(warning)") }
+        var (configuration, warnings) = TelemetryConfiguration.fromEnvironment(
+            environment, program: "spanq",
+            signals: audience == .command ? [.traces, .metrics] : Set(OTLPSignal.allCases))
+        configuration.retriesExports = audience == .service
+        for warning in warnings {
+            switch audience {
+            case .command: Console.note("spanq: warning: \(warning)")
+            case .service: logger.warning("\(warning)")
+            }
+        }
         var settings = MetricsRegistryConfiguration()
         settings.isEnabled = recordsMetrics
         settings.exemplarFilter = configuration.exemplarFilter
         let registry = MetricsRegistry(settings)
         self.registry = registry
         telemetry = Telemetry(configuration, logger: logger) { await registry.collect() }
-        jobs = JobTelemetry(registry: registry, tracer: telemetry.tracer, slowAttempt: slowAttempt)
+        // Those who read metrics over OTLP may look for the names of its conventions.
+        jobs = JobTelemetry(
+            registry: registry, tracer: telemetry.tracer, slowAttempt: slowAttempt,
+            messagingMetrics: configuration.metrics != .none)
     }
 
     /// Has all that this process logs go to standard error and, where log records are exported, to the exporter too: our own

@@ -1,5 +1,6 @@
 import SpanQueue
 import SpanQueueHandlers
+import SpanQueueTelemetry
 
 /// The handlers that the settings name.
 struct Handlers {
@@ -30,7 +31,11 @@ struct Handlers {
                 continue
             }
             try worker.handle(pattern) { job, context in
-                try await TimeLimit.run(execTimeout) { try await handler.run(job, context) }
+                let done: Void? = try await TimeLimit.run(execTimeout) { try await handler.run(job, context) }
+                guard done != nil else {
+                    throw SpanQueueError(
+                        .timeout, "the attempt took longer than \(DurationText.format(execTimeout))")
+                }
             }
         }
         for (pattern, handler) in deliveries { try worker.handle(pattern, handler) }

@@ -51,7 +51,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let handlers = try Handlers(settings)
         // Whoever reads our log may go away; that must not stop the work.
         signal(SIGPIPE, SIG_IGN)
-        let telemetry = CommandTelemetry(slowAttempt: slowAttempt, logger: connection.logger())
+        let telemetry = CommandTelemetry(for: .service, slowAttempt: slowAttempt, logger: connection.logger())
         let logger = telemetry.bootstrapLogging(at: connection.logLevel)
         try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let worker = try Worker(queue, settings.worker, logger: logger)

@@ -1,6 +1,7 @@
 import HiredisClient
 import SpanQueueCurl
 
+@testable import SpanQueueOTLP
 @testable import SpanQueueTelemetry
 
 extension FuzzTarget {

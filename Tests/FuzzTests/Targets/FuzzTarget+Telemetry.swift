@@ -1,3 +1,5 @@
+@testable import SpanQueueOTLP
+@testable import SpanQueueServer
 @testable import SpanQueueTelemetry
 
 extension FuzzTarget {
@@ -8,13 +10,20 @@ extension FuzzTarget {
             #"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"full"}}"#, "{}", #"{"partialSuccess":null}"#,
             #"{"partialSuccess":{"rejectedDataPoints":9223372036854775807}}"#,
             #"{"partialSuccess":{"rejectedLogRecords":-1e99}}"#, #"{"partialSuccess":{"rejectedSpans":[[[["#,
+            "\u{0A}\u{0B}\u{08}\u{03}\u{12}\u{07}no room", "\u{08}\u{10}\u{12}\u{09}bad token", "no\r\n\u{1B}[31m",
         ]
     ) { input in
         for signal in OTLPSignal.allCases {
-            let rejected = PartialSuccess.rejected(in: input, of: signal)
-            precondition(rejected >= 0)
-            // As the exporter counts it.
-            precondition((0...512).contains(min(rejected, 512)))
+            for type in ["application/json", "application/x-protobuf", "text/plain", nil] {
+                for status in [200, 401] {
+                    let answer = CollectorAnswer(input, contentType: type, status: status, of: signal)
+                    precondition(answer.rejected >= 0)
+                    // One bounded line.
+                    let scalars = answer.message?.unicodeScalars.map(\.value) ?? []
+                    precondition(scalars.count <= CollectorAnswer.maximumMessageLength + 1)
+                    precondition(!scalars.contains { $0 < 0x20 || (0x7F...0x9F).contains($0) || $0 == 0x2028 })
+                }
+            }
         }
         var retry = ExportRetry()
         let number = input.prefix(8).reduce(0) { $0 << 8 | Int64($1) }

@@ -70,7 +70,7 @@ struct DisabledRegistryTests {
         #expect(snapshot.families.isEmpty)
         let wasAsked = asked.load(ordering: .relaxed)
         #expect(!wasAsked)
-        let page = await registry.page(accept: "application/openmetrics-text", acceptEncoding: nil)
+        let page = await registry.page(accept: "application/openmetrics-text")
         #expect(String(decoding: page.bytes, as: UTF8.self) == "# EOF\n")
     }
 

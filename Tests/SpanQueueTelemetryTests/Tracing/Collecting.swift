@@ -1,48 +1,25 @@
 import NIOConcurrencyHelpers
+import SpanQueueTelemetry
 
-@testable import SpanQueueTelemetry
+/// A processor that keeps what it gets.
+final class KeptSpans: SpanProcessor {
+    private let kept = NIOLockedValueBox<[SpanData]>([])
 
-/// An exporter that keeps what it gets.
-final class CollectingExporter<Item: Sendable>: BatchExporter {
-    private let batches = NIOLockedValueBox<[[Item]]>([])
-    private let isExporting = NIOLockedValueBox((now: 0, most: 0))
-    private let outcome: ExportOutcome
-    private let delay: Duration
-
-    init(outcome: ExportOutcome = .exported(rejected: 0), delay: Duration = .zero) {
-        self.outcome = outcome
-        self.delay = delay
+    func submit(_ span: SpanData) {
+        kept.withLockedValue { $0.append(span) }
     }
 
-    func export(_ batch: [Item], by deadline: ContinuousClock.Instant) async -> ExportOutcome {
-        isExporting.withLockedValue { state in
-            state.now += 1
-            state.most = max(state.most, state.now)
-        }
-        defer { isExporting.withLockedValue { $0.now -= 1 } }
-        if delay > .zero, (try? await Task.sleep(for: delay)) == nil { return .failed(errorType: "cancelled") }
-        batches.withLockedValue { $0.append(batch) }
-        return outcome
-    }
-
-    var collected: [[Item]] { batches.withLockedValue { $0 } }
-    var items: [Item] { collected.flatMap { $0 } }
-    var mostAtOnce: Int { isExporting.withLockedValue { $0.most } }
+    var all: [SpanData] { kept.withLockedValue { $0 } }
 }
 
 /// A tracer and what it exported.
 struct TracerFixture {
-    let exporter = CollectingExporter<SpanData>()
-    let processor: BatchProcessor<SpanData>
+    private let spans = KeptSpans()
     let tracer: SpanQueueTracer
 
     init(_ sampler: Sampler = .parentBasedAlwaysOn, limits: SpanLimits = SpanLimits()) {
-        processor = BatchProcessor(exporter: exporter)
-        tracer = SpanQueueTracer(sampler: sampler, limits: limits, processor: processor)
+        tracer = SpanQueueTracer(sampler: sampler, limits: limits, processor: spans)
     }
 
-    func exported() async -> [SpanData] {
-        _ = await processor.flush(within: .seconds(5))
-        return exporter.items
-    }
+    func exported() -> [SpanData] { spans.all }
 }

@@ -11,7 +11,7 @@ struct TracerTests {
         let child = fixture.tracer.startSpan("child", parent: root.context)
         child.end()
         root.end()
-        let spans = await fixture.exported()
+        let spans = fixture.exported()
         #expect(spans.map(\.name) == ["child", "root"])
         #expect(spans[0].parent == root.context.spanID && spans[1].parent == nil)
         #expect(spans[0].context.traceID == spans[1].context.traceID)
@@ -39,7 +39,7 @@ struct TracerTests {
             }())
         span.end()
         #expect(!span.isRecording && !span.context.isSampled)
-        #expect(await fixture.exported().isEmpty)
+        #expect(fixture.exported().isEmpty)
         #expect(fixture.tracer.startedSpans == StartedSpans(dropped: 1))
     }
 
@@ -54,7 +54,7 @@ struct TracerTests {
         let built = SpanData(name: "built", context: context, startNanoseconds: 1, endNanoseconds: 2)
         fixture.tracer.submit(built)
         fixture.tracer.submit(built, keptBecause: reason)
-        let spans = await fixture.exported()
+        let spans = fixture.exported()
         #expect(spans.map(\.name) == ["live", "built"])
         #expect(
             spans.allSatisfy { $0.attributes["spanq.sampled.by"] == .string(reason.rawValue) && !$0.context.isSampled })
@@ -66,7 +66,7 @@ struct TracerTests {
         let span = fixture.tracer.startSpan("s", recordsUnsampled: true)
         span.keep(because: .error)
         span.end()
-        #expect(await fixture.exported().first?.attributes.isEmpty == true)
+        #expect(fixture.exported().first?.attributes.isEmpty == true)
     }
 
     @Test("ids and times that are given are taken")
@@ -75,7 +75,7 @@ struct TracerTests {
         let (trace, id) = (TraceID.random(), SpanID.random())
         let span = fixture.tracer.startSpan("wait q", traceID: trace, spanID: id, startNanoseconds: 100)
         span.end(atNanoseconds: 50)
-        let exported = try #require(await fixture.exported().first)
+        let exported = try #require(fixture.exported().first)
         #expect(exported.context.traceID == trace && exported.context.spanID == id)
         #expect(exported.context.flags == 0b01, "a given id is not known to be random")
         #expect(
@@ -96,7 +96,7 @@ struct TracerTests {
             span.add(SpanData.Link(.root()))
         }
         span.end()
-        let exported = try #require(await fixture.exported().first)
+        let exported = try #require(fixture.exported().first)
         #expect(exported.attributes == ["a": "aga", "b": .strings(["123"])])
         #expect(exported.droppedAttributes == 2)
         #expect(exported.events.count == 2 && exported.droppedEvents == 1 && exported.events[0].droppedAttributes == 1)
@@ -114,7 +114,7 @@ struct TracerTests {
         span.name = "other"
         span.set("a", to: 1)
         span.end()
-        let spans = await fixture.exported()
+        let spans = fixture.exported()
         #expect(spans.count == 1 && spans[0].name == "s" && spans[0].attributes.isEmpty && spans[0].status == .ok)
     }
 

@@ -4,30 +4,22 @@ import Synchronization
 @testable import SpanQueue
 
 /// Telemetry whose spans end in memory.
-final class CollectedSpans: BatchExporter {
+final class CollectedSpans: SpanProcessor {
     private let spans = Mutex<[SpanData]>([])
 
-    func export(_ batch: [SpanData], by deadline: ContinuousClock.Instant) async -> ExportOutcome {
-        spans.withLock { $0 += batch }
-        return .exported(rejected: 0)
+    func submit(_ span: SpanData) {
+        spans.withLock { $0.append(span) }
     }
 
     static func telemetry(
         _ sampler: Sampler = .parentBasedAlwaysOn, attemptParent: JobTelemetry.AttemptParent = .auto,
         slowAttempt: Duration? = nil
     ) -> (JobTelemetry, () async -> [SpanData]) {
-        let exporter = CollectedSpans()
-        let processor = BatchProcessor(exporter: exporter)
+        let collected = CollectedSpans()
         let telemetry = JobTelemetry(
-            tracer: SpanQueueTracer(sampler: sampler, processor: processor), attemptParent: attemptParent,
+            tracer: SpanQueueTracer(sampler: sampler, processor: collected), attemptParent: attemptParent,
             slowAttempt: slowAttempt)
-        return (
-            telemetry,
-            {
-                _ = await processor.flush(within: .seconds(5))
-                return exporter.spans.withLock { $0 }
-            }
-        )
+        return (telemetry, { collected.spans.withLock { $0 } })
     }
 }
 

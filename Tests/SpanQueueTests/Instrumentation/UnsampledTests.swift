@@ -48,7 +48,7 @@ struct UnsampledTests {
 
     @Test("the messaging metrics say what failed, and no time is recorded where nothing ran")
     func errorTypes() async throws {
-        let telemetry = JobTelemetry()
+        let telemetry = JobTelemetry(messagingMetrics: true)
         try await Self.run(telemetry, ("good", []), ("bad", [.maxRetries(0)]), ("unheard", []))
         let metrics = telemetry.metrics
         let durations = ["", "Failure", "unknown_job_type"].map {
@@ -61,7 +61,7 @@ struct UnsampledTests {
 
     @Test("an enqueue that fails, and a claim, say why in the messaging metrics")
     func failedCalls() async throws {
-        let telemetry = JobTelemetry()
+        let telemetry = JobTelemetry(messagingMetrics: true)
         let engine = InMemoryEngine()
         let queue = try await JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
         let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: .strict(["q"])))

@@ -23,7 +23,7 @@ LoggingSystem.bootstrap { label in
     handler.logLevel = .warning
     return handler
 }
-let telemetry = JobTelemetry()
+let telemetry = JobTelemetry(messagingMetrics: true)
 var options = RedisEngineOptions()
 options.retentionCount = 20_000
 let queue = try await JobQueue(engine: .redis(CommandLine.arguments[1], options), telemetry: telemetry)

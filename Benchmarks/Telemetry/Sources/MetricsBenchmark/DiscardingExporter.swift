@@ -1,3 +1,4 @@
+import SpanQueueOTLP
 import SpanQueueTelemetry
 
 /// Takes everything and keeps nothing.

@@ -1,4 +1,5 @@
 import Foundation
+import SpanQueueOTLP
 import SpanQueueTelemetry
 
 /// What OTLP/JSON costs, for each span of full batches.

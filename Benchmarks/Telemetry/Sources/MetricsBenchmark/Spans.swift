@@ -1,3 +1,4 @@
+import SpanQueueOTLP
 import SpanQueueTelemetry
 
 /// What a span costs from its start until it is in the queue of the exporter, and what it costs where it is not sampled.

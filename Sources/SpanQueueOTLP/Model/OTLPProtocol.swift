@@ -1,0 +1,17 @@
+/// A way to speak OTLP (`OTEL_EXPORTER_OTLP_PROTOCOL`).
+public struct OTLPProtocol: Sendable, Hashable, CustomStringConvertible {
+    /// As the variable writes it.
+    public let name: String
+
+    /// JSON over HTTP/1.1: what is spoken unless another one is asked for.
+    public static let httpJSON = OTLPProtocol(name: "http/json")
+    /// Binary protobuf over HTTP/1.1.
+    public static let httpProtobuf = OTLPProtocol(name: "http/protobuf")
+
+    static let known: KeyValuePairs<String, OTLPProtocol> = [
+        httpJSON.name: httpJSON, httpProtobuf.name: httpProtobuf,
+    ]
+
+    /// The name.
+    public var description: String { name }
+}

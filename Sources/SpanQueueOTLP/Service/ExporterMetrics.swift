@@ -1,0 +1,75 @@
+public import SpanQueueTelemetry
+
+/// Shows on /metrics how the exporters are doing, under the names of OpenTelemetry's conventions for SDKs.
+public enum ExporterMetrics {
+    /// Adds the metrics of a `Telemetry` to a registry, once for a registry.
+    ///
+    /// - Throws: `MetricsError` where the registry has them already.
+    public static func register(_ telemetry: Telemetry, in registry: MetricsRegistry) throws(MetricsError) {
+        try registry.add(
+            MetricsCollector(name: "exporter") { try write(telemetry.statistics, to: &$0) })
+    }
+
+    static func write(_ statistics: ExporterStatistics, to metrics: inout CollectedMetrics) throws(MetricsError) {
+        let started = statistics.startedSpans
+        for (result, count) in [
+            ("RECORD_AND_SAMPLE", started.sampled), ("RECORD_ONLY", started.recorded), ("DROP", started.dropped),
+        ] {
+            try metrics.counter(
+                "otel_sdk_span_started", help: "Spans that were started, by the sampling decision.",
+                labels: [MetricLabel("otel_span_sampling_result", result)], value: Double(count))
+        }
+        for (signal, done) in statistics.signals.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            try write(done, signal, to: &metrics)
+        }
+    }
+
+    private static func write(
+        _ done: ExportStatistics, _ signal: OTLPSignal, to metrics: inout CollectedMetrics
+    ) throws(MetricsError) {
+        let item = signal.item
+        // Metrics have no queue: they are read when they are exported.
+        if signal != .metrics {
+            try metrics.gauge(
+                "otel_sdk_processor_\(item)_queue_size", help: "Items that wait for their export.",
+                value: Double(done.queueSize))
+            try metrics.gauge(
+                "otel_sdk_processor_\(item)_queue_capacity",
+                help: "How many items may wait; what comes on top is dropped.", value: Double(done.queueCapacity))
+            try count(
+                done.processed, "otel_sdk_processor_\(item)_processed",
+                "Items that left the queue, by why they were dropped.", to: &metrics)
+        }
+        try count(
+            done.exported, "otel_sdk_exporter_\(item)_exported", "Items that were sent, by why they did not arrive.",
+            to: &metrics)
+        for (error, tally) in done.operations.merging(["": DurationTally()], uniquingKeysWith: { first, _ in first }) {
+            try metrics.histogram(
+                "otel_sdk_exporter_operation_duration_seconds",
+                help: "How long exports took, retries included, by how they ended.", unit: "seconds",
+                labels: [MetricLabel("otel_component_name", signal.rawValue), MetricLabel("error_type", error)],
+                value: HistogramValue(
+                    bounds: DurationTally.boundsSeconds, bucketCounts: tally.buckets, sum: tally.sumSeconds))
+        }
+    }
+
+    /// An empty word stands for success; the conventions then leave the label out, which here is its empty value.
+    private static func count(
+        _ counts: [String: Int], _ name: String, _ help: String, to metrics: inout CollectedMetrics
+    ) throws(MetricsError) {
+        for (error, count) in counts.merging(["": 0], uniquingKeysWith: { first, _ in first }) {
+            try metrics.counter(name, help: help, labels: [MetricLabel("error_type", error)], value: Double(count))
+        }
+    }
+}
+
+extension OTLPSignal {
+    /// What the conventions call one item of the signal.
+    fileprivate var item: String {
+        switch self {
+        case .traces: "span"
+        case .metrics: "metric_data_point"
+        case .logs: "log"
+        }
+    }
+}

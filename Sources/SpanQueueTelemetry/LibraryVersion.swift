@@ -1,0 +1,5 @@
+/// The one place that has SpanQueue's version.
+package enum LibraryVersion {
+    /// `major.minor.patch`.
+    package static let text = "0.1.0"
+}
