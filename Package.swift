@@ -413,3 +413,8 @@ if Context.environment["SPANQ_FUZZ"] == "1" {
             swiftSettings: settings
         ))
 }
+
+/// `SPANQ_TESTS=SpanqTests,CostTests swift test` builds these test targets alone: all of them take minutes after a change in the core.
+if let names = Context.environment["SPANQ_TESTS"]?.split(separator: ",").map(String.init), !names.isEmpty {
+    package.targets.removeAll { $0.type == .test && !names.contains($0.name) }
+}
