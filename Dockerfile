@@ -30,7 +30,7 @@ RUN --mount=type=cache,target=/root/.cache/org.swift.swiftpm,sharing=locked \
     && strip /out/spanq
 
 FROM ${RUNTIME_IMAGE} AS runtime
-# What `ldd` names beyond libc and libstdc++, and the certificates for https. `Scripts/check-image` proves the list.
+# What `ldd` names beyond libc and libstdc++, and the certificates for https. `Tools/deploy/check-image` proves the list.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libcurl4 libhiredis0.14 libssl3 libstdc++6 zlib1g \

@@ -41,7 +41,7 @@ struct IndependentParserTests {
             try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: file)
         }
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../../Scripts/check-exposition").standardizedFileURL
+            .appendingPathComponent("../../Tools/observability/check-exposition").standardizedFileURL
         let process = Process()
         process.executableURL = URL(fileURLWithPath: python ?? "")
         process.arguments = [

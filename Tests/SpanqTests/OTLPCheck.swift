@@ -1,6 +1,6 @@
 import Foundation
 
-/// Runs `Scripts/check_otlp.py`, which knows the official definitions of OTLP.
+/// Runs `Tools/observability/check_otlp.py`, which knows the official definitions of OTLP.
 enum OTLPCheck {
     struct Refused: Error {
         let reason: String
@@ -15,7 +15,7 @@ enum OTLPCheck {
         let process = Process()
         let (input, output, errors) = (Pipe(), Pipe(), Pipe())
         process.executableURL = URL(filePath: named ?? root.appending(path: ".venv/bin/python").path)
-        process.arguments = [root.appending(path: "Scripts/check_otlp.py").path, "traces"]
+        process.arguments = [root.appending(path: "Tools/observability/check_otlp.py").path, "traces"]
         (process.standardInput, process.standardOutput, process.standardError) = (input, output, errors)
         try process.run()
         // The script reads all before it writes.

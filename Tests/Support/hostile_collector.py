@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Scripts"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tools/observability"))
 try:
     import check_otlp
 except ImportError:

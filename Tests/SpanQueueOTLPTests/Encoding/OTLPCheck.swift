@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Runs `Scripts/check_otlp.py`, which knows the official definitions.
+/// Runs `Tools/observability/check_otlp.py`, which knows the official definitions.
 enum OTLPCheck {
     private static let root = URL(filePath: #filePath).appending(path: "../../../..").standardized
 
@@ -34,7 +34,8 @@ enum OTLPCheck {
         _ arguments: [String], _ body: [UInt8]
     ) throws -> (status: Int32, output: String, errors: String) {
         try run(
-            python ?? "python3", [root.appending(path: "Scripts/check_otlp.py").path] + arguments, input: body)
+            python ?? "python3", [root.appending(path: "Tools/observability/check_otlp.py").path] + arguments,
+            input: body)
     }
 
     private static func run(_ program: String, _ arguments: [String], input: [UInt8]) throws -> (

@@ -37,7 +37,7 @@ struct IndependentParserTests {
         try Data(PageFixture.page(snapshot, .text).utf8).write(to: text)
         try Data(PageFixture.page(snapshot, .openMetrics).utf8).write(to: openMetrics)
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../../../Scripts/check-exposition").standardizedFileURL
+            .appendingPathComponent("../../../Tools/observability/check-exposition").standardizedFileURL
         let process = Process()
         process.executableURL = URL(fileURLWithPath: python ?? "")
         process.arguments = [script.path, "--text", text.path, "--openmetrics", openMetrics.path]

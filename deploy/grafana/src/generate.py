@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
     there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
     wrong = sorted(name for name in there.keys() | texts.keys() if there.get(name) != texts.get(name))
     for name in wrong:
-        print(f"{folder / name} is not what deploy/grafana/src makes: run Scripts/dashboards and commit", file=sys.stderr)
+        print(f"{folder / name} is not what deploy/grafana/src makes: run Tools/observability/dashboards and commit", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -1,4 +1,4 @@
-"""The live test of the stack; Scripts/live-stack runs it.
+"""The live test of the stack; Tools/observability/live-stack runs it.
 
 usage: live_stack.py SPANQ
 """
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 import asked
-import rulefiles  # of Scripts/alerts.d, as asked.py has it
+import rulefiles  # of Tools/observability/alerts, as asked.py has it
 from ports import Waited, wait_for
 from processes import end_on_signals
 from stack import ROOT, WORKERS, Stack
@@ -44,7 +44,7 @@ def provoke(stack: Stack) -> None:
 def faults(stack: Stack) -> list[str]:
     """All that is wrong, a line each."""
     found = [*targets(stack), *rules(stack), *answers(stack), *names(stack), *exemplars(stack), *complaints(stack)]
-    for lint in (["Scripts/alerts.d/lint.py"], ["deploy/grafana/src/lint.py", "deploy/grafana/dashboards", "docs/telemetry.md"]):
+    for lint in (["Tools/observability/alerts/lint.py"], ["deploy/grafana/src/lint.py", "deploy/grafana/dashboards", "docs/telemetry.md"]):
         done = subprocess.run([sys.executable, *lint], cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             found.append(f"{lint[0]}: {done.stdout}{done.stderr}")

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # Images that are built from the Dockerfile.
 OWN_TAG = ":local"
 # Seconds between the end of a drain and the kill: for the last export of spans.

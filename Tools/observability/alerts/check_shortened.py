@@ -17,7 +17,7 @@ def masked(rule: rulefiles.Rule) -> list[str]:
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, rulefiles.ROOT / "Scripts/shorten-rules", "60", folder], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, rulefiles.ROOT / "Tools/observability/shorten-rules", "60", folder], check=True, stdout=subprocess.DEVNULL)
         short = {}
         for path in sorted(Path(folder).glob("*.yml")):
             for group in rulefiles.load(path)["groups"]:

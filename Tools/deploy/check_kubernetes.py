@@ -89,6 +89,14 @@ def check_pods(objects: Objects) -> None:
                 check_drain(name, spec, yaml.safe_load(data.get("worker.yaml", "{}")))
 
 
+def check_images(objects: Objects) -> None:
+    """The server runs spanq's own image, whatever the workers run: their names differ, so that an overlay can tell them apart."""
+    images = {name: [part["image"].rpartition(":")[0] for part in spec["containers"]] for name, _, spec in objects.pods()}
+    server, worker = images.get("spanq-server", []), images.get("spanq-worker", [])
+    expect(len(server) == 1 and server[0].endswith("/spanqueue"), f"spanq-server: does not run the image of spanq: {server}")
+    expect(bool(worker) and not set(worker) & set(server), f"spanq-worker: has the server's image name: {worker}")
+
+
 def check_drain(name: str, spec: dict[str, Any], config: dict[str, Any]) -> None:
     drain = seconds(config.get("drain-timeout", "25s")) + seconds(config.get("cancellation-grace", "5s"))
     grace = spec["terminationGracePeriodSeconds"]
@@ -144,11 +152,12 @@ def main() -> int:
         check_schema(item)
     if not problems:  # else fields may be missing that are looked at
         check_pods(objects)
+        check_images(objects)
         check_selectors(objects)
         check_scaling(objects)
     for problem in problems:
         print(problem, file=sys.stderr)
-    print(f"deploy/kubernetes: {len(objects.items)} objects, {len(problems)} problems")
+    print(f"{sys.argv[1]}: {len(objects.items)} objects, {len(problems)} problems")
     return 1 if problems else 0
 
 

@@ -16,8 +16,8 @@ from ports import free_port, wait_for
 from processes import Processes
 from prometheus import Prometheus
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "Scripts/alerts.d"))
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "Tools/observability/alerts"))
 import promql  # noqa: E402
 
 # Scraped by the shipped prometheus.yml, and not here: why.
@@ -113,7 +113,7 @@ class Stack:
         return promql.seconds(duration) / self.factor
 
     def start_prometheus(self, more: list[str]) -> None:
-        subprocess.run([sys.executable, ROOT / "Scripts/shorten-rules", str(self.factor), self.folder / "rules"], check=True,
+        subprocess.run([sys.executable, ROOT / "Tools/observability/shorten-rules", str(self.factor), self.folder / "rules"], check=True,
                        stdout=subprocess.DEVNULL)
         self.write_prometheus_config(more)
         address = f"127.0.0.1:{self.ports['prometheus']}"

@@ -1,4 +1,4 @@
-"""The fire drill; Scripts/fire-drill runs it, and says how it is used."""
+"""The fire drill; Tools/observability/fire-drill runs it, and says how it is used."""
 
 import argparse
 import datetime
@@ -69,7 +69,7 @@ def all_of(names: list[str], options: argparse.Namespace) -> list[dict[str, Any]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="Scripts/fire-drill")
+    parser = argparse.ArgumentParser(prog="Tools/observability/fire-drill")
     parser.add_argument("spanq", type=Path)
     parser.add_argument("--only", action="append", choices=[fault.name for fault in FAULTS], help="this fault; may be given again")
     parser.add_argument("--factor", type=float, default=FACTOR, help=f"what all times are divided by; {FACTOR}")

@@ -65,7 +65,7 @@ class DrillStack(Stack):
     def start_all(self) -> None:
         """The stack with the shipped workers' configuration, but for queues, handlers, and times that a drill can wait for."""
         config = yaml.safe_load((ROOT / "deploy/compose/worker.yaml").read_text())
-        self.start(config | {"queues": QUEUES, "exec": [f"*={ROOT}/Scripts/live.d/handler"],
+        self.start(config | {"queues": QUEUES, "exec": [f"*={ROOT}/Tools/observability/live/handler"],
                              "lease": "5s", "drain-timeout": "2s", "cancellation-grace": "1s"})
         self.enqueue([{"type": f"{queue}:work", "queue": queue, "payload": "work"} for queue in QUEUES])
         self.load.start()
