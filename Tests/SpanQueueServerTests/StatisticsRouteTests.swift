@@ -42,6 +42,16 @@ struct StatisticsRouteTests {
         }
     }
 
+    @Test("what it says of all together is of all queues, also of those that it does not show")
+    func many() async throws {
+        let queue = try await JobQueue.testing()
+        let requests = (0..<1_500).map { EnqueueRequest(type: "t", payload: [], options: [.queue("q\($0)")]) }
+        _ = try await queue.enqueue(requests)
+        let statistics = try await QueueStatistics.read(queue)
+        #expect(statistics.queues.count == 240 && statistics.omittedQueues == 1_260)
+        #expect(statistics.jobs[.ready] == 1_500 && statistics.totals.enqueued == 1_500)
+    }
+
     @Test("an engine that fails is a 503 in one line")
     func failure() async throws {
         let queue = try await JobQueue(engine: .existing(FailingEngine()))

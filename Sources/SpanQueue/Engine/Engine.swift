@@ -44,7 +44,11 @@ public protocol Engine: Sendable {
     func retire(workerID: String) async throws
     /// The workers that are known and have not lapsed.
     func workers() async throws -> [WorkerInfo]
+    /// How many of them serve each queue; the same as counting in ``workers()``, which an engine may do for less.
+    func workersByQueue() async throws -> WorkersByQueue
 
+    /// The names of the queues, in order.
+    func queues() async throws -> [String]
     /// Finds a job; `queue` spares the search through all queues.
     func job(_ id: JobID, in queue: String?) async throws -> JobRecord?
     /// A page of the jobs of a queue in one state.
@@ -64,6 +68,16 @@ public protocol Engine: Sendable {
 }
 
 extension Engine {
+    /// By reading all workers.
+    public func workersByQueue() async throws -> WorkersByQueue {
+        WorkersByQueue(try await workers().map(\.queues))
+    }
+
+    /// By counting all.
+    public func queues() async throws -> [String] {
+        try await counts(of: nil).map(\.queue)
+    }
+
     /// Claims from one queue.
     public func claim(_ request: ClaimRequest) async throws -> ClaimReply {
         // An engine answers every request, so there is exactly one reply.

@@ -107,3 +107,21 @@ public struct WorkerInfo: Sendable, Hashable {
         self.version = version
     }
 }
+
+/// How many live workers there are, and how many serve each queue.
+public struct WorkersByQueue: Sendable, Hashable {
+    /// All of them.
+    public private(set) var total = 0
+    /// By queue; one that nobody serves is not in it.
+    public private(set) var serving: [String: Int] = [:]
+
+    /// Counts.
+    ///
+    /// - Parameter queues: those of each worker.
+    public init(_ queues: some Sequence<[String]>) {
+        for queues in queues {
+            total += 1
+            for queue in Set(queues) { serving[queue, default: 0] += 1 }
+        }
+    }
+}

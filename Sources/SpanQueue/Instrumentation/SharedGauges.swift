@@ -67,20 +67,20 @@ public final class SharedGauges: Sendable {
                 value: counts.isPaused ? 1 : 0)
             try metrics.gauge(
                 "spanq_workers_alive", help: "Live workers that serve the queue.", labels: [queue],
-                value: Double(reading.workersByQueue[counts.queue] ?? 0))
+                value: Double(reading.workers.serving[counts.queue] ?? 0))
         }
     }
 
     /// Says it once for each number, not at each scrape.
     private func warn(about reading: SharedGaugesReading) {
         let isNew = warnedAbout.withLock { last in
-            defer { last = reading.omitted }
-            return last != reading.omitted
+            defer { last = reading.omitted.count }
+            return last != reading.omitted.count
         }
-        guard isNew, reading.omitted > 0 else { return }
+        guard isNew, !reading.omitted.isEmpty else { return }
         queue.logger.warning(
             "there are more queues than the shared gauges show: the first \(Self.maximumQueues) by name are",
-            metadata: ["omitted": "\(reading.omitted)"])
+            metadata: ["omitted": "\(reading.omitted.count)"])
     }
 }
 

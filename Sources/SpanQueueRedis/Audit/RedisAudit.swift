@@ -72,7 +72,7 @@ public final class RedisAudit: Sendable {
         var violations = try await KeyAudit(session: session, queues: queues).run()
         // Without the right types scripts fail, here and in workers.
         let unusable = Set(violations.filter { $0.rule == .wrongType }.map(\.subject))
-        let listed = unusable.contains(RedisKeys.queues) ? [] : try await engine.allQueues()
+        let listed = unusable.contains(RedisKeys.queues) ? [] : try await engine.queues()
         let unlisted = violations.filter { $0.rule == .queueNotListed }.map(\.subject)
         let names = queues ?? Set(listed + unlisted).sorted()
         let usable = names.filter { name in !RedisKeys(queue: name).audited.contains(where: unusable.contains) }

@@ -4,7 +4,7 @@ import SpanQueue
 extension RedisEngine {
     func job(_ id: JobID, in queue: String?) async throws -> JobRecord? {
         if let queue { return try await records([id], in: queue, state: nil).first }
-        let queues = try await allQueues()
+        let queues = try await queues()
         let calls = queues.map { inspection([id], in: $0, state: nil) }
         for (queue, reply) in zip(queues, try await client.pipeline(calls, idempotent: true)) {
             do {
@@ -48,7 +48,7 @@ extension RedisEngine {
 
     func counts(of queues: [String]?) async throws -> [QueueCounts] {
         let names: [String]
-        if let queues { names = queues } else { names = try await allQueues() }
+        if let queues { names = queues } else { names = try await self.queues() }
         let replies = try await client.pipeline(names.map(countCall), idempotent: true)
         return try zip(names, replies).map { name, reply in
             do {
@@ -61,7 +61,7 @@ extension RedisEngine {
 
     // MARK: Calls and replies
 
-    func allQueues() async throws -> [String] {
+    func queues() async throws -> [String] {
         var cursor = RESPCursor(try await send(RESPCommand("SMEMBERS", RedisKeys.queues)))
         var names: [String] = []
         for _ in 0..<(try cursor.nextArrayCount()) { names.append(try cursor.nextString()) }

@@ -51,7 +51,7 @@ extension RedisEngine {
         return alive
     }
 
-    private static func worker(_ id: String, _ reply: RESPReply) throws -> WorkerInfo? {
+    static func worker(_ id: String, _ reply: RESPReply) throws -> WorkerInfo? {
         var cursor = RESPCursor(reply)
         let count = try cursor.nextArrayCount()
         guard count > 0 else { return nil }

@@ -27,6 +27,8 @@ final class RedisEngine: Engine {
     let scripts: Scripts
     let logger: Logger
     let clock = ServerClock()
+    /// The queues of each worker that has been seen, by id: they do not change while it lives.
+    let queuesOfWorkers = Mutex<[String: [String]]>([:])
     let client: RedisClient
     let loop: LoopThread
     private let connection = Mutex(Connection())

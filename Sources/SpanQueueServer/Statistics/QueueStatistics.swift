@@ -4,9 +4,9 @@ public import SpanQueue
 public struct QueueStatistics: Sendable, Encodable {
     /// The queues, in the order of their names; at most 240.
     public let queues: [QueueStatus]
-    /// Jobs by state, of the queues shown.
+    /// Jobs by state, of all queues.
     public let jobs: [JobState: Int]
-    /// What the queues shown have done since they were made.
+    /// What all queues have done since they were made.
     public let totals: QueueTotals
     /// The live workers.
     public let workersAlive: Int
@@ -15,17 +15,34 @@ public struct QueueStatistics: Sendable, Encodable {
 
     /// Reads them from a queue's engine.
     public static func read(_ queue: JobQueue) async throws -> QueueStatistics {
-        QueueStatistics(try await SharedGaugesReading.read(queue))
+        let reading = try await SharedGaugesReading.read(queue)
+        var rest: [QueueCounts] = []
+        var names = reading.omitted[...]
+        // One after the other, so that a great many queues do not get in the way of what else the connection does.
+        while !names.isEmpty {
+            rest += try await queue.engine.counts(of: Array(names.prefix(batch)))
+            names = names.dropFirst(batch)
+        }
+        return QueueStatistics(reading, rest: rest)
     }
 
-    init(_ reading: SharedGaugesReading) {
+    /// How many queues are counted in one round trip.
+    private static let batch = 500
+
+    private init(_ reading: SharedGaugesReading, rest: [QueueCounts]) {
         queues = reading.queues.map { counts in
-            QueueStatus(counts, workersAlive: reading.workersByQueue[counts.queue] ?? 0)
+            QueueStatus(counts, workersAlive: reading.workers.serving[counts.queue] ?? 0)
         }
-        jobs = queues.reduce(into: [:]) { total, queue in total.merge(queue.jobs) { $0 + $1 } }
-        totals = queues.reduce(into: QueueTotals()) { $0.add($1.totals) }
-        workersAlive = reading.workers
-        omittedQueues = reading.omitted
+        var jobs = JobState.allCases.reduce(into: [JobState: Int]()) { $0[$1] = 0 }
+        var totals = QueueTotals()
+        for counts in reading.queues + rest {
+            for state in JobState.allCases { jobs[state, default: 0] += counts[state] }
+            totals.add(counts.totals)
+        }
+        self.jobs = jobs
+        self.totals = totals
+        workersAlive = reading.workers.total
+        omittedQueues = reading.omitted.count
     }
 
     private enum CodingKeys: String, CodingKey {
