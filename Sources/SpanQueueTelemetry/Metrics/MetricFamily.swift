@@ -1,4 +1,6 @@
+internal import CoreMetrics
 import NIOConcurrencyHelpers
+internal import Synchronization
 
 /// A family of series that differ in the values of their labels.
 ///
@@ -92,4 +94,37 @@ extension MetricFamily: RegisteredFamily {
             name: definition.name, openTelemetryName: definition.openTelemetryName, help: definition.help,
             unit: definition.unit, kind: definition.kind, points: series.map(point))
     }
+}
+
+/// A family as its registry sees it, whatever its series are.
+protocol RegisteredFamily: AnyObject, Sendable {
+    var definition: FamilyDefinition { get }
+    var tally: FamilyTally { get }
+    func snapshot() -> MetricFamilySnapshot
+}
+
+/// What a family did not record as asked, counted by all its series together.
+final class FamilyTally: Sendable {
+    /// Lookups that were answered with the overflow child, because the family had reached its cap.
+    let overflowed = Atomic<UInt64>(0)
+    /// Values that were refused: see `CounterSeries`, `FloatingCounterSeries` and `HistogramSeries`; and lookups with
+    /// another number of label values than the family has labels.
+    let rejected = Atomic<UInt64>(0)
+
+    func countOverflow() { overflowed.wrappingAdd(1, ordering: .relaxed) }
+    func countRejection() { rejected.wrappingAdd(1, ordering: .relaxed) }
+}
+
+/// What a series gets from its family when it is made.
+struct SeriesContext: Sendable {
+    let definition: FamilyDefinition
+    let labels: MetricLabels
+    let tally: FamilyTally
+    let exemplarFilter: ExemplarFilter
+    var isEnabled = true
+    let startUnixNanoseconds: UInt64
+    var mirror: (any MetricsFactory)?
+
+    /// The series' labels as swift-metrics calls them.
+    var dimensions: [(String, String)] { labels.pairs.map { ($0.attributeName, $0.value) } }
 }

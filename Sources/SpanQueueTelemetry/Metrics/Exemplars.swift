@@ -1,5 +1,48 @@
 internal import Synchronization
 
+/// Which observations may become exemplars (`OTEL_METRICS_EXEMPLAR_FILTER`).
+public enum ExemplarFilter: Sendable, Hashable {
+    /// Those within a sampled span (`trace_based`), the default.
+    case sampled
+    /// Those within any span (`always_on`).
+    case always
+    /// None (`always_off`).
+    case never
+
+    /// Whether an observation within `source` may become one.
+    @inline(__always)
+    func admits(_ source: ExemplarSource) -> Bool {
+        switch self {
+        case .sampled: source.isSampled
+        case .always: true
+        case .never: false
+        }
+    }
+}
+
+/// The span within which something is recorded, as far as an exemplar needs it: three words that live in registers, so
+/// handing one over costs nothing.
+public struct ExemplarSource: Sendable, Hashable {
+    /// The span's trace.
+    public let traceID: TraceID
+    /// The span.
+    public let spanID: SpanID
+    /// Whether the trace is recorded; an exemplar of one that is not would lead nowhere.
+    public let isSampled: Bool
+
+    /// Makes a source of its parts.
+    public init(traceID: TraceID, spanID: SpanID, isSampled: Bool) {
+        self.traceID = traceID
+        self.spanID = spanID
+        self.isSampled = isSampled
+    }
+
+    /// The span that a context stands for.
+    public init(_ context: TraceContext) {
+        self.init(traceID: context.traceID, spanID: context.spanID, isSampled: context.isSampled)
+    }
+}
+
 /// The last exemplar of each bucket of one series, written by any thread without a lock and read without a torn one.
 ///
 /// Each slot is a sequence lock of six atomic words on a cache line of its own: a version, even when the slot is at rest, and five
