@@ -113,3 +113,35 @@ struct ExecCancellationTests {
         }
     }
 }
+
+@Suite("A program that someone else has reaped")
+struct StolenProgramTests {
+    /// Its number may be anyone's by then; here it is still that of its group, which shows whether it was signalled.
+    @Test("is not signalled any more", .timeLimit(.minutes(1)))
+    func notSignalled() async throws {
+        let mark = "/tmp/spanq-test-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: mark) }
+        // The leader ends at SIGTERM, and its child, which goes on for some seconds, does not.
+        let child =
+            "(trap \"\" TERM; i=0; while [ $i -lt 400 ]; do sleep 0.05; i=$((i+1)); done) &"
+        var configuration = ExecConfiguration()
+        configuration.killGrace = .milliseconds(700)
+        let handler = try ExecHandler(
+            command: "sh -c '\(child) echo $$ $! > \(mark).t; sleep 0.2; mv \(mark).t \(mark); wait'",
+            configuration: configuration)
+        let sample = SampleJob()
+        let task = Task { await failure { try await handler.run(sample.job, sample.context) } }
+        #expect(await eventually { FileManager.default.fileExists(atPath: mark) })
+        let pids = try String(contentsOfFile: mark, encoding: .utf8).split(whereSeparator: \.isWhitespace)
+            .compactMap { Int32($0) }
+        try #require(pids.count == 2)
+        defer { kill(pids[1], SIGKILL) }
+        task.cancel()
+        // Reaps the leader before the handler does, which leaves it a zombie for the grace period.
+        #expect(await eventually { waitpid(pids[0], nil, WNOHANG) == pids[0] })
+        #expect(await task.value is CancellationError)
+        #expect(kill(pids[1], 0) == 0)
+        let state = try String(contentsOfFile: "/proc/\(pids[1])/stat", encoding: .utf8)
+        #expect(!state.contains(") Z "))
+    }
+}

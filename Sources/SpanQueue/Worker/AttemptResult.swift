@@ -36,3 +36,10 @@ enum CancelCause: Sendable, Equatable {
 struct UndecodablePayload: Error {
     let problem: String
 }
+
+/// What a handler throws that was ended from outside because the whole worker is to end: the job is given back, and no attempt is
+/// charged.
+package struct JobReleased: Error {
+    /// It says nothing more.
+    package init() {}
+}

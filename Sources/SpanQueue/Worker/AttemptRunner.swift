@@ -17,9 +17,12 @@ final class AttemptRunner: Sendable {
     func run(_ context: JobContext, in serviceContext: ServiceContext? = nil) async -> FinishedAttempt {
         let startNanoseconds = SystemClock.now()
         let start = ContinuousClock.now
+        context.logAttempt("job started")
         let result = await result(of: context, in: serviceContext)
-        return FinishedAttempt(
-            result: result, startNanoseconds: startNanoseconds, duration: ContinuousClock.now - start)
+        let duration = ContinuousClock.now - start
+        // What else may come of it is logged where it is settled, at a higher level.
+        if case .returned = result { context.logAttempt("job done", took: duration) }
+        return FinishedAttempt(result: result, startNanoseconds: startNanoseconds, duration: duration)
     }
 
     private func result(of context: JobContext, in serviceContext: ServiceContext?) async -> AttemptResult {

@@ -58,11 +58,18 @@ public final class JobContext: Sendable {
         let engine: any Engine
         let limits: Limits
         let logger: Logger
+        let attemptLogLevel: @Sendable (JobContext) -> Logger.Level
+        /// The worker drains.
+        let isStopping = Atomic(false)
 
-        init(engine: any Engine, limits: Limits, logger: Logger) {
+        init(
+            engine: any Engine, limits: Limits, logger: Logger,
+            attemptLogLevel: @escaping @Sendable (JobContext) -> Logger.Level = { _ in .debug }
+        ) {
             self.engine = engine
             self.limits = limits
             self.logger = logger
+            self.attemptLogLevel = attemptLogLevel
         }
     }
 
@@ -116,6 +123,26 @@ public final class JobContext: Sendable {
             )
         }
         reported.withLock { $0.result = bytes }
+    }
+
+    /// Whether the worker has been told to stop, or is so within some time: a supervisor that ends a whole group signals the worker and
+    /// what it runs in no order.
+    package func isStopping(within limit: Duration) async -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while !environment.isStopping.load(ordering: .relaxed) {
+            guard ContinuousClock.now < deadline else { return false }
+            do { try await Task.sleep(for: .milliseconds(10)) } catch { return false }
+        }
+        return true
+    }
+
+    /// Logs the start or the end of this attempt, where the log takes lines of its level: else no logger is made.
+    func logAttempt(_ message: Logger.Message, took duration: Duration? = nil) {
+        guard environment.logger.logLevel <= environment.attemptLogLevel(self) else { return }
+        let metadata: Logger.Metadata? = duration.map {
+            ["took": "\(DurationText.format(.milliseconds($0.milliseconds)))"]
+        }
+        logger.log(level: environment.attemptLogLevel(self), message, metadata: metadata)
     }
 
     /// What is to be stored with the settlement.

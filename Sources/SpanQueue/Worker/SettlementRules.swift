@@ -92,6 +92,8 @@ struct SettlementRules: Sendable {
 
     private func decideError(_ claim: ClaimedJob, _ error: any Error) -> Decision {
         switch error {
+        case is JobReleased:
+            Decision(verdict: .release)
         case JobError.permanent(let text):
             Decision(verdict: .bury(.permanent), errorType: "permanent", error: text)
         case JobError.cancel(let text):

@@ -1,3 +1,5 @@
+package import Logging
+
 /// The settings of a `Worker`.
 public struct WorkerConfiguration: Sendable {
     /// How many jobs run at once at most, 1 to 10,000; 10 unless set.
@@ -23,6 +25,9 @@ public struct WorkerConfiguration: Sendable {
     /// How long an idle worker blocks at most before it looks for itself, 10 ms to one minute; 2 seconds unless set. It bounds the
     /// delay where a wake-up was lost with the worker that got it.
     public var idleWait = Duration.seconds(2)
+
+    /// At which level the start of an attempt and its success are logged; debug unless set.
+    package var attemptLogLevel: @Sendable (JobContext) -> Logger.Level = { _ in .debug }
 
     /// The settings above.
     public init() {}

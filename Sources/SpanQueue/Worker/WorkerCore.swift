@@ -1,6 +1,7 @@
 import Logging
 import SpanQueueLoop
 import SpanQueueTelemetry
+import Synchronization
 
 /// A running worker: what it holds, and the loops that work on it.
 ///
@@ -102,7 +103,8 @@ actor WorkerCore {
         self.engine = engine
         self.configuration = configuration
         self.runner = runner
-        self.jobEnvironment = JobContext.Environment(engine: engine, limits: limits, logger: logger)
+        self.jobEnvironment = JobContext.Environment(
+            engine: engine, limits: limits, logger: logger, attemptLogLevel: configuration.attemptLogLevel)
         self.logger = logger
         self.telemetry = telemetry
         self.spans = JobSpans(telemetry, worker: id)
@@ -168,6 +170,7 @@ actor WorkerCore {
         logger.info(
             "draining: no more claims",
             metadata: ["running": "\(slots.count)", "for": "\(DurationText.format(configuration.drainTimeout))"])
+        jobEnvironment.isStopping.store(true, ordering: .relaxed)
         phase = .draining(until: .now + configuration.drainTimeout)
         waiting?.cancel()
         slotEnded.raise()
@@ -175,6 +178,7 @@ actor WorkerCore {
 
     func cutDrainShort() {
         guard phase != .stopped else { return }
+        jobEnvironment.isStopping.store(true, ordering: .relaxed)
         phase = .draining(until: .now)
         waiting?.cancel()
         slotEnded.raise()

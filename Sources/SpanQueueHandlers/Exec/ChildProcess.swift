@@ -111,6 +111,7 @@ final class ChildProcess: @unchecked Sendable {
                 spanqueue_spawn(&pid, program.path, arguments, environment, stdin.0, stdout.1, stderr.1)
             }
         }
+        if code == 0 { loop.started(pid) }
         for theirs in [stdin.0, stdout.1, stderr.1] { close(theirs) }
         guard code == 0 else {
             for ours in [stdin.1, stdout.0, stderr.0] { close(ours) }
@@ -203,12 +204,12 @@ final class ChildProcess: @unchecked Sendable {
         // It may be over without our having seen it, and then its exit code counts.
         if pid > 0, leaderEnd == nil, continuation != nil { lookForEnd() }
         guard pid > 0, leaderEnd == nil, continuation != nil else { return }
-        kill(-pid, SIGTERM)
+        signalGroup(SIGTERM)
         // A stopped program does not see SIGTERM.
-        kill(-pid, SIGCONT)
+        signalGroup(SIGCONT)
         isTerminated = true
         timer = loop.thread.schedule(at: .now + bounds.killGrace) {
-            kill(-self.pid, SIGKILL)
+            self.signalGroup(SIGKILL)
             self.timer = nil
             if self.leaderEnd != nil { self.finish() }
         }
@@ -246,14 +247,20 @@ final class ChildProcess: @unchecked Sendable {
 
     private func finish() {
         guard let leaderEnd, continuation != nil else { return }
-        // The leader is a zombie still, so the number is its group's and nobody else's; unless someone else reaped it.
-        if leaderEnd != .unknown { kill(-pid, SIGKILL) }
+        signalGroup(SIGKILL)
         // What they wrote before: at most a pipe's capacity, since whoever is in no group of ours may go on writing.
         _ = drain(outputPipe, atMost: 1 << 20, into: { output.append($0) })
         _ = drain(errorPipe, atMost: 1 << 20, into: { error.append($0) })
-        var value: Int32 = 0
-        _ = spanqueue_child_end(pid, 1, &value)
+        loop.reap(pid)
         settle(isTerminated ? .cancelled : leaderEnd)
+    }
+
+    /// Signals the group as long as its number is its own: while the leader, running or a zombie, is our child. Once someone else
+    /// has reaped it the number may be anyone's.
+    private func signalGroup(_ number: Int32) {
+        var value: Int32 = 0
+        guard pid > 0, spanqueue_child_end(pid, 0, &value) != spanqueue_end_unknown else { return }
+        kill(-pid, number)
     }
 
     private func settle(_ end: ChildOutcome.End) {

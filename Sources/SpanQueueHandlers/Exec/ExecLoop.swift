@@ -1,4 +1,6 @@
+import CSpanQueueSpawn
 import SpanQueueLoop
+import Synchronization
 
 #if canImport(Darwin)
     import Darwin
@@ -18,6 +20,8 @@ final class ExecLoop: @unchecked Sendable {
     let thread = LoopThread(name: "spanq-exec")
     /// What is read goes through here.
     let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    /// The programs that were started and are not reaped: each leads a group that is ours.
+    private let programs = Mutex<Set<pid_t>>([])
 
     private init() {
         // A write to a program that has closed its standard input is EPIPE here, and not the end of the worker.
@@ -26,6 +30,37 @@ final class ExecLoop: @unchecked Sendable {
             sigemptyset(&signals)
             sigaddset(&signals, SIGPIPE)
             pthread_sigmask(SIG_BLOCK, &signals, nil)
+        }
+    }
+
+    /// Notes a program that was started, and sees to it that its group ends with this process: the kernel kills the program itself,
+    /// whose children it does not know.
+    func started(_ pid: pid_t) {
+        _ = Self.killsAtExit
+        programs.withLock { _ = $0.insert(pid) }
+    }
+
+    /// Takes a program that has ended off the system's table.
+    func reap(_ pid: pid_t) {
+        programs.withLock { programs in
+            var value: Int32 = 0
+            _ = spanqueue_child_end(pid, 1, &value)
+            programs.remove(pid)
+        }
+    }
+
+    /// Whether it is the number of a program of ours.
+    func isOurs(_ pid: pid_t) -> Bool { programs.withLock { $0.contains(pid) } }
+
+    private static let killsAtExit: Bool = atexit { ExecLoop.shared.killAll() } == 0
+
+    /// Under the lock: nobody reaps meanwhile, so the numbers are those of our programs.
+    private func killAll() {
+        programs.withLock { programs in
+            var value: Int32 = 0
+            for pid in programs where spanqueue_child_end(pid, 0, &value) != spanqueue_end_unknown {
+                kill(-pid, SIGKILL)
+            }
         }
     }
 
