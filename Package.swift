@@ -156,7 +156,8 @@ let package = Package(
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueCurl", "SpanQueueHandlers",
+                "CSpanQueueSpawn", "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueCurl",
+                "SpanQueueHandlers",
                 "SpanQueueOTLP", "SpanQueueRedis",
                 "SpanQueueServer",
                 "SpanQueueTelemetry",
@@ -172,7 +173,7 @@ let package = Package(
         .executableTarget(
             name: "spanq-demo",
             dependencies: [
-                "CSpanQueueZlib", "SpanQueue", "SpanQueueRedis",
+                "CSpanQueueZlib", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import ServiceLifecycle
 import SpanQueue
+import SpanQueueTelemetry
 import UnixSignals
 
 /// A worker with handlers in Swift.
@@ -15,7 +16,7 @@ struct WorkCommand: AsyncParsableCommand {
 
     func run() async throws {
         LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
+            var handler = LineLogHandler(label: label)
             handler.logLevel = .error
             return handler
         }

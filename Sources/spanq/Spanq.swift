@@ -21,9 +21,12 @@ struct Spanq: AsyncParsableCommand {
         ])
 
     static func main() async {
+        StandardDescriptors.reserve()
+        OpenFiles.raiseLimit()
         let arguments = ArgumentOrder.normalized(Array(CommandLine.arguments.dropFirst()))
         do {
             var command = try parseAsRoot(arguments)
+            if !(command is VersionCommand) { try OpenFiles.require(OpenFiles.forCommand) }
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -32,17 +35,18 @@ struct Spanq: AsyncParsableCommand {
         } catch {
             end(error, arguments)
         }
+        Console.finish(CommandExit.done.rawValue)
     }
 
     /// Help and completion scripts come as errors too, those of a success.
     private static func end(_ error: any Error, _ arguments: [String]) -> Never {
-        if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
+        if let code = error as? ExitCode { Console.finish(code.rawValue) }
         if !(error is CommandFailure), !(error is SpanQueueError), exitCode(for: error) == .success {
             Console.print(fullMessage(for: error))
-            Foundation.exit(CommandExit.done.rawValue)
+            Console.finish(CommandExit.done.rawValue)
         }
         let line = ErrorLine(error, arguments: arguments)
         Console.note(line.text)
-        Foundation.exit(line.exit.rawValue)
+        Console.finish(line.exit.rawValue)
     }
 }

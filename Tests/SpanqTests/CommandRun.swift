@@ -7,7 +7,7 @@ struct CommandRun {
     let code: Int32
 
     /// Beside the test bundle, where SwiftPM puts all products.
-    private static var executable: URL {
+    static var executable: URL {
         let own = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         return own.deletingLastPathComponent().appendingPathComponent("spanq")
     }
@@ -54,11 +54,16 @@ struct CommandRun {
         let process = Process()
         process.executableURL = executable
         process.arguments = arguments
+        process.environment = Self.environment(redis: redis).merging(environment) { $1 }
+        return process
+    }
+
+    /// Ours, without what would configure a `spanq`.
+    static func environment(redis: String?) -> [String: String] {
         var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("SPANQ_") }
         variables["TRACEPARENT"] = nil
         if let redis { variables["SPANQ_REDIS_URL"] = redis }
-        process.environment = variables.merging(environment) { $1 }
-        return process
+        return variables
     }
 
     var object: [String: Any] {

@@ -16,4 +16,5 @@ try worker.handle(WelcomeEmail.self) { email, context in
     context.logger.info("welcome, user \(email.userID)")  // an error thrown here is tried again
 }
 let services: [any Service] = [queue, worker]
-try await ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm], logger: Logger(label: "app")).run()
+try await ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "app"))
+    .run()

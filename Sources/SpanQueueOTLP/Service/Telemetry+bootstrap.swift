@@ -16,8 +16,8 @@ extension Telemetry {
 
         /// swift-distributed-tracing's tracer and instrument.
         public static let tracing = Parts(rawValue: 1)
-        /// swift-log's handler: standard error, and the exporter where log records go anywhere. Only for an application that
-        /// does not bootstrap swift-log itself.
+        /// swift-log's handler: standard error, written by a thread of its own so that no line is waited for, and the exporter where
+        /// log records go anywhere. Only for an application that does not bootstrap swift-log itself.
         public static let logging = Parts(rawValue: 2)
         /// swift-metrics: an application's own metrics, and those of any instrumented library, stand in the registry.
         public static let metrics = Parts(rawValue: 4)
@@ -60,9 +60,23 @@ extension Telemetry {
         DistributedTracer(tracer, propagator: propagator) { [spanProcessor] in spanProcessor?.requestFlush() }
     }
 
-    /// A handler that writes to standard error and, where log records go anywhere, exports them too.
+    /// A handler that writes to standard error and, where log records go anywhere, exports them too. It never waits: a thread
+    /// writes the lines, and what standard error does not take is dropped and counted (`LogMetrics`).
+    ///
+    /// - Parameters:
+    ///   - label: the logger's.
+    ///   - metadataProvider: adds metadata to every line.
     public func makeLogHandler(label: String, metadataProvider: Logger.MetadataProvider? = nil) -> any LogHandler {
-        let console = StreamLogHandler.standardError(label: label, metadataProvider: metadataProvider)
+        makeLogHandler(label: label, metadataProvider: metadataProvider, format: nil)
+    }
+
+    /// The same, in a format of one's choice.
+    ///
+    /// - Parameter format: of the lines on standard error; for nil text on a terminal and logfmt elsewhere.
+    public func makeLogHandler(
+        label: String, metadataProvider: Logger.MetadataProvider? = nil, format: LogFormat?
+    ) -> any LogHandler {
+        let console = LineLogHandler(label: label, format: format, metadataProvider: metadataProvider)
         guard let logProcessor else { return console }
         // The record has its own fields for the trace, so the provider is only for the console.
         let export = OTLPLogHandler(label: label, processor: logProcessor, limits: configuration.logLimits)

@@ -30,6 +30,6 @@ final class ProgressLine {
     }
 
     private func write(_ text: String) {
-        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+        Console.draw(text)
     }
 }

@@ -68,6 +68,9 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // What it has put into Redis is removed at its end, no matter who reads its figures.
+        Console.neverWait()
+        try OpenFiles.require(OpenFiles.forService)
         var reader = try global.reader()
         let settings = try Self.settings(&reader)
         let logger = settings.logger()
@@ -93,6 +96,7 @@ struct BenchCommand: AsyncParsableCommand {
                         benchmark, options, url: settings.redisURL, engine: settings.engine, telemetry: telemetry.jobs,
                         logger: logger)
                     await spans.add(to: &measurement)
+                    try Console.check()
                     if isJSON { try JSONLine.print(measurement) } else { page.add(benchmark, measurement) }
                 }
             }
@@ -118,9 +122,9 @@ struct BenchCommand: AsyncParsableCommand {
         return options
     }
 
-    /// Runs something that SIGINT and SIGTERM cancel, so that it can remove what it has put into Redis.
+    /// Runs something that SIGINT, SIGTERM and SIGHUP cancel, so that it can remove what it has put into Redis.
     private static func untilSignal(_ body: @escaping @Sendable () async throws -> Void) async throws {
-        let signals = await UnixSignalsSequence(trapping: [.sigint, .sigterm])
+        let signals = await UnixSignalsSequence(trapping: StopSignals.all)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await body() }
             group.addTask {

@@ -4,6 +4,11 @@ import SpanQueue
 
 /// A trickle of jobs for `spanq dev`: about two a second.
 struct DemoJobs: Service {
+    /// Their own, so that they are in nobody's way.
+    static let queue = "demo"
+    /// On each of them.
+    static let tag = "trickle"
+
     let queue: JobQueue
     let queues: [String]
     let logger: Logger
@@ -24,11 +29,15 @@ struct DemoJobs: Service {
         let payload = Array(#"{"number":\#(count)}"#.utf8)
         do {
             switch count % 12 {
-            case 3: try await queue.enqueue(type: "demo:slow", payload: payload, lane)
-            case 5, 9: try await queue.enqueue(type: "demo:flaky", payload: payload, lane, .maxRetries(5))
-            case 7: try await queue.enqueue(type: "demo:hello", payload: payload, lane, .delay(.seconds(5)))
-            case 11 where count % 36 == 11: try await queue.enqueue(type: "demo:poison", payload: payload, lane)
-            default: try await queue.enqueue(type: "demo:hello", payload: payload, lane)
+            case 3: try await queue.enqueue(type: "demo:slow", payload: payload, lane, .tags([Self.tag]))
+            case 5, 9:
+                try await queue.enqueue(type: "demo:flaky", payload: payload, lane, .tags([Self.tag]), .maxRetries(5))
+            case 7:
+                try await queue.enqueue(
+                    type: "demo:hello", payload: payload, lane, .tags([Self.tag]), .delay(.seconds(5)))
+            case 11 where count % 36 == 11:
+                try await queue.enqueue(type: "demo:poison", payload: payload, lane, .tags([Self.tag]))
+            default: try await queue.enqueue(type: "demo:hello", payload: payload, lane, .tags([Self.tag]))
             }
         } catch {
             logger.debug("no demo job", metadata: ["error": "\(error)"])

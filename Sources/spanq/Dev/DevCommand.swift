@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueHandlers
 import SpanQueueServer
 
 /// `spanq dev`
@@ -10,8 +11,9 @@ struct DevCommand: AsyncParsableCommand {
         commandName: "dev",
         abstract: "Run a private Redis and a worker: nothing to configure.",
         discussion: """
-            Without --exec and --http there are handlers for demo jobs, and a trickle of such jobs. Ctrl-C stops \
-            everything and leaves nothing running.
+            Without --exec and --http there are handlers for demo jobs, and a trickle of such jobs, in a queue demo of \
+            their own, so that a worker of yours has the others to itself. Ctrl-C stops everything and leaves nothing \
+            running.
             """)
 
     @Option(help: ArgumentHelp("Keep the data here; a fresh directory that is removed unless given.", valueName: "dir"))
@@ -28,18 +30,27 @@ struct DevCommand: AsyncParsableCommand {
 
     func run() async throws {
         var reader = try global.reader(options.flags, lists: options.lists)
-        var connection = try ConnectionSettings(&reader, logLevel: .notice)
+        var connection = try ConnectionSettings(&reader, logLevel: .info)
         if global.redis != nil {
             throw CommandFailure.usage(
                 "spanq dev brings its own Redis: leave --redis away, or use spanq worker --redis URL")
         }
-        let settings = try WorkerSettings(&reader, engine: &connection.engine)
-        let listen = try reader.listen(default: .standard)
+        var settings = try WorkerSettings(&reader, engine: &connection.engine)
+        if settings.isDemo, try reader.layers.find(.queues) == nil, try reader.layers.find(.strictQueues) == nil {
+            settings.worker.queues = [DemoJobs.queue: 1]
+        }
+        // What jobs do is what a person is here for; but two lines a second of our own would push all else off the screen.
+        settings.worker.attemptLogLevel = { $0.tags.contains(DemoJobs.tag) ? .debug : .info }
+        var listen = try reader.listen(default: .standard)
+        listen.whenTaken = .takeAnother
         let slowAttempt = try reader.duration(.slowAttempt, default: nil)
         let handlers = try Handlers(settings)
-        signal(SIGPIPE, SIG_IGN)
+        Console.neverWait()
+        try OpenFiles.require(OpenFiles.forService)
+        try OpenFiles.requireLimit(OpenFiles.limitForProcess)
         let directory = try DevDirectory(dir, socket: redisSocket)
         let server = try await RedisProcess.start(in: directory)
+        OrphanReaper.startIfFirstProcess(sparing: [server.processIdentifier])
         do {
             connection.redisURL = directory.url
             let telemetry = CommandTelemetry(for: .service, slowAttempt: slowAttempt, logger: connection.logger())
@@ -55,15 +66,15 @@ struct DevCommand: AsyncParsableCommand {
         _ connection: ConnectionSettings, _ telemetry: CommandTelemetry, _ settings: WorkerSettings,
         _ handlers: Handlers, _ listen: ListenChoice, _ server: RedisProcess
     ) async throws {
-        let isDemo = settings.exec.isEmpty && settings.http.isEmpty
-        let logger = telemetry.bootstrapLogging(at: connection.logLevel)
+        let isDemo = settings.isDemo
+        let logger = telemetry.bootstrapLogging(at: connection.logLevel, as: connection.logFormat)
         try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let worker = try Worker(queue, settings.worker, logger: logger)
             try handlers.register(with: worker)
             if isDemo { try DemoHandlers.register(with: worker) }
             let observability = try Observability(
                 telemetry, queue: queue, listen: listen, fetchLimit: Observability.fetchLimit, logger: logger)
-            greet(server.directory, settings, observability.server, isDemo: isDemo)
+            try greet(server.directory, settings, observability.server, isDemo: isDemo)
             var process = WorkerProcess(
                 worker: worker, logger: logger, companions: observability.services + [RedisWatch(server: server)],
                 feeders: [observability.drainNotice])
@@ -75,17 +86,25 @@ struct DevCommand: AsyncParsableCommand {
         }
     }
 
+    /// - Throws: a failure where standard output is closed, full or broken: without the URL nobody can do anything here.
     private func greet(
         _ directory: DevDirectory, _ settings: WorkerSettings, _ server: MetricsServer, isDemo: Bool
-    ) {
+    ) throws {
         let metrics = server.listening.map { "http://\($0)/metrics" }
-        if global.json {
-            let page = metrics.map { "\"\($0)\"" } ?? "null"
-            return Console.print(#"{"redis_url":"\#(directory.url)","metrics_url":\#(page)}"#)
-        }
-        let type = isDemo ? "demo:hello" : (settings.exec + settings.http)[0].pattern.replacing("*", with: "test")
         Console.print(
-            """
+            global.json
+                ? #"{"redis_url":"\#(directory.url)","metrics_url":\#(metrics.map { "\"\($0)\"" } ?? "null")}"#
+                : banner(directory, settings, metrics, isDemo: isDemo))
+        try Console.settle()
+    }
+
+    private func banner(
+        _ directory: DevDirectory, _ settings: WorkerSettings, _ metrics: String?, isDemo: Bool
+    ) -> String {
+        let type = isDemo ? "demo:hello" : (settings.exec + settings.http)[0].pattern.replacing("*", with: "test")
+        let queue = settings.worker.queues.queues[0]
+        let lane = queue == "default" ? "" : " --queue \(queue)"
+        return """
             Redis and a worker are running\(isDemo && !noDemoJobs ? ", with a trickle of demo jobs" : ""). \
             Ctrl-C stops both.
 
@@ -96,11 +115,16 @@ struct DevCommand: AsyncParsableCommand {
             In another terminal:
 
               export SPANQ_REDIS_URL='\(directory.url)'
-              spanq enqueue \(type) '{"hello":"world"}'
+              spanq enqueue \(type) '{"hello":"world"}'\(lane)
               spanq queue stats
               spanq job list
               spanq dead list
 
-            """)
+            """
     }
+}
+
+extension WorkerSettings {
+    /// Whether nobody gave handlers, so that there are those of the demo.
+    fileprivate var isDemo: Bool { exec.isEmpty && http.isEmpty }
 }

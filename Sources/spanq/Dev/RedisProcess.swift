@@ -110,6 +110,9 @@ final class RedisProcess: Sendable {
         return server
     }
 
+    /// Of the shell that holds the server.
+    var processIdentifier: Int32 { process.processIdentifier }
+
     var isRunning: Bool { process.isRunning }
 
     /// Returns when the server has ended, or the task is cancelled.

@@ -69,7 +69,10 @@ struct BatchLines {
                     line: results[place].line ?? 0, code: error.code.rawValue, message: error.message)
             }
         }
-        Console.print(try results.map { try $0.text(json: json) }.joined(separator: "\n"))
+        Console.print(
+            try results.map { try $0.text(json: json) }.joined(separator: "\n"),
+            done: "line \(lines.last?.number ?? 0) was the last that was sent to the queue")
+        try Console.check()
         return results.filter(\.isRefused).count
     }
 }

@@ -53,6 +53,8 @@ struct EnqueueCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // The job is there, whether or not anyone reads its id: that must be told.
+        signal(SIGPIPE, SIG_IGN)
         let flags = try options.jobOptions.parsed()
         if let batch {
             let lines = try BatchLines(path: batch, defaults: options.jobOptions, type: type, checkJSON: checkJson)
@@ -64,8 +66,10 @@ struct EnqueueCommand: AsyncParsableCommand {
         let request = EnqueueRequest(type: type ?? "", payload: payload, options: flags)
         try request.validate()
         let receipt = try await inTrace { try await global.withQueue { try await $0.enqueue(request) } }
-        if global.json { return try JSONLine.print(ReceiptOutput(receipt)) }
-        Console.print(receipt.id.description)
+        let done = receipt.isDuplicate ? "job \(receipt.id) was there already" : "job \(receipt.id) was enqueued"
+        Console.print(
+            global.json ? try JSONLine.encode(ReceiptOutput(receipt)) : receipt.id.description, done: done)
+        guard !global.json else { return }
         if receipt.isDuplicate { Console.note("spanq: nothing was added: job \(receipt.id) is there already") }
     }
 

@@ -14,7 +14,7 @@ struct JobLines {
             guard !json else {
                 let lines = try jobs.map { try JSONLine.encode(JobOutput($0)) }
                 if !lines.isEmpty { Console.print(lines.joined(separator: "\n")) }
-                return
+                return try Console.check()
             }
             for job in jobs {
                 let message = job.message

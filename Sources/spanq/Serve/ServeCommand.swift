@@ -25,19 +25,20 @@ struct ServeCommand: AsyncParsableCommand {
         let connection = try ConnectionSettings(&reader, logLevel: .info)
         var listen = try reader.listen(default: .standard)
         // Serving is all it does.
-        listen.yields = false
+        listen.whenTaken = .fail
         guard listen.address != .off else {
             throw CommandFailure.usage("spanq serve serves nothing with --listen none: give it a host and port")
         }
-        signal(SIGPIPE, SIG_IGN)
+        Console.neverWait()
+        try OpenFiles.require(OpenFiles.forService)
         let telemetry = CommandTelemetry(for: .service, logger: connection.logger())
-        let logger = telemetry.bootstrapLogging(at: connection.logLevel)
+        let logger = telemetry.bootstrapLogging(at: connection.logLevel, as: connection.logFormat)
         try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let observability = try Observability(
                 telemetry, queue: queue, listen: listen, fetchLimit: nil, logger: logger)
             let services = observability.services + [observability.drainNotice]
             try await ServiceGroup(
-                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger.quietened()
+                services: services, gracefulShutdownSignals: StopSignals.all, logger: logger.quietened()
             ).run()
         }
     }

@@ -3,6 +3,7 @@ import HiredisClient
 import Logging
 import SpanQueue
 import SpanQueueRedis
+import SpanQueueTelemetry
 
 /// What every command needs: where Redis is, and how much to log.
 struct ConnectionSettings {
@@ -11,6 +12,7 @@ struct ConnectionSettings {
     var redisURL: String
     var engine = RedisEngineOptions()
     let logLevel: Logger.Level
+    let logFormat: LogFormat
 
     init(_ reader: inout SettingsReader, logLevel standardLevel: Logger.Level) throws {
         redisURL = try reader.value(.redisURL, default: Self.standardURL, shown: Self.mask) {
@@ -26,6 +28,14 @@ struct ConnectionSettings {
                 throw SettingProblem("\"\(values.joined())\" is no log level: use one of \(names)")
             }
             return level
+        }
+        logFormat = try reader.value(.logFormat, default: LineLogHandler.standardFormat, shown: \.name) {
+            values throws(SettingProblem) in
+            guard let format = LogFormat(named: values.joined().lowercased()) else {
+                let names = LogFormat.all.map(\.name).joined(separator: ", ")
+                throw SettingProblem("\"\(values.joined())\" is not a log format: use one of \(names)")
+            }
+            return format
         }
         let timeout = try reader.duration(.redisTimeout, default: engine.commandTimeout) { duration in
             var options = RedisEngineOptions()

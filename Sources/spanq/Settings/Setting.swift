@@ -5,6 +5,7 @@ enum Setting: String, CaseIterable {
     case allowEviction = "allow-eviction"
     case durability
     case logLevel = "log-level"
+    case logFormat = "log-format"
     case listen
     case slowAttempt = "slow-attempt"
     case traceURL = "trace-url"

@@ -3,7 +3,9 @@ import ArgumentParser
 /// Lets global options stand before the subcommand too: `spanq --redis URL queue stats`.
 enum ArgumentOrder {
     private static let flags: Set<String> = ["--json", "--allow-eviction"]
-    private static let options: Set<String> = ["--redis", "--config", "--log-level", "--redis-timeout", "--durability"]
+    private static let options: Set<String> = [
+        "--redis", "--config", "--log-level", "--log-format", "--redis-timeout", "--durability",
+    ]
 
     /// Moves leading global options behind the names of the subcommand.
     static func normalized(_ arguments: [String]) -> [String] {

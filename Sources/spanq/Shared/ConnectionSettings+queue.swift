@@ -1,11 +1,12 @@
 import Logging
 import SpanQueue
 import SpanQueueRedis
+import SpanQueueTelemetry
 
 extension ConnectionSettings {
     /// Lines to stderr, so that stdout is for results alone.
     func logger() -> Logger {
-        var logger = Logger(label: "spanq") { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "spanq") { LineLogHandler(label: $0, format: logFormat) }
         logger.logLevel = logLevel
         return logger
     }

@@ -24,6 +24,12 @@ struct GlobalOptions: ParsableArguments {
         help: ArgumentHelp("What is logged to stderr: trace, debug, info, notice, warning, error.", valueName: "level"))
     var logLevel: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How lines of the log look: text, logfmt, json; text on a terminal and logfmt elsewhere unless given.",
+            valueName: "format"))
+    var logFormat: String?
+
     @Option(help: ArgumentHelp("How long a call waits for Redis, such as 5s.", valueName: "duration"))
     var redisTimeout: String?
 
@@ -41,7 +47,7 @@ struct GlobalOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         var given: [Setting: [String]] = lists.filter { !$0.value.isEmpty }
         let ours: [Setting: String?] = [
-            .redisURL: redis, .logLevel: logLevel, .redisTimeout: redisTimeout,
+            .redisURL: redis, .logLevel: logLevel, .logFormat: logFormat, .redisTimeout: redisTimeout,
             .allowEviction: allowEviction ? "true" : nil, .durability: durability,
         ]
         for (setting, value) in ours.merging(flags, uniquingKeysWith: { first, _ in first }) {

@@ -52,10 +52,10 @@ struct CommandTelemetry: Sendable {
 
     /// Has all that this process logs go to standard error and, where log records are exported, to the exporter too: our own
     /// lines and those of the libraries. To be called once.
-    func bootstrapLogging(at level: Logger.Level) -> Logger {
+    func bootstrapLogging(at level: Logger.Level, as format: LogFormat) -> Logger {
         LoggingSystem.bootstrap(
             { [telemetry] label, provider in
-                var handler = telemetry.makeLogHandler(label: label, metadataProvider: provider)
+                var handler = telemetry.makeLogHandler(label: label, metadataProvider: provider, format: format)
                 handler.logLevel = level
                 return handler
             }, metadataProvider: .spanQueueTrace)
@@ -67,6 +67,7 @@ struct CommandTelemetry: Sendable {
         try ProcessMetrics.register(in: registry)
         try ProcessMetrics.registerBuildInfo(version: SpanQueueVersion.text, in: registry)
         try ExporterMetrics.register(telemetry, in: registry)
+        try LogMetrics.register(in: registry)
         try SharedGauges.register(queue, on: registry)
     }
 }

@@ -6,8 +6,16 @@ struct ListenChoice {
     let address: ListenAddress
     /// Whether somebody asked for this address; else it is the default.
     let isGiven: Bool
-    /// Whether the process goes on without serving where the default can't be had.
-    var yields = true
+    /// What happens where the default can't be used.
+    var whenTaken = WhenTaken.serveNothing
+
+    enum WhenTaken {
+        case fail
+        /// A second worker on a machine works, and says that it can't be seen.
+        case serveNothing
+        /// A port that is free, on the same host.
+        case takeAnother
+    }
 }
 
 extension SettingsReader {

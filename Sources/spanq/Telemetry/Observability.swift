@@ -35,14 +35,23 @@ struct Observability {
             try server.start()
             self.server = server
         } catch {
-            // Nobody asked for this port: a second worker on a machine works, and says that it can't be seen.
-            guard !listen.isGiven, listen.yields else {
-                let exit = CommandExit(error.code)
-                throw CommandFailure(code: exit == .unreachable ? .addressTaken : exit, message: error.message)
+            switch (listen.isGiven ? .fail : listen.whenTaken, listen.address) {
+            case (.takeAnother, .tcp(let host, _)):
+                let other = makeServer(.tcp(host: host, port: 0))
+                do throws(SpanQueueError) { try other.start() } catch { throw Self.failure(error) }
+                self.server = other
+            case (.fail, _):
+                throw Self.failure(error)
+            case (.serveNothing, _), (.takeAnother, _):
+                logger.warning("not serving /metrics: \(error.message)")
+                self.server = makeServer(.off)
             }
-            logger.warning("not serving /metrics: \(error.message)")
-            self.server = makeServer(.off)
         }
         services = [telemetry.telemetry, self.server]
+    }
+
+    private static func failure(_ error: SpanQueueError) -> CommandFailure {
+        let exit = CommandExit(error.code)
+        return CommandFailure(code: exit == .unreachable ? .addressTaken : exit, message: error.message)
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueHandlers
 import SpanQueueServer
 
 /// `spanq worker`
@@ -19,8 +20,8 @@ struct WorkerCommand: AsyncParsableCommand {
             A URL gets the payload by POST. 2xx completes the job, 4xx buries it (but for 408, 409, 425 and 429), \
             anything else has it tried again.
 
-            SIGTERM or Ctrl-C stops claiming and lets running jobs finish until --drain-timeout; a second one cuts that \
-            short and gives them back.
+            SIGTERM, Ctrl-C or a closed terminal (SIGHUP) stops claiming and lets running jobs finish until \
+            --drain-timeout; a second SIGTERM or Ctrl-C cuts that short and gives them back.
             """)
 
     @Flag(help: "Work off what is ready, and end.")
@@ -49,10 +50,11 @@ struct WorkerCommand: AsyncParsableCommand {
             )
         }
         let handlers = try Handlers(settings)
-        // Whoever reads our log may go away; that must not stop the work.
-        signal(SIGPIPE, SIG_IGN)
+        Console.neverWait()
+        try OpenFiles.require(OpenFiles.forService)
+        OrphanReaper.startIfFirstProcess()
         let telemetry = CommandTelemetry(for: .service, slowAttempt: slowAttempt, logger: connection.logger())
-        let logger = telemetry.bootstrapLogging(at: connection.logLevel)
+        let logger = telemetry.bootstrapLogging(at: connection.logLevel, as: connection.logFormat)
         try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let worker = try Worker(queue, settings.worker, logger: logger)
             try handlers.register(with: worker)

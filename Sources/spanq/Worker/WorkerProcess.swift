@@ -25,7 +25,7 @@ struct WorkerProcess {
         var quiet = logger
         quiet.logLevel = max(.warning, logger.logLevel)
         let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: services, logger: quiet))
-        let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
+        let signals = await UnixSignalsSequence(trapping: StopSignals.all)
         let logger = logger
         try await withThrowingTaskGroup(of: Ended.self) { tasks in
             tasks.addTask {
@@ -35,6 +35,8 @@ struct WorkerProcess {
             tasks.addTask {
                 var count = 0
                 for await signal in signals {
+                    // A terminal that closes may send several of them.
+                    if signal == .sighup, count > 0 { continue }
                     count += 1
                     logger.notice("\(signal): \(count == 1 ? "stopping" : "stopping at once")")
                     guard count == 1 else { break }

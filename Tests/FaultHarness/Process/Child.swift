@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import Synchronization
 
 /// A program in a process of its own: a worker or producer of `FaultProcess`, which ends when its standard input does and so
@@ -13,8 +13,11 @@ package final class Child: @unchecked Sendable {
     ///   - program: a product of this package: it stands beside the test bundle, or beside this very program.
     ///   - log: the file for what it prints.
     ///   - environment: added to this process' own, of which nothing of ours or of OpenTelemetry's is kept.
+    ///   - output: what it has for its standard output, instead of the log.
+    ///   - errors: what it has for its standard error, instead of the log.
     package init(
-        _ program: String, _ arguments: [String], log: String, environment: [String: String] = [:]
+        _ program: String, _ arguments: [String], log: String, environment: [String: String] = [:],
+        output: FileHandle? = nil, errors: FileHandle? = nil
     ) throws {
         process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
             .deletingLastPathComponent().appendingPathComponent(program)
@@ -24,8 +27,9 @@ package final class Child: @unchecked Sendable {
         process.arguments = arguments
         process.standardInput = lifeline
         _ = FileManager.default.createFile(atPath: log, contents: nil)
-        process.standardError = FileHandle(forWritingAtPath: log)
-        process.standardOutput = process.standardError
+        let file = FileHandle(forWritingAtPath: log)
+        process.standardError = errors ?? file
+        process.standardOutput = output ?? file
         _ = fcntl(lifeline.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
         try process.run()
     }

@@ -31,6 +31,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
     package static let all: [Scenario] =
         [
             kills, zombies, races, massExpiry, tenLeases, restarts, flushedScripts, busyServer, failover, lostReplies,
-            resets, latency, smallPieces, fullMemory, secondSignal, jobTypes, canary, throughput,
+            resets, latency, smallPieces, fullMemory, secondSignal, stalledStderr, fullDisk, jobTypes, canary,
+            throughput,
         ] + durability
 }

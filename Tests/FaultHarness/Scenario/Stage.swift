@@ -101,9 +101,11 @@ package final class Stage: @unchecked Sendable {
     /// Starts a program, and says where it prints to.
     @discardableResult
     func start(
-        _ program: String, _ arguments: [String], environment: [String: String] = [:]
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], output: FileHandle? = nil,
+        errors: FileHandle? = nil
     ) throws -> Child {
-        let child = try Child(program, arguments, log: log(children.count), environment: environment)
+        let child = try Child(
+            program, arguments, log: log(children.count), environment: environment, output: output, errors: errors)
         children.append(child)
         return child
     }
