@@ -330,7 +330,8 @@ let package = Package(
         .testTarget(
             name: "SpanqTests",
             dependencies: [
-                "RedisServerFixture", "SpanQueue", "SpanQueueCurl", "SpanQueueServer", "SpanQueueTelemetry", "spanq",
+                "RedisServerFixture", "SpanQueue", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueServer",
+                "SpanQueueTelemetry", "spanq",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

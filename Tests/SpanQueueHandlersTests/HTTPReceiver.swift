@@ -8,6 +8,7 @@ import Synchronization
 /// - `/big/<bytes>`: 200 and as many bytes
 /// - `/endless`: 200 and bytes for ever; `/headers`: header lines for ever
 /// - `/slow/<seconds>`: 200 after so long; `/trickle`: a byte every 50 ms for ever
+/// - `/webhook/<key>`: 204 where the signature is right by Python's `hmac`, else 401 and why; `<key>` is base64, for URLs
 /// - `/garbage`: no HTTP; `/drop`: closes the connection
 ///
 /// `/count/<path>` tells how often a path was asked for, `/connections` how many connections there were, `/aborted` how many
@@ -39,7 +40,7 @@ final class HTTPReceiver: Sendable {
     }
 
     private static let script = """
-        import collections, http.server, json, os, sys, threading, time, urllib.parse
+        import base64, collections, hashlib, hmac, http.server, json, os, sys, threading, time, urllib.parse
 
         counts = collections.Counter()
         connections = 0
@@ -120,6 +121,18 @@ final class HTTPReceiver: Sendable {
                             pass
                     self.connection.settimeout(None)
                     self.answer(200, b"slow")
+                elif kind == "webhook":
+                    key = base64.urlsafe_b64decode(parts[1])
+                    content = b".".join([self.headers["webhook-id"].encode(), self.headers["webhook-timestamp"].encode(), body])
+                    right = "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+                    given = self.headers["webhook-signature"].split(" ")
+                    age = abs(time.time() - int(self.headers["webhook-timestamp"]))
+                    if not any(hmac.compare_digest(right, one) for one in given):
+                        self.answer(401, b"wrong signature")
+                    elif age > 300:
+                        self.answer(401, b"too old")
+                    else:
+                        self.answer(200, self.headers["webhook-id"].encode() + b" " + str(len(given)).encode())
                 elif kind == "garbage":
                     self.wfile.write(b"\\x00\\xffthis is not HTTP\\r\\n\\r\\n")
                     self.close_connection = True

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueHandlers
 import Testing
 
 @testable import spanq
@@ -151,5 +152,46 @@ struct SettingsTests {
         let (_, entries) = try worker(flags)
         #expect(entries["redis-url"]?.value == "redis://u:***@h:1/0")
         #expect(entries["http"]?.value == "x=http://u:***@h/p?token=***&b=***")
+    }
+
+    @Test("headers and signing keys belong to the --http of their pattern, and are shown by where they come from")
+    func deliveries() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "spanq-keys-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "hook")
+        try Data("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n".utf8).write(to: file)
+        let (settings, entries) = try worker([
+            .http: ["hook:*=http://h/a", "mail=http://h/b"],
+            .httpHeader: ["hook:*=X-Key: canary=1:2", "mail=X-Home: env:HOME", "hook:*=Accept: */*"],
+            .httpSigningKey: ["hook:*=file:\(file.path)"],
+        ])
+        let hook = settings.route(of: settings.http[0])
+        #expect(hook.headers.map(\.name) == ["X-Key", "Accept"])
+        #expect(hook.headers[0].value == "canary=1:2" && hook.signingKeys.count == 1)
+        let mail = settings.route(of: settings.http[1])
+        #expect(mail.headers.map(\.value) == [ProcessInfo.processInfo.environment["HOME"]])
+        #expect(mail.signingKeys.isEmpty)
+        #expect(entries["http-header"]?.value == "hook:*=X-Key: ***, mail=X-Home: env:HOME, hook:*=Accept: ***")
+        #expect(entries["http-signing-key"]?.value == "hook:*=file:\(file.path)")
+        let fromFile = try worker(file: "http: ['a=http://h/']\nhttp-header: ['a=X: y']")
+        #expect(fromFile.settings.route(of: fromFile.settings.http[0]).headers.map(\.value) == ["y"])
+    }
+
+    @Test(
+        "a header or key that can't be used is told without its value",
+        arguments: [
+            (Setting.httpHeader, "canary"), (.httpHeader, "hook:*=canary"), (.httpHeader, "other=X: canary"),
+            (.httpHeader, "hook:*=Host: canary"), (.httpHeader, "hook:*=X: env:SPANQ_NOT_SET"),
+            (.httpHeader, "hook:*=X: file:/nonexistent"), (.httpHeader, "hook:*="), (.httpSigningKey, "hook:*=canary"),
+            (.httpSigningKey, "hook:*=whsec_canary"), (.httpSigningKey, "hook:*=file:/dev/null"),
+            (.httpSigningKey, "hook:*=file:/dev/zero"), (.httpSigningKey, "hook:*=file:/etc"),
+        ])
+    func badDeliveries(_ setting: Setting, _ text: String) throws {
+        let failure = #expect(throws: CommandFailure.self) {
+            _ = try worker([.http: ["hook:*=http://h/"], setting: [text]])
+        }
+        let shown = "\(try #require(failure))"
+        #expect(shown.contains(setting.flag) && !shown.contains("canary"), "\(shown)")
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 public import SpanQueue
 import SpanQueueCurl
@@ -13,7 +14,8 @@ import SpanQueueTelemetry
 ///
 /// The headers are `traceparent` (and `tracestate`, `baggage` where there are any), `Spanq-Job-Id`, `Spanq-Job-Type`,
 /// `Spanq-Attempt`, `Spanq-Token`, and `Content-Type`: `application/json` where the payload is JSON, else
-/// `application/octet-stream`. All deliveries share one thread and its connections.
+/// `application/octet-stream`; and those of the ``HTTPRoute``, with a signature where it has keys. All deliveries share one thread and
+/// its connections.
 public final class HTTPDelivery: Sendable {
     private static let longestWait = Duration.seconds(24 * 3600)
     /// Of the body, in an error's text.
@@ -29,11 +31,21 @@ public final class HTTPDelivery: Sendable {
         self.configuration = configuration
     }
 
-    /// A raw handler that posts to `url`. User and password in it are sent as basic authentication and shown nowhere.
+    /// A raw handler that posts to `url`, with no header beside ours and no signature.
+    ///
+    /// - Throws: as ``handler(_:)``.
+    public func handler(url: String) throws(SpanQueueError) -> @Sendable (RawJob, JobContext) async throws -> Void {
+        try handler(HTTPRoute(url: url))
+    }
+
+    /// A raw handler that posts to the route's URL.
     ///
     /// - Throws: `.invalidArgument` for a URL that is not valid, is neither `http` nor `https`, or whose host is not among the
     ///   allowed ones.
-    public func handler(url: String) throws(SpanQueueError) -> @Sendable (RawJob, JobContext) async throws -> Void {
+    public func handler(_ route: HTTPRoute) throws(SpanQueueError)
+        -> @Sendable (RawJob, JobContext) async throws -> Void
+    {
+        let url = route.url
         let address: CurlAddress
         do throws(CurlError) {
             address = try CurlAddress(url)
@@ -47,7 +59,7 @@ public final class HTTPDelivery: Sendable {
                 "jobs may not be delivered to \(address.host): the allowed hosts are \(allowed.joined(separator: ", "))"
             )
         }
-        return { [self] job, context in try await deliver(job, context, to: url, shownAs: address.shown) }
+        return { [self] job, context in try await deliver(job, context, to: route, shownAs: address.shown) }
     }
 
     /// Ends deliveries that are in flight, whose jobs are tried again, and closes connections. For when the worker has
@@ -56,8 +68,10 @@ public final class HTTPDelivery: Sendable {
         await loop.shutdown()
     }
 
-    private func deliver(_ job: RawJob, _ context: JobContext, to url: String, shownAs place: String) async throws {
-        var request = CurlRequest(url: url, method: "POST", headers: Self.headers(job, context), body: job.payload)
+    private func deliver(_ job: RawJob, _ context: JobContext, to route: HTTPRoute, shownAs place: String) async throws
+    {
+        var request = CurlRequest(
+            url: route.url, method: "POST", headers: Self.headers(job, context, route), body: job.payload)
         request.timeout = configuration.timeout
         request.connectTimeout = configuration.connectTimeout
         request.responseLimitBytes = configuration.responseLimit
@@ -86,7 +100,9 @@ public final class HTTPDelivery: Sendable {
         throw HTTPDeliveryError(errorType: "http_status", description: text)
     }
 
-    private static func headers(_ job: RawJob, _ context: JobContext) -> [(name: String, value: String)] {
+    private static func headers(
+        _ job: RawJob, _ context: JobContext, _ route: HTTPRoute
+    ) -> [(name: String, value: String)] {
         var headers = [
             (
                 name: "Content-Type",
@@ -104,7 +120,14 @@ public final class HTTPDelivery: Sendable {
             guard let value, value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F || $0 == 0x09 }) else { continue }
             headers.append((name, value))
         }
+        // Yours take the place of ours.
+        let names = Set(route.headers.map { $0.name.lowercased() })
+        headers.removeAll { names.contains($0.name.lowercased()) }
+        headers += route.headers.map { (name: $0.name, value: $0.value) }
+        let now = Int(Date().timeIntervalSince1970)
         return headers
+            + WebhookSignature.headers(
+                jobID: "\(context.id)", timestamp: now, payload: job.payload, keys: route.signingKeys)
     }
 
     /// Without brackets, the root's dot, and the difference between upper and lower case.

@@ -26,6 +26,8 @@ enum Setting: String, CaseIterable {
     case execKillGrace = "exec-kill-grace"
     case execPassEnvironment = "exec-pass-env"
     case http
+    case httpHeader = "http-header"
+    case httpSigningKey = "http-signing-key"
     case httpTimeout = "http-timeout"
     case httpAllowHost = "http-allow-host"
     case httpUseProxy = "http-use-proxy"
@@ -40,7 +42,7 @@ enum Setting: String, CaseIterable {
     /// Whether it has any number of values, and what parts them in an environment variable: commands and URLs may hold commas.
     var separator: Character? {
         switch self {
-        case .exec, .http: "\n"
+        case .exec, .http, .httpHeader, .httpSigningKey: "\n"
         case .execPassEnvironment, .httpAllowHost, .strictQueues, .queues: ","
         default: nil
         }

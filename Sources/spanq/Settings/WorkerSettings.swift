@@ -9,6 +9,8 @@ struct WorkerSettings {
     var execTimeout: Duration?
     var execConfiguration = ExecConfiguration()
     var http: [HandlerRule] = []
+    var httpHeaders: [DeliveryRule<HTTPHeader>] = []
+    var httpSigningKeys: [DeliveryRule<WebhookKey>] = []
     var httpConfiguration = HTTPDeliveryConfiguration()
 
     static let execExample = "email:*=./send.py"
@@ -77,7 +79,14 @@ struct WorkerSettings {
                 try reader.duration(.execKillGrace, default: execConfiguration.killGrace) ?? execConfiguration.killGrace
             execConfiguration.passedEnvironment += try words(&reader, .execPassEnvironment, default: [])
         }
-        http = try rules(&reader, .http, example: Self.httpExample, shown: Masking.url)
+        let http = try rules(&reader, .http, example: Self.httpExample, shown: Masking.url)
+        self.http = http
+        httpHeaders = try deliveries(&reader, .httpHeader) { (text) throws(SettingProblem) in
+            try DeliveryRule(header: text, of: http)
+        }
+        httpSigningKeys = try deliveries(&reader, .httpSigningKey) { (text) throws(SettingProblem) in
+            try DeliveryRule(key: text, of: http)
+        }
         if !http.isEmpty {
             httpConfiguration.timeout =
                 try reader.duration(.httpTimeout, default: httpConfiguration.timeout) ?? httpConfiguration.timeout
@@ -97,6 +106,24 @@ struct WorkerSettings {
             parse: { (values) throws(SettingProblem) in
                 try values.map { (value) throws(SettingProblem) in try HandlerRule(value, example: example) }
             })
+    }
+
+    private func deliveries<Value>(
+        _ reader: inout SettingsReader, _ setting: Setting,
+        rule: (String) throws(SettingProblem) -> DeliveryRule<Value>
+    ) throws -> [DeliveryRule<Value>] {
+        try reader.value(
+            setting, default: [],
+            shown: { $0.isEmpty ? "none" : $0.map(\.shown).joined(separator: ", ") },
+            parse: { (values) throws(SettingProblem) in try values.map(rule) })
+    }
+
+    /// Where the jobs of an `--http` go, and what goes along.
+    func route(of rule: HandlerRule) -> HTTPRoute {
+        HTTPRoute(
+            url: rule.target,
+            headers: httpHeaders.filter { $0.pattern == rule.pattern }.map(\.value),
+            signingKeys: httpSigningKeys.filter { $0.pattern == rule.pattern }.map(\.value))
     }
 
     private func words(_ reader: inout SettingsReader, _ setting: Setting, default standard: [String]) throws

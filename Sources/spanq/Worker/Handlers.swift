@@ -18,7 +18,9 @@ struct Handlers {
         }
         let delivery = settings.http.isEmpty ? nil : HTTPDelivery(configuration: settings.httpConfiguration)
         deliveries = try settings.http.compactMap { rule in
-            try Self.naming("--http", rule) { try delivery.map { (rule.pattern, try $0.handler(url: rule.target)) } }
+            try Self.naming("--http", rule) {
+                try delivery.map { (rule.pattern, try $0.handler(settings.route(of: rule))) }
+            }
         }
         self.delivery = delivery
         execTimeout = settings.execTimeout

@@ -74,6 +74,18 @@ struct WorkerOptions: ParsableArguments {
         help: ArgumentHelp("An environment variable that programs get too. Repeatable.", valueName: "name"))
     var execPassEnv: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "A header for the deliveries of one --http: 'hook:*=X-Api-Key: env:HOOK_KEY'. Repeatable. A value is a text, "
+                + "env:NAME or file:PATH.", valueName: "pattern=name: value"))
+    var httpHeader: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Sign the deliveries of one --http by Standard Webhooks: 'hook:*=file:/run/secrets/hook'. Repeatable: "
+                + "one signature for each key.", valueName: "pattern=key"))
+    var httpSigningKey: [String] = []
+
     @Option(help: ArgumentHelp("How long a delivery may take.", valueName: "duration"))
     var httpTimeout: String?
 
@@ -96,6 +108,9 @@ struct WorkerOptions: ParsableArguments {
     }
 
     var lists: [Setting: [String]] {
-        [.exec: exec, .http: http, .execPassEnvironment: execPassEnv, .httpAllowHost: httpAllowHost]
+        [
+            .exec: exec, .http: http, .httpHeader: httpHeader, .httpSigningKey: httpSigningKey,
+            .execPassEnvironment: execPassEnv, .httpAllowHost: httpAllowHost,
+        ]
     }
 }
