@@ -20,6 +20,8 @@ let package = Package(
     targets: [
         // The worker of the README, word for word.
         .executableTarget(name: "WelcomeWorker", dependencies: spanQueue),
+        // The code of docs/guides, word for word.
+        .target(name: "Guides", dependencies: spanQueue),
         .systemLibrary(name: "CEmailCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .executableTarget(name: "EmailWorker", dependencies: spanQueue + ["CEmailCurl"]),
         .executableTarget(

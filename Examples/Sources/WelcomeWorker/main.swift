@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import ServiceLifecycle
 import SpanQueue
@@ -8,13 +9,14 @@ struct WelcomeEmail: Job {
     var userID: Int
 }
 
-let queue = try await JobQueue(engine: .redis("redis://localhost:6379"))
+let url = ProcessInfo.processInfo.environment["SPANQ_REDIS_URL"] ?? "redis://localhost:6379"
+let queue = try await JobQueue(engine: .redis(url))
 try await queue.enqueue(WelcomeEmail(userID: 42), .maxRetries(5), .timeout(.seconds(30)))
 
 let worker = try Worker(queue, WorkerConfiguration(concurrency: 20))
 try worker.handle(WelcomeEmail.self) { email, context in
-    context.logger.info("welcome, user \(email.userID)")  // an error thrown here is tried again
+    context.logger.info("welcome, user \(email.userID)")  // throw an error here, and the job is tried again
 }
 let services: [any Service] = [queue, worker]
-try await ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "app"))
-    .run()
+let logger = Logger(label: "app")
+try await ServiceGroup(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
