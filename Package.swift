@@ -103,6 +103,7 @@ let package = Package(
             name: "SpanQueueRedis",
             dependencies: [
                 "SpanQueue", "HiredisClient",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Scripts")],

@@ -25,7 +25,7 @@ struct WorkCostTests {
             try await bench.enqueue(jobs)
             let claimed = try await bench.claim(jobs)
             let counts = try await bench.commands {
-                let outcomes = try await bench.queue.engine.settle(
+                let outcomes = try await bench.queue.engine.settleAll(
                     claimed.map { bench.settlement(of: $0, .complete) })
                 #expect(outcomes.allSatisfy { $0 == .settled })
             }
@@ -42,7 +42,7 @@ struct WorkCostTests {
             try await bench.enqueue(128)
             let claimed = try await bench.claim(128)
             let counts = try await bench.commands {
-                _ = try await bench.queue.engine.settle(
+                _ = try await bench.queue.engine.settleAll(
                     claimed.map { bench.settlement(of: $0, .retry(after: .hours(1))) })
             }
             #expect(
@@ -78,7 +78,7 @@ extension CostBench {
 
     func claim(_ limit: Int) async throws -> [ClaimedJob] {
         let request = ClaimRequest(queue: "default", limit: limit, lease: .seconds(30), worker: "worker-1")
-        return try await queue.engine.claim([request]).flatMap(\.jobs)
+        return try await queue.engine.claimAll([request]).flatMap(\.jobs)
     }
 
     /// The end of an attempt as a worker writes it.

@@ -76,12 +76,12 @@ struct CancelTests {
                 let claimed = try await bench.acceptAndClaim()
                 #expect(try await bench.perform(.cancel(reason: "late"), on: claimed.message.id) == .requested)
                 let settlement = bench.settlement(of: claimed, verdict)
-                #expect(try await bench.engine.settle([settlement]) == [.settled])
+                #expect(try await bench.engine.settleAll([settlement]) == [.settled])
                 let record = try await bench.record(claimed.message.id)
                 #expect(record.state == .cancelled)
                 #expect(record.run.endReason == "late")
                 #expect(record.run.attemptRecords.map(\.outcome) == [verdict.outcome])
-                #expect(try await bench.engine.settle([settlement]) == [.settled])
+                #expect(try await bench.engine.settleAll([settlement]) == [.settled])
             }
             #expect(try await bench.counts().totals.cancelled == 2)
         }

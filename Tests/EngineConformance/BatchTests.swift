@@ -15,7 +15,7 @@ struct BatchTests {
                 claimed += reply.jobs.map(\.message.id)
                 #expect(reply.hasMore == (claimed.count < 1000))
                 let settlements = reply.jobs.map { bench.settlement(of: $0, .complete) }
-                let outcomes = try await bench.engine.settle(settlements)
+                let outcomes = try await bench.engine.settleAll(settlements)
                 #expect(outcomes == settlements.map { _ in .settled })
             }
             #expect(claimed == ids)
@@ -47,14 +47,14 @@ struct BatchTests {
             #expect(counts.map(\.queue) == [other, bench.queue])
             #expect(counts.map { $0[.ready] } == [2, 1])
 
-            let replies = try await bench.engine.claim(
+            let replies = try await bench.engine.claimAll(
                 [other, bench.queue].map { queue in
                     ClaimRequest(queue: queue, limit: 10, lease: .seconds(30), worker: "w")
                 })
             #expect(replies.map(\.jobs.count) == [2, 1])
             let claimed = [replies[0].jobs[0], replies[1].jobs[0], replies[0].jobs[1]]
             let settlements = claimed.map { bench.settlement(of: $0, .complete) }
-            #expect(try await bench.engine.settle(settlements) == [.settled, .settled, .settled])
+            #expect(try await bench.engine.settleAll(settlements) == [.settled, .settled, .settled])
         }
     }
 
@@ -69,7 +69,7 @@ struct BatchTests {
             var held = jobs
             held[5] = jobs[5].named(token: FencingToken(value: 1, nonce: 1))
             let settlements = zip(held, verdicts).map { bench.settlement(of: $0, $1) }
-            #expect(try await bench.engine.settle(settlements).last == .lost)
+            #expect(try await bench.engine.settleAll(settlements).last == .lost)
             let states = try await bench.states(of: jobs.map(\.message.id))
             #expect(states == [.completed, .retrying, .dead, .ready, .cancelled, .active])
         }

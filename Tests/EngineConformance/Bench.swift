@@ -101,7 +101,7 @@ struct Bench: Sendable {
         _ claimed: ClaimedJob, _ verdict: Verdict, error: String? = nil, result: [UInt8]? = nil
     ) async throws -> SettleOutcome {
         let settlement = settlement(of: claimed, verdict, error: error, result: result)
-        return try #require(try await engine.settle([settlement]).first)
+        return try #require(try await engine.settleAll([settlement]).first)
     }
 
     func reclaim(maxReclaims: Int = 3, limit: Int = 100) async throws -> [ReclaimedJob] {

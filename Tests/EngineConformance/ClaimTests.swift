@@ -86,7 +86,7 @@ struct ClaimTests {
         try await subject.run { bench in
             let ids = try await bench.accept((0..<3).map { _ in bench.job() })
             let request = ClaimRequest(queue: bench.queue, limit: 2, lease: .seconds(9), worker: "w")
-            let replies = try await bench.engine.claim([request, request])
+            let replies = try await bench.engine.claimAll([request, request])
             #expect(replies.map { $0.jobs.map(\.message.id) } == [Array(ids.prefix(2)), Array(ids.suffix(1))])
             #expect(replies.map(\.hasMore) == [true, false])
         }

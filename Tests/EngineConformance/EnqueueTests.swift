@@ -55,8 +55,8 @@ struct EnqueueTests {
         try await subject.run { bench in
             let outcomes = try await bench.enqueue([])
             #expect(outcomes.isEmpty)
-            #expect(try await bench.engine.settle([]).isEmpty)
-            #expect(try await bench.engine.claim([ClaimRequest]()).isEmpty)
+            #expect(try await bench.engine.settleAll([]).isEmpty)
+            #expect(try await bench.engine.claimAll([ClaimRequest]()).isEmpty)
             #expect(try await bench.engine.extend([], in: bench.queue, by: .seconds(1)) == ExtendReply())
         }
     }

@@ -102,7 +102,7 @@ struct FencingTests {
                 .complete, .retry(after: .zero), .bury(.permanent), .release, .cancel(reason: "no"),
             ]
             for verdict in verdicts { #expect(try await bench.settle(old, verdict) == .lost) }
-            #expect(try await bench.engine.settle(verdicts.map { bench.settlement(of: old, $0) }).allLost)
+            #expect(try await bench.engine.settleAll(verdicts.map { bench.settlement(of: old, $0) }).allLost)
             let reply = try await bench.engine.extend([old.reference], in: bench.queue, by: .hours(1))
             #expect(reply.lost == [old.message.id])
             var run = old.run
@@ -145,7 +145,7 @@ struct FencingTests {
             for verdicts in [[.complete, .release], [.release, .complete], [.release, .bury(.permanent)]] as [[Verdict]]
             {
                 let claimed = try await bench.acceptAndClaim()
-                let outcomes = try await bench.engine.settle(verdicts.map { bench.settlement(of: claimed, $0) })
+                let outcomes = try await bench.engine.settleAll(verdicts.map { bench.settlement(of: claimed, $0) })
                 #expect(outcomes.filter { $0 == .settled }.count == 1)
                 for left in try await bench.claim().jobs { try await bench.settle(left, .complete) }
             }

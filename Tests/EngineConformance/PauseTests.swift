@@ -16,8 +16,8 @@ struct PauseTests {
             #expect(reply.promoted == 0)
             #expect(try await bench.counts().isPaused)
             #expect(try await bench.states(of: ids) == [.ready, .scheduled])
-            try await bench.engine.resume(bench.queue)
-            try await bench.engine.resume(bench.queue)
+            _ = try await bench.engine.resume(bench.queue)
+            _ = try await bench.engine.resume(bench.queue)
             #expect(try await bench.counts().isPaused == false)
             #expect(try await bench.claim().jobs.map(\.message.id) == ids)
         }
@@ -47,7 +47,7 @@ struct PauseTests {
             let other = bench.queue + "-b"
             try await bench.accept([bench.job(), bench.job(in: other)])
             try await bench.engine.pause(other)
-            let replies = try await bench.engine.claim(
+            let replies = try await bench.engine.claimAll(
                 [other, bench.queue].map { queue in
                     ClaimRequest(queue: queue, limit: 10, lease: .seconds(30), worker: "w")
                 })

@@ -31,7 +31,7 @@ struct PriorityTests {
             for priority in [4, 0] {
                 let ids = try await bench.accept((0..<5).map { _ in bench.job(priority: priority) })
                 let claimed = try await bench.claim(3).jobs
-                let outcomes = try await bench.engine.settle(claimed.map { bench.settlement(of: $0, .release) })
+                let outcomes = try await bench.engine.settleAll(claimed.map { bench.settlement(of: $0, .release) })
                 #expect(outcomes == [.settled, .settled, .settled])
                 #expect(try await bench.ids(.ready) == ids)
 

@@ -94,7 +94,7 @@ struct RetentionTests {
             while true {
                 let jobs = try await bench.claim(128).jobs
                 if jobs.isEmpty { break }
-                _ = try await bench.engine.settle(jobs.map { bench.settlement(of: $0, .complete) })
+                _ = try await bench.engine.settleAll(jobs.map { bench.settlement(of: $0, .complete) })
             }
             let counts = try await bench.counts()
             #expect(counts[.completed] == 10_000)

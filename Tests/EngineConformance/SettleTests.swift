@@ -91,11 +91,11 @@ struct SettleTests {
             for verdict in verdicts {
                 let claimed = try await bench.acceptAndClaim()
                 let settlement = bench.settlement(of: claimed, verdict)
-                #expect(try await bench.engine.settle([settlement]) == [.settled])
+                #expect(try await bench.engine.settleAll([settlement]) == [.settled])
                 let record = try await bench.record(claimed.message.id)
                 let counts = try await bench.counts()
                 try await bench.pass(.milliseconds(20))
-                #expect(try await bench.engine.settle([settlement, settlement]) == [.settled, .settled])
+                #expect(try await bench.engine.settleAll([settlement, settlement]) == [.settled, .settled])
                 #expect(try await bench.record(claimed.message.id) == record)
                 #expect(try await bench.counts().jobs == counts.jobs)
                 #expect(try await bench.counts().totals == counts.totals)
@@ -110,7 +110,7 @@ struct SettleTests {
             for verdict in [.complete, .release] as [Verdict] {
                 let claimed = try await bench.acceptAndClaim()
                 let settlement = bench.settlement(of: claimed, verdict)
-                let outcomes = try await bench.engine.settle([settlement, settlement])
+                let outcomes = try await bench.engine.settleAll([settlement, settlement])
                 #expect(outcomes[0] == .settled)
                 #expect(try await bench.counts().totals.completed == 1)
             }
@@ -200,7 +200,7 @@ struct RetryTests {
             let settlements = zip(jobs, delays).map {
                 bench.settlement(of: $0, .retry(after: .milliseconds(Int64($1))))
             }
-            #expect(try await bench.engine.settle(settlements) == [.settled, .settled, .settled])
+            #expect(try await bench.engine.settleAll(settlements) == [.settled, .settled, .settled])
             #expect(try await bench.ids(.retrying) == [ids[1], ids[2], ids[0]])
             try await bench.pass(.milliseconds(150))
             #expect(try await bench.claim().jobs.map(\.message.id) == [ids[1], ids[2], ids[0]])

@@ -124,7 +124,7 @@ struct WaitTests {
                 _ = try await bench.accept(bench.job(schedule: schedule))
                 async let working = bench.workUntilClaimed(longestWait: .seconds(50))
                 try await bench.pass(.milliseconds(150))
-                try await bench.engine.resume(bench.queue)
+                _ = try await bench.engine.resume(bench.queue)
                 let job = try await working
                 #expect(job.wait < .seconds(10))
                 try await bench.settle(job, .complete)
@@ -148,11 +148,11 @@ struct WaitTests {
     @Test("a swallowed wake-up is passed on", arguments: EngineUnderTest.all)
     func swallowed(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
-            try await bench.engine.passWakeUp(in: [bench.queue])
+            await bench.engine.passWakeUp(in: [bench.queue])
             _ = try await bench.accept()
             // Whoever returns from this wait dies before it claims.
             try await bench.engine.waitForWork(in: [bench.queue], atMost: .seconds(10))
-            try await bench.engine.passWakeUp(in: [bench.queue, bench.queue + "-b"])
+            await bench.engine.passWakeUp(in: [bench.queue, bench.queue + "-b"])
             try await bench.engine.waitForWork(in: [bench.queue], atMost: .hours(1))
             #expect(try await bench.claim().jobs.count == 1)
         }

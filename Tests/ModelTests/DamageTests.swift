@@ -36,7 +36,7 @@ import Testing
         var run = RunRecord()
         run.append(.buried(at: reply.now, reason: "decode_error"))
         let burial = Settlement(reference: bad.reference, verdict: .bury(.decodeError), run: run, terms: JobTerms())
-        #expect(try await stage.engine.settle([burial]) == [.settled])
+        #expect(try await stage.engine.settleAll([burial]) == [.settled])
         #expect(try await stage.engine.counts(of: [Stage.queue]).first?[.dead] == 1)
         await stage.stop()
     }
@@ -73,7 +73,7 @@ import Testing
         for job in try await stage.engine.claim(request).jobs {
             let settlement = Settlement(
                 reference: job.reference, verdict: .complete, run: job.run, terms: JobTerms(job.message))
-            #expect(try await stage.engine.settle([settlement]) == [.settled])
+            #expect(try await stage.engine.settleAll([settlement]) == [.settled])
         }
         #expect(try await stage.engine.sweep(Stage.queue) == 0)
         try await stage.send(["RPUSH", "spanq:{\(Stage.queue)}:completed", "job-4"])

@@ -106,7 +106,7 @@ struct AuditBench: Sendable {
     }
 
     func settle(_ claimed: ClaimedJob, _ verdict: Verdict) async throws {
-        _ = try await engine.settle([settlement(of: claimed, verdict)])
+        _ = try await engine.settleAll([settlement(of: claimed, verdict)])
     }
 
     func perform(_ action: JobAction, on id: String) async throws {

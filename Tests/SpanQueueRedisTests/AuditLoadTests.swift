@@ -80,7 +80,7 @@ struct AuditLoadTests {
             default: settlements.append(bench.settlement(of: job, .complete))
             }
         }
-        _ = try await bench.engine.settle(settlements)
+        _ = try await bench.engine.settleAll(settlements)
     }
 
     private func upkeep(_ bench: AuditBench) async throws {

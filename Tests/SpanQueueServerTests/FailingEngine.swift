@@ -15,33 +15,60 @@ struct FailingEngine: Engine {
         throw Self.refusal
     }
 
+    private func refuse<Value>(each count: Int) async throws(CancellationError) -> [Result<Value, SpanQueueError>] {
+        do {
+            try await before()
+        } catch {
+            throw CancellationError()
+        }
+        return (0..<count).map { _ in .failure(Self.refusal) }
+    }
+
+    let name = "failing"
     func start() async throws {}
     func shutdown() async {}
     func now() async throws -> Timestamp {
         if tellsTime() { return Timestamp(milliseconds: 1) }
         return try await refuse()
     }
-    func enqueue(_ jobs: [NewJob]) async throws -> [EnqueueOutcome] { try await refuse() }
-    func claim(_ requests: [ClaimRequest]) async throws -> [ClaimReply] { try await refuse() }
-    func extend(_ claims: [ClaimReference], in queue: String, by lease: Duration) async throws -> ExtendReply {
+    func enqueue(_ job: NewJob, until deadline: ContinuousClock.Instant) async throws -> EnqueueOutcome {
         try await refuse()
     }
-    func settle(_ settlements: [Settlement]) async throws -> [SettleOutcome] { try await refuse() }
+    func enqueue(_ jobs: [NewJob], until deadline: ContinuousClock.Instant) async throws -> [EnqueueOutcome] {
+        try await refuse()
+    }
+    func claim(
+        _ requests: [ClaimRequest]
+    ) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
+        try await refuse(each: requests.count)
+    }
+    func extend(
+        _ batches: [LeaseBatch]
+    ) async throws(CancellationError) -> [Result<ExtendReply, SpanQueueError>] {
+        try await refuse(each: batches.count)
+    }
+    func settle(
+        _ settlements: [Settlement]
+    ) async throws(CancellationError) -> [Result<SettleOutcome, SpanQueueError>] {
+        try await refuse(each: settlements.count)
+    }
     func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool { try await refuse() }
-    func reclaim(_ request: ReclaimRequest) async throws -> [ReclaimedJob] { try await refuse() }
-    func waitForWork(in queues: [String], atMost limit: Duration) async throws { let _: Void = try await refuse() }
-    func passWakeUp(in queues: [String]) async throws { let _: Void = try await refuse() }
-    func sweep(_ queue: String) async throws -> Int { try await refuse() }
+    func waitForWork(in queues: [String], until deadline: ContinuousClock.Instant) async throws {
+        let _: Void = try await refuse()
+    }
+    func passWakeUp(in queues: [String]) async {}
     func announce(_ worker: WorkerInfo, lifetime: Duration) async throws { let _: Void = try await refuse() }
     func retire(workerID: String) async throws { let _: Void = try await refuse() }
+    func queues() async throws -> [String] { try await refuse() }
     func workers() async throws -> [WorkerInfo] { try await refuse() }
     func job(_ id: JobID, in queue: String?) async throws -> JobRecord? { try await refuse() }
     func list(_ request: ListRequest) async throws -> ListPage { try await refuse() }
-    func counts(of queues: [String]?) async throws -> [QueueCounts] { try await refuse() }
-    func pause(_ queue: String) async throws { let _: Void = try await refuse() }
-    func resume(_ queue: String) async throws { let _: Void = try await refuse() }
-    func perform(_ action: JobAction, on id: JobID, in queue: String) async throws -> ActionOutcome {
-        try await refuse()
-    }
+    func counts(of queues: [String]) async throws -> [QueueCounts] { try await refuse() }
+    func pause(_ queue: String, note: OperatorNote) async throws -> Bool { try await refuse() }
+    func resume(_ queue: String) async throws -> Bool { try await refuse() }
+    func perform(
+        _ action: JobAction, on id: JobID, in queue: String, by: String?
+    ) async throws -> ActionOutcome { try await refuse() }
     func performAll(_ request: BulkRequest) async throws -> BulkReply { try await refuse() }
+    func delete(_ queue: String) async throws -> Bool { try await refuse() }
 }

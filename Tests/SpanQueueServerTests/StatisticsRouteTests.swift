@@ -10,7 +10,7 @@ struct StatisticsRouteTests {
     func all() async throws {
         let clock = ManualClock()
         let engine = InMemoryEngine(clock: clock)
-        let queue = try await JobQueue(engine: .existing(engine))
+        let queue = try await JobQueue(engine: EngineSource { _ in engine })
         try await queue.enqueue(type: "t", payload: [], .queue("a/b".replacing("/", with: ".")))
         let id = try await queue.enqueue(type: "t", payload: [], .queue("mail")).id
         try await queue.cancel(id, in: "mail")
@@ -54,7 +54,7 @@ struct StatisticsRouteTests {
 
     @Test("an engine that fails is a 503 in one line")
     func failure() async throws {
-        let queue = try await JobQueue(engine: .existing(FailingEngine()))
+        let queue = try await JobQueue(engine: EngineSource { _ in FailingEngine() })
         try await ServerUnderTest.run(queue: queue) { test async throws in
             let answer = try #require(try await test.request("/stats"))
             #expect(answer.status == 503)

@@ -37,6 +37,28 @@ package final class PendingReply: Sendable {
         }
     }
 
+    /// Waits until the call has ended, or this task is cancelled. The call goes on in either case.
+    package func finished() async {
+        try? await withTaskCancellationHandler {
+            _ = try await withUnsafeThrowingContinuation { continuation in
+                let result = state.withLockedValue { state -> Result<RESPReply, any Error>? in
+                    if case .finished(let result) = state { return result }
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    state = .awaited(continuation)
+                    return nil
+                }
+                if let result { continuation.resume(with: result) }
+            }
+        } onCancel: {
+            let continuation = state.withLockedValue { state -> UnsafeContinuation<RESPReply, any Error>? in
+                guard case .awaited(let continuation) = state else { return nil }
+                state = .open
+                return continuation
+            }
+            continuation?.resume(throwing: CancellationError())
+        }
+    }
+
     /// Gives the call up. What is not written yet is not sent.
     private func cancel() {
         client.loop.execute { [client, request] in client.assumeIsolated { $0.cancel(request) } }

@@ -26,7 +26,13 @@ extension JobQueue {
     /// Counts of the named queues, or of all, by name.
     public func counts(of queues: [String]? = nil) async throws -> [QueueCounts] {
         for queue in queues ?? [] { try NameRule.queue.check(queue) }
-        return try await engine.counts(of: queues)
+        if let queues { return try await engine.counts(of: queues) }
+        return try await engine.counts(of: engine.queues())
+    }
+
+    /// The names of the queues, in order.
+    public func queues() async throws -> [String] {
+        try await engine.queues()
     }
 
     /// The workers that are alive.
@@ -35,15 +41,30 @@ extension JobQueue {
     }
 
     /// Stops claims from a queue; what is running goes on, and enqueues are accepted.
-    public func pause(_ queue: String) async throws {
+    ///
+    /// - Parameter reason: in words, for those who find it paused.
+    /// - Throws: `.notFound` where there is no such queue: it begins with its first job.
+    public func pause(_ queue: String, reason: String = "") async throws {
         try NameRule.queue.check(queue)
-        try await engine.pause(queue)
+        let note = OperatorNote(reason: Excerpt.bounded(reason, bytes: Limits.errorBytes))
+        guard try await engine.pause(queue, note: note) else { throw Self.noQueue(queue) }
     }
 
     /// Lets claims go on.
+    ///
+    /// - Throws: `.notFound` where there is no such queue.
     public func resume(_ queue: String) async throws {
         try NameRule.queue.check(queue)
-        try await engine.resume(queue)
+        guard try await engine.resume(queue) else { throw Self.noQueue(queue) }
+    }
+
+    /// Forgets a queue without jobs: its totals, its locks, its pause. It begins anew with its next job.
+    ///
+    /// - Throws: `.notFound` where there is no such queue; `.invalidState` where it has jobs, finished ones included: purge them
+    ///   first.
+    public func deleteQueue(_ queue: String) async throws {
+        try NameRule.queue.check(queue)
+        guard try await engine.delete(queue) else { throw Self.noQueue(queue) }
     }
 
     /// Calls a job off: at once while it waits; within a heartbeat while it runs, if its handler heeds cancellation.
@@ -127,7 +148,7 @@ extension JobQueue {
         defer {
             if let message { spans?.acted(action.word, on: message, parent: .current, from: start) }
         }
-        switch try await engine.perform(action, on: id, in: queue) {
+        switch try await engine.perform(action, on: id, in: queue, by: nil) {
         case .done(let state): return state
         case .requested: return .active
         case .notFound: throw Self.notFound(id)
@@ -144,6 +165,10 @@ extension JobQueue {
         try NameRule.jobID.check(id.description)
         try NameRule.queue.check(queue)
         return queue
+    }
+
+    private static func noQueue(_ queue: String) -> SpanQueueError {
+        SpanQueueError(.notFound, "no queue \(queue): a queue begins with its first job")
     }
 
     private static func notFound(_ id: JobID) -> SpanQueueError {

@@ -22,7 +22,6 @@ public final class JobQueue: Service, Sendable {
     let applicationSpans: ApplicationSpans?
     let running = RunningWorkers()
     private let series: EnqueueMetricsTable
-    private let commits: GroupCommit<NewJob, EnqueueOutcome>
 
     /// Connects to an engine and checks that it can be worked with.
     ///
@@ -41,7 +40,12 @@ public final class JobQueue: Service, Sendable {
             )
         }
         let engine = try source.make(EngineEnvironment(logger: logger, telemetry: telemetry))
-        try await engine.start()
+        do {
+            try await engine.start()
+        } catch {
+            await engine.shutdown()
+            throw error
+        }
         self.configuration = configuration
         self.engine = engine
         self.telemetry = telemetry
@@ -49,10 +53,6 @@ public final class JobQueue: Service, Sendable {
         self.series = EnqueueMetricsTable(telemetry.metrics)
         self.spans = JobSpans(telemetry)
         self.applicationSpans = ApplicationSpans(telemetry)
-        // 512 jobs or 8 MiB leave together at most: enough to make a round trip cheap, too little to stall the engine.
-        self.commits = GroupCommit(limit: 8 << 20, weight: { max($0.message.payload.count, 16 << 10) }) { jobs in
-            try await engine.enqueue(jobs)
-        }
     }
 
     /// Enqueues one job.
@@ -82,7 +82,7 @@ public final class JobQueue: Service, Sendable {
         let began = ContinuousClock.now
         let outcome: EnqueueOutcome
         do {
-            outcome = try await commits.submit(job)
+            outcome = try await engine.enqueue(job, until: began + configuration.enqueueTimeout)
         } catch {
             count(job, .failure(error))
             time("enqueue", job.message.queue, ContinuousClock.now - began, ErrorType.name(of: error))
@@ -143,7 +143,7 @@ public final class JobQueue: Service, Sendable {
         let began = ContinuousClock.now
         let outcomes: [EnqueueOutcome]
         do {
-            outcomes = jobs.isEmpty ? [] : try await engine.enqueue(jobs)
+            outcomes = jobs.isEmpty ? [] : try await engine.enqueue(jobs, until: began + configuration.enqueueTimeout)
         } catch {
             for job in jobs { count(job, .failure(error)) }
             for (queue, _) in jobs.placesByQueue() {

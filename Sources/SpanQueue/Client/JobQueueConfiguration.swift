@@ -5,6 +5,9 @@ public struct JobQueueConfiguration: Sendable {
     /// How often a failed job is tried again unless it says otherwise; 25 unless set, which with the standard backoff is
     /// about 7.6 hours on average and at most 15.1.
     public var maxRetries = 25
+    /// How long an enqueue takes at most; 5 minutes unless set, the longest that counts. An engine may have a shorter limit of its
+    /// own, as Redis' `commandTimeout`, which is 5 seconds unless set.
+    public var enqueueTimeout = Duration.minutes(5)
     /// What a job may hold.
     public var limits = Limits()
 

@@ -11,6 +11,19 @@ public enum JobAction: Sendable, Hashable {
     case remove
 }
 
+/// Why a person does something, and who that is.
+package struct OperatorNote: Sendable, Hashable {
+    /// In words; empty where none were given.
+    package var reason: String
+    /// Who; nil where that is not known.
+    package var by: String?
+
+    package init(reason: String = "", by: String? = nil) {
+        self.reason = reason
+        self.by = by
+    }
+}
+
 /// What an action did.
 public enum ActionOutcome: Sendable, Hashable {
     /// It was done; the job now stands here, or is gone where this is nil.
@@ -48,9 +61,12 @@ public struct BulkRequest: Sendable, Hashable {
     public var notAfter: Timestamp?
     /// How many of the oldest to pass over: those that earlier calls skipped.
     public var skip: Int
+    /// Who asked for it; nil where that is not known.
+    public var by: String?
 
     package init(
-        queue: String, state: JobState, action: Action, limit: Int = 100, notAfter: Timestamp? = nil, skip: Int = 0
+        queue: String, state: JobState, action: Action, limit: Int = 100, notAfter: Timestamp? = nil, skip: Int = 0,
+        by: String? = nil
     ) {
         self.queue = queue
         self.state = state
@@ -58,6 +74,7 @@ public struct BulkRequest: Sendable, Hashable {
         self.limit = limit
         self.notAfter = notAfter
         self.skip = skip
+        self.by = by
     }
 }
 

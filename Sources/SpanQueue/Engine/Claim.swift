@@ -123,6 +123,22 @@ public struct ClaimReply: Sendable, Hashable {
     }
 }
 
+/// Leases of one queue that are to be extended by the same time.
+package struct LeaseBatch: Sendable, Hashable {
+    /// The queue.
+    package var queue: String
+    /// The claims, all of this queue.
+    package var claims: [ClaimReference]
+    /// How long they hold from now on.
+    package var lease: Duration
+
+    package init(queue: String, claims: [ClaimReference], lease: Duration) {
+        self.queue = queue
+        self.claims = claims
+        self.lease = lease
+    }
+}
+
 /// What extending leases told.
 public struct ExtendReply: Sendable, Hashable {
     /// The jobs that are no longer this worker's.

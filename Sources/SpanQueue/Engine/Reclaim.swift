@@ -43,3 +43,16 @@ public struct ReclaimedJob: Sendable, Hashable {
         self.run = run
     }
 }
+
+/// What a sweep did.
+package struct SweepReply: Sendable, Hashable {
+    /// How many records and locks were dropped.
+    package var dropped: Int
+    /// Whether nothing more was left to drop; else sweep again soon.
+    package var isFinished: Bool
+
+    package init(dropped: Int, isFinished: Bool) {
+        self.dropped = dropped
+        self.isFinished = isFinished
+    }
+}

@@ -24,6 +24,8 @@ public struct SpanQueueError: Error, Sendable, CustomStringConvertible {
         public static let unavailable = Code(rawValue: "unavailable")
         /// The engine did not answer in time; whether it acted, `mayHaveRun` says.
         public static let timeout = Code(rawValue: "timeout")
+        /// Too much waits for the engine already: nothing was done. Try again later.
+        public static let overloaded = Code(rawValue: "overloaded")
         /// The engine has no memory left for new work.
         public static let outOfMemory = Code(rawValue: "out_of_memory")
         /// The engine refuses us: credentials or rights.

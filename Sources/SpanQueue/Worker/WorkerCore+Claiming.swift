@@ -53,29 +53,31 @@ extension WorkerCore {
             guard !shares.isEmpty else { break }
             let start = spans == nil ? 0 : SystemClock.now()
             let began = ContinuousClock.now
-            let replies: [ClaimReply]
-            do {
-                replies = try await engine.claim(
-                    shares.map {
-                        ClaimRequest(queue: $0.queue, limit: $0.limit, lease: configuration.lease, worker: id)
-                    })
-            } catch {
-                for share in shares { queueMetrics[share.queue]?.failures.increment() }
-                countFailure("claim", shares.map(\.queue), error, after: .now - began)
-                throw error
-            }
-            lastClaim.setToCurrentTime()
-            telemetry.noteContact()
-            let duration = (ContinuousClock.now - began).inSeconds
-            for share in shares { queueMetrics[share.queue]?.claimDuration.record(duration) }
-            for (share, reply) in zip(shares, replies) {
-                take(reply, from: share.queue)
-                spans?.claimed(reply, from: share.queue, start: start)
-                if let due = reply.nextDueIn { sleep = min(sleep, due) }
-                if let lapse = reply.nextLapseIn {
-                    sleep = min(sleep, try await reclaim(share.queue, dueIn: lapse))
+            let results = try await engine.claim(
+                shares.map {
+                    ClaimRequest(queue: $0.queue, limit: $0.limit, lease: configuration.lease, worker: id)
+                })
+            let duration = ContinuousClock.now - began
+            var failure: SpanQueueError?
+            for (share, result) in zip(shares, results) {
+                switch result {
+                case .failure(let error):
+                    queueMetrics[share.queue]?.failures.increment()
+                    countFailure("claim", [share.queue], error, after: duration)
+                    failure = error
+                case .success(let reply):
+                    lastClaim.setToCurrentTime()
+                    telemetry.noteContact()
+                    queueMetrics[share.queue]?.claimDuration.record(duration.inSeconds)
+                    take(reply, from: share.queue)
+                    spans?.claimed(reply, from: share.queue, start: start)
+                    if let due = reply.nextDueIn { sleep = min(sleep, due) }
+                    if let lapse = reply.nextLapseIn {
+                        sleep = min(sleep, try await reclaim(share.queue, dueIn: lapse))
+                    }
                 }
             }
+            if let failure { throw failure }
         }
         return freeSlots > 0 && selector.isAllEmpty ? sleep : nil
     }
@@ -220,10 +222,10 @@ extension WorkerCore {
         let queues = configuration.queues.queues
         let task = Task(executorPreference: thread) { [engine] in
             do {
-                try await engine.waitForWork(in: queues, atMost: limit)
+                try await engine.waitForWork(in: queues, until: .now + limit)
             } catch is CancellationError {
                 // A wake-up may have come in the very moment: hand it on.
-                try? await engine.passWakeUp(in: queues)
+                await engine.passWakeUp(in: queues)
             }
         }
         waiting = task

@@ -6,6 +6,8 @@ import SpanQueueTelemetry
 extension WorkerCore {
     private static let announceInterval = Duration.seconds(10)
     private static let sweepInterval = Duration.seconds(15)
+    /// For each queue.
+    private static let sweepBudget = Duration.milliseconds(200)
 
     /// Looks after the queues once a second at most, and makes the worker known.
     ///
@@ -23,7 +25,7 @@ extension WorkerCore {
                 }
                 if .now >= nextSweep {
                     nextSweep = .now + Self.sweepInterval
-                    try await sweep()
+                    if try await sweep() { nextSweep = .now + .seconds(1) }
                 }
                 if freeSlots <= 0 {
                     for queue in configuration.queues.queues { _ = try await reclaim(queue, dueIn: .zero) }
@@ -44,7 +46,7 @@ extension WorkerCore {
     /// - Parameter lapse: how long until the earliest lease of the queue lapses.
     /// - Returns: how long nothing more will lapse, as far as is known.
     func reclaim(_ queue: String, dueIn lapse: Duration) async throws -> Duration {
-        guard lapse <= .zero else { return lapse }
+        guard lapse <= .zero, let keeper else { return lapse > .zero ? lapse : configuration.idleWait }
         // What can't be taken back yet, after a gap, must not make a busy loop.
         let pause = Duration.milliseconds(100)
         if let last = lastReclaims[queue], ContinuousClock.now - last < pause { return pause }
@@ -53,7 +55,7 @@ extension WorkerCore {
         request.maxReclaims = configuration.maxReclaims
         request.grace = configuration.lease
         let start = spans == nil && applicationSpans == nil ? 0 : SystemClock.now()
-        let jobs = try await engine.reclaim(request)
+        let jobs = try await keeper.reclaim(request)
         lastReclaim.setToCurrentTime()
         telemetry.noteContact()
         for job in jobs {
@@ -82,13 +84,14 @@ extension WorkerCore {
         telemetry.metrics.dead.child(queue, type, DeadReason.leaseExpired.rawValue).increment()
     }
 
-    private func sweep() async throws {
-        for queue in configuration.queues.queues {
-            // Bounded: what is left waits for the next sweep.
-            for _ in 0..<50 {
-                guard try await engine.sweep(queue) > 0, phase == .running else { break }
-            }
+    /// - Returns: whether something is left for the next sweep.
+    private func sweep() async throws -> Bool {
+        guard let keeper else { return false }
+        var isMoreLeft = false
+        for queue in configuration.queues.queues where phase == .running {
+            if try await !keeper.sweep(queue, within: Self.sweepBudget).isFinished { isMoreLeft = true }
         }
+        return isMoreLeft
     }
 
     private func announce(_ startedAt: Timestamp) async throws {

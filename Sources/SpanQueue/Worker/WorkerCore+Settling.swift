@@ -24,19 +24,32 @@ extension WorkerCore {
             let batch = Array(unsettled.prefix(Self.largestBatch))
             let start = spans == nil && applicationSpans == nil ? 0 : SystemClock.now()
             let began = ContinuousClock.now
-            do {
-                let outcomes = try await engine.settle(batch.map(\.settlement))
-                failures = 0
-                let duration = (ContinuousClock.now - began).inSeconds
-                for queue in Set(batch.map(\.settlement.reference.queue)) {
-                    queueMetrics[queue]?.settleDuration.record(duration)
+            guard let results = try? await engine.settle(batch.map(\.settlement)) else { continue }
+            let duration = ContinuousClock.now - began
+            unsettled.removeFirst(batch.count)
+            var failed: [Ending] = []
+            var settledQueues: Set<String> = []
+            var failedQueues: Set<String> = []
+            var failure: SpanQueueError?
+            for (ending, result) in zip(batch, results) {
+                let queue = ending.settlement.reference.queue
+                switch result {
+                case .success(let outcome):
+                    settledQueues.insert(queue)
+                    note(ending, outcome, settledFrom: start)
+                case .failure(let error):
+                    failedQueues.insert(queue)
+                    failed.append(ending)
+                    failure = error
                 }
-                unsettled.removeFirst(batch.count)
-                for (ending, outcome) in zip(batch, outcomes) { note(ending, outcome, settledFrom: start) }
-            } catch {
+            }
+            for queue in settledQueues { queueMetrics[queue]?.settleDuration.record(duration.inSeconds) }
+            // Behind the others, so that one queue that can't be settled holds up no other.
+            unsettled += failed
+            if !settledQueues.isEmpty { failures = 0 }
+            if let error = failure {
                 failures += 1
-                countFailure(
-                    "settle", Set(batch.map(\.settlement.reference.queue)), error, after: .now - began)
+                countFailure("settle", failedQueues, error, after: duration)
                 if failures == 1 {
                     logger.error(
                         "can't settle: trying again until it works",

@@ -55,6 +55,8 @@ actor WorkerCore {
 
     let id: String
     let engine: any Engine
+    /// The engine's upkeep, where it has one.
+    let keeper: (any JobKeeper)?
     let configuration: WorkerConfiguration
     let runner: AttemptRunner
     let jobEnvironment: JobContext.Environment
@@ -101,6 +103,7 @@ actor WorkerCore {
         self.thread = thread
         self.id = id
         self.engine = engine
+        self.keeper = engine.keeper
         self.configuration = configuration
         self.runner = runner
         self.jobEnvironment = JobContext.Environment(
@@ -208,7 +211,7 @@ actor WorkerCore {
     private func sayGoodbye() async {
         do {
             try await engine.retire(workerID: id)
-            try await engine.passWakeUp(in: configuration.queues.queues)
+            await engine.passWakeUp(in: configuration.queues.queues)
         } catch {
             logger.debug("could not sign off", metadata: ["error": "\(error)"])
         }

@@ -2,34 +2,25 @@ import HiredisClient
 import SpanQueue
 
 extension RedisEngine {
-    func claim(_ requests: [ClaimRequest]) async throws -> [ClaimReply] {
+    func claim(
+        _ requests: [ClaimRequest]
+    ) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
         guard !requests.isEmpty else { return [] }
         let nonce = UInt32.random(in: .min ... .max)
         let notAfter = clock.notAfter(options.commandTimeout)
         let calls = requests.map { call(for: $0, nonce: nonce, notAfter: notAfter) }
         // Not idempotent: jobs that were claimed by a call whose reply was lost come back when their lease lapses.
-        let replies =
-            calls.count == 1
-            ? [await result(of: calls[0], idempotent: false)]
-            : try await client.pipeline(calls, idempotent: false)
-        var answers: [ClaimReply] = []
-        var failure: RedisError?
-        for (request, reply) in zip(requests, replies) {
+        let replies = try await results(of: calls, idempotent: false)
+        return zip(requests, replies).map { request, reply in
             switch reply {
-            case .success(let reply): answers.append(try read(reply, of: request, nonce: nonce))
+            case .success(let reply):
+                return Result { () throws(SpanQueueError) in try read(reply, of: request, nonce: nonce) }
             case .failure(let error):
-                failure = error
-                answers.append(ClaimReply(now: Timestamp(milliseconds: 0)))
+                // Nothing of it ran: our idea of the server's clock is wrong.
+                if error.code == .other("LATE") { clock.forget() }
+                return .failure(SpanQueueError(error))
             }
         }
-        // What other queues gave must not be thrown away with the failure of one; the next call meets it again.
-        if let failure, answers.allSatisfy({ $0.jobs.isEmpty && $0.unreadable.isEmpty }) {
-            // Nothing of it ran: our idea of the server's clock is wrong.
-            if failure.code == .other("LATE") { clock.forget() }
-            try Task.checkCancellation()
-            throw SpanQueueError(failure)
-        }
-        return answers
     }
 
     private func call(for request: ClaimRequest, nonce: UInt32, notAfter: Int64) -> RedisScriptCall {
@@ -50,7 +41,9 @@ extension RedisEngine {
         }
     }
 
-    private func read(_ reply: RESPReply, of request: ClaimRequest, nonce: UInt32) throws -> ClaimReply {
+    private func read(
+        _ reply: RESPReply, of request: ClaimRequest, nonce: UInt32
+    ) throws(SpanQueueError) -> ClaimReply {
         do {
             var cursor = RESPCursor(reply)
             try cursor.nextArray(of: 11)

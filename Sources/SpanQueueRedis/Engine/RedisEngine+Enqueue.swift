@@ -28,10 +28,17 @@ extension RedisEngine {
         }
     }
 
-    func enqueue(_ jobs: [NewJob]) async throws -> [EnqueueOutcome] {
+    func enqueue(_ job: NewJob, until deadline: ContinuousClock.Instant) async throws -> EnqueueOutcome {
+        try await commits.submit(job) { try await self.enqueue($0, until: deadline) }
+    }
+
+    func enqueue(
+        _ jobs: [NewJob], until deadline: ContinuousClock.Instant
+    ) async throws -> [EnqueueOutcome] {
         guard !jobs.isEmpty else { return [] }
         let chunks = Self.chunks(of: jobs)
-        try await announce(chunks.lazy.map { jobs[$0.places[0]].message.queue })
+        let listed = try await announce(chunks.lazy.map { jobs[$0.places[0]].message.queue })
+        var begun: Set<String> = []
         let generation = options.durability == .primary ? 0 : await client.generation
         var outcomes = [EnqueueOutcome?](repeating: nil, count: jobs.count)
         var failures = 0
@@ -47,7 +54,9 @@ extension RedisEngine {
             for (chunk, reply) in zip(wave, replies) {
                 switch reply {
                 case .success(let reply):
-                    try read(reply, of: chunk, jobs, into: &outcomes)
+                    if try read(reply, of: chunk, jobs, into: &outcomes) {
+                        begun.insert(jobs[chunk.places[0]].message.queue)
+                    }
                 case .failure(let error) where error.code == .other("LATE") && mayBeLate:
                     late.append(chunk)
                 case .failure(let error):
@@ -61,6 +70,12 @@ extension RedisEngine {
             clock.forget()
             mayBeLate = false
             pending = late + pending
+        }
+        // Deleted since this connection listed them.
+        begun.subtract(listed)
+        if !begun.isEmpty {
+            forgetListing(of: begun)
+            try await announce(begun)
         }
         try await confirm(options.durability, since: generation)
         return outcomes.compactMap { $0 }
@@ -152,9 +167,10 @@ extension RedisEngine {
         }
     }
 
+    /// - Returns: whether the queue begins with this call.
     private func read(
         _ reply: RESPReply, of chunk: Chunk, _ jobs: [NewJob], into outcomes: inout [EnqueueOutcome?]
-    ) throws {
+    ) throws -> Bool {
         do {
             var cursor = RESPCursor(reply)
             let count = try cursor.nextArrayCount()
@@ -164,10 +180,15 @@ extension RedisEngine {
             for place in places {
                 outcomes[place] = Self.accepted(jobs[place], at: now, isRepeat: false)
             }
+            var isNew = false
             for _ in 0..<(count - 1) / 3 {
                 let index = Int(try cursor.nextInteger()) - 1
                 let kind = try cursor.nextString()
                 let detail = try cursor.nextString()
+                if kind == "n" {
+                    isNew = true
+                    continue
+                }
                 guard places.indices.contains(index) else { throw PackingError(description: "no job \(index)") }
                 let place = places[index]
                 switch kind {
@@ -178,6 +199,7 @@ extension RedisEngine {
                 default: outcomes[place] = .conflict
                 }
             }
+            return isNew
         } catch {
             throw SpanQueueError.unexpectedReply("enqueue", error)
         }

@@ -16,6 +16,13 @@ extension RedisEngine {
         return nil
     }
 
+    func queues() async throws -> [String] {
+        var cursor = RESPCursor(try await send(RESPCommand("SMEMBERS", RedisKeys.queues)))
+        var names: [String] = []
+        for _ in 0..<(try cursor.nextArrayCount()) { names.append(try cursor.nextString()) }
+        return names.sorted()
+    }
+
     func list(_ request: ListRequest) async throws -> ListPage {
         let keys = keys(request.queue)
         let (set, list) = keys.places(of: request.state)
@@ -46,11 +53,9 @@ extension RedisEngine {
         return ListPage(jobs: records, cursor: next.isEmpty ? nil : next)
     }
 
-    func counts(of queues: [String]?) async throws -> [QueueCounts] {
-        let names: [String]
-        if let queues { names = queues } else { names = try await self.queues() }
-        let replies = try await client.pipeline(names.map(countCall), idempotent: true)
-        return try zip(names, replies).map { name, reply in
+    func counts(of queues: [String]) async throws -> [QueueCounts] {
+        let replies = try await client.pipeline(queues.map(countCall), idempotent: true)
+        return try zip(queues, replies).map { name, reply in
             do {
                 return try Self.counts(name, reply.get())
             } catch let error as RedisError {
@@ -60,13 +65,6 @@ extension RedisEngine {
     }
 
     // MARK: Calls and replies
-
-    func queues() async throws -> [String] {
-        var cursor = RESPCursor(try await send(RESPCommand("SMEMBERS", RedisKeys.queues)))
-        var names: [String] = []
-        for _ in 0..<(try cursor.nextArrayCount()) { names.append(try cursor.nextString()) }
-        return names.sorted()
-    }
 
     private func records(_ ids: [JobID], in queue: String, state: JobState?) async throws -> [JobRecord] {
         guard !ids.isEmpty else { return [] }

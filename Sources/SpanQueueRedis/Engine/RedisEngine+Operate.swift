@@ -2,17 +2,41 @@ import HiredisClient
 import SpanQueue
 
 extension RedisEngine {
-    func pause(_ queue: String) async throws {
-        try await announce([queue])
+    func pause(_ queue: String, note: OperatorNote) async throws -> Bool {
+        guard try await isListed(queue) else { return false }
         _ = try await send(RESPCommand("HSET", keys(queue).meta, "paused", "1"))
+        return true
     }
 
-    func resume(_ queue: String) async throws {
+    func resume(_ queue: String) async throws -> Bool {
+        guard try await isListed(queue) else { return false }
         let keys = keys(queue)
         _ = try await call(RedisScriptCall(scripts.resume, keys: [keys.meta, keys.wake]))
+        return true
     }
 
-    func perform(_ action: JobAction, on id: JobID, in queue: String) async throws -> ActionOutcome {
+    func delete(_ queue: String) async throws -> Bool {
+        guard try await isListed(queue) else { return false }
+        // A repeat after a lost reply finds nothing left, and is answered alike.
+        let reply = try await call(
+            RedisScriptCall(scripts.delete, keys: keys(queue).all) { _ in })
+        guard try reply.integer() == 1 else {
+            throw SpanQueueError(
+                .invalidState,
+                "queue \(queue) has jobs: purge them, finished ones included, and wait for those that run")
+        }
+        // Who enqueues into it from now on is told that the queue is new, and lists it again.
+        _ = try await send(RESPCommand("SREM", RedisKeys.queues, queue))
+        return true
+    }
+
+    private func isListed(_ queue: String) async throws -> Bool {
+        try await send(RESPCommand("SISMEMBER", RedisKeys.queues, queue)).integer() == 1
+    }
+
+    func perform(
+        _ action: JobAction, on id: JobID, in queue: String, by: String?
+    ) async throws -> ActionOutcome {
         let keys = keys(queue)
         let (word, reason, isIdempotent) =
             switch action {

@@ -5,7 +5,10 @@ extension RedisEngine {
     private static let settleBatch = 128
     private static let extendBatch = 250
 
-    func settle(_ settlements: [Settlement]) async throws -> [SettleOutcome] {
+    func settle(
+        _ settlements: [Settlement]
+    ) async throws(CancellationError) -> [Result<SettleOutcome, SpanQueueError>] {
+        guard !settlements.isEmpty else { return [] }
         var groups: [String: [Int]] = [:]
         var chunks: [[Int]] = []
         for (place, settlement) in settlements.enumerated() {
@@ -23,14 +26,13 @@ extension RedisEngine {
                 places.filter { Self.isPlain(settlements[$0]) } + places.filter { !Self.isPlain(settlements[$0]) }
         }
         let calls = chunks.map { call(for: $0, of: settlements) }
-        var outcomes = [SettleOutcome](repeating: .settled, count: settlements.count)
-        let replies =
-            calls.count == 1 ? [.success(try await call(calls[0]))] : try await client.pipeline(calls, idempotent: true)
-        for (places, reply) in zip(chunks, replies) {
-            switch reply {
-            case .success(let reply): try read(reply, places, into: &outcomes)
-            // Those of the other calls are settled; settling them again with this one is answered alike.
-            case .failure(let error): throw SpanQueueError(error)
+        var outcomes = [Result<SettleOutcome, SpanQueueError>](
+            repeating: .success(.settled), count: settlements.count)
+        for (places, reply) in zip(chunks, try await results(of: calls, idempotent: true)) {
+            do throws(SpanQueueError) {
+                for place in try lost(reply, of: places) { outcomes[place] = .success(.lost) }
+            } catch {
+                for place in places { outcomes[place] = .failure(error) }
             }
         }
         return outcomes
@@ -93,16 +95,21 @@ extension RedisEngine {
         }
     }
 
-    private func read(_ reply: RESPReply, _ places: [Int], into outcomes: inout [SettleOutcome]) throws {
+    /// The places of those that were no longer ours.
+    private func lost(
+        _ reply: Result<RESPReply, RedisError>, of places: [Int]
+    ) throws(SpanQueueError) -> [Int] {
         do {
-            var cursor = RESPCursor(reply)
+            var cursor = RESPCursor(try reply.get())
             let count = try cursor.nextArrayCount()
             clock.learn(Timestamp(milliseconds: try cursor.nextDecimal()))
-            for _ in 1..<max(1, count) {
+            return try (1..<max(1, count)).map { _ in
                 let index = Int(try cursor.nextInteger()) - 1
                 guard places.indices.contains(index) else { throw PackingError(description: "no job \(index)") }
-                outcomes[places[index]] = .lost
+                return places[index]
             }
+        } catch let error as RedisError {
+            throw SpanQueueError(error)
         } catch {
             throw SpanQueueError.unexpectedReply("settle", error)
         }
@@ -110,34 +117,54 @@ extension RedisEngine {
 
     // MARK: Leases
 
-    func extend(_ claims: [ClaimReference], in queue: String, by lease: Duration) async throws -> ExtendReply {
-        let keys = keys(queue)
-        var answer = ExtendReply()
-        var start = 0
-        while start < claims.count {
-            let batch = claims[start..<min(start + Self.extendBatch, claims.count)]
-            start += batch.count
-            let reply = try await call(
-                RedisScriptCall(scripts.extend, keys: [keys.active, keys.leases, keys.cancelling]) { arguments in
-                    arguments.append(lease.milliseconds)
-                    var leases = LeaseTexts()
-                    for claim in batch {
-                        arguments.append(claim.id.description)
-                        arguments.append(leases.text(claim))
-                    }
-                })
-            do {
-                var cursor = RESPCursor(reply)
-                try cursor.nextArray(of: 2)
-                for _ in 0..<(try cursor.nextArrayCount()) { answer.lost.insert(try Self.claim(&cursor, batch)) }
-                for _ in 0..<(try cursor.nextArrayCount()) {
-                    answer.cancelRequested.insert(try Self.claim(&cursor, batch))
-                }
-            } catch {
-                throw SpanQueueError.unexpectedReply("extend", error)
+    func extend(
+        _ batches: [LeaseBatch]
+    ) async throws(CancellationError) -> [Result<ExtendReply, SpanQueueError>] {
+        // Each batch in calls of a bounded size, all in one round trip.
+        var chunks: [(batch: Int, claims: ArraySlice<ClaimReference>)] = []
+        for (number, batch) in batches.enumerated() {
+            for start in stride(from: 0, to: batch.claims.count, by: Self.extendBatch) {
+                chunks.append((number, batch.claims[start..<min(start + Self.extendBatch, batch.claims.count)]))
             }
         }
-        return answer
+        var answers = [Result<ExtendReply, SpanQueueError>](repeating: .success(ExtendReply()), count: batches.count)
+        guard !chunks.isEmpty else { return answers }
+        let calls = chunks.map { call(for: $0.claims, of: batches[$0.batch]) }
+        for (chunk, reply) in zip(chunks, try await results(of: calls, idempotent: true)) {
+            answers[chunk.batch] = answers[chunk.batch].flatMap { answer in
+                Result { () throws(SpanQueueError) in try Self.extended(answer, by: reply, chunk.claims) }
+            }
+        }
+        return answers
+    }
+
+    private func call(for claims: ArraySlice<ClaimReference>, of batch: LeaseBatch) -> RedisScriptCall {
+        let keys = keys(batch.queue)
+        return RedisScriptCall(scripts.extend, keys: [keys.active, keys.leases, keys.cancelling]) { arguments in
+            arguments.append(batch.lease.milliseconds)
+            var leases = LeaseTexts()
+            for claim in claims {
+                arguments.append(claim.id.description)
+                arguments.append(leases.text(claim))
+            }
+        }
+    }
+
+    private static func extended(
+        _ answer: ExtendReply, by reply: Result<RESPReply, RedisError>, _ claims: ArraySlice<ClaimReference>
+    ) throws(SpanQueueError) -> ExtendReply {
+        do {
+            var answer = answer
+            var cursor = RESPCursor(try reply.get())
+            try cursor.nextArray(of: 2)
+            for _ in 0..<(try cursor.nextArrayCount()) { answer.lost.insert(try claim(&cursor, claims)) }
+            for _ in 0..<(try cursor.nextArrayCount()) { answer.cancelRequested.insert(try claim(&cursor, claims)) }
+            return answer
+        } catch let error as RedisError {
+            throw SpanQueueError(error)
+        } catch {
+            throw SpanQueueError.unexpectedReply("extend", error)
+        }
     }
 
     private static func claim(_ cursor: inout RESPCursor, _ batch: ArraySlice<ClaimReference>) throws -> JobID {

@@ -51,7 +51,18 @@ extension RedisEngine {
         return ReclaimedJob(reference: reference, state: state, message: records?.0, run: records?.1 ?? RunRecord())
     }
 
-    func sweep(_ queue: String) async throws -> Int {
+    func sweep(_ queue: String, within budget: Duration) async throws -> SweepReply {
+        let end = ContinuousClock.now + budget
+        var dropped = 0
+        while true {
+            let step = try await sweepStep(queue)
+            dropped += step
+            guard step > 0, end > .now else { return SweepReply(dropped: dropped, isFinished: step == 0) }
+        }
+    }
+
+    /// One bounded step.
+    private func sweepStep(_ queue: String) async throws -> Int {
         let keys = keys(queue)
         let reply = try await call(
             RedisScriptCall(
@@ -75,7 +86,8 @@ extension RedisEngine {
     /// How often Redis is nudged, every 2 ms, to end a pop: by then it has had a tick.
     private static let nudges = 50
 
-    func waitForWork(in queues: [String], atMost limit: Duration) async throws {
+    func waitForWork(in queues: [String], until deadline: ContinuousClock.Instant) async throws {
+        let limit = deadline - .now
         // Shorter than it takes to go to sleep in Redis and be woken there.
         guard limit >= Self.shortestPop else { return try await loop.sleep(for: limit) }
         let waiter = try takeWaiter()
@@ -103,13 +115,12 @@ extension RedisEngine {
         }
     }
 
-    func passWakeUp(in queues: [String]) async throws {
+    func passWakeUp(in queues: [String]) async {
         let calls = queues.map { queue in
             let keys = keys(queue)
             return RedisScriptCall(scripts.wake, keys: [keys.ready, keys.priority, keys.wake])
         }
-        for case .failure(let error) in try await client.pipeline(calls, idempotent: true) {
-            throw SpanQueueError(error)
-        }
+        // They leave whatever becomes of this task; while it may, it waits for them.
+        for reply in calls.map({ client.start($0, idempotent: true) }) { await reply.finished() }
     }
 }

@@ -8,7 +8,8 @@ import Synchronization
 /// what happens to them.
 ///
 /// It holds no state of the queues: only connections, and what it has learnt about the server.
-final class RedisEngine: Engine {
+final class RedisEngine: Engine, JobKeeper {
+    let name = "redis"
     /// What is known about the present connection.
     private struct Connection: Sendable {
         /// Queues whose names this connection has put into `spanq:queues`.
@@ -29,6 +30,9 @@ final class RedisEngine: Engine {
     let clock = ServerClock()
     /// The queues of each worker that has been seen, by id: they do not change while it lives.
     let queuesOfWorkers = Mutex<[String: [String]]>([:])
+    /// 512 jobs or 8 MiB leave together at most: enough to make a round trip cheap, too little to stall Redis.
+    let commits = GroupCommit<NewJob, EnqueueOutcome>(
+        limit: 8 << 20, weight: { max($0.message.payload.count, 16 << 10) })
     let client: RedisClient
     let loop: LoopThread
     private let connection = Mutex(Connection())
@@ -96,6 +100,21 @@ final class RedisEngine: Engine {
         }
     }
 
+    /// Calls scripts in one write, each of them for itself.
+    func results(
+        of calls: [RedisScriptCall], idempotent: Bool
+    ) async throws(CancellationError) -> [Result<RESPReply, RedisError>] {
+        do {
+            guard calls.count == 1 else { return try await client.pipeline(calls, idempotent: idempotent) }
+            return [.success(try await client.run(calls[0], idempotent: idempotent))]
+        } catch let error as RedisError {
+            return [.failure(error)]
+        } catch {
+            // The client throws nothing else.
+            throw CancellationError()
+        }
+    }
+
     /// One call as a pipeline of one would do it.
     func result(of call: RedisScriptCall, idempotent: Bool) async -> Result<RESPReply, RedisError> {
         await result { try await self.client.run(call, idempotent: idempotent) }
@@ -134,14 +153,26 @@ final class RedisEngine: Engine {
     }
 
     /// Puts queues on the list of queues, once a connection.
-    func announce(_ queues: some Sequence<String>) async throws {
+    ///
+    /// - Returns: those that it had to put there.
+    @discardableResult
+    func announce(_ queues: some Sequence<String>) async throws -> Set<String> {
         let fresh = connection.withLock { connection in Set(queues.filter { !connection.announced.contains($0) }) }
-        guard !fresh.isEmpty else { return }
+        guard !fresh.isEmpty else { return [] }
         var command = RESPCommand("SADD")
         command.append(RedisKeys.queues)
         for queue in fresh { command.append(queue) }
         _ = try await send(command)
-        connection.withLock { $0.announced.formUnion(fresh) }
+        connection.withLock { connection in
+            // Names from outside must not fill the memory.
+            if connection.announced.count >= 10_000 { connection.announced.removeAll() }
+            connection.announced.formUnion(fresh)
+        }
+        return fresh
+    }
+
+    func forgetListing(of queues: Set<String>) {
+        connection.withLock { $0.announced.subtract(queues) }
     }
 
     /// Marks a time at which workers may have been unable to extend their leases.

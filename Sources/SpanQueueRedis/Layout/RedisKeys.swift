@@ -53,6 +53,15 @@ final class RedisKeys: Sendable {
         wake = key("wake")
     }
 
+    /// All of them, `jobs` and `meta` first.
+    var all: [String] {
+        [
+            jobs, meta, runs, ready, priority, scheduled, retrying, active, leases, cancelling, completed, retained,
+            dead,
+            cancelled, unique, uniqueExpiry, wake,
+        ]
+    }
+
     /// The queue that a wake key belongs to.
     static func queue(ofWakeKey key: String) -> String? {
         guard key.hasPrefix("spanq:{"), key.hasSuffix("}:wake") else { return nil }

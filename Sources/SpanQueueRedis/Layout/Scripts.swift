@@ -4,7 +4,7 @@ import HiredisClient
 /// reply.
 package struct Scripts: Sendable {
     let enqueue, claim, settle, extend, update, reclaim, wake, sweep: RedisScript
-    let inspect, list, counts, act, bulk, resume, audit, mend: RedisScript
+    let inspect, list, counts, act, bulk, resume, delete, audit, mend: RedisScript
 
     /// The scripts as they are in the binary.
     package static let embedded = Scripts { $1 }
@@ -30,6 +30,7 @@ package struct Scripts: Sendable {
         act = try script("act", PackageResources.act_lua)
         bulk = try script("bulk", PackageResources.bulk_lua)
         resume = try script("resume", PackageResources.resume_lua)
+        delete = try script("delete", PackageResources.delete_lua)
         audit = try script("audit", PackageResources.audit_lua)
         mend = try script("mend", PackageResources.mend_lua)
     }
@@ -37,7 +38,7 @@ package struct Scripts: Sendable {
     var all: [RedisScript] {
         [
             enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk, resume,
-            audit, mend,
+            delete, audit, mend,
         ]
     }
 }

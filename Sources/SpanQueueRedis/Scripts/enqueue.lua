@@ -13,6 +13,7 @@
 -- reply {now, index, kind, detail, ...}: one triple for each job that was not simply accepted
 --         'r' accepted by an earlier call, detail its enqueue time;  'd' duplicate, detail the lock's owner;
 --         'c' conflict: the id is taken by a job with other content
+--         'n' (index 0) the queue begins with this call: it may have been deleted since it was listed
 -- moves nothing -> ready, scheduled
 --
 -- At most 128 jobs a call, so that no unpack exceeds 256 items.
@@ -137,7 +138,7 @@ end
 
 if #fields == 0 then return reply end
 redis.call('HSET', KEYS[1], unpack(fields))
-redis.call('HINCRBY', KEYS[7], 'enqueued', #fields / 2)
+if redis.call('HINCRBY', KEYS[7], 'enqueued', #fields / 2) == #fields / 2 then except(0, 'n', '') end
 local wake = false
 if #ready > 0 then
   redis.call('RPUSH', KEYS[2], unpack(ready))

@@ -1,22 +1,25 @@
-public import SpanQueue
+package import SpanQueue
 
 extension InMemoryEngine {
+    /// The queues that have had a job, by name.
+    package func queues() async throws -> [String] { try look { $0.queues.keys.sorted() } }
+
     /// Finds a job, in all queues where none is named.
-    public func job(_ id: JobID, in queue: String?) async throws -> JobRecord? {
-        try checkOpen()
-        if let queue { return queues[queue]?.record(of: id) }
-        return queues.values.sorted { $0.name < $1.name }.lazy.compactMap { $0.record(of: id) }.first
+    package func job(_ id: JobID, in queue: String?) async throws -> JobRecord? {
+        try look { state in
+            if let queue { return state.queues[queue]?.record(of: id) }
+            return state.queues.values.sorted { $0.name < $1.name }.lazy.compactMap { $0.record(of: id) }.first
+        }
     }
 
     /// A page of the jobs of a queue in one state.
-    public func list(_ request: ListRequest) async throws -> ListPage {
-        try checkOpen()
-        return try queue(named: request.queue).list(request)
+    package func list(_ request: ListRequest) async throws -> ListPage {
+        try look { state throws(SpanQueueError) in try state.queue(named: request.queue).list(request) }
     }
 
-    /// Counts of the named queues, or of all, by name.
-    public func counts(of queues: [String]?) async throws -> [QueueCounts] {
-        try checkOpen()
-        return (queues ?? self.queues.keys.sorted()).map { queue(named: $0).counts(at: clock.now) }
+    /// Counts of the named queues, by name.
+    package func counts(of queues: [String]) async throws -> [QueueCounts] {
+        let now = clock.now
+        return try look { state in queues.map { state.queue(named: $0).counts(at: now) } }
     }
 }

@@ -20,7 +20,7 @@ package enum WorkerRole {
         else { throw Unmet("usage: worker URL FILE CONCURRENCY LEASE_MS DRAIN_MS") }
         let history = try HistoryFile(arguments[1])
         let source = EngineSource { environment in
-            RecordingEngine(try EngineSource.redis(arguments[0], keepsAll).make(environment), history)
+            recorded(try EngineSource.redis(arguments[0], keepsAll).make(environment), history)
         }
         let queue = try await JobQueue(engine: source)
         var configuration = WorkerConfiguration(concurrency: concurrency, lease: .milliseconds(lease))

@@ -19,7 +19,7 @@ extension Scenario {
                 var won: Set<JobID> = []
                 for start in stride(from: 0, to: claims.count, by: 32) {
                     let batch = Array(claims[start..<min(start + 32, claims.count)])
-                    let outcomes = try await settler.settle(batch.map(completion))
+                    let outcomes = try await settler.settleAll(batch.map(completion))
                     for (claim, outcome) in zip(batch, outcomes) where outcome == .settled {
                         won.insert(claim.reference.id)
                     }

@@ -7,13 +7,13 @@ extension Call {
         case .enqueue(let jobs): .enqueued(try await engine.enqueue(jobs))
         case .claim(let request): .claimed(try await engine.claim(request))
         case .extend(let claims, let lease): .extended(try await engine.extend(claims, in: queue, by: lease))
-        case .settle(let settlements): .settled(try await engine.settle(settlements))
+        case .settle(let settlements): .settled(try await engine.settleAll(settlements))
         case .update(let claim, let run): .updated(try await engine.update(claim, run: run))
         case .reclaim(let request): .reclaimed(try await engine.reclaim(request))
         case .sweep: .swept(try await engine.sweep(queue))
-        case .passWakeUp: try await nothing { try await engine.passWakeUp(in: [queue]) }
-        case .pause: try await nothing { try await engine.pause(queue) }
-        case .resume: try await nothing { try await engine.resume(queue) }
+        case .passWakeUp: try await nothing { await engine.passWakeUp(in: [queue]) }
+        case .pause: try await nothing { _ = try await engine.pause(queue) }
+        case .resume: try await nothing { _ = try await engine.resume(queue) }
         case .perform(let action, let id): .acted(try await engine.perform(action, on: id, in: queue))
         case .performAll(let request): .actedOnMany(try await engine.performAll(request))
         case .counts: .counted(try await engine.counts(of: [queue]))

@@ -63,7 +63,7 @@ struct ApplicationTracerTests {
             let created = finished(foreign.base, "create q")
             #expect(created.count == 2)
 
-            _ = try await engine.claim([ClaimRequest(queue: "q", limit: 1, lease: .seconds(1), worker: "dead")])
+            _ = try await engine.claimAll([ClaimRequest(queue: "q", limit: 1, lease: .seconds(1), worker: "dead")])
             clock.advance(by: .seconds(5))
             let lost = try #require(try await engine.reclaim(ReclaimRequest(queue: "q")).first)
             try #require(ApplicationSpans(telemetry, worker: "heir")).reclaimed(lost, from: 0)

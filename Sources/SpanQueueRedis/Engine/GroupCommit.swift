@@ -35,24 +35,21 @@ final class GroupCommit<Item: Sendable, Outcome: Sendable>: Sendable {
     private let state = Mutex(State())
     private let weight: @Sendable (Item) -> Int
     private let limit: Int
-    private let commit: @Sendable ([Item]) async throws -> [Outcome]
 
     /// - Parameters:
     ///   - limit: the greatest weight of one commit; a single item may exceed it.
     ///   - weight: how much an item counts.
-    ///   - commit: must return one outcome for each item, in order.
-    init(
-        limit: Int, weight: @escaping @Sendable (Item) -> Int,
-        commit: @escaping @Sendable ([Item]) async throws -> [Outcome]
-    ) {
+    init(limit: Int, weight: @escaping @Sendable (Item) -> Int) {
         self.limit = limit
         self.weight = weight
-        self.commit = commit
     }
 
-    func submit(_ item: Item) async throws -> Outcome {
+    /// - Parameter commit: must return one outcome for each item, in order.
+    func submit(
+        _ item: Item, commit: @escaping @Sendable ([Item]) async throws -> [Outcome]
+    ) async throws -> Outcome {
         if state.withLock({ $0.begin() }) {
-            defer { commitNext() }
+            defer { commitNext(commit) }
             return try await commit([item])[0]
         }
         return try await withCheckedThrowingContinuation { continuation in
@@ -60,14 +57,14 @@ final class GroupCommit<Item: Sendable, Outcome: Sendable>: Sendable {
                 state.waiting.append(Waiter(item: item, continuation: continuation))
                 return state.begin()
             }
-            if isFirst { commitNext() }
+            if isFirst { commitNext(commit) }
         }
     }
 
     /// Starts the commit of what has gathered, or notes that none is under way.
     ///
     /// The task is unstructured on purpose: the batch belongs to many callers, and must not die with one of them.
-    private func commitNext() {
+    private func commitNext(_ commit: @escaping @Sendable ([Item]) async throws -> [Outcome]) {
         let batch = state.withLock { state in
             let batch = state.takeBatch(limit: limit, weight: weight)
             state.isCommitting = !batch.isEmpty
@@ -81,7 +78,7 @@ final class GroupCommit<Item: Sendable, Outcome: Sendable>: Sendable {
             } catch {
                 for waiter in batch { waiter.continuation.resume(throwing: error) }
             }
-            commitNext()
+            commitNext(commit)
         }
     }
 }
