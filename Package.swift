@@ -366,7 +366,7 @@ let package = Package(
         .target(
             name: "FaultHarness",
             dependencies: [
-                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                "HiredisClient", "ModelDriver", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
                 "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

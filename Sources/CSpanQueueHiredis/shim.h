@@ -52,19 +52,20 @@ static inline void *spanqueue_on_nil(const redisReadTask *task) {
 
 static inline void spanqueue_on_free(void *object) { (void)object; }
 
-static inline spanqueue_reader *spanqueue_reader_create(spanqueue_reply_item item, void *context) {
-  // Kept for the life of the process and never written again, so every reader may share it. The members that RESP3
-  // added in hiredis 1.0 stay null: we never send HELLO 3, and a RESP3 reply is then a protocol error.
-  static redisReplyObjectFunctions functions;
-  functions.createString = spanqueue_on_string;
-  functions.createArray = spanqueue_on_array;
-  functions.createInteger = spanqueue_on_integer;
-  functions.createNil = spanqueue_on_nil;
-  functions.freeObject = spanqueue_on_free;
+// Never written, so every reader may share it, whatever thread makes it; hiredis asks for a pointer that is not to const. The members
+// that RESP3 added in hiredis 1.0 are null: we never send HELLO 3, and a RESP3 reply is then a protocol error.
+static redisReplyObjectFunctions spanqueue_functions = {
+    .createString = spanqueue_on_string,
+    .createArray = spanqueue_on_array,
+    .createInteger = spanqueue_on_integer,
+    .createNil = spanqueue_on_nil,
+    .freeObject = spanqueue_on_free,
+};
 
+static inline spanqueue_reader *spanqueue_reader_create(spanqueue_reply_item item, void *context) {
   spanqueue_reader *reader = (spanqueue_reader *)malloc(sizeof(spanqueue_reader));
   if (reader == NULL) return NULL;
-  reader->reader = redisReaderCreateWithFunctions(&functions);
+  reader->reader = redisReaderCreateWithFunctions(&spanqueue_functions);
   if (reader->reader == NULL) {
     free(reader);
     return NULL;

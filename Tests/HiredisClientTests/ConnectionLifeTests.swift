@@ -77,4 +77,23 @@ struct ConnectionLifeTests {
         #expect(log.restored() == true)
         #expect(log.restored() == false)
     }
+
+    @Test(
+        "a server that is there and refuses us, as a replica does, is asked ever more seldom, until a connection lasts")
+    func refusals() {
+        var life = ConnectionLife(backoff: Backoff(base: .milliseconds(20), cap: .seconds(2)))
+        _ = life.start()
+        func refused(after served: Duration) -> ConnectionLife.Action {
+            _ = life.opened(epoch: life.epoch)
+            _ = life.greeted()
+            let action = life.failed(epoch: life.epoch, random: 1, isRefusal: true, served: served)
+            _ = life.backoffElapsed(epoch: life.epoch)
+            return action
+        }
+        #expect(
+            (0..<3).map { _ in refused(after: .milliseconds(1)) } == [20, 40, 80].map { .backOff(.milliseconds($0)) })
+        for _ in 0..<10 { _ = refused(after: .zero) }
+        #expect(refused(after: .zero) == .backOff(.seconds(2)))
+        #expect(refused(after: .seconds(60)) == .backOff(.milliseconds(20)))
+    }
 }

@@ -45,4 +45,19 @@ struct HandshakeTests {
         let error = #expect(throws: RedisError.self) { try handshake.receive(reply("NOAUTH Authentication required.")) }
         #expect(error?.code == .authentication)
     }
+
+    @Test(
+        "a server that lets nobody in is quoted, whatever it was asked",
+        arguments: ["redis://h", "redis://u:p@h", "redis://h/3"])
+    func refusals(url: String) throws {
+        for (text, code) in [
+            ("ERR max number of clients reached", RedisError.Code.unreachable),
+            ("DENIED Redis is running in protected mode", .authentication),
+        ] {
+            var handshake = Handshake(url: try RedisURL(url), name: "n", scripts: [])
+            let error = #expect(throws: RedisError.self) { try handshake.receive(reply(text)) }
+            #expect(error?.code == code)
+            #expect(error?.message.contains(text) == true)
+        }
+    }
 }

@@ -1,51 +1,177 @@
+import SpanQueue
+import SpanQueueLoop
+import SpanQueueTelemetry
+import Synchronization
 import Testing
 
 @testable import SpanQueueRedis
 
-@Suite("Group commit")
+@Suite("Group commit", .timeLimit(.minutes(1)))
 struct GroupCommitTests {
+    private static func job(_ number: Int, bytes: Int = 1) -> NewJob {
+        NewJob(
+            message: JobMessage(
+                id: JobID(unchecked: "\(number)"), queue: "q", type: "t", payload: [UInt8](repeating: 0, count: bytes),
+                priority: 0, maxRetries: 0, backoff: nil, timeout: nil, deadline: nil, unique: nil,
+                retention: .standard, tags: [], trace: .root(), runAt: nil, enqueuedAt: Timestamp(milliseconds: 0),
+                contentDigest: nil))
+    }
+
+    private static func number(_ job: NewJob) -> Int64 { Int64(job.message.id.description) ?? -1 }
+
+    private static func accepted(_ job: NewJob) -> EnqueueOutcome {
+        .accepted(enqueuedAt: Timestamp(milliseconds: number(job)), runAt: nil, isRepeat: false)
+    }
+
+    private func with(_ body: (GroupCommit) async throws -> Void) async throws {
+        let loop = LoopThread(name: "test")
+        defer { loop.stop() }
+        try await body(GroupCommit(loop: loop))
+    }
+
     @Test("callers that come while a commit is under way leave together, and each gets its own outcome")
     func coalesces() async throws {
-        let sizes = Sizes()
-        let commits = GroupCommit<Int, Int>(limit: 1000, weight: { _ in 1 })
-        let commit: @Sendable ([Int]) async throws -> [Int] = { items in
-            await sizes.add(items.count)
-            try await Task.sleep(for: .milliseconds(20))
-            return items.map { $0 * 2 }
-        }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in 0..<100 {
-                group.addTask {
-                    let outcome = try await commits.submit(number, commit: commit)
-                    #expect(outcome == number * 2)
+        let sizes = Mutex<[Int]>([])
+        try await with { commits in
+            await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<100 {
+                    group.addTask {
+                        let end = ContinuousClock.now + .seconds(30)
+                        let outcome = try await commits.submit(Self.job(number), until: end) { jobs, _ in
+                            sizes.withLock { $0.append(jobs.count) }
+                            try await Task.sleep(for: .milliseconds(20))
+                            return jobs.map(Self.accepted)
+                        }
+                        #expect(outcome == Self.accepted(Self.job(number)))
+                    }
                 }
             }
-            try await group.waitForAll()
         }
-        #expect(await sizes.all.reduce(0, +) == 100)
-        #expect(await sizes.all.count <= 10)
+        #expect(sizes.withLock { $0.reduce(0, +) } == 100)
+        #expect(sizes.withLock(\.count) <= 10)
     }
 
     @Test("a commit that fails fails its own callers, and the next one goes on")
     func failures() async throws {
-        let commits = GroupCommit<Int, Int>(limit: 1, weight: { _ in 1 })
-        let commit: @Sendable ([Int]) async throws -> [Int] = { items in
-            if items.contains(13) { throw CancellationError() }
-            return items
+        try await with { commits in
+            let commit: GroupCommit.Commit = { jobs, _ in
+                if jobs.contains(where: { Self.number($0) == 13 }) { throw SpanQueueError(.outOfMemory, "full") }
+                return jobs.map(Self.accepted)
+            }
+            await withTaskGroup(of: Void.self) { group in
+                for number in 0..<50 {
+                    group.addTask {
+                        _ = try? await commits.submit(Self.job(number), until: .now + .seconds(30), commit)
+                    }
+                }
+            }
+            let next = try await commits.submit(Self.job(7), until: .now + .seconds(30), commit)
+            #expect(next == Self.accepted(Self.job(7)))
         }
-        await withTaskGroup(of: Void.self) { group in
-            for number in 0..<50 {
-                group.addTask {
-                    let outcome = try? await commits.submit(number, commit: commit)
-                    #expect(outcome == (number == 13 ? nil : number))
+    }
+
+    @Test("each caller ends by its own time while nothing is committed, and what it is told is true")
+    func deadlines() async throws {
+        let sent = Mutex<Set<Int64>>([])
+        let told = Mutex<Set<Int64>>([])
+        try await with { commits in
+            await withTaskGroup(of: Void.self) { group in
+                for number in 0..<2_000 {
+                    group.addTask {
+                        let deadline = ContinuousClock.now + .milliseconds(300 + number % 700)
+                        do {
+                            _ = try await commits.submit(Self.job(number), until: deadline) { jobs, deadline in
+                                // An engine that is away, and fails without having sent anything.
+                                try? await Task.sleep(until: deadline)
+                                throw SpanQueueError(.unavailable, "away")
+                            }
+                            sent.withLock { _ = $0.insert(Int64(number)) }
+                        } catch {
+                            let error = error as? SpanQueueError
+                            #expect(error?.code == .unavailable && error?.mayHaveRun == false)
+                            told.withLock { _ = $0.insert(Int64(number)) }
+                        }
+                        // A busy machine is late, but not by one timeout after the other.
+                        #expect(ContinuousClock.now < deadline + .seconds(5))
+                    }
                 }
             }
         }
-        #expect(try await commits.submit(7, commit: commit) == 7)
+        #expect(sent.withLock(\.isEmpty) && told.withLock(\.count) == 2_000)
     }
 
-    private actor Sizes {
-        var all: [Int] = []
-        func add(_ size: Int) { all.append(size) }
+    @Test("who has time left goes out again when those are over who had not")
+    func again() async throws {
+        try await with { commits in
+            let commit: GroupCommit.Commit = { jobs, deadline in
+                // As long as somebody hasty is among them, the engine is away.
+                guard jobs.contains(where: { Self.number($0) < 10 }) else { return jobs.map(Self.accepted) }
+                try? await Task.sleep(until: deadline)
+                throw SpanQueueError(.unavailable, "away")
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<10 {
+                    group.addTask {
+                        await #expect(throws: SpanQueueError.self) {
+                            try await commits.submit(Self.job(number), until: .now + .milliseconds(300), commit)
+                        }
+                    }
+                }
+                for number in 10..<30 {
+                    group.addTask {
+                        _ = try await commits.submit(Self.job(number), until: .now + .seconds(50), commit)
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test("too many bytes are refused at once")
+    func overload() async throws {
+        try await with { commits in
+            let gate = AsyncStream<Void>.makeStream()
+            let commit: GroupCommit.Commit = { jobs, _ in
+                for await _ in gate.stream { break }
+                return jobs.map(Self.accepted)
+            }
+            let first = Task {
+                try await commits.submit(Self.job(0, bytes: 60 << 20), until: .now + .seconds(50), commit)
+            }
+            while true {
+                do {
+                    _ = try await commits.submit(Self.job(1, bytes: 8 << 20), until: .now + .milliseconds(10), commit)
+                } catch let error as SpanQueueError where error.code == .overloaded {
+                    #expect(!error.mayHaveRun)
+                    break
+                } catch {}
+            }
+            gate.continuation.finish()
+            _ = try await first.value
+        }
+    }
+
+    @Test("who is cancelled while waiting is never sent; whose commit is under way, learns how it ended")
+    func cancellation() async throws {
+        let sent = Mutex<[Int64]>([])
+        try await with { commits in
+            let gate = AsyncStream<Void>.makeStream()
+            let commit: GroupCommit.Commit = { jobs, _ in
+                sent.withLock { $0 += jobs.map(Self.number) }
+                // Not cancelled by anybody's cancellation: in a task of its own.
+                await Task { for await _ in gate.stream { break } }.value
+                return jobs.map(Self.accepted)
+            }
+            let first = Task { try await commits.submit(Self.job(0), until: .now + .seconds(50), commit) }
+            while sent.withLock(\.isEmpty) { await Task.yield() }
+            let second = Task { try await commits.submit(Self.job(1), until: .now + .seconds(50), commit) }
+            second.cancel()
+            await #expect(throws: CancellationError.self) { try await second.value }
+            first.cancel()
+            gate.continuation.finish()
+            let outcome = try await first.value
+            #expect(outcome == Self.accepted(Self.job(0)))
+            #expect(sent.withLock { $0 } == [0])
+        }
     }
 }

@@ -20,7 +20,8 @@ struct SharedGaugesTests {
 
     private func queue(_ engine: any Engine) async throws -> JobQueue {
         try await JobQueue(
-            engine: EngineSource { _ in engine }, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            engine: EngineSource { _ in engine },
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
     @Test("every state, age, pause and worker of every queue is there, and nothing else")

@@ -79,6 +79,7 @@ extension RedisClient {
         dialNext = nil
         handshake = nil
         lastFailure = nil
+        readySince = .now
         loadingScripts.removeAll()
         if connectionLog.restored() { logger.notice("connected to Redis at \(url) again") }
         logger.debug("connection \(generation) to Redis at \(url) is ready")
@@ -109,7 +110,11 @@ extension RedisClient {
             let count = failures == 1 ? "" : " (\(failures) failures since the last line)"
             logger.warning("no connection to Redis at \(url): \(error.message); trying again\(count)")
         }
-        perform(life.failed(epoch: life.epoch, random: .random(in: 0...1)))
+        let served = readySince.map { ContinuousClock.now - $0 } ?? .zero
+        readySince = nil
+        perform(
+            life.failed(
+                epoch: life.epoch, random: .random(in: 0...1), isRefusal: error.code == .readOnly, served: served))
     }
 
     private func failConnectChecks(with error: RedisError) {

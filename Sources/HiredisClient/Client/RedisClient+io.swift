@@ -36,7 +36,11 @@ extension RedisClient {
             switch output.withUnsentBytes(source.transport.write) {
             case .moved(let count): output.markSent(count)
             case .wouldBlock: return source.interest = [.read, .write]
-            case .closed(let reason): return lose(RedisError(.connectionLost, reason))
+            case .closed(let reason):
+                // What the server said before it hung up may still be there to be read.
+                read(from: source)
+                guard self.source === source else { return }
+                return lose(RedisError(.connectionLost, reason))
             }
         } while !output.isEmpty || queue.hasWaiting
         source.interest = .read

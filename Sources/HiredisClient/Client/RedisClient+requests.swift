@@ -44,7 +44,7 @@ extension RedisClient {
     func cancel(_ request: Request) {
         // Before `submit` the completion still belongs to the task: leave a note only.
         guard request.place != .new else { return request.isCancelledEarly = true }
-        guard !request.isFinished else { return }
+        guard !request.isFinished, !(request.isCertain && request.wasWritten) else { return }
         let isOnTheWire = request.place == .written
         finish(request, throwing: CancellationError())
         guard isOnTheWire, configuration.dropConnectionOnCancel else { return }

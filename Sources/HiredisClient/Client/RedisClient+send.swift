@@ -16,19 +16,23 @@ extension RedisClient {
     }
 
     /// Calls a script by its digest; by its source if Redis has lost it, which proves that it did not run.
+    ///
+    /// - Parameter certain: throw `CancellationError` only where it was not sent and never will be; else wait for its reply, or the
+    ///   time limit, also in a task that is cancelled.
     package nonisolated func run(
-        _ call: RedisScriptCall, timeout: Duration? = nil, idempotent: Bool
+        _ call: RedisScriptCall, timeout: Duration? = nil, idempotent: Bool, certain: Bool = false
     ) async throws -> RESPReply {
         let timeout = timeout ?? configuration.commandTimeout
-        return try await perform(Request(call, timeout: timeout, idempotent: idempotent)) { $0.submit($1) }
+        let request = Request(call, timeout: timeout, idempotent: idempotent, certain: certain)
+        return try await perform(request) { $0.submit($1) }
     }
 
-    /// Calls a script, and does not wait for its reply.
+    /// Calls a script, and does not wait for its reply. `certain` is as for `run`.
     package nonisolated func start(
-        _ call: RedisScriptCall, timeout: Duration? = nil, idempotent: Bool
+        _ call: RedisScriptCall, timeout: Duration? = nil, idempotent: Bool, certain: Bool = false
     ) -> PendingReply {
         let timeout = timeout ?? configuration.commandTimeout
-        return PendingReply(Request(call, timeout: timeout, idempotent: idempotent), of: self)
+        return PendingReply(Request(call, timeout: timeout, idempotent: idempotent, certain: certain), of: self)
     }
 
     package nonisolated func run(

@@ -30,6 +30,8 @@ package actor RedisClient {
     var handshake: Handshake?
     /// Ends an attempt to connect that takes too long, or the wait for the next one.
     var lifeTimer: LoopTimer?
+    /// Since when there is a connection.
+    var readySince: ContinuousClock.Instant?
     /// Tries the addresses of the server that were not tried yet.
     var dialNext: (() -> Void)?
     var deadlineTimer: LoopTimer?

@@ -8,7 +8,9 @@ extension RedisError {
         // "unknown command 'X', with args beginning with: …" repeats what may be a payload or a password.
         if let echo = text.firstRange(of: ", with args beginning with") { text = String(text[..<echo.lowerBound]) }
         let prefix = String(text.prefix { $0 != " " })
-        let code = Code(serverPrefix: prefix)
+        let isUnknown =
+            text.hasPrefix("ERR unknown command") || text.hasPrefix("ERR Protocol error: invalid bulk length")
+        let code = isUnknown ? .unsupported : Code(serverPrefix: prefix)
         // A script that fails half-way has written what it has written. The others are refusals up front.
         var mayHaveRun = false
         if case .other = code { mayHaveRun = true }
@@ -31,7 +33,7 @@ extension RedisError {
     /// Whether a wait may cure it and the server says that it has not run the command.
     var isTransient: Bool {
         switch code {
-        case .loading, .busy, .tryAgain, .masterDown, .readOnly: true
+        case .loading, .busy, .tryAgain, .masterDown, .readOnly, .noReplicas, .clusterDown: true
         default: false
         }
     }
@@ -44,11 +46,16 @@ extension RedisError.Code {
         case "READONLY": self = .readOnly
         case "LOADING": self = .loading
         case "BUSY": self = .busy
+        case "LATE": self = .late
         case "TRYAGAIN": self = .tryAgain
         case "MASTERDOWN": self = .masterDown
         case "NOSCRIPT": self = .noScript
         case "NOAUTH", "WRONGPASS", "NOPERM": self = .authentication
         case "WRONGTYPE": self = .wrongType
+        case "NOREPLICAS": self = .noReplicas
+        case "MISCONF": self = .cannotSave
+        case "CLUSTERDOWN": self = .clusterDown
+        case "MOVED", "ASK", "CROSSSLOT": self = .unsupported
         default: self = .other(serverPrefix)
         }
     }

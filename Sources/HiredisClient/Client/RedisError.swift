@@ -19,11 +19,22 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         case loading
         case busy
         case tryAgain
+        /// A script found that the time of its caller was up by Redis' clock, and did nothing.
+        case late
         case masterDown
         case noScript
         /// NOAUTH, WRONGPASS, NOPERM.
         case authentication
         case wrongType
+        /// NOREPLICAS: too few replicas are there for a write.
+        case noReplicas
+        /// MISCONF: it can't save, and takes no writes until it can.
+        case cannotSave
+        /// CLUSTERDOWN.
+        case clusterDown
+        /// It can't do this: a node of a cluster that has the key elsewhere, a command that it does not know, a value that is too long
+        /// for it.
+        case unsupported
         /// The bytes are not RESP2, or a reply is not what its command promises.
         case protocolViolation
         /// Any other error of the server, by the first word of its text, such as `ERR`.

@@ -26,6 +26,8 @@ final class Request: QueuedCommand, @unchecked Sendable {
     private(set) var isFinished = false
     /// Cancelled before the loop saw it.
     var isCancelledEarly = false
+    /// Whether a cancellation ends it only while it is not written: its caller must know whether it ran.
+    let isCertain: Bool
     /// It was on the wire at least once, maybe on an earlier connection.
     var wasWritten = false
     /// Send the source and not the digest, which the server has lost again since it was loaded for this request.
@@ -33,7 +35,10 @@ final class Request: QueuedCommand, @unchecked Sendable {
     var isReloaded = false
     var retries = 0
 
-    init(_ command: RESPCommand, script: RedisScript? = nil, timeout: Duration, idempotent: Bool) {
+    init(
+        _ command: RESPCommand, script: RedisScript? = nil, timeout: Duration, idempotent: Bool, certain: Bool = false
+    ) {
+        isCertain = certain
         self.command = command
         self.script = script
         isIdempotent = idempotent
@@ -42,8 +47,8 @@ final class Request: QueuedCommand, @unchecked Sendable {
         deadline = start + timeout
     }
 
-    convenience init(_ call: RedisScriptCall, timeout: Duration, idempotent: Bool) {
-        self.init(call.tail, script: call.script, timeout: timeout, idempotent: idempotent)
+    convenience init(_ call: RedisScriptCall, timeout: Duration, idempotent: Bool, certain: Bool = false) {
+        self.init(call.tail, script: call.script, timeout: timeout, idempotent: idempotent, certain: certain)
     }
 
     var name: String { command.name }

@@ -28,6 +28,9 @@ struct ConnectionLife: Sendable, Equatable {
     private(set) var epoch = 0
     private(set) var generation = 0
     private var failures = 0
+    /// Connections that came about, and were given up for what the server is, such as a replica: those that lasted for a while between
+    /// them are forgotten.
+    private var refusals = 0
     private let backoff: Backoff
 
     init(backoff: Backoff) {
@@ -53,14 +56,23 @@ struct ConnectionLife: Sendable, Equatable {
         return .serve(generation: generation)
     }
 
-    /// - Parameter random: from 0 to 1.
-    mutating func failed(epoch: Int, random: Double) -> Action {
+    /// - Parameters:
+    ///   - random: from 0 to 1.
+    ///   - isRefusal: whether the server is there and of no use to us.
+    ///   - served: for how long the connection was ready.
+    mutating func failed(
+        epoch: Int, random: Double, isRefusal: Bool = false, served: Duration = .zero
+    ) -> Action {
         guard epoch == self.epoch else { return .none }
         switch state {
         case .connecting, .handshaking, .ready:
+            if state == .ready, served > backoff.cap { refusals = 0 }
             state = .backingOff
-            defer { failures += 1 }
-            return .backOff(backoff.delay(attempt: failures, random: random))
+            defer {
+                failures += 1
+                if isRefusal { refusals += 1 }
+            }
+            return .backOff(backoff.delay(attempt: max(failures, refusals), random: random))
         case .idle, .backingOff, .closed: return .none
         }
     }

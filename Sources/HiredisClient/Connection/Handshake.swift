@@ -25,6 +25,17 @@ struct Handshake {
 
     var isComplete: Bool { steps.isEmpty }
 
+    /// What a server says that lets nobody in, whatever was asked; it hangs up then.
+    private static func refusal(_ error: RedisError) -> RedisError? {
+        if error.message.hasPrefix("DENIED") {
+            return RedisError(.authentication, "Redis lets nobody in from here: \(error.message)")
+        }
+        if error.message.hasPrefix("ERR max number of clients") {
+            return RedisError(.unreachable, "Redis has as many clients as it takes (maxclients): \(error.message)")
+        }
+        return nil
+    }
+
     /// Takes the reply to the oldest open step. Throws if the connection is of no use.
     mutating func receive(_ reply: RESPReply) throws(RedisError) {
         guard let step = steps.popFirst() else {
@@ -34,6 +45,7 @@ struct Handshake {
             if case .load(let script) = step { script.learn(from: reply) }
             return
         }
+        if let refusal = Self.refusal(error) { throw refusal }
         switch step {
         case .authenticate:
             // Not a word of the server's text: a server that does not know the command repeats its arguments.

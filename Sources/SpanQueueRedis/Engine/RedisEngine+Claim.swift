@@ -7,7 +7,7 @@ extension RedisEngine {
     ) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
         guard !requests.isEmpty else { return [] }
         let nonce = UInt32.random(in: .min ... .max)
-        let notAfter = clock.notAfter(options.commandTimeout)
+        let notAfter = node.notAfter(.now + options.commandTimeout)
         let calls = requests.map { call(for: $0, nonce: nonce, notAfter: notAfter) }
         // Not idempotent: jobs that were claimed by a call whose reply was lost come back when their lease lapses.
         let replies = try await results(of: calls, idempotent: false)
@@ -16,8 +16,7 @@ extension RedisEngine {
             case .success(let reply):
                 return Result { () throws(SpanQueueError) in try read(reply, of: request, nonce: nonce) }
             case .failure(let error):
-                // Nothing of it ran: our idea of the server's clock is wrong.
-                if error.code == .other("LATE") { clock.forget() }
+                if error.isLate { node.noteLate() }
                 return .failure(SpanQueueError(error))
             }
         }
@@ -48,7 +47,7 @@ extension RedisEngine {
             var cursor = RESPCursor(reply)
             try cursor.nextArray(of: 11)
             let now = Timestamp(milliseconds: try cursor.nextDecimal())
-            if clock.learn(now) { noteGap() }
+            node.learn(now)
             var answer = ClaimReply(now: now)
             let lease = try cursor.nextString()
             answer.isPaused = try cursor.nextInteger() == 1

@@ -10,8 +10,22 @@ extension RedisEngine {
     ///
     /// - Parameter generation: of the connection that wrote. If it is another one by now, so may the primary be, and that one's
     ///   replicas say nothing of what the old one had.
-    func confirm(_ durability: RedisDurability, since generation: Int) async throws {
-        let limit = options.commandTimeout
+    func confirm(
+        _ durability: RedisDurability, since generation: Int, until deadline: ContinuousClock.Instant
+    ) async throws {
+        guard durability != .primary else { return }
+        let end = min(deadline, .now + options.commandTimeout)
+        try await confirmations.wait(until: end) { try await self.ask(durability, until: $0) }
+        guard await client.generation == generation else {
+            throw SpanQueueError(
+                .unavailable,
+                "the connection to Redis was lost before the jobs were confirmed: to enqueue again is safe with ids of your own",
+                mayHaveRun: true)
+        }
+    }
+
+    private func ask(_ durability: RedisDurability, until deadline: ContinuousClock.Instant) async throws {
+        let limit = max(.milliseconds(1), deadline - .now)
         var wait: RESPCommand
         switch durability {
         case .primary: return
@@ -38,12 +52,6 @@ extension RedisEngine {
             throw SpanQueueError(
                 .unavailable,
                 "the primary has the jobs, but could not say whether they are as safe as asked for: \(error.message)",
-                mayHaveRun: true)
-        }
-        guard await client.generation == generation else {
-            throw SpanQueueError(
-                .unavailable,
-                "the connection to Redis was lost before the jobs were confirmed: to enqueue again is safe with ids of your own",
                 mayHaveRun: true)
         }
     }

@@ -1,4 +1,5 @@
 import HiredisClient
+import Logging
 import SpanQueue
 
 extension RedisEngine {
@@ -22,72 +23,118 @@ extension RedisEngine {
         do {
             try cursor.nextArray(of: 2)
             let seconds = try cursor.nextDecimal()
-            return Timestamp(milliseconds: seconds * 1000 + (try cursor.nextDecimal()) / 1000)
+            let now = Timestamp(milliseconds: seconds * 1000 + (try cursor.nextDecimal()) / 1000)
+            node.learn(now)
+            return now
         } catch {
             throw SpanQueueError.unexpectedReply("TIME", error)
         }
     }
 
     func enqueue(_ job: NewJob, until deadline: ContinuousClock.Instant) async throws -> EnqueueOutcome {
-        try await commits.submit(job) { try await self.enqueue($0, until: deadline) }
+        try await commits.submit(job, until: min(deadline, .now + options.commandTimeout)) { jobs, deadline in
+            try await self.enqueue(jobs, until: deadline)
+        }
     }
 
+    /// Jobs leave in waves, each of which has the command timeout. The first one that fails as a whole is the last: the others would
+    /// meet the same.
     func enqueue(
         _ jobs: [NewJob], until deadline: ContinuousClock.Instant
     ) async throws -> [EnqueueOutcome] {
         guard !jobs.isEmpty else { return [] }
         let chunks = Self.chunks(of: jobs)
-        let listed = try await announce(chunks.lazy.map { jobs[$0.places[0]].message.queue })
-        var begun: Set<String> = []
+        let listed = try await list(chunks, of: jobs, until: deadline)
         let generation = options.durability == .primary ? 0 : await client.generation
         var outcomes = [EnqueueOutcome?](repeating: nil, count: jobs.count)
-        var failures = 0
+        var begun: Set<String> = []
+        var errors: [RedisError] = []
         var pending = chunks[...]
         var mayBeLate = true
         while !pending.isEmpty {
             let wave = Self.wave(pending)
             pending = pending.dropFirst(wave.count)
-            let notAfter = clock.notAfter(options.commandTimeout)
-            let replies = await replies(to: wave.lazy.map { self.call(for: $0, of: jobs, notAfter: notAfter) })
-            try Task.checkCancellation()
+            let end = min(deadline, .now + options.commandTimeout)
+            let notAfter = node.notAfter(end)
+            let replies = await replies(
+                to: wave.lazy.map { self.call(for: $0, of: jobs, notAfter: notAfter) }, within: end - .now)
             var late: [Chunk] = []
+            var failed: [RedisError] = []
             for (chunk, reply) in zip(wave, replies) {
                 switch reply {
                 case .success(let reply):
                     if try read(reply, of: chunk, jobs, into: &outcomes) {
                         begun.insert(jobs[chunk.places[0]].message.queue)
                     }
-                case .failure(let error) where error.code == .other("LATE") && mayBeLate:
+                case .failure(let error) where error.isLate && mayBeLate:
                     late.append(chunk)
                 case .failure(let error):
-                    failures += 1
-                    if failures == chunks.count { throw SpanQueueError(error) }
+                    failed.append(error)
                     for place in chunk.places { outcomes[place] = .refused(SpanQueueError(error)) }
                 }
             }
+            errors += failed
+            if failed.count == wave.count, let error = failed.last {
+                let refusal = SpanQueueError(error, mayHaveRun: false)
+                for place in pending.flatMap(\.places) { outcomes[place] = .refused(refusal) }
+                break
+            }
             guard !late.isEmpty else { continue }
             // Nothing of it ran: our idea of the server's clock is wrong. It is learnt anew, once.
-            clock.forget()
+            node.noteLate()
             mayBeLate = false
+            if !Task.isCancelled { _ = try? await now() }
             pending = late + pending
+        }
+        let isNothingAdded = outcomes.allSatisfy { if case .refused = $0 { true } else { false } }
+        if isNothingAdded, let error = errors.first(where: \.mayHaveRun) ?? errors.last {
+            if error.code == .cancelled { throw CancellationError() }
+            throw SpanQueueError(error)
         }
         // Deleted since this connection listed them.
         begun.subtract(listed)
         if !begun.isEmpty {
             forgetListing(of: begun)
-            try await announce(begun)
+            // The jobs are there: a list that lacks their queue until the next call is no failure of this one.
+            do {
+                try await announce(begun)
+            } catch {
+                logger.warning("a queue is not listed", metadata: ["error": "\(error)"])
+            }
         }
-        try await confirm(options.durability, since: generation)
+        try await confirm(options.durability, since: generation, until: deadline)
         return outcomes.compactMap { $0 }
+    }
+
+    /// Puts the queues of the jobs on the list of queues; gives those that were not known to be there. Where it fails no job was added.
+    private func list(
+        _ chunks: [Chunk], of jobs: [NewJob], until deadline: ContinuousClock.Instant
+    ) async throws -> Set<String> {
+        do {
+            return try await announce(
+                chunks.lazy.map { jobs[$0.places[0]].message.queue },
+                within: min(deadline - .now, options.commandTimeout))
+        } catch let error as SpanQueueError {
+            var error = error
+            error.mayHaveRun = false
+            throw error
+        }
     }
 
     /// Each call leaves as soon as it is made, so that Redis works on one while the next is being made.
     private func replies(
-        to calls: some Collection<RedisScriptCall>
+        to calls: some Collection<RedisScriptCall>, within timeout: Duration
     ) async -> [Result<RESPReply, RedisError>] {
-        if calls.count == 1, let call = calls.first { return [await result(of: call, idempotent: true)] }
+        if calls.count == 1, let call = calls.first {
+            let reply = await certainResult {
+                try await self.client.run(call, timeout: timeout, idempotent: true, certain: true)
+            }
+            return [reply]
+        }
         var replies: [Result<RESPReply, RedisError>] = []
-        for reply in calls.map({ client.start($0, idempotent: true) }) { replies.append(await result(of: reply)) }
+        for reply in calls.map({ client.start($0, timeout: timeout, idempotent: true, certain: true) }) {
+            replies.append(await certainResult { try await reply.value() })
+        }
         return replies
     }
 
@@ -175,7 +222,7 @@ extension RedisEngine {
             var cursor = RESPCursor(reply)
             let count = try cursor.nextArrayCount()
             let now = Timestamp(milliseconds: try cursor.nextDecimal())
-            clock.learn(now)
+            node.learn(now)
             let places = chunk.places
             for place in places {
                 outcomes[place] = Self.accepted(jobs[place], at: now, isRepeat: false)

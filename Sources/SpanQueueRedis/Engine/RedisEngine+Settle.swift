@@ -102,7 +102,7 @@ extension RedisEngine {
         do {
             var cursor = RESPCursor(try reply.get())
             let count = try cursor.nextArrayCount()
-            clock.learn(Timestamp(milliseconds: try cursor.nextDecimal()))
+            node.learn(Timestamp(milliseconds: try cursor.nextDecimal()))
             return try (1..<max(1, count)).map { _ in
                 let index = Int(try cursor.nextInteger()) - 1
                 guard places.indices.contains(index) else { throw PackingError(description: "no job \(index)") }

@@ -50,7 +50,15 @@ extension RedisEngine {
             var command = RESPCommand("SET", RedisKeys.layout)
             command.append(Self.layoutVersion)
             command.append("NX")
-            _ = try await send(command)
+            // One that takes no writes now, since it is full, lacks replicas or can't save, must still be looked at and cleared; the
+            // next start tries again.
+            do {
+                _ = try await client.send(command, idempotent: false)
+            } catch let error as RedisError where error.isRefusedWrite {
+                logger.warning("Redis takes no writes", metadata: ["error": "\(error.message)"])
+            } catch let error as RedisError {
+                throw SpanQueueError(error)
+            }
             return
         }
         let text = String(decoding: found, as: UTF8.self)

@@ -4,10 +4,15 @@ import SpanQueueLoop
 
 extension RedisEngine {
     func reclaim(_ request: ReclaimRequest) async throws -> [ReclaimedJob] {
-        guard !isWithinGrace(request.grace) else { return [] }
+        // A step of the clock makes leases look lapsed that are not. Where none of ours has heard the time yet, it is asked for first; and
+        // the call itself does nothing if the clock has moved on by more than a lease stands.
+        if request.grace > .zero, !node.knowsTime { _ = try await now() }
+        guard !node.isWithinGrace(request.grace) else { return [] }
+        let margin = min(Self.reclaimMargin, request.grace / 4)
+        let notAfter = request.grace > .zero ? node.notAfter(.now + margin) : 0
         let keys = keys(request.queue)
         // Not sent again after a lost reply: the jobs are back, and only the news of it is lost.
-        let reply = try await call(
+        let reply = try await onTime(
             RedisScriptCall(
                 scripts.reclaim,
                 keys: [
@@ -18,12 +23,14 @@ extension RedisEngine {
             ) { arguments in
                 arguments.append(max(1, min(request.limit, ReclaimRequest.maximumBatch)))
                 arguments.append(request.maxReclaims)
-            }, idempotent: false)
+                arguments.append(notAfter)
+            })
+        guard let reply else { return [] }
         do {
             var cursor = RESPCursor(reply)
             let count = try cursor.nextArrayCount()
             let now = Timestamp(milliseconds: try cursor.nextDecimal())
-            clock.learn(now)
+            node.learn(now)
             var jobs: [ReclaimedJob] = []
             for _ in 0..<(count - 1) / 5 {
                 if let job = try Self.reclaimed(&cursor, queue: request.queue) { jobs.append(job) }
@@ -31,6 +38,21 @@ extension RedisEngine {
             return jobs
         } catch {
             throw SpanQueueError.unexpectedReply("reclaim", error)
+        }
+    }
+
+    /// How late by the server's clock a reclaim may be, at most.
+    private static let reclaimMargin = Duration.seconds(1)
+
+    /// Makes a call; nil where Redis found that it was too late for it.
+    private func onTime(_ script: RedisScriptCall) async throws -> RESPReply? {
+        do {
+            return try await client.run(script, idempotent: false)
+        } catch let error as RedisError where error.isLate {
+            node.noteLate()
+            return nil
+        } catch let error as RedisError {
+            throw SpanQueueError(error)
         }
     }
 

@@ -17,7 +17,7 @@ extension RedisEngine {
         expiry.append(max(1, lifetime.milliseconds))
         var known = RESPCommand("ZADD", RedisKeys.workers)
         // The hash decides who is alive; without an idea of the server's time the id goes last.
-        let lapse = clock.notAfter(lifetime)
+        let lapse = node.notAfter(.now + lifetime)
         known.append(lapse == 0 ? Int64(9_999_999_999_999) : lapse)
         known.append(worker.id)
         try await all([fields, expiry, known])

@@ -15,11 +15,10 @@ final class RedisEngine: Engine, JobKeeper {
         /// Queues whose names this connection has put into `spanq:queues`.
         var announced: Set<String> = []
         var keys: [String: RedisKeys] = [:]
-        /// The last gap: from then on leases get time to be extended before any is reclaimed.
-        var gap: ContinuousClock.Instant?
         /// Clients with a connection of their own for blocking pops: all, and those that are not in use.
         var waiters: [RedisClient] = []
-        var idleWaiters: [RedisClient] = []
+        var idleWaiters: [(client: RedisClient, since: ContinuousClock.Instant)] = []
+        var isWatchingIdle = false
         var isClosed = false
     }
 
@@ -27,12 +26,11 @@ final class RedisEngine: Engine, JobKeeper {
     let options: RedisEngineOptions
     let scripts: Scripts
     let logger: Logger
-    let clock = ServerClock()
     /// The queues of each worker that has been seen, by id: they do not change while it lives.
     let queuesOfWorkers = Mutex<[String: [String]]>([:])
-    /// 512 jobs or 8 MiB leave together at most: enough to make a round trip cheap, too little to stall Redis.
-    let commits = GroupCommit<NewJob, EnqueueOutcome>(
-        limit: 8 << 20, weight: { max($0.message.payload.count, 16 << 10) })
+    let node = ServerNode()
+    let commits: GroupCommit
+    let confirmations = SharedWait()
     let client: RedisClient
     let loop: LoopThread
     private let connection = Mutex(Connection())
@@ -46,6 +44,7 @@ final class RedisEngine: Engine, JobKeeper {
         self.scripts = scripts
         self.logger = logger
         loop = LoopThread(name: "spanq-redis")
+        commits = GroupCommit(loop: loop)
         let connected = ConnectedCallback()
         var configuration = RedisClient.Configuration()
         configuration.commandTimeout = options.commandTimeout
@@ -115,16 +114,8 @@ final class RedisEngine: Engine, JobKeeper {
         }
     }
 
-    /// One call as a pipeline of one would do it.
-    func result(of call: RedisScriptCall, idempotent: Bool) async -> Result<RESPReply, RedisError> {
-        await result { try await self.client.run(call, idempotent: idempotent) }
-    }
-
-    func result(of reply: PendingReply) async -> Result<RESPReply, RedisError> {
-        await result { try await reply.value() }
-    }
-
-    private func result(
+    /// The end of a call that is certain: see `RedisClient.run`. Cancelled means that it was not sent and never will be.
+    func certainResult(
         _ reply: () async throws -> RESPReply
     ) async -> Result<RESPReply, RedisError> {
         do {
@@ -132,14 +123,14 @@ final class RedisEngine: Engine, JobKeeper {
         } catch let error as RedisError {
             return .failure(error)
         } catch {
-            // The client throws nothing but RedisError and CancellationError, and the caller looks for the latter.
-            return .failure(RedisError(.cancelled, "cancelled", mayHaveRun: true))
+            // The client throws nothing but RedisError and CancellationError.
+            return .failure(RedisError(.cancelled, "the task was cancelled before this was sent"))
         }
     }
 
-    func send(_ command: RESPCommand) async throws -> RESPReply {
+    func send(_ command: RESPCommand, timeout: Duration? = nil) async throws -> RESPReply {
         do {
-            return try await client.send(command, idempotent: true)
+            return try await client.send(command, timeout: timeout, idempotent: true)
         } catch let error as RedisError {
             throw SpanQueueError(error)
         }
@@ -156,13 +147,13 @@ final class RedisEngine: Engine, JobKeeper {
     ///
     /// - Returns: those that it had to put there.
     @discardableResult
-    func announce(_ queues: some Sequence<String>) async throws -> Set<String> {
+    func announce(_ queues: some Sequence<String>, within timeout: Duration? = nil) async throws -> Set<String> {
         let fresh = connection.withLock { connection in Set(queues.filter { !connection.announced.contains($0) }) }
         guard !fresh.isEmpty else { return [] }
         var command = RESPCommand("SADD")
         command.append(RedisKeys.queues)
         for queue in fresh { command.append(queue) }
-        _ = try await send(command)
+        _ = try await send(command, timeout: timeout)
         connection.withLock { connection in
             // Names from outside must not fill the memory.
             if connection.announced.count >= 10_000 { connection.announced.removeAll() }
@@ -175,17 +166,10 @@ final class RedisEngine: Engine, JobKeeper {
         connection.withLock { $0.announced.subtract(queues) }
     }
 
-    /// Marks a time at which workers may have been unable to extend their leases.
+    /// A connection was replaced: time has passed, and the server may be another, with other lists.
     func noteGap() {
-        clock.forget()
-        connection.withLock { connection in
-            connection.gap = .now
-            connection.announced = []
-        }
-    }
-
-    func isWithinGrace(_ grace: Duration) -> Bool {
-        connection.withLock { $0.gap.map { ContinuousClock.now - $0 < grace } ?? false }
+        node.noteGap()
+        connection.withLock { $0.announced = [] }
     }
 
     // MARK: Connections for blocking pops
@@ -193,7 +177,7 @@ final class RedisEngine: Engine, JobKeeper {
     func takeWaiter() throws -> RedisClient {
         try connection.withLock { connection in
             guard !connection.isClosed else { throw SpanQueueError(.closed, "the queue was shut down") }
-            if let waiter = connection.idleWaiters.popLast() { return waiter }
+            if let waiter = connection.idleWaiters.popLast() { return waiter.client }
             var configuration = RedisClient.Configuration()
             configuration.commandTimeout = options.commandTimeout
             configuration.connectTimeout = options.commandTimeout
@@ -207,9 +191,36 @@ final class RedisEngine: Engine, JobKeeper {
     }
 
     func giveBack(_ waiter: RedisClient) {
-        connection.withLock { connection in
-            if !connection.isClosed { connection.idleWaiters.append(waiter) }
+        let isWatched = connection.withLock { connection in
+            guard !connection.isClosed else { return true }
+            connection.idleWaiters.append((waiter, .now))
+            defer { connection.isWatchingIdle = true }
+            return connection.isWatchingIdle
         }
+        if !isWatched { watchIdleWaiters() }
+    }
+
+    /// How long a connection of no use is kept.
+    private static let idleLimit = Duration.seconds(30)
+
+    private func watchIdleWaiters() {
+        loop.execute { [weak self, loop] in
+            loop.schedule(at: .now + Self.idleLimit) { self?.closeIdleWaiters() }
+        }
+    }
+
+    private func closeIdleWaiters() {
+        let longest = ContinuousClock.now - Self.idleLimit
+        let (idle, isAnyLeft) = connection.withLock { connection in
+            let idle = connection.idleWaiters.filter { $0.since <= longest }.map(\.client)
+            connection.idleWaiters.removeAll { $0.since <= longest }
+            connection.waiters.removeAll { waiter in idle.contains { $0 === waiter } }
+            connection.isWatchingIdle = !connection.idleWaiters.isEmpty
+            return (idle, connection.isWatchingIdle)
+        }
+        if isAnyLeft { watchIdleWaiters() }
+        // They live on this loop, and this is its thread.
+        for waiter in idle { waiter.assumeIsolated { $0.close() } }
     }
 }
 

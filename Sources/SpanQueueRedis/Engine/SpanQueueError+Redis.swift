@@ -6,9 +6,12 @@ extension SpanQueueError {
     init(_ error: RedisError) {
         let code: Code =
             switch error.code {
-            case .connectionLost, .unreachable, .overloaded, .cancelled: .unavailable
-            case .loading, .busy, .tryAgain, .masterDown, .readOnly: .unavailable
-            case .timeout: .timeout
+            case .connectionLost, .unreachable, .cancelled: .unavailable
+            case .overloaded: .overloaded
+            case .loading, .busy, .tryAgain, .masterDown, .readOnly, .noReplicas, .cannotSave, .clusterDown:
+                .unavailable
+            case .unsupported: .unsupported
+            case .timeout, .late: .timeout
             case .closed: .closed
             case .outOfMemory: .outOfMemory
             case .authentication: .denied
@@ -17,10 +20,29 @@ extension SpanQueueError {
         self.init(code, error.message, mayHaveRun: error.mayHaveRun, underlying: error)
     }
 
+    /// The same of a call that was spared, since another one had failed.
+    init(_ error: RedisError, mayHaveRun: Bool) {
+        self.init(error)
+        self.mayHaveRun = mayHaveRun
+    }
+
     /// A reply that is not what its script promises.
     static func unexpectedReply(_ script: String, _ problem: any Error) -> SpanQueueError {
         SpanQueueError(
             .engine, "Redis' reply to \(script) can't be read: \(problem)", mayHaveRun: true, underlying: problem)
+    }
+}
+
+extension RedisError {
+    /// Whether Redis found the call to be late by its clock, and did nothing.
+    var isLate: Bool { code == .late }
+
+    /// Whether Redis takes no writes now, and did not run this one.
+    var isRefusedWrite: Bool {
+        switch code {
+        case .outOfMemory, .readOnly, .noReplicas, .cannotSave: true
+        default: false
+        }
     }
 }
 
@@ -38,11 +60,16 @@ extension RedisError.Code {
         case .readOnly: "READONLY"
         case .loading: "LOADING"
         case .busy: "BUSY"
+        case .late: "LATE"
         case .tryAgain: "TRYAGAIN"
         case .masterDown: "MASTERDOWN"
         case .noScript: "NOSCRIPT"
         case .authentication: "NOAUTH"
         case .wrongType: "WRONGTYPE"
+        case .noReplicas: "NOREPLICAS"
+        case .cannotSave: "MISCONF"
+        case .clusterDown: "CLUSTERDOWN"
+        case .unsupported: "unsupported"
         case .protocolViolation: "protocol"
         case .other(let prefix): NameRule.queue.allows(prefix) && prefix.utf8.count <= 32 ? prefix : "_OTHER"
         }

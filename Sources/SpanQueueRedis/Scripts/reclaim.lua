@@ -4,6 +4,7 @@
 -- KEYS  1 jobs  2 runs  3 ready  4 priority  5 active  6 leases  7 dead  8 cancelled  9 unique  10 meta  11 wake
 --       12 cancelling
 -- ARGV  1 the most jobs to take back, at most 100   2 the number of reclaims at which a job is buried
+--       3 the server time (ms) past which this call must not run, 0 for none
 -- reply {now, id, fate, lease, message, run, ...}
 --         fate 'r' ready again, 'd' dead, 'c' cancelled, 'v' it had no record and is gone (message and run are then nil)
 -- moves active -> ready, dead, cancelled
@@ -11,6 +12,10 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stamp = string.format('%.0f', now)
+local not_after = tonumber(ARGV[3])
+if not_after > 0 and now > not_after then
+  return redis.error_reply('LATE the call reached Redis after its time limit and did nothing')
+end
 local ids = redis.call('ZRANGE', KEYS[5], '-inf', stamp, 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[1]))
 local reply = { stamp }
 if #ids == 0 then return reply end

@@ -20,7 +20,7 @@ enum CommandExit: Int32 {
         switch code {
         case .invalidArgument, .tooLarge: self = .usage
         case .notFound: self = .notFound
-        case .unavailable, .timeout, .denied, .unsupported: self = .unreachable
+        case .unavailable, .timeout, .denied, .unsupported, .outOfMemory, .overloaded: self = .unreachable
         default: self = .failed
         }
     }

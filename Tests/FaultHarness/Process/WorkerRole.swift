@@ -10,6 +10,8 @@ package enum WorkerRole {
     package static var keepsAll: RedisEngineOptions {
         var options = RedisEngineOptions()
         options.retentionCount = 10_000_000
+        // Also where Redis' clock is set an hour ahead.
+        options.retention = .hours(24)
         return options
     }
 

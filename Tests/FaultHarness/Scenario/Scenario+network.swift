@@ -33,6 +33,10 @@ extension Scenario {
                     throw Unmet("a cancel whose reply was lost was refused when it was sent again: \(error)")
                 }
                 try await operations.resume("default")
+                let emptied = "emptied-\(enqueued.count)"
+                let gone = try await stage.queue.enqueue(type: "fault:gone", payload: [], .queue(emptied))
+                try await stage.queue.remove(gone.id, in: emptied)
+                try await operations.deleteQueue(emptied)
                 await operations.engine.passWakeUp(in: ["default"])
                 _ = try await operations.engine.sweep("default")
                 // These two are not sent again, as documented: what they did is done, and only the news of it is lost.

@@ -27,9 +27,9 @@ package final class Stage: @unchecked Sendable {
 
     /// Whatever happens, nothing that was started on it is left running.
     static func with<Result>(
-        _ arguments: [String] = [], _ body: (Stage) async throws -> Result
+        _ arguments: [String] = [], environment: [String: String] = [:], _ body: (Stage) async throws -> Result
     ) async throws -> Result {
-        let server = try await RedisServer.start(arguments)
+        let server = try await RedisServer.start(arguments, environment: environment)
         defer { server.stop() }
         let stage = try await Stage(server)
         let result: Swift.Result<Result, any Error>

@@ -1,0 +1,89 @@
+import SpanQueue
+import Synchronization
+
+/// What is known of one server: an estimate of its clock, and whether leases may have lapsed there while their workers could not
+/// extend them. Such a time is a *gap*: a connection that was replaced, a server that has just come up, a step of its clock. From
+/// then on leases get time to be extended before any is reclaimed.
+///
+/// Every reply that tells the server's time comes through here, and what it gives away is noted here: no caller can drop it.
+///
+/// The estimate only serves to tell Redis until when a call may run; whatever is decided by time, Redis decides itself.
+final class ServerNode: Sendable {
+    private let state = Mutex(ClockView())
+
+    /// Notes what a reply says.
+    func learn(_ now: Timestamp) {
+        state.withLock { $0.learn(now, at: .now) }
+    }
+
+    /// Notes that a call came too late by the server's clock: it was held up, or the clock was changed.
+    func noteLate() {
+        state.withLock { $0.noteGap(at: .now) }
+    }
+
+    /// Notes a time at which workers may have been unable to extend their leases.
+    func noteGap() {
+        state.withLock { $0.noteGap(at: .now) }
+    }
+
+    /// As if there had been none, for tests.
+    func forgetGap() {
+        state.withLock { $0.forgetGap() }
+    }
+
+    /// The server's time at `deadline` in ms; 0, which stands for no limit, where nothing is known.
+    func notAfter(_ deadline: ContinuousClock.Instant) -> Int64 {
+        state.withLock { $0.serverTime(at: deadline) } ?? 0
+    }
+
+    /// Whether the server's clock is known.
+    var knowsTime: Bool { state.withLock { $0.serverTime(at: .now) } != nil }
+
+    func isWithinGrace(_ grace: Duration) -> Bool {
+        state.withLock { $0.gap.map { ContinuousClock.now - $0 < grace } ?? false }
+    }
+}
+
+/// The same as a value: what replies say of a server's clock, and when that was not to be expected.
+struct ClockView: Sendable {
+    /// How far the clock may be ahead of where the replies so far let us expect it. A step forwards lapses leases, so little is
+    /// allowed: two thirds of the shortest lease are more.
+    static let ahead = Duration.milliseconds(500)
+    /// How far it may be behind: replies are on their way for a while.
+    static let behind = Duration.seconds(2)
+    /// For how long the reply that was under way the shortest is what the others are held against: clocks drift.
+    static let memory = Duration.seconds(30)
+
+    private var best: (server: Int64, here: ContinuousClock.Instant)?
+    /// The last gap.
+    private(set) var gap: ContinuousClock.Instant?
+
+    mutating func learn(_ now: Timestamp, at here: ContinuousClock.Instant) {
+        guard let best, let expected = serverTime(at: here) else {
+            self.best = (now.milliseconds, here)
+            return
+        }
+        let difference = Duration.milliseconds(now.milliseconds - expected)
+        if difference > Self.ahead || difference < .zero - Self.behind {
+            gap = here
+        } else if difference < .zero, here - best.here < Self.memory {
+            // It was under way for longer than the best.
+            return
+        }
+        self.best = (now.milliseconds, here)
+    }
+
+    /// From now on leases get time, and the clock is learnt anew.
+    mutating func noteGap(at here: ContinuousClock.Instant) {
+        gap = here
+        best = nil
+    }
+
+    mutating func forgetGap() {
+        gap = nil
+    }
+
+    func serverTime(at moment: ContinuousClock.Instant) -> Int64? {
+        best.map { $0.server + (moment - $0.here).milliseconds }
+    }
+}
