@@ -23,6 +23,17 @@ struct GroupCommitTests {
         .accepted(enqueuedAt: Timestamp(milliseconds: number(job)), runAt: nil, isRepeat: false)
     }
 
+    /// What tasks count together.
+    private final class Shared<Value: Sendable>: Sendable {
+        private let value: Mutex<Value>
+
+        init(_ value: Value) { self.value = Mutex(value) }
+
+        func withLock<Result: Sendable>(_ body: (inout Value) -> Result) -> Result {
+            value.withLock { value in body(&value) }
+        }
+    }
+
     private func with(_ body: (GroupCommit) async throws -> Void) async throws {
         let loop = LoopThread(name: "test")
         defer { loop.stop() }
@@ -31,7 +42,7 @@ struct GroupCommitTests {
 
     @Test("callers that come while a commit is under way leave together, and each gets its own outcome")
     func coalesces() async throws {
-        let sizes = Mutex<[Int]>([])
+        let sizes = Shared<[Int]>([])
         try await with { commits in
             await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<100 {
@@ -72,8 +83,8 @@ struct GroupCommitTests {
 
     @Test("each caller ends by its own time while nothing is committed, and what it is told is true")
     func deadlines() async throws {
-        let sent = Mutex<Set<Int64>>([])
-        let told = Mutex<Set<Int64>>([])
+        let sent = Shared<Set<Int64>>([])
+        let told = Shared<Set<Int64>>([])
         try await with { commits in
             await withTaskGroup(of: Void.self) { group in
                 for number in 0..<2_000 {
@@ -131,21 +142,20 @@ struct GroupCommitTests {
     func overload() async throws {
         try await with { commits in
             let gate = AsyncStream<Void>.makeStream()
+            let hasBegun = Shared(false)
             let commit: GroupCommit.Commit = { jobs, _ in
+                hasBegun.withLock { $0 = true }
                 for await _ in gate.stream { break }
                 return jobs.map(Self.accepted)
             }
             let first = Task {
                 try await commits.submit(Self.job(0, bytes: 60 << 20), until: .now + .seconds(50), commit)
             }
-            while true {
-                do {
-                    _ = try await commits.submit(Self.job(1, bytes: 8 << 20), until: .now + .milliseconds(10), commit)
-                } catch let error as SpanQueueError where error.code == .overloaded {
-                    #expect(!error.mayHaveRun)
-                    break
-                } catch {}
+            while !hasBegun.withLock({ $0 }) { await Task.yield() }
+            let error = await #expect(throws: SpanQueueError.self) {
+                try await commits.submit(Self.job(1, bytes: 8 << 20), until: .now + .seconds(50), commit)
             }
+            #expect(error?.code == .overloaded && error?.mayHaveRun == false)
             gate.continuation.finish()
             _ = try await first.value
         }
@@ -153,7 +163,7 @@ struct GroupCommitTests {
 
     @Test("who is cancelled while waiting is never sent; whose commit is under way, learns how it ended")
     func cancellation() async throws {
-        let sent = Mutex<[Int64]>([])
+        let sent = Shared<[Int64]>([])
         try await with { commits in
             let gate = AsyncStream<Void>.makeStream()
             let commit: GroupCommit.Commit = { jobs, _ in

@@ -5,6 +5,19 @@ import Testing
 
 @Suite("What is refused before anything is sent")
 struct ClientTests {
+    @Test("limits with which a claim or settlement would be too large for one reply or call")
+    func largeLimits() {
+        for (payload, result) in [(4 << 20, 0), (0, 1 << 20), (-1, 0), (0, -1)] {
+            var limits = Limits()
+            (limits.payloadBytes, limits.resultBytes) = (payload, result)
+            #expect(throws: SpanQueueError.self) { try limits.check() }
+        }
+        var limits = Limits()
+        limits.payloadBytes = Limits.largestPayloadBytes
+        limits.resultBytes = Limits.largestResultBytes
+        #expect(throws: Never.self) { try limits.check() }
+    }
+
     private func make(
         _ type: String = "email:welcome", payload: [UInt8] = [], _ options: EnqueueOption...
     ) throws(SpanQueueError) -> NewJob {

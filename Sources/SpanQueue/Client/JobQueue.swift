@@ -33,6 +33,7 @@ public final class JobQueue: Service, Sendable {
         telemetry: JobTelemetry = .standard, logger: Logger = Logger(label: "spanqueue")
     ) async throws {
         try NameRule.queue.check(configuration.defaultQueue)
+        try configuration.limits.check()
         if let conflict = telemetry.conflict {
             throw SpanQueueError(
                 .invalidArgument,

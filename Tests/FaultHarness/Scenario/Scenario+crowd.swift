@@ -6,12 +6,20 @@ import Synchronization
 
 extension Scenario {
     /// What the callers of a crowd were told.
-    private struct Told {
+    private struct Told: Sendable {
         var accepted: Set<String> = []
         var notAdded: Set<String> = []
         var unsure = 0
         var slowest = Duration.zero
         var other = 0
+    }
+
+    private final class SharedTold: Sendable {
+        private let told = Mutex(Told())
+
+        func withLock<Result: Sendable>(_ body: (inout Told) -> Result) -> Result {
+            told.withLock { told in body(&told) }
+        }
     }
 
     /// Each caller asks for one more job as soon as it has an answer.
@@ -25,7 +33,7 @@ extension Scenario {
             let queue = try await JobQueue(engine: .redis(stage.server.url, options), logger: .silent)
             // It learns Redis' clock.
             try await queue.enqueue(type: "fault:crowd", payload: [])
-            let told = Mutex(Told())
+            let told = SharedTold()
             let payload = [UInt8](repeating: 7, count: 4 << 10)
             let before = residentBytes
             stage.server.signal(SIGSTOP)
