@@ -45,6 +45,10 @@ let package = Package(
         .systemLibrary(name: "CSpanQueueZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CSpanQueueTelemetry"),
         .target(
+            name: "CSpanQueueTLS",
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
+        ),
+        .target(
             name: "SpanQueueLoop",
             dependencies: [
                 .product(name: "HeapModule", package: "swift-collections"),
@@ -55,7 +59,7 @@ let package = Package(
         .target(
             name: "HiredisClient",
             dependencies: [
-                "CSpanQueueHiredis", "SpanQueueLoop",
+                "CSpanQueueHiredis", "CSpanQueueTLS", "SpanQueueLoop",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),

@@ -30,7 +30,7 @@ package final class BenchmarkSession: Sendable {
             try await JobQueue(engine: .redis(url, engine), telemetry: telemetry, logger: logger)
         }
         let session = try BenchmarkSession(
-            queue: try await open(), options, url: RedisURL(url), open: open, logger: logger)
+            queue: try await open(), options, url: engine.checkedURL(url), tls: engine.tls, open: open, logger: logger)
         let result: Result<Measurement, any Error>
         do {
             result = .success(try await session.run(benchmark))
@@ -43,7 +43,7 @@ package final class BenchmarkSession: Sendable {
     }
 
     private init(
-        queue: JobQueue, _ options: BenchmarkOptions, url: RedisURL,
+        queue: JobQueue, _ options: BenchmarkOptions, url: RedisURL, tls: RedisTLS,
         open: @escaping @Sendable () async throws -> JobQueue,
         logger: Logger
     ) {
@@ -52,7 +52,9 @@ package final class BenchmarkSession: Sendable {
         self.url = url
         self.open = open
         self.logger = logger
-        client = RedisClient(url: url, name: "benchmark", loop: loop, logger: logger)
+        var configuration = RedisClient.Configuration()
+        configuration.tls = tls.settings
+        client = RedisClient(url: url, name: "benchmark", configuration: configuration, loop: loop, logger: logger)
     }
 
     private func close() async {

@@ -6,6 +6,9 @@ final class BlockingConnection {
     private let context: UnsafeMutablePointer<redisContext>
 
     init(_ url: RedisURL) throws {
+        guard !url.usesTLS else {
+            throw RedisError(.tls, "the bare round trip is measured without TLS: give --redis a redis:// URL")
+        }
         let opened =
             switch url.endpoint {
             case .tcp(let host, let port): redisConnect(host, Int32(port))

@@ -10,6 +10,8 @@ struct RedisURLTests {
             ("redis://localhost", "redis://localhost:6379/0"),
             ("REDIS://h:1", "redis://h:1/0"),
             ("redis://h:7000/3", "redis://h:7000/3"),
+            ("rediss://u:canary@h:7000/3", "rediss://u:***@h:7000/3"),
+            ("REDISS://[::1]", "rediss://[::1]:6379/0"),
             ("redis://h/", "redis://h:6379/0"),
             ("redis://h?db=4", "redis://h:6379/4"),
             ("redis://[::1]:7000/2", "redis://[::1]:7000/2"),
@@ -40,7 +42,7 @@ struct RedisURLTests {
     @Test(
         "a bad form is refused with one line that does not repeat it",
         arguments: [
-            ("canary", RedisURLError.scheme), ("canary://h", .scheme), ("rediss://:canary@h", .tls),
+            ("canary", RedisURLError.scheme), ("canary://h", .scheme),
             ("redis://", .host), ("redis://:canary@", .host), ("redis://h:canary", .port), ("redis://h:0", .port),
             ("redis://h:65536", .port), ("redis://h:+1", .port), ("redis://::1", .bareIPv6),
             ("redis://[::1", .bracket), ("redis://h/canary", .database), ("redis://h/-1", .database),

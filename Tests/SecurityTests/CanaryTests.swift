@@ -131,7 +131,7 @@ struct CanaryTests {
             (["queue", "list", "--redis", "redis://u:\(bad)@127.0.0.1:1"], 4),
             (["queue", "list", "--redis", "redis://u:\(bad)@nowhere.invalid"], 4),
             (["queue", "list", "--redis", "redis://u:\(bad)@h:99999"], 2),
-            (["queue", "list", "--redis", "rediss://u:\(bad)@h"], 2),
+            (["queue", "list", "--redis", "rediss://u:\(bad)@127.0.0.1:1"], 4),
             (["worker", "--http", "x:*=ftp://u:\(bad)@h/"], 2), (["worker", "--http", "http://u:\(bad)@h/"], 2),
             (["worker", "--http", "x=http://u:\(bad)@h:1/?token=\(bad)", "--http-allow-host", "other"], 2),
             (["job", "trace", "x", "--trace-url", "http://u:\(bad)@h/"], 2),

@@ -7,8 +7,7 @@ extension RedisURL {
         guard !rest.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else { throw .control }
         guard !rest.contains("#") else { throw .fragment }
         switch scheme {
-        case "redis", "unix": break
-        case "rediss": throw .tls
+        case "redis", "rediss", "unix": break
         default: throw .scheme
         }
 
@@ -44,7 +43,9 @@ extension RedisURL {
                 database = try Self.parseDatabase(path.dropFirst())
             }
             let endpoint = Endpoint.tcp(host: host, port: port)
-            self.init(endpoint: endpoint, user: user, password: password, database: database ?? 0)
+            self.init(
+                endpoint: endpoint, user: user, password: password, database: database ?? 0,
+                usesTLS: scheme == "rediss")
         }
     }
 

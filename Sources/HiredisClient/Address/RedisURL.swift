@@ -3,6 +3,7 @@
 /// | form | meaning |
 /// |---|---|
 /// | `redis://[[user]:password@]host[:port][/db]` | TCP; port 6379 and database 0 unless given; IPv6 in brackets |
+/// | `rediss://…` | the same by TLS |
 /// | `unix://[[user]:password@]/path[?db=n]` | a Unix socket |
 ///
 /// User, password and path may be percent-encoded. The password is in no text this type makes: not in `description`, not
@@ -17,8 +18,13 @@ package struct RedisURL: Sendable, Hashable {
     package var user: String?
     package var password: String?
     package var database: Int
+    /// Whether to talk to it by TLS; only by TCP.
+    package var usesTLS: Bool
 
-    package init(endpoint: Endpoint, user: String? = nil, password: String? = nil, database: Int = 0) {
+    package init(
+        endpoint: Endpoint, user: String? = nil, password: String? = nil, database: Int = 0, usesTLS: Bool = false
+    ) {
+        self.usesTLS = usesTLS
         self.endpoint = endpoint
         self.user = user
         self.password = password
@@ -36,13 +42,18 @@ extension RedisURL: CustomStringConvertible, CustomDebugStringConvertible, Custo
         switch endpoint {
         case .tcp(let host, let port):
             let host = host.contains(":") ? "[\(host)]" : host
-            return "redis://\(text)\(host):\(port)/\(database)"
+            return "\(usesTLS ? "rediss" : "redis")://\(text)\(host):\(port)/\(database)"
         case .unix(let path):
             return "unix://\(text)\(path)" + (database == 0 ? "" : "?db=\(database)")
         }
     }
 
     package var debugDescription: String { description }
+
+    /// Without a host the empty name, for which no certificate is.
+    var host: String {
+        if case .tcp(let host, _) = endpoint { host } else { "" }
+    }
 
     /// Nothing for `dump` to walk into.
     package var customMirror: Mirror { Mirror(self, children: [:]) }

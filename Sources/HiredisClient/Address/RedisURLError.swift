@@ -5,9 +5,6 @@ package struct RedisURLError: Error, Sendable, Hashable, CustomStringConvertible
 
     package var description: String { message }
 
-    static let tls = RedisURLError(
-        message: "rediss:// is not supported yet: use redis:// through a local TLS proxy such as stunnel"
-    )
     static let scheme = RedisURLError(
         message: "not a Redis URL: write redis://host:6379/0 or unix:///path/to/redis.sock"
     )

@@ -7,7 +7,11 @@ import SpanQueueLoop
 final class ClientSource: LoopSource {
     let transport: any Transport
     let descriptor: Int32
-    var interest: LoopInterest = .write
+    /// What the connection waits for until it can be used; nil from then on.
+    var connectInterest: LoopInterest? = .write
+    /// What the next read waits for, and the next write where one is under way.
+    var readInterest: LoopInterest = .read
+    var writeInterest: LoopInterest = []
     private let client: RedisClient
 
     init(transport: any Transport, client: RedisClient) {
@@ -15,6 +19,8 @@ final class ClientSource: LoopSource {
         self.client = client
         descriptor = transport.descriptor
     }
+
+    var interest: LoopInterest { connectInterest ?? readInterest.union(writeInterest) }
 
     func ready(readable: Bool, writable: Bool) {
         client.assumeIsolated { $0.ready(readable: readable, writable: writable) }

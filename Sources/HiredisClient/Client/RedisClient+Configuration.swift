@@ -1,5 +1,7 @@
 extension RedisClient {
     package struct Configuration: Sendable {
+        /// For a `rediss://` URL.
+        package var tls = TLSSettings()
         /// For commands that name no timeout of their own: from the call to the reply, waiting for a connection included.
         package var commandTimeout: Duration = .seconds(5)
         /// For one address of the server: connecting, and the handshake.

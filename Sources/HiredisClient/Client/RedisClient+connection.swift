@@ -33,7 +33,29 @@ extension RedisClient {
         switch result {
         case .failure(let error): lose(error)
         case .success(let addresses):
-            dial(addresses[...]) { address throws(RedisError) in try SocketTransport(address: address, port: port) }
+            dial(addresses[...]) { [self] address throws(RedisError) in
+                let socket = try SocketTransport(address: address, port: port)
+                guard url.usesTLS else { return socket }
+                return try secure(socket)
+            }
+        }
+    }
+
+    /// TLS on a socket, by what the files hold now.
+    private func secure(_ socket: SocketTransport) throws(RedisError) -> TLSTransport {
+        do throws(RedisError) {
+            let context: TLSContext
+            if let known = tlsContext, known.isCurrent {
+                context = known
+            } else {
+                context = try TLSContext(configuration.tls)
+            }
+            tlsContext = context
+            return try TLSTransport(
+                socket, name: configuration.tls.serverName ?? url.host, context: context)
+        } catch {
+            socket.close()
+            throw error
         }
     }
 
@@ -57,7 +79,8 @@ extension RedisClient {
         if let lifeTimer { loop.cancel(lifeTimer) }
         let timeout = configuration.connectTimeout
         lifeTimer = loop.schedule(at: .now + timeout) { [self] in
-            lose(RedisError(.unreachable, "no connection within \(timeout)"))
+            let step = source?.transport.pendingStep ?? "no connection"
+            lose(RedisError(.unreachable, "\(step) within \(timeout)"))
         }
     }
 
@@ -70,7 +93,6 @@ extension RedisClient {
         let handshake = Handshake(url: url, name: name, scripts: configuration.scripts)
         for command in handshake.commands { output.append(command.encode) }
         self.handshake = handshake
-        source?.interest = .read
     }
 
     private func serve(generation: Int) {
@@ -93,6 +115,11 @@ extension RedisClient {
         let wasConnecting = life.state == .connecting
         guard wasConnecting || life.state == .handshaking || life.state == .ready else { return }
         let next = dialNext
+        var error = error
+        if error.code == .connectionLost, handshake?.isUnanswered == true, case .tcp = url.endpoint, !url.usesTLS {
+            // What a server with TLS says to our first words is mostly lost with the connection.
+            error.message += " before it said anything: if this port speaks TLS, write rediss:// in the Redis URL"
+        }
         disconnect()
         lastFailure = error
         for request in queue.connectionLost() {
@@ -100,7 +127,7 @@ extension RedisClient {
             finish(request, throwing: RedisError(.connectionLost, message, mayHaveRun: true))
         }
         if wasConnecting, let next { return next() }
-        if error.code == .authentication {
+        if error.code == .authentication || error.code == .tls {
             failConnectChecks(with: error)
         } else if wasConnecting, !configuration.waitsForServer {
             let message = "cannot reach Redis at \(url): \(error.message)"

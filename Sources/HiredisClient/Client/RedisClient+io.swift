@@ -11,14 +11,13 @@ extension RedisClient {
     func ready(readable: Bool, writable: Bool) {
         guard let source else { return }
         if life.state == .connecting {
-            guard writable else { return }
             do throws(RedisError) {
-                try source.transport.finishConnecting()
+                source.connectInterest = try source.transport.finishConnecting()
             } catch {
                 return lose(error)
             }
-            perform(life.opened(epoch: life.epoch))
-        } else if readable {
+            if source.connectInterest == nil { perform(life.opened(epoch: life.epoch)) }
+        } else if readable || source.readInterest.contains(.write) {
             read(from: source)
         }
         // What can be written is written before the next poll in any case.
@@ -35,27 +34,37 @@ extension RedisClient {
             guard !output.isEmpty else { break }
             switch output.withUnsentBytes(source.transport.write) {
             case .moved(let count): output.markSent(count)
-            case .wouldBlock: return source.interest = [.read, .write]
-            case .closed(let reason):
+            case .wants(let interest): return source.writeInterest = interest
+            case .closed(let error):
                 // What the server said before it hung up may still be there to be read.
                 read(from: source)
                 guard self.source === source else { return }
-                return lose(RedisError(.connectionLost, reason))
+                return lose(error)
             }
         } while !output.isEmpty || queue.hasWaiting
-        source.interest = .read
+        source.writeInterest = []
     }
 
     private func read(from source: ClientSource) {
         withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { buffer in
             for _ in 0..<Self.readsPerTurn {
                 switch source.transport.read(into: buffer) {
-                case .wouldBlock: return
-                case .closed(let reason): return lose(RedisError(.connectionLost, reason))
+                case .wants(let interest): return source.readInterest = interest
+                case .closed(let error): return lose(error)
                 case .moved(let count):
+                    source.readInterest = .read
                     parse(UnsafeRawBufferPointer(rebasing: buffer[..<count]), from: source)
-                    // A short read has emptied the socket.
-                    guard count == buffer.count, self.source === source else { return }
+                    guard self.source === source else { return }
+                    // A short read has taken all that there was.
+                    guard count == buffer.count || source.transport.hasBufferedInput else { return }
+                }
+            }
+            // The descriptor may show nothing of what is left: others get their turn, and then this goes on by itself.
+            guard source.transport.hasBufferedInput else { return }
+            let epoch = life.epoch
+            loop.execute { [self] in
+                assumeIsolated { client in
+                    if client.life.epoch == epoch, let source = client.source { client.read(from: source) }
                 }
             }
         }

@@ -25,6 +25,8 @@ package actor RedisClient {
     var connectChecks: [Request] = []
 
     var source: ClientSource?
+    /// What was read for the last TLS connection.
+    var tlsContext: TLSContext?
     var reader: ReplyReader?
     var output = WriteBuffer()
     var handshake: Handshake?

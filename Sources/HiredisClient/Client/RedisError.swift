@@ -25,6 +25,9 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         case noScript
         /// NOAUTH, WRONGPASS, NOPERM.
         case authentication
+        /// The server's certificate does not hold, or ours is not accepted, or one of the two does not speak TLS. The message says
+        /// which.
+        case tls
         case wrongType
         /// NOREPLICAS: too few replicas are there for a write.
         case noReplicas

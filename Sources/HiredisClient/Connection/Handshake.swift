@@ -7,6 +7,8 @@ struct Handshake {
 
     private var steps: ArraySlice<Step> = []
     private(set) var commands: [RESPCommand] = []
+    /// Whether the server has said nothing so far.
+    private(set) var isUnanswered = true
 
     init(url: RedisURL, name: String, scripts: [RedisScript]) {
         if let password = url.password {
@@ -38,6 +40,7 @@ struct Handshake {
 
     /// Takes the reply to the oldest open step. Throws if the connection is of no use.
     mutating func receive(_ reply: RESPReply) throws(RedisError) {
+        isUnanswered = false
         guard let step = steps.popFirst() else {
             throw RedisError(.protocolViolation, "Redis sent a reply that nobody asked for")
         }

@@ -1,4 +1,5 @@
 private import CSpanQueueHiredis
+import SpanQueueLoop
 
 #if canImport(Darwin)
     private import Darwin
@@ -41,20 +42,26 @@ final class SocketTransport: Transport {
         #endif
     }
 
-    func finishConnecting() throws(RedisError) {
+    func finishConnecting() throws(RedisError) -> LoopInterest? {
         var code: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         guard getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) == 0, code == 0 else {
             throw RedisError(.unreachable, Self.text(of: code == 0 ? errno : code))
         }
+        return nil
     }
+
+    /// All that there is lies in the socket.
+    var hasBufferedInput: Bool { false }
+
+    var pendingStep: String { "no connection" }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) -> TransportResult {
         while true {
             let count = recv(descriptor, buffer.baseAddress, buffer.count, 0)
             if count > 0 { return .moved(count) }
-            if count == 0 { return .closed(reason: "Redis closed the connection") }
-            if errno != EINTR { return Self.failure(errno) }
+            if count == 0 { return .closed(RedisError(.connectionLost, "Redis closed the connection")) }
+            if errno != EINTR { return Self.failure(errno, .read) }
         }
     }
 
@@ -67,7 +74,7 @@ final class SocketTransport: Transport {
         while true {
             let count = send(descriptor, buffer.baseAddress, buffer.count, flags)
             if count >= 0 { return .moved(count) }
-            if errno != EINTR { return Self.failure(errno) }
+            if errno != EINTR { return Self.failure(errno, .write) }
         }
     }
 
@@ -80,8 +87,9 @@ final class SocketTransport: Transport {
         _ = setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    private static func failure(_ code: Int32) -> TransportResult {
-        code == EAGAIN || code == EWOULDBLOCK ? .wouldBlock : .closed(reason: text(of: code))
+    private static func failure(_ code: Int32, _ interest: LoopInterest) -> TransportResult {
+        code == EAGAIN || code == EWOULDBLOCK
+            ? .wants(interest) : .closed(RedisError(.connectionLost, text(of: code)))
     }
 
     private static func text(of code: Int32) -> String {

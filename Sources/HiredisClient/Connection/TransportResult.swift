@@ -1,6 +1,10 @@
+import SpanQueueLoop
+
 /// What came of a ``Transport``'s read or write.
 enum TransportResult {
     case moved(Int)
-    case wouldBlock
-    case closed(reason: String)
+    /// Nothing moved; try again when the descriptor is ready for this. With TLS a read may have to write first, and the other way
+    /// round.
+    case wants(LoopInterest)
+    case closed(RedisError)
 }

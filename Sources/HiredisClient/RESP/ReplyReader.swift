@@ -84,6 +84,10 @@ final class ReplyReader {
 
     private func parserError() -> RedisError {
         let reason = String(cString: spanqueue_reader_error(parser))
+        // An alert: the first byte of a record of TLS.
+        if reason.contains(#"got "\x15""#) {
+            return RedisError(.tls, "the server speaks TLS on this port: write rediss:// in the Redis URL")
+        }
         return RedisError(
             .protocolViolation, "this is not a Redis server, or something changed its bytes: \(reason)",
             mayHaveRun: true

@@ -34,14 +34,9 @@ public final class RedisAudit: Sendable {
 
     /// - Parameter scripts: others than the embedded ones, to show that tests notice a script that is wrong.
     package init(_ url: String, _ options: RedisEngineOptions, scripts: Scripts, logger: Logger) async throws {
-        try options.check()
-        do throws(RedisURLError) {
-            engine = RedisEngine(
-                url: try RedisURL(url), options: options, scripts: scripts,
-                environment: EngineEnvironment(logger: logger))
-        } catch {
-            throw SpanQueueError(.invalidArgument, error.message)
-        }
+        engine = RedisEngine(
+            url: try options.checkedURL(url), options: options, scripts: scripts,
+            environment: EngineEnvironment(logger: logger))
         do {
             try await engine.start()
         } catch {

@@ -5,8 +5,8 @@ extension EngineSource {
     /// The Redis engine.
     ///
     /// - Parameters:
-    ///   - url: `redis://[user:password@]host[:port][/db]` or `unix:///path[?db=n]`. Errors and logs show it without the
-    ///     password.
+    ///   - url: `redis://[user:password@]host[:port][/db]`, the same with `rediss://` for TLS, or `unix:///path[?db=n]`. Errors
+    ///     and logs show it without the password.
     ///   - options: the settings.
     /// - Throws: `.invalidArgument` for a URL or a setting that can't be used.
     public static func redis(_ url: String, _ options: RedisEngineOptions = RedisEngineOptions()) -> EngineSource {
@@ -18,13 +18,8 @@ extension EngineSource {
         _ url: String, _ options: RedisEngineOptions = RedisEngineOptions(), scripts: Scripts
     ) -> EngineSource {
         EngineSource { environment in
-            try options.check()
-            do throws(RedisURLError) {
-                return RedisEngine(
-                    url: try RedisURL(url), options: options, scripts: scripts, environment: environment)
-            } catch {
-                throw SpanQueueError(.invalidArgument, error.message)
-            }
+            RedisEngine(
+                url: try options.checkedURL(url), options: options, scripts: scripts, environment: environment)
         }
     }
 }

@@ -47,6 +47,7 @@ final class RedisEngine: Engine, JobKeeper {
         commits = GroupCommit(loop: loop)
         let connected = ConnectedCallback()
         var configuration = RedisClient.Configuration()
+        configuration.tls = options.tls.settings
         configuration.commandTimeout = options.commandTimeout
         configuration.connectTimeout = options.commandTimeout
         configuration.waitsForServer = options.waitsForServer
@@ -179,6 +180,7 @@ final class RedisEngine: Engine, JobKeeper {
             guard !connection.isClosed else { throw SpanQueueError(.closed, "the queue was shut down") }
             if let waiter = connection.idleWaiters.popLast() { return waiter.client }
             var configuration = RedisClient.Configuration()
+            configuration.tls = options.tls.settings
             configuration.commandTimeout = options.commandTimeout
             configuration.connectTimeout = options.commandTimeout
             // What was popped for a caller that is gone must not reach the next one.

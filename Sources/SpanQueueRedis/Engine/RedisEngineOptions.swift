@@ -1,3 +1,4 @@
+package import HiredisClient
 package import SpanQueue
 
 /// The settings of the Redis engine.
@@ -19,8 +20,24 @@ public struct RedisEngineOptions: Sendable, Hashable {
     /// What must have happened to new jobs before an enqueue succeeds; `primary` unless set.
     public var durability = RedisDurability.primary
 
+    /// For a `rediss://` URL: whom to trust, and our own certificate. The system's authorities, and none, unless set.
+    public var tls = RedisTLS()
+
     /// The settings above.
     public init() {}
+
+    /// Checks that these settings can be used for a URL, and reads it.
+    package func checkedURL(_ text: String) throws(SpanQueueError) -> RedisURL {
+        try check()
+        let url: RedisURL
+        do throws(RedisURLError) {
+            url = try RedisURL(text)
+        } catch {
+            throw SpanQueueError(.invalidArgument, error.message)
+        }
+        try tls.check(for: url)
+        return url
+    }
 
     package func check() throws(SpanQueueError) {
         guard commandTimeout >= .milliseconds(100), commandTimeout <= .minutes(5) else {

@@ -14,7 +14,7 @@ extension SpanQueueError {
             case .timeout, .late: .timeout
             case .closed: .closed
             case .outOfMemory: .outOfMemory
-            case .authentication: .denied
+            case .authentication, .tls: .denied
             case .noScript, .wrongType, .protocolViolation, .other: .engine
             }
         self.init(code, error.message, mayHaveRun: error.mayHaveRun, underlying: error)
@@ -65,6 +65,7 @@ extension RedisError.Code {
         case .masterDown: "MASTERDOWN"
         case .noScript: "NOSCRIPT"
         case .authentication: "NOAUTH"
+        case .tls: "tls"
         case .wrongType: "WRONGTYPE"
         case .noReplicas: "NOREPLICAS"
         case .cannotSave: "MISCONF"

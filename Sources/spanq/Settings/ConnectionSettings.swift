@@ -43,6 +43,9 @@ struct ConnectionSettings {
             try options.check()
         }
         engine.commandTimeout = timeout ?? engine.commandTimeout
+        engine.tls = RedisTLS(
+            authorities: try reader.text(.redisTLSAuthorities), certificate: try reader.text(.redisTLSCertificate),
+            key: try reader.text(.redisTLSKey), serverName: try reader.text(.redisTLSServerName))
         engine.allowsEviction = try reader.flag(.allowEviction)
         engine.durability = try reader.value(.durability, default: engine.durability, shown: \.description) {
             values throws(SettingProblem) in

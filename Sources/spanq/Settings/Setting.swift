@@ -2,6 +2,10 @@
 enum Setting: String, CaseIterable {
     case redisURL = "redis-url"
     case redisTimeout = "redis-timeout"
+    case redisTLSAuthorities = "redis-tls-ca"
+    case redisTLSCertificate = "redis-tls-cert"
+    case redisTLSKey = "redis-tls-key"
+    case redisTLSServerName = "redis-tls-server-name"
     case allowEviction = "allow-eviction"
     case durability
     case logLevel = "log-level"

@@ -56,6 +56,15 @@ struct SettingsReader {
         }
     }
 
+    /// Reads a text, such as a path.
+    mutating func text(_ setting: Setting) throws -> String? {
+        try value(setting, default: nil, shown: { $0 ?? "none" }) { values throws(SettingProblem) in
+            let text = values.joined(separator: ",")
+            guard !text.isEmpty else { throw SettingProblem("is empty: give it a value, or leave it out") }
+            return text
+        }
+    }
+
     /// Reads a choice of yes or no.
     mutating func flag(_ setting: Setting) throws -> Bool {
         try value(setting, default: false, shown: { "\($0)" }) { values throws(SettingProblem) in

@@ -5,6 +5,7 @@ enum ArgumentOrder {
     private static let flags: Set<String> = ["--json", "--allow-eviction"]
     private static let options: Set<String> = [
         "--redis", "--config", "--log-level", "--log-format", "--redis-timeout", "--durability",
+        "--redis-tls-ca", "--redis-tls-cert", "--redis-tls-key", "--redis-tls-server-name",
     ]
 
     /// Moves leading global options behind the names of the subcommand.

@@ -13,7 +13,7 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where Redis is: redis://[user:password@]host[:port][/db] or unix:///path.",
+            "Where Redis is: redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path.",
             discussion: "Or SPANQ_REDIS_URL; redis://127.0.0.1:6379 unless given.", valueName: "url"))
     var redis: String?
 
@@ -33,6 +33,29 @@ struct GlobalOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long a call waits for Redis, such as 5s.", valueName: "duration"))
     var redisTimeout: String?
 
+    @Option(
+        name: .customLong("redis-tls-ca"),
+        help: ArgumentHelp(
+            "For rediss://: a file of the certificate authorities to trust, instead of the system's.", valueName: "file"
+        ))
+    var redisTLSCa: String?
+
+    @Option(
+        name: .customLong("redis-tls-cert"),
+        help: ArgumentHelp("For rediss://: our own certificate, if Redis asks for one.", valueName: "file"))
+    var redisTLSCert: String?
+
+    @Option(
+        name: .customLong("redis-tls-key"),
+        help: ArgumentHelp("For rediss://: the key of that certificate.", valueName: "file"))
+    var redisTLSKey: String?
+
+    @Option(
+        name: .customLong("redis-tls-server-name"),
+        help: ArgumentHelp(
+            "For rediss://: the name that Redis' certificate is for, if it is not the host's.", valueName: "name"))
+    var redisTLSServerName: String?
+
     @Flag(help: "Work with a Redis that may evict jobs when its memory is full.")
     var allowEviction = false
 
@@ -48,6 +71,8 @@ struct GlobalOptions: ParsableArguments {
         var given: [Setting: [String]] = lists.filter { !$0.value.isEmpty }
         let ours: [Setting: String?] = [
             .redisURL: redis, .logLevel: logLevel, .logFormat: logFormat, .redisTimeout: redisTimeout,
+            .redisTLSAuthorities: redisTLSCa, .redisTLSCertificate: redisTLSCert, .redisTLSKey: redisTLSKey,
+            .redisTLSServerName: redisTLSServerName,
             .allowEviction: allowEviction ? "true" : nil, .durability: durability,
         ]
         for (setting, value) in ours.merging(flags, uniquingKeysWith: { first, _ in first }) {

@@ -77,7 +77,7 @@ extension Scenario {
     private static let laggingReplica = Scenario(
         "lagging-replica", "the primary dies; a replica that lags by half a second is promoted", isQuick: false
     ) { _ in
-        let (first, second) = (try Endpoint.freePort(), try Endpoint.freePort())
+        let (first, second) = (try freePort(), try freePort())
         return try await Stage.with(["--port", "\(first)", "--repl-diskless-sync-delay", "0"]) { stage in
             let replica = try await RedisServer.start(["--port", "\(second)", "--replicaof", "127.0.0.1 \(first)"])
             defer { replica.stop() }

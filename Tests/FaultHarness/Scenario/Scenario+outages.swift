@@ -105,7 +105,7 @@ extension Scenario {
     /// The primary hands over to a replica (`FAILOVER`), and turns read-only under its clients, which find the other through the proxy.
     static let failover = Scenario("failover", "READONLY after the promotion of a replica") { size in
         let jobs = size == .full ? 20_000 : 2_000
-        let (first, second) = (try Endpoint.freePort(), try Endpoint.freePort())
+        let (first, second) = (try freePort(), try freePort())
         return try await Stage.with(["--port", "\(first)", "--repl-diskless-sync-delay", "0"]) { stage in
             let replica = try await RedisServer.start(["--port", "\(second)", "--replicaof", "127.0.0.1 \(first)"])
             defer { replica.stop() }

@@ -68,7 +68,7 @@ extension Scenario {
     /// A password in Redis' URL, a token in an OTLP header, a secret in a payload: searched for in all that comes out.
     static let canary = Scenario("canary", "a secret in the Redis URL, an OTLP header and a payload") { _ in
         let (password, header, payload) = ("canary-url-51", "canary-header-52", "canary-payload-53")
-        let port = try Endpoint.freePort()
+        let port = try freePort()
         return try await Stage.with(["--port", "\(port)"]) { stage in
             let sink = try ByteSink()
             defer { sink.stop() }

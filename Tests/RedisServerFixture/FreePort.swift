@@ -1,7 +1,7 @@
 import Foundation
 
-/// A port of the loopback that nobody listens on.
-func freePort() throws -> Int {
+/// A port of the loopback that nobody listens on. Another process may take it before it is used: what is started there then says so.
+package func freePort() throws -> Int {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = sockaddr_in()
