@@ -107,6 +107,8 @@ struct HealthTests {
         configuration.idleWait = .milliseconds(20)
         let worker = try Worker(queue, configuration)
         try worker.handle("*") { _, _ in }
+        // A queue begins with its first job.
+        try await queue.enqueue(type: "t", payload: [])
         try await queue.pause("default")
         let running = Task { try await worker.run() }
         let later = ContinuousClock.now + .milliseconds(300)
