@@ -45,7 +45,7 @@ struct BehaviourTests {
                 })
             let record = try await bench.record(receipt.id)
             #expect(record.run.attempts == 3)
-            #expect(record.run.lastError == "Numbered(attempt: 3)")
+            #expect(record.run.lastError == "attempt 3")
             #expect(record.run.endReason == "attempts_exhausted")
         }
     }
@@ -314,7 +314,7 @@ struct BehaviourTests {
             let calls = Mutex<[String]>([])
             let worker = try Worker(bench.queue, logger: .quiet)
             for name in ["outer", "inner"] {
-                worker.use { _, next in
+                try worker.use { _, next in
                     calls.withLock { $0.append("\(name) in") }
                     try await next()
                     calls.withLock { $0.append("\(name) out") }
@@ -348,6 +348,7 @@ struct BehaviourTests {
 
 private struct Oops: Error {}
 
-private struct Numbered: Error {
+private struct Numbered: Error, CustomStringConvertible {
+    var description: String { "attempt \(attempt)" }
     let attempt: Int
 }

@@ -13,8 +13,8 @@ struct QueueSelectorTests {
         for _ in 0..<1000 {
             selector.begin(probing: false)
             for share in selector.next(slots: slots) {
-                got[share.queue, default: 0] += share.limit
-                selector.record(share.queue, hasMore: true)
+                got[["a", "b", "c"][share.lane], default: 0] += share.limit
+                selector.record(share.lane, hasMore: true)
             }
         }
         let total = 1000 * slots
@@ -38,29 +38,29 @@ struct QueueSelectorTests {
         var selector = QueueSelector(["a": 1, "b": 1])
         selector.begin(probing: false)
         _ = selector.next(slots: 4)
-        selector.record("a", hasMore: false)
-        selector.record("b", hasMore: true)
+        selector.record(0, hasMore: false)
+        selector.record(1, hasMore: true)
         selector.begin(probing: false)
-        #expect(selector.next(slots: 4) == [.init(queue: "b", limit: 4)])
-        selector.record("b", hasMore: false)
-        #expect(selector.next(slots: 2) == [.init(queue: "a", limit: 2)])
-        selector.record("a", hasMore: false)
+        #expect(selector.next(slots: 4) == [.init(lane: 1, limit: 4)])
+        selector.record(1, hasMore: false)
+        #expect(selector.next(slots: 2) == [.init(lane: 0, limit: 2)])
+        selector.record(0, hasMore: false)
         #expect(selector.next(slots: 2).isEmpty)
         #expect(selector.isAllEmpty)
         selector.begin(probing: true)
-        #expect(Set(selector.next(slots: 4).map(\.queue)) == ["a", "b"])
+        #expect(Set(selector.next(slots: 4).map(\.lane)) == [0, 1])
     }
 
     @Test("under strict order a pass ends at the first queue that has more")
     func strict() {
         var selector = QueueSelector(.strict(["critical", "default"]))
         selector.begin(probing: false)
-        #expect(selector.next(slots: 3) == [.init(queue: "critical", limit: 3)])
-        selector.record("critical", hasMore: true)
+        #expect(selector.next(slots: 3) == [.init(lane: 0, limit: 3)])
+        selector.record(0, hasMore: true)
         #expect(selector.next(slots: 2).isEmpty)
         selector.begin(probing: false)
-        #expect(selector.next(slots: 3) == [.init(queue: "critical", limit: 3)])
-        selector.record("critical", hasMore: false)
-        #expect(selector.next(slots: 2) == [.init(queue: "default", limit: 2)])
+        #expect(selector.next(slots: 3) == [.init(lane: 0, limit: 3)])
+        selector.record(0, hasMore: false)
+        #expect(selector.next(slots: 2) == [.init(lane: 1, limit: 2)])
     }
 }

@@ -1,7 +1,13 @@
+import Foundation
 import SpanQueueTelemetry
+import SpanQueueTesting
 import Testing
 
 @testable import SpanQueue
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
 
 @Suite("What the end of an attempt means")
 struct SettlementRulesTests {
@@ -51,7 +57,7 @@ struct SettlementRulesTests {
     func retries() throws {
         let first = try #require(settle(claim(), .threw(Oops())))
         #expect(first.verdict == .retry(after: .seconds(7)))
-        #expect(first.run.lastError == "Oops()")
+        #expect(first.run.lastError == "Oops")
         #expect(first.run.attemptRecords.last?.errorType == "Oops")
         #expect(settle(claim(attempts: 2), .threw(Oops()))?.verdict == .retry(after: .seconds(7)))
         let last = try #require(settle(claim(attempts: 3), .threw(Oops())))
@@ -76,6 +82,38 @@ struct SettlementRulesTests {
         #expect(buried.verdict == .bury(.permanent))
         #expect(buried.run.lastError == "no such user")
         #expect(settle(claim(), .threw(JobError.cancel("moot")))?.verdict == .cancel(reason: "moot"))
+    }
+
+    @Test("what cannot succeed is not tried again")
+    func hopeless() throws {
+        for code in [SpanQueueError.Code.tooLarge, .invalidArgument] {
+            let buried = try #require(settle(claim(), .threw(SpanQueueError(code, "too much"))))
+            #expect(buried.verdict == .bury(.permanent))
+            #expect(buried.run.lastError == "too much")
+            #expect(buried.run.attemptRecords.last?.errorType == code.rawValue)
+        }
+        #expect(settle(claim(), .threw(SpanQueueError(.unavailable, "away")))?.verdict == .retry(after: .seconds(7)))
+    }
+
+    @Test("a cancel's reason is cut to its limit at a character")
+    func longReasons() throws {
+        let text = String(repeating: "é👩‍👩‍👧", count: 20_000)
+        guard case .cancel(let reason)? = settle(claim(), .threw(JobError.cancel(text)))?.verdict else {
+            Issue.record("it is not cancelled")
+            return
+        }
+        #expect(reason.utf8.count <= Limits.historyErrorBytes)
+        #expect(reason.hasSuffix("…"))
+        #expect(reason.dropLast().allSatisfy { $0 == "é" || $0 == "👩‍👩‍👧" }, "no character is cut in two")
+        let record = try #require(settle(claim(), .threw(JobError.cancel(text)))?.run.attemptRecords.last)
+        #expect(record.reason == reason)
+    }
+
+    @Test("a job that was not started goes back, and no attempt is charged")
+    func notStarted() throws {
+        let released = try #require(settle(claim(), .notStarted, cause: .drain))
+        #expect(released.verdict == .release)
+        #expect(released.run.attempts == 0)
     }
 
     @Test("what the worker stopped is judged by why it stopped it")
@@ -126,3 +164,112 @@ struct SettlementRulesTests {
 }
 
 private struct Oops: Error {}
+
+@Suite("What is said of an error")
+struct ErrorTextTests {
+    private struct Secret: Error { var password = "hunter2" }
+    private enum Failure: Error { case refused(password: String), away }
+    private final class Box: Error, Sendable { let password = "hunter2" }
+    private struct Friendly: LocalizedError { var errorDescription: String? { "the mailbox is full" } }
+    private struct Described: Error, CustomStringConvertible { var description: String { "described" } }
+    private struct Payload: Decodable { var id: Int }
+
+    private func text(_ error: any Error) -> String { ErrorText().text(of: error) }
+
+    @Test("an error that says nothing for people is named, and its fields stay where they are")
+    func names() {
+        #expect(text(Secret()) == "Secret")
+        #expect(text(Failure.refused(password: "hunter2")) == "Failure.refused")
+        #expect(text(Failure.away) == "Failure.away")
+        #expect(text(Box()) == "Box")
+        #expect(text(CancellationError()) == "CancellationError")
+    }
+
+    @Test("an author's own text is taken")
+    func own() {
+        #expect(text(Friendly()) == "the mailbox is full")
+        #expect(text(Described()) == "described")
+        #expect(text(SpanQueueError(.timeout, "too slow")) == "too slow")
+    }
+
+    @Test("Foundation's errors are readable")
+    func foundation() throws {
+        #expect(text(URLError(.timedOut)).contains("the request timed out"))
+        #expect(text(URLError(.cannotFindHost)).contains("host"))
+        #expect(text(URLError(.unknown)).contains("NSURLErrorDomain"))
+        let own = NSError(domain: "shop", code: 7, userInfo: [NSLocalizedDescriptionKey: "no stock"])
+        #expect(text(own) == "no stock")
+        #expect(text(NSError(domain: "shop", code: 7)).contains("shop"))
+        do {
+            _ = try JSONDecoder().decode(Payload.self, from: Data("{}".utf8))
+        } catch {
+            #expect(text(error) == "the key \"id\" is missing")
+        }
+    }
+
+    @Test("the application's own words go before all others")
+    func hook() throws {
+        let texts = ErrorText { $0 is Secret ? "wrong password" : nil }
+        #expect(texts.text(of: Secret()) == "wrong password")
+        #expect(texts.text(of: Friendly()) == "the mailbox is full")
+    }
+}
+
+@Suite("How a job type names its retry policy")
+struct JobPolicyTests {
+    private struct Plain: Job {
+        static let jobType = "plain"
+    }
+    private struct Concrete: Job {
+        static let jobType = "concrete"
+        static let retryPolicy = Backoff.constant(.minutes(7))
+    }
+    private struct Existential: Job {
+        static let jobType = "existential"
+        static let retryPolicy: any RetryPolicy = Backoff.constant(.minutes(7))
+    }
+    private struct Optional: Job {
+        static let jobType = "optional"
+        static let retryPolicy: (any RetryPolicy)? = Backoff.constant(.minutes(7))
+    }
+    private struct OptionalBackoff: Job {
+        static let jobType = "optional-backoff"
+        static let retryPolicy: Backoff? = .constant(.minutes(7))
+    }
+    private struct Computed: Job {
+        static let jobType = "computed"
+        static var retryPolicy: some RetryPolicy { Backoff.constant(.minutes(7)) }
+    }
+    private struct NoPolicy: Job {
+        static let jobType = "none"
+        static let retryPolicy: Backoff? = nil
+    }
+    private struct Wrong: Job {
+        static let jobType = "wrong"
+        static let retryPolicy = 7
+    }
+
+    private func delay(of type: (some Job).Type) throws -> Duration? {
+        try type.checkedRetryPolicy()?.delay(afterAttempt: 1, error: Oops())
+    }
+
+    @Test("it counts in whatever way it is written")
+    func counts() throws {
+        #expect(try delay(of: Concrete.self) == .minutes(7))
+        #expect(try delay(of: Existential.self) == .minutes(7))
+        #expect(try delay(of: Optional.self) == .minutes(7))
+        #expect(try delay(of: OptionalBackoff.self) == .minutes(7))
+        #expect(try delay(of: Computed.self) == .minutes(7))
+        #expect(try delay(of: Plain.self) == nil)
+        #expect(try delay(of: NoPolicy.self) == nil)
+    }
+
+    @Test("what is not a policy is refused when its handler is registered")
+    func refused() async throws {
+        let queue = try await JobQueue(engine: .inMemory())
+        let worker = try Worker(queue)
+        #expect { try worker.handle(Wrong.self) { _, _ in } } throws: {
+            ($0 as? SpanQueueError)?.code == .invalidArgument
+        }
+    }
+}

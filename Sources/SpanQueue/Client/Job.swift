@@ -13,9 +13,15 @@ public protocol Job: Codable, Sendable {
     static var jobType: String { get }
     /// The options of every job of this type, before those given at enqueue. None by default.
     static var options: [EnqueueOption] { get }
+    /// The type of `retryPolicy`: a `RetryPolicy`, `any RetryPolicy`, or an optional one. Found from what you write there.
+    associatedtype Policy: Sendable = (any RetryPolicy)?
     /// How failed jobs of this type wait for their next attempt, where the job itself does not say. By default the worker's
     /// policy.
-    static var retryPolicy: (any RetryPolicy)? { get }
+    ///
+    /// ```swift
+    /// static let retryPolicy = Backoff.constant(.minutes(5))
+    /// ```
+    static var retryPolicy: Policy { get }
 }
 
 extension Job {
@@ -23,4 +29,15 @@ extension Job {
     public static var options: [EnqueueOption] { [] }
     /// The worker's policy.
     public static var retryPolicy: (any RetryPolicy)? { nil }
+
+    /// The policy in whatever way it was given.
+    static func checkedRetryPolicy() throws(SpanQueueError) -> (any RetryPolicy)? {
+        let given: Any = retryPolicy
+        if let policy = given as? any RetryPolicy { return policy }
+        if Mirror(reflecting: given).displayStyle == .optional, Mirror(reflecting: given).children.isEmpty {
+            return nil
+        }
+        throw .invalidArgument(
+            "the retryPolicy of \(jobType) is a \(Swift.type(of: given)): use a Backoff or another RetryPolicy")
+    }
 }

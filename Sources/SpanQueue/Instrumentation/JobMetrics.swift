@@ -22,6 +22,7 @@ final class JobMetrics: Sendable {
     let lost: MetricFamily<CounterSeries>
     let renewals: MetricFamily<CounterSeries>
     let ignoredCancellations: MetricFamily<CounterSeries>
+    let unsettled: MetricFamily<GaugeSeries>
     let lastClaim: MetricFamily<GaugeSeries>
     let lastReclaim: MetricFamily<GaugeSeries>
     let engineSeconds: MetricFamily<HistogramSeries>
@@ -85,6 +86,9 @@ final class JobMetrics: Sendable {
         ignoredCancellations = try registry.counter(
             "spanq_handlers_ignoring_cancellation",
             help: "Handlers that went on after they were cancelled, for longer than the grace.", labels: ["queue"])
+        unsettled = try registry.gauge(
+            "spanq_worker_unsettled_attempts",
+            help: "Attempts that have ended, and whose end the engine has not taken yet.", labels: ["queue"])
         lastClaim = try registry.gauge(
             "spanq_last_claim_timestamp_seconds", help: "When a claim was last answered.", unit: "seconds")
         lastReclaim = try registry.gauge(

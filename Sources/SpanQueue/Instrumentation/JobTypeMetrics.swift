@@ -46,6 +46,7 @@ final class QueueMetrics: Sendable {
     let reclaimed: CounterSeries
     let lost: CounterSeries
     let ignoredCancellations: CounterSeries
+    let unsettled: GaugeSeries
     let consumed: CounterSeries
     private let lazyWait: LazySeries<HistogramSeries>
     private let lazyScheduleLag: LazySeries<HistogramSeries>
@@ -61,6 +62,7 @@ final class QueueMetrics: Sendable {
         reclaimed = metrics.reclaimed.child(queue)
         lost = metrics.lost.child(queue)
         ignoredCancellations = metrics.ignoredCancellations.child(queue)
+        unsettled = metrics.unsettled.child(queue)
         consumed = metrics.series(metrics.consumedMessages, "claim", queue)
         lazyWait = LazySeries { metrics.wait.child(queue) }
         lazyScheduleLag = LazySeries { metrics.scheduleLag.child(queue) }

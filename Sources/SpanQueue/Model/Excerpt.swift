@@ -3,7 +3,13 @@ package enum Excerpt {
     /// At most `limit` bytes of `text`, cut between characters, with an ellipsis where something was cut.
     package static func bounded(_ text: String, bytes limit: Int) -> String {
         guard text.utf8.count > limit else { return text }
-        var cut = text.utf8.index(text.startIndex, offsetBy: max(0, limit - 3))
+        let end = text.utf8.index(text.startIndex, offsetBy: max(0, limit - 3))
+        var cut = end
+        // Only so far back: a character may be made of any number of marks.
+        for _ in 0..<64 where cut > text.startIndex && cut.samePosition(in: text) == nil {
+            cut = text.utf8.index(before: cut)
+        }
+        if cut.samePosition(in: text) == nil { cut = end }
         while cut > text.startIndex, cut.samePosition(in: text.unicodeScalars) == nil {
             cut = text.utf8.index(before: cut)
         }

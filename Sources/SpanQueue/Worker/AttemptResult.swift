@@ -10,12 +10,14 @@ enum AttemptResult: Sendable {
     case unknownType
     /// It was not run: the job's deadline has passed.
     case expired
+    /// It was not run: the claim came when the worker was told to stop, or when no slot was free.
+    case notStarted
 
     /// Whether the application's code ran, so that there is a time to measure.
     var ranHandler: Bool {
         switch self {
         case .returned, .threw: true
-        case .undecodable, .unknownType, .expired: false
+        case .undecodable, .unknownType, .expired, .notStarted: false
         }
     }
 }

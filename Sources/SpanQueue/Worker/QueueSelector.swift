@@ -1,37 +1,39 @@
-/// Decides which queues to claim from, and how much from each. Pure: it is told what each claim gave.
+/// Decides which queues to claim from, and how much from each. Pure: it is told what each claim gave. A queue is a lane here,
+/// its place in the worker's selection.
 ///
 /// Weighted order deals out the free slots one by one by smooth weighted round-robin (as nginx does), which keeps the shares
 /// exact over any run of slots while every queue has work. A queue that came up empty is left out, so that it costs no round
-/// trips, and asked again when slots are left over or a probe is due.
+/// trips, and asked again when slots are left over or a probe is due. A closed queue is not asked at all.
 struct QueueSelector {
     private struct Lane {
-        let queue: String
         let weight: Int
         var credit = 0
         var isEmpty = false
+        var isOpen = true
+        var wasAsked = false
     }
 
     struct Share: Equatable {
-        let queue: String
+        let lane: Int
         let limit: Int
     }
 
     private let order: QueueSelection.Order
     private var lanes: [Lane]
-    private var asked: Set<String> = []
 
     init(_ selection: QueueSelection) {
         order = selection.order
-        lanes = selection.lanes.map { Lane(queue: $0.queue, weight: $0.weight) }
+        lanes = selection.lanes.map { Lane(weight: $0.weight) }
     }
 
     /// Begins a pass over the queues.
     ///
     /// - Parameter probing: also ask the queues that were empty last time.
     mutating func begin(probing: Bool) {
-        asked.removeAll(keepingCapacity: true)
-        if probing || lanes.allSatisfy(\.isEmpty) {
-            for index in lanes.indices { lanes[index].isEmpty = false }
+        let isProbing = probing || isAllEmpty
+        for index in lanes.indices {
+            lanes[index].wasAsked = false
+            if isProbing { lanes[index].isEmpty = false }
         }
     }
 
@@ -41,27 +43,32 @@ struct QueueSelector {
         switch order {
         case .strict:
             // A queue that has more goes before all that follow it, also in slots that became free meanwhile.
-            if lanes.contains(where: { asked.contains($0.queue) && !$0.isEmpty }) { return [] }
-            guard let lane = lanes.first(where: { !asked.contains($0.queue) }) else { return [] }
-            return ask([Share(queue: lane.queue, limit: min(slots, ClaimRequest.maximumBatch))])
+            if lanes.contains(where: { $0.isOpen && $0.wasAsked && !$0.isEmpty }) { return [] }
+            guard let lane = lanes.firstIndex(where: { $0.isOpen && !$0.wasAsked }) else { return [] }
+            return ask([Share(lane: lane, limit: min(slots, ClaimRequest.maximumBatch))])
         case .weighted:
-            let full = lanes.indices.filter { !lanes[$0].isEmpty }
-            let candidates = full.isEmpty ? lanes.indices.filter { !asked.contains(lanes[$0].queue) } : full
+            let full = lanes.indices.filter { lanes[$0].isOpen && !lanes[$0].isEmpty }
+            let candidates = full.isEmpty ? lanes.indices.filter { lanes[$0].isOpen && !lanes[$0].wasAsked } : full
             return candidates.isEmpty ? [] : ask(deal(slots, among: candidates))
         }
     }
 
     /// Takes note of what a claim gave.
-    mutating func record(_ queue: String, hasMore: Bool) {
-        guard let index = lanes.firstIndex(where: { $0.queue == queue }) else { return }
-        lanes[index].isEmpty = !hasMore
+    mutating func record(_ lane: Int, hasMore: Bool) {
+        lanes[lane].isEmpty = !hasMore
     }
 
-    /// Whether every queue was empty when it was last asked.
-    var isAllEmpty: Bool { lanes.allSatisfy(\.isEmpty) }
+    /// Opens or closes a queue. One that opens is asked in the next pass.
+    mutating func set(_ lane: Int, isOpen: Bool) {
+        if isOpen, !lanes[lane].isOpen { lanes[lane].isEmpty = false }
+        lanes[lane].isOpen = isOpen
+    }
+
+    /// Whether every open queue was empty when it was last asked.
+    var isAllEmpty: Bool { lanes.allSatisfy { $0.isEmpty || !$0.isOpen } }
 
     private mutating func ask(_ shares: [Share]) -> [Share] {
-        for share in shares { asked.insert(share.queue) }
+        for share in shares { lanes[share.lane].wasAsked = true }
         return shares
     }
 
@@ -78,8 +85,7 @@ struct QueueSelector {
             limits[best] += 1
         }
         return candidates.compactMap { index in
-            limits[index] == 0
-                ? nil : Share(queue: lanes[index].queue, limit: min(limits[index], ClaimRequest.maximumBatch))
+            limits[index] == 0 ? nil : Share(lane: index, limit: min(limits[index], ClaimRequest.maximumBatch))
         }
     }
 }

@@ -4,6 +4,25 @@ struct SettlementRules: Sendable {
     let retryPolicy: any RetryPolicy
     let unknownTypeDelay: Duration
     let unknownTypeRetries: Int
+    let errorText: ErrorText
+
+    init(
+        handlers: HandlerRegistry, retryPolicy: any RetryPolicy, unknownTypeDelay: Duration, unknownTypeRetries: Int,
+        errorText: ErrorText = ErrorText()
+    ) {
+        self.handlers = handlers
+        self.retryPolicy = retryPolicy
+        self.unknownTypeDelay = unknownTypeDelay
+        self.unknownTypeRetries = unknownTypeRetries
+        self.errorText = errorText
+    }
+
+    init(_ configuration: WorkerConfiguration, handlers: HandlerRegistry) {
+        self.init(
+            handlers: handlers, retryPolicy: configuration.retryPolicy,
+            unknownTypeDelay: configuration.unknownTypeDelay, unknownTypeRetries: configuration.unknownTypeRetries,
+            errorText: ErrorText(describe: configuration.describeError))
+    }
 
     private struct Decision {
         var verdict: Verdict
@@ -15,7 +34,10 @@ struct SettlementRules: Sendable {
     func settlement(
         for claim: ClaimedJob, _ result: AttemptResult, cause: CancelCause?, report: JobContext.Reported
     ) -> Settlement? {
-        guard cause != .leaseLost, let decision = decide(claim, result, cause) else { return nil }
+        guard cause != .leaseLost, var decision = decide(claim, result, cause) else { return nil }
+        if case .cancel(let reason) = decision.verdict {
+            decision.verdict = .cancel(reason: Excerpt.bounded(reason, bytes: Limits.historyErrorBytes))
+        }
         var run = claim.run
         run.progress = report.progress
         run.result = decision.verdict == .complete ? report.result : claim.run.result
@@ -65,6 +87,8 @@ struct SettlementRules: Sendable {
                 error: "the payload is not a \(claim.message.type): \(problem)")
         case (.unknownType, _):
             decideUnknownType(claim)
+        case (.notStarted, _):
+            Decision(verdict: .release)
         case (.threw, .timeout):
             decideFailure(
                 claim, type: "timeout",
@@ -102,9 +126,12 @@ struct SettlementRules: Sendable {
             decideFailure(
                 claim, type: "retry", error: text.isEmpty ? "the handler asked for a retry" : text, delay: delay,
                 cause: error)
+        case let error as SpanQueueError where error.code == .tooLarge || error.code == .invalidArgument:
+            // Nothing was sent, and the same attempt would end in the same way.
+            Decision(verdict: .bury(.permanent), errorType: error.code.rawValue, error: error.message)
         default:
             decideFailure(
-                claim, type: ErrorType.name(of: error), error: String(describing: error), delay: nil, cause: error)
+                claim, type: ErrorType.name(of: error), error: errorText.text(of: error), delay: nil, cause: error)
         }
     }
 
@@ -123,19 +150,3 @@ struct SettlementRules: Sendable {
 
 /// Stands for the handler's error where the worker ended the attempt, for the retry policy to see.
 struct TimedOut: Error {}
-
-/// A name for an error that is fit for a label: there are as many as the program has error types.
-enum ErrorType {
-    static func name(of error: any Error) -> String {
-        if error is CancellationError { return "cancelled" }
-        if let error = error as? SpanQueueError { return error.code.rawValue }
-        if let error = error as? any NamedError { return error.errorType }
-        return String(String(describing: Swift.type(of: error)).prefix(64))
-    }
-}
-
-/// An error that names its own kind: a word that is one of few.
-package protocol NamedError: Error {
-    /// The word.
-    var errorType: String { get }
-}

@@ -14,7 +14,7 @@ import Synchronization
 /// the global executor; the worker's own loop has a thread to itself, so handlers that block cannot keep leases from being
 /// extended.
 public final class Worker: Service, Sendable {
-    /// The worker's id: host, process and a random part. No two runs share one.
+    /// The worker's id: host, process and a random part. No two workers share one; the runs of one worker, which follow each other, do.
     public let id: String
     /// The settings.
     public let configuration: WorkerConfiguration
@@ -26,6 +26,16 @@ public final class Worker: Service, Sendable {
         var handlers = HandlerRegistry()
         var middleware: [Middleware] = []
         var core: WorkerCore?
+        /// Told to drain before it ran.
+        var isDraining = false
+
+        /// A run has its own copy of the handlers: what came later would never be called.
+        func checkIdle(_ id: String, _ what: String) throws(SpanQueueError) {
+            guard core == nil else {
+                throw SpanQueueError(
+                    .invalidState, "worker \(id) is running: add \(what) before run() is called")
+            }
+        }
     }
 
     /// Makes a worker; it claims nothing before it runs.
@@ -45,13 +55,14 @@ public final class Worker: Service, Sendable {
 
     /// Registers the handler of a job type.
     ///
-    /// - Throws: `.invalidArgument` where the type's name is not allowed or has a handler.
+    /// - Throws: `.invalidArgument` where the type's name is not allowed or has a handler, or its `retryPolicy` is not a `RetryPolicy`;
+    ///   `.invalidState` while the worker runs.
     public func handle<J: Job>(
         _ type: J.Type, _ body: @escaping @Sendable (_ job: J, _ context: JobContext) async throws -> Void
     ) throws(SpanQueueError) {
         try register(
             J.jobType,
-            HandlerRegistry.Handler(retryPolicy: J.retryPolicy) { raw, context in
+            HandlerRegistry.Handler(retryPolicy: J.checkedRetryPolicy()) { raw, context in
                 let job: J
                 do {
                     job = try JobCoding.decode(type, from: raw.payload)
@@ -69,7 +80,7 @@ public final class Worker: Service, Sendable {
     ///     longer pattern before a shorter one.
     ///   - retryPolicy: the waits between attempts; by default the worker's.
     ///   - body: runs one attempt.
-    /// - Throws: `.invalidArgument` where the pattern is not allowed or has a handler.
+    /// - Throws: `.invalidArgument` where the pattern is not allowed or has a handler; `.invalidState` while the worker runs.
     public func handle(
         _ pattern: String, retryPolicy: (any RetryPolicy)? = nil,
         _ body: @escaping @Sendable (_ job: RawJob, _ context: JobContext) async throws -> Void
@@ -78,8 +89,10 @@ public final class Worker: Service, Sendable {
     }
 
     /// Adds code that runs round every attempt.
-    public func use(_ middleware: @escaping Middleware) {
-        setup.withLock { $0.middleware.append(middleware) }
+    ///
+    /// - Throws: `.invalidState` while the worker runs.
+    public func use(_ middleware: @escaping Middleware) throws(SpanQueueError) {
+        try change("middleware") { setup throws(SpanQueueError) in setup.middleware.append(middleware) }
     }
 
     /// Claims and runs jobs until a graceful shutdown, then drains: it claims no more, waits for what is running until
@@ -93,29 +106,39 @@ public final class Worker: Service, Sendable {
     /// Claims and runs jobs until nothing is ready and nothing is running, and returns: for external schedulers and tests. Jobs
     /// that are due later are left.
     ///
-    /// - Throws: `.closed` where the worker runs already; what the engine throws.
+    /// A call to the engine that fails is tried again while handlers run, and for ten seconds after that; a drain ends it at any time.
+    ///
+    /// - Throws: `.closed` where the worker runs already; what the engine throws where it does so for ten seconds, or says that trying
+    ///   again is of no use.
     @discardableResult
     public func runOnce() async throws -> RunSummary {
         try await run(untilEmpty: true)
     }
 
-    /// Begins the drain of a running worker, as a graceful shutdown does.
+    /// Begins the drain of a running worker, as a graceful shutdown does. One that does not run yet claims nothing in its next run, which
+    /// returns at once.
     public func drain() {
-        setup.withLock { $0.core }?.post { $0.beginDrain() }
+        let core = setup.withLock { setup in
+            if setup.core == nil { setup.isDraining = true }
+            return setup.core
+        }
+        core?.post { $0.beginDrain() }
     }
 
     private func run(untilEmpty: Bool) async throws -> RunSummary {
-        let core = try setup.withLock { setup in
+        let (core, isDraining) = try setup.withLock { setup in
             guard setup.core == nil else {
                 throw SpanQueueError(.closed, "worker \(id) runs already: make another worker")
             }
             let runner = AttemptRunner(handlers: setup.handlers, middleware: setup.middleware)
             let core = WorkerCore(
-                id: id, engine: queue.engine, configuration: configuration, limits: queue.configuration.limits,
-                runner: runner, telemetry: queue.telemetry, logger: logger)
+                id: id, engine: queue.engine, configuration: configuration, isOnce: untilEmpty,
+                limits: queue.configuration.limits, runner: runner, telemetry: queue.telemetry, logger: logger)
             setup.core = core
-            return core
+            defer { setup.isDraining = false }
+            return (core, setup.isDraining)
         }
+        if isDraining { core.post { $0.beginDrain() } }
         queue.running.begin()
         defer {
             queue.running.end()
@@ -123,7 +146,7 @@ public final class Worker: Service, Sendable {
         }
         // The core's work is not a child of this task: a cancelled caller must cut the drain short, not tear up the calls by
         // which jobs are settled and given back.
-        let work = Task(executorPreference: core.thread) { try await core.run(untilEmpty: untilEmpty) }
+        let work = Task(executorPreference: core.thread) { try await core.run() }
         return try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
                 try await work.value
@@ -136,8 +159,17 @@ public final class Worker: Service, Sendable {
     }
 
     private func register(_ pattern: String, _ handler: HandlerRegistry.Handler) throws(SpanQueueError) {
+        try change("handlers") { setup throws(SpanQueueError) in try setup.handlers.register(pattern, handler) }
+    }
+
+    private func change(
+        _ what: String, _ body: (inout Setup) throws(SpanQueueError) -> Void
+    ) throws(SpanQueueError) {
         let outcome: Result<Void, SpanQueueError> = setup.withLock { setup in
-            Result { () throws(SpanQueueError) in try setup.handlers.register(pattern, handler) }
+            Result { () throws(SpanQueueError) in
+                try setup.checkIdle(id, what)
+                try body(&setup)
+            }
         }
         try outcome.get()
     }

@@ -28,6 +28,10 @@ public struct WorkerConfiguration: Sendable {
 
     /// At which level the start of an attempt and its success are logged; debug unless set.
     package var attemptLogLevel: @Sendable (JobContext) -> Logger.Level = { _ in .debug }
+    /// The text of an error that a handler threw, as it is stored with the job, logged and exported. Nil, or an answer of nil, leaves it to
+    /// the error: its `LocalizedError.errorDescription`, else its `CustomStringConvertible.description`, else its type's name and, of an enum,
+    /// the case; never its fields. At most `Limits.errorBytes` of it are kept.
+    public var describeError: (@Sendable (any Error) -> String?)?
 
     /// The settings above.
     public init() {}

@@ -1,82 +1,105 @@
+import DequeModule
 import Logging
 import SpanQueueLoop
 import SpanQueueTelemetry
 
 extension WorkerCore {
-    /// How many settlements leave together at most.
-    private static let largestBatch = 512
+    /// How many bytes of results leave together at most, unless one alone has more.
+    private static let largestBatchBytes = 8 << 20
 
-    func settle(_ ending: Ending) {
-        unsettled.append(ending)
-        settlementReady.raise()
+    func settle(_ ending: Ending, in index: Int) {
+        let lane = lanes[index]
+        lane.fresh.append(ending)
+        if life.mustSettle(index) {
+            logger.error(
+                "too many attempts wait to be settled: claiming no more from this queue until the engine takes them",
+                metadata: ["queue": "\(lane.queue)", "jobs": "\(life.unsettled(in: index))"])
+        }
+        if lane.settling == nil {
+            lane.settling = Task(executorPreference: thread) { await self.settlingLoop(index) }
+        } else {
+            lane.settlementReady.raise()
+        }
     }
 
-    /// Sends what has gathered while the last batch was under way. A batch that fails is sent again until the engine takes it:
-    /// with the same tokens that is harmless, and meanwhile the heartbeats keep the jobs ours.
-    func settlingLoop() async {
-        var failures = 0
-        while phase != .stopped {
-            guard !unsettled.isEmpty else {
-                settlementsDone.raise()
-                await settlementReady.wait()
-                continue
-            }
-            let batch = Array(unsettled.prefix(Self.largestBatch))
-            let start = spans == nil && applicationSpans == nil ? 0 : SystemClock.now()
-            let began = ContinuousClock.now
-            guard let results = try? await engine.settle(batch.map(\.settlement)) else { continue }
-            let duration = ContinuousClock.now - began
-            unsettled.removeFirst(batch.count)
-            var failed: [Ending] = []
-            var settledQueues: Set<String> = []
-            var failedQueues: Set<String> = []
-            var failure: SpanQueueError?
-            for (ending, result) in zip(batch, results) {
-                let queue = ending.settlement.reference.queue
-                switch result {
-                case .success(let outcome):
-                    settledQueues.insert(queue)
-                    note(ending, outcome, settledFrom: start)
-                case .failure(let error):
-                    failedQueues.insert(queue)
-                    failed.append(ending)
-                    failure = error
-                }
-            }
-            for queue in settledQueues { queueMetrics[queue]?.settleDuration.record(duration.inSeconds) }
-            // Behind the others, so that one queue that can't be settled holds up no other.
-            unsettled += failed
-            if !settledQueues.isEmpty { failures = 0 }
-            if let error = failure {
-                failures += 1
-                countFailure("settle", failedQueues, error, after: duration)
-                if failures == 1 {
-                    logger.error(
-                        "can't settle: trying again until it works",
-                        metadata: ["jobs": "\(unsettled.count)", "error": "\(error)"])
-                }
-                let backoff = Backoff.exponential(base: .milliseconds(50), cap: .seconds(2))
-                try? await thread.sleep(
-                    for: max(.milliseconds(20), backoff.delay(afterAttempt: failures, error: error)))
+    /// Sends what of one queue has gathered while the last batch was under way.
+    private func settlingLoop(_ index: Int) async {
+        let lane = lanes[index]
+        while let step = life.nextSettlement(lane.index, at: .now) {
+            switch step {
+            case .send(.fresh, let most): await send(lane, .fresh, take(most, from: &lane.fresh))
+            case .send(.failed, let most): await send(lane, .failed, take(most, from: &lane.failed))
+            case .sleep(let until): await lane.settlementReady.wait(until: until)
             }
         }
     }
 
-    private func note(_ ending: Ending, _ outcome: SettleOutcome, settledFrom start: UInt64) {
+    private func take(_ most: Int, from waiting: inout Deque<Ending>) -> [Ending] {
+        var count = 0
+        var bytes = 0
+        for ending in waiting.prefix(most) {
+            bytes += ending.settlement.run.result?.count ?? 0
+            guard count == 0 || bytes <= Self.largestBatchBytes else { break }
+            count += 1
+        }
+        defer { waiting.removeFirst(count) }
+        return Array(waiting.prefix(count))
+    }
+
+    private func send(_ lane: QueueLane, _ kind: SettlingLane.Kind, _ batch: [Ending]) async {
+        life.sends(lane.index, kind, batch.count)
+        lane.sent = batch
+        let start = spans == nil && applicationSpans == nil ? 0 : SystemClock.now()
+        let began = ContinuousClock.now
+        let results = await engine.settleEach(batch.map(\.settlement))
+        guard life.phase != .stopped else { return }
+        let now = ContinuousClock.now
+        lane.sent = []
+        var refused = 0
+        var refusal: SpanQueueError?
+        for (ending, result) in zip(batch, results) {
+            switch result {
+            case .success(let outcome): note(ending, outcome, in: lane, settledFrom: start)
+            case .failure(let error):
+                refusal = error
+                refused += 1
+                lane.failed.append(ending)
+            }
+        }
+        if refused < batch.count { lane.metrics.settleDuration.record((now - began).inSeconds) }
+        if let refusal {
+            latestFailure = refusal
+            countFailure("settle", lane.queue, refusal, after: now - began)
+        }
+        let isNew = life.settled(
+            lane.index, refused: refused, at: now, random: refused == 0 ? 0 : Double.random(in: 0...1))
+        lane.metrics.unsettled.set(life.unsettled(in: lane.index))
+        if isNew, let refusal {
+            logger.error(
+                "can't settle: trying again until it works",
+                metadata: ["queue": "\(lane.queue)", "jobs": "\(refused)", "error": "\(refusal)"])
+        }
+        if life.wantsClaim { claimingReady.raise() }
+        turn()
+    }
+
+    private func note(
+        _ ending: Ending, _ outcome: SettleOutcome, in lane: QueueLane, settledFrom start: UInt64
+    ) {
         let settlement = ending.settlement
         switch outcome {
         case .settled:
             spans?.ended(ending, settledFrom: start)
             applicationSpans?.ended(ending, settledFrom: start)
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
-            count(ending)
+            count(ending, in: lane)
         case .lost:
             if let job = ending.job {
                 spans?.lost(job.claim, job.trace, from: ending.startNanoseconds, to: ending.endNanoseconds)
             }
             ending.applicationSpan?.endLost(atNanoseconds: ending.endNanoseconds)
             summary.attempts[.lost, default: 0] += 1
-            queueMetrics[settlement.reference.queue]?.lost.increment()
+            lane.metrics.lost.increment()
             logger.warning(
                 "lease lost: the end of this attempt changed nothing",
                 metadata: [
@@ -88,8 +111,8 @@ extension WorkerCore {
 
     /// Only what has counted is counted, so that the sum over all processes is what happened. A lost attempt is counted by the
     /// worker that takes the job back.
-    private func count(_ ending: Ending) {
-        let queue = ending.settlement.reference.queue
+    private func count(_ ending: Ending, in lane: QueueLane) {
+        let queue = lane.queue
         let type = ending.job?.type ?? "unreadable"
         let outcome = ending.settlement.verdict.outcome
         let series = series(queue, type)
@@ -101,7 +124,7 @@ extension WorkerCore {
             series.attempts(outcome).increment()
         }
         if let duration = ending.duration, let source {
-            processDuration(queue, record?.errorType).record(duration.inSeconds)
+            processDuration(lane, record?.errorType).record(duration.inSeconds)
             series.process(outcome).record(duration.inSeconds, exemplar: source)
             if let job = ending.job, outcome == .completed {
                 let total = job.claimedAt - job.claim.message.eligibleAt + duration
@@ -116,21 +139,16 @@ extension WorkerCore {
     }
 
     /// Looked up each time for a failure, which is rare enough, and whose kinds have no bound here.
-    private func processDuration(_ queue: String, _ errorType: String?) -> HistogramSeries {
-        if errorType == nil, let known = queueMetrics[queue] { return known.processDuration }
+    private func processDuration(_ lane: QueueLane, _ errorType: String?) -> HistogramSeries {
+        guard let errorType else { return lane.metrics.processDuration }
         let metrics = telemetry.metrics
-        return metrics.series(metrics.processDuration, "process", queue, errorType ?? "")
+        return metrics.series(metrics.processDuration, "process", lane.queue, errorType)
     }
 
     /// A call to the engine that failed, under the names of the messaging conventions.
-    func countFailure(
-        _ operation: String, _ queues: some Sequence<String>, _ error: any Error, after duration: Duration
-    ) {
+    func countFailure(_ operation: String, _ queue: String, _ error: any Error, after duration: Duration) {
         let metrics = telemetry.metrics
-        let errorType = ErrorType.name(of: error)
-        for queue in queues {
-            metrics.series(metrics.operationDuration, operation, queue, errorType).record(duration)
-        }
+        metrics.series(metrics.operationDuration, operation, queue, ErrorType.name(of: error)).record(duration)
     }
 
     func series(_ queue: String, _ type: String) -> JobTypeMetrics {

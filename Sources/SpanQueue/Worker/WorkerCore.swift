@@ -1,55 +1,21 @@
+import Foundation
 import Logging
 import SpanQueueLoop
 import SpanQueueTelemetry
 import Synchronization
 
-/// A running worker: what it holds, and the loops that work on it.
+/// A running worker: the shell round a `WorkerLife`, which decides everything. It makes the calls that the life asks for, tells it of
+/// every answer, and asks it again.
 ///
 /// All of it is confined to one thread of its own, so no lock is taken and no handler can block it: `thread` is the actor's
 /// executor, and also the preferred executor of the tasks in which it runs. The latter matters as much: closures that are
 /// passed to the standard library, as to `withTaskCancellationHandler`, are not isolated to the actor, and would otherwise
-/// run on the global pool, where blocking handlers keep heartbeats from going out. Its loops are:
+/// run on the global pool, where blocking handlers keep heartbeats from going out.
 ///
-/// - claiming (`WorkerCore+Claiming`): fills free slots, and sleeps on the engine's wake-up when nothing is ready;
-/// - settling (`WorkerCore+Settling`): sends what attempts ended as, in batches;
-/// - heartbeats (`WorkerCore+Heartbeats`): extends leases, and cancels handlers whose lease is lost or whose job was called off;
-/// - housekeeping (`WorkerCore+Housekeeping`): takes back lapsed jobs of others, sweeps, and makes the worker known.
+/// What every job takes part in runs in loops that ask for their next step: claiming (`WorkerCore+Claiming`), and settling, one loop for
+/// each queue (`WorkerCore+Settling`). All else comes from `turn()`, which follows every event: heartbeats, upkeep, the end. No call to
+/// the engine is waited for there, so one that never returns holds up nothing, and not the end of a drain either.
 actor WorkerCore {
-    /// A job that this worker holds, from its claim until its settlement is on its way.
-    final class Slot {
-        let context: JobContext
-        /// The attempt in the application's own tracer.
-        let applicationSpan: ApplicationSpans.Open?
-        let claimedAt: ContinuousClock.Instant
-        var task: Task<Void, Never>?
-        var timer: LoopTimer?
-        var cause: CancelCause?
-        /// Its handler ignored its cancellation and was settled without: it only takes up the slot.
-        var isAbandoned = false
-
-        init(_ context: JobContext, applicationSpan: ApplicationSpans.Open?, claimedAt: ContinuousClock.Instant) {
-            self.context = context
-            self.applicationSpan = applicationSpan
-            self.claimedAt = claimedAt
-        }
-
-        /// As far as it has come, where its handler does not return.
-        func cutOff(_ error: any Error) -> FinishedAttempt {
-            let duration = ContinuousClock.now - claimedAt
-            return FinishedAttempt(
-                result: .threw(error), startNanoseconds: SystemClock.now() &- UInt64(max(0, duration.inSeconds) * 1e9),
-                duration: duration)
-        }
-
-        var reference: ClaimReference { context.claim.reference }
-    }
-
-    enum Phase: Equatable {
-        case running
-        case draining(until: ContinuousClock.Instant)
-        case stopped
-    }
-
     nonisolated let thread: LoopThread
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -65,21 +31,18 @@ actor WorkerCore {
     let telemetry: JobTelemetry
     let spans: JobSpans?
     let applicationSpans: ApplicationSpans?
+    let startedAt = Timestamp(Date())
 
-    var phase = Phase.running
+    var life: WorkerLife
+    let lanes: [QueueLane]
     var slots: [Int: Slot] = [:]
     let finishedAttempts = FinishedAttempts()
     var nextSlot = 0
-    var selector: QueueSelector
-    var lastProbe = ContinuousClock.now
     var summary = RunSummary()
-    var outage: ContinuousClock.Instant?
-    var lastReclaims: [String: ContinuousClock.Instant] = [:]
+    /// Why `runOnce` gave up, if it does.
+    var latestFailure: (any Error)?
 
-    /// Settlements that have not been answered; their leases are extended all the same.
-    var unsettled: [Ending] = []
     /// Series that were looked up once.
-    var queueMetrics: [String: QueueMetrics] = [:]
     var typeMetrics: [String: [String: JobTypeMetrics]] = [:]
     var latestTypeMetrics: JobTypeMetrics?
     let busySeconds: FloatingCounterSeries
@@ -89,15 +52,17 @@ actor WorkerCore {
     let lastReclaim: GaugeSeries
     let renewals: CounterSeries
     let failedRenewals: CounterSeries
-    var waiting: Task<Void, any Error>?
 
-    let slotEnded: Gate
-    let settlementReady: Gate
-    let settlementsDone: Gate
+    var waiting: Task<Void, any Error>?
+    let claimingReady: Gate
+    private let stopped: Gate
+    private var alarm: (timer: LoopTimer, at: ContinuousClock.Instant)?
+    private var calls: [Int: Task<Void, Never>] = [:]
+    private var nextCall = 0
 
     init(
-        id: String, engine: any Engine, configuration: WorkerConfiguration, limits: Limits, runner: AttemptRunner,
-        telemetry: JobTelemetry, logger: Logger
+        id: String, engine: any Engine, configuration: WorkerConfiguration, isOnce: Bool, limits: Limits,
+        runner: AttemptRunner, telemetry: JobTelemetry, logger: Logger
     ) {
         let thread = LoopThread(name: "spanq-worker")
         self.thread = thread
@@ -120,14 +85,15 @@ actor WorkerCore {
         self.renewals = metrics.renewals.child("ok")
         self.failedRenewals = metrics.renewals.child("error")
         metrics.slots.child().set(configuration.concurrency)
-        for queue in configuration.queues.queues { queueMetrics[queue] = QueueMetrics(metrics, queue: queue) }
-        self.rules = SettlementRules(
-            handlers: runner.handlers, retryPolicy: configuration.retryPolicy,
-            unknownTypeDelay: configuration.unknownTypeDelay, unknownTypeRetries: configuration.unknownTypeRetries)
-        self.selector = QueueSelector(configuration.queues)
-        self.slotEnded = Gate(on: thread)
-        self.settlementReady = Gate(on: thread)
-        self.settlementsDone = Gate(on: thread)
+        self.lanes = configuration.queues.queues.enumerated().map { index, queue in
+            QueueLane(index, queue, QueueMetrics(metrics, queue: queue), on: thread)
+        }
+        self.rules = SettlementRules(configuration, handlers: runner.handlers)
+        self.life = WorkerLife(configuration.terms(isOnce: isOnce, hasKeeper: keeper != nil), at: .now) {
+            Double.random(in: 0...1)
+        }
+        self.claimingReady = Gate(on: thread)
+        self.stopped = Gate(on: thread)
     }
 
     /// Runs something on the worker's thread, in order with all else that was posted.
@@ -135,13 +101,8 @@ actor WorkerCore {
         thread.execute { self.assumeIsolated(action) }
     }
 
-    func run(untilEmpty: Bool) async throws -> RunSummary {
+    func run() async throws -> RunSummary {
         defer { thread.stop() }
-        let loops = [
-            Task(executorPreference: thread) { await self.settlingLoop() },
-            Task(executorPreference: thread) { await self.heartbeatLoop() },
-            Task(executorPreference: thread) { await self.housekeepingLoop() },
-        ]
         logger.info(
             "worker started",
             metadata: [
@@ -149,71 +110,116 @@ actor WorkerCore {
                 "queues": "\(configuration.queues.queues.joined(separator: ","))",
                 "lease": "\(DurationText.format(configuration.lease))",
             ])
-        var failure: (any Error)?
-        do {
-            try await claimingLoop(untilEmpty: untilEmpty)
-        } catch {
-            failure = error
+        let claiming = Task(executorPreference: thread) { await self.claimingLoop() }
+        turn()
+        await stopped.wait()
+        // Nothing below waits for a call: what hangs is left to itself.
+        claiming.cancel()
+        waiting?.cancel()
+        for lane in lanes {
+            lane.settling?.cancel()
+            lane.settlementReady.raise()
         }
-        await finishRunning()
-        phase = .stopped
-        settlementReady.raise()
-        for loop in loops { loop.cancel() }
-        for loop in loops { await loop.value }
-        await sayGoodbye()
+        for call in calls.values { call.cancel() }
+        if let alarm { thread.cancel(alarm.timer) }
         logger.info("worker stopped", metadata: ["completed": "\(summary[.completed])"])
-        if let failure { throw failure }
+        if life.gaveUp, let latestFailure { throw latestFailure }
         return summary
     }
 
-    // MARK: Draining
+    // MARK: Turns
+
+    /// Does what the life has to be done now, and sees to it that it is asked again in time. To be called after every event.
+    func turn() {
+        let now = ContinuousClock.now
+        while let action = life.nextAction(at: now) { perform(action) }
+        if !life.isRunning { claimingReady.raise() }
+        guard let deadline = life.deadline(at: now) else { return }
+        // One that comes too early finds nothing to do.
+        if let alarm {
+            guard deadline < alarm.at else { return }
+            thread.cancel(alarm.timer)
+        }
+        let timer = thread.schedule(at: deadline) { [weak self] in
+            self?.assumeIsolated {
+                $0.alarm = nil
+                $0.turn()
+            }
+        }
+        alarm = (timer, deadline)
+    }
+
+    private func perform(_ action: WorkerLife.Action) {
+        switch action {
+        case .probe(let lane): call { await $0.probe(lane) }
+        case .extend(let lanes, let isShared): extend(lanes, isShared: isShared)
+        case .reclaim(let lane): call { await $0.reclaim(lane) }
+        case .sweep(let lane): call { await $0.sweep(lane) }
+        case .announce: call { await $0.announce() }
+        case .interruptWait: waiting?.cancel()
+        case .cancelHandlers:
+            logger.notice("drain over: cancelling what still runs", metadata: ["running": "\(slots.count)"])
+            for slot in slots.keys { cancel(slot, .drain) }
+        case .abandonHandlers:
+            for slot in slots.keys { abandon(slot) }
+        case .signOff:
+            if life.unsettled > 0 {
+                logger.error(
+                    "the engine took no settlements: these jobs run again when their leases lapse",
+                    metadata: ["jobs": "\(life.unsettled)"])
+            }
+            call { await $0.signOff() }
+        case .stop: stopped.raise()
+        }
+    }
+
+    /// Starts a call to the engine whose answer the life is told of later.
+    func call(_ body: @escaping @Sendable (isolated WorkerCore) async -> Void) {
+        let number = nextCall
+        nextCall += 1
+        calls[number] = Task(executorPreference: thread) { await self.make(number, body) }
+    }
+
+    private func make(_ number: Int, _ body: @Sendable (isolated WorkerCore) async -> Void) async {
+        await body(self)
+        calls[number] = nil
+        turn()
+    }
+
+    // MARK: The end
 
     func beginDrain() {
-        guard phase == .running else { return }
+        guard life.isRunning else { return }
         logger.info(
             "draining: no more claims",
             metadata: ["running": "\(slots.count)", "for": "\(DurationText.format(configuration.drainTimeout))"])
         jobEnvironment.isStopping.store(true, ordering: .relaxed)
-        phase = .draining(until: .now + configuration.drainTimeout)
-        waiting?.cancel()
-        slotEnded.raise()
+        life.drain(at: .now)
+        turn()
     }
 
     func cutDrainShort() {
-        guard phase != .stopped else { return }
         jobEnvironment.isStopping.store(true, ordering: .relaxed)
-        phase = .draining(until: .now)
-        waiting?.cancel()
-        slotEnded.raise()
+        life.cutShort(at: .now)
+        turn()
     }
 
-    /// Waits for the handlers until the end of the drain, cancels those that are left, and gives their jobs back.
-    private func finishRunning() async {
-        while !slots.isEmpty, case .draining(let deadline) = phase, deadline > .now {
-            await slotEnded.wait(until: deadline)
-        }
-        if !slots.isEmpty {
-            logger.notice("drain over: cancelling what still runs", metadata: ["running": "\(slots.count)"])
-            for slot in slots.keys { cancel(slot, .drain) }
-            let deadline = ContinuousClock.now + min(configuration.cancellationGrace, .seconds(1))
-            while !slots.isEmpty, deadline > .now { await slotEnded.wait(until: deadline) }
-            for slot in Array(slots.keys) { abandon(slot) }
-        }
-        let deadline = ContinuousClock.now + .seconds(5)
-        while !unsettled.isEmpty, deadline > .now { await settlementsDone.wait(until: deadline) }
-        if !unsettled.isEmpty {
-            logger.error(
-                "the engine took no settlements: these jobs run again when their leases lapse",
-                metadata: ["jobs": "\(unsettled.count)"])
-        }
-    }
-
-    private func sayGoodbye() async {
+    private func signOff() async {
         do {
             try await engine.retire(workerID: id)
             await engine.passWakeUp(in: configuration.queues.queues)
         } catch {
             logger.debug("could not sign off", metadata: ["error": "\(error)"])
         }
+        life.signedOff()
+    }
+}
+
+extension WorkerConfiguration {
+    func terms(isOnce: Bool, hasKeeper: Bool) -> WorkerLife.Terms {
+        WorkerLife.Terms(
+            queues: queues, concurrency: concurrency, lease: lease, drainTimeout: drainTimeout,
+            cancellationGrace: cancellationGrace, idleWait: idleWait, isOnce: isOnce, hasKeeper: hasKeeper,
+            maximumUnsettled: max(1000, 2 * concurrency))
     }
 }

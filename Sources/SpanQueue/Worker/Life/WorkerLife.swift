@@ -1,0 +1,532 @@
+/// What a worker does next, as a value that does no I/O. Events go in; what to do comes out of `nextClaim`, `nextSettlement` and
+/// `nextAction`, each asked after every event and every wait, so that no answer can be acted on in a phase that is over.
+///
+/// ```
+/// running ─drain, cut short─▶ draining ─time is up─▶ cancelling ─▶ settling ─▶ leaving ─▶ stopped
+///    │                           └──── nothing runs any more ─────────▲
+///    └─ once: nothing is left, or it has failed for too long ─────────┘
+/// ```
+///
+/// Every phase after `running` has an end in time that no call can put off. A queue is a lane: its place in the worker's selection. A lane
+/// that fails or hangs is asked alone (`ClaimHealth`, `LeaseBeat`), or never together with others (`SettlingLane`, `QueueUpkeep`).
+struct WorkerLife {
+    typealias Instant = ContinuousClock.Instant
+
+    /// How long a drain waits for handlers after it has cancelled them, at most.
+    static let cancelBound = Duration.seconds(1)
+    /// How long it waits for the last settlements.
+    static let settleBound = Duration.seconds(4)
+    /// How long it tries to sign off. With the two above: a drain ends within `drainTimeout` and six seconds.
+    static let leaveBound = Duration.seconds(1)
+    /// How long `runOnce` goes on with calls that fail, while nothing else is left to do.
+    static let onceBound = Duration.seconds(10)
+    static let announceInterval = Duration.seconds(10)
+    static let announcePause = Duration.seconds(1)
+    /// How long a queue that was empty is not asked while others have work.
+    static let probeInterval = Duration.milliseconds(5)
+
+    struct Terms {
+        var queues: QueueSelection
+        var concurrency: Int
+        var lease: Duration
+        var drainTimeout: Duration
+        var cancellationGrace: Duration
+        var idleWait: Duration
+        /// Ends by itself when nothing is left.
+        var isOnce = false
+        /// Whether the engine lets workers reclaim and sweep.
+        var hasKeeper = true
+
+        /// Claims from a queue stop while so many of its attempts wait to be settled.
+        var maximumUnsettled: Int
+    }
+
+    enum Phase: Equatable {
+        case running
+        case draining(until: Instant)
+        case cancelling(until: Instant)
+        case settling(until: Instant)
+        case leaving(until: Instant)
+        case stopped
+    }
+
+    enum ClaimStep: Equatable {
+        case claim([QueueSelector.Share])
+        /// Wait for work in the open queues.
+        case wait(until: Instant)
+        /// Nothing to do before this moment, or, where nil, before another event.
+        case sleep(until: Instant?)
+        case end
+    }
+
+    enum Action: Equatable {
+        /// Claim one job of a queue that failed, apart from the others.
+        case probe(lane: Int)
+        case extend(lanes: [Int], isShared: Bool)
+        case reclaim(lane: Int)
+        case sweep(lane: Int)
+        case announce
+        case interruptWait
+        case cancelHandlers
+        case abandonHandlers
+        case signOff
+        case stop
+    }
+
+    private enum Claiming: Equatable {
+        case ready
+        /// A call is under way that may give so many jobs.
+        case calling(limit: Int)
+        case waiting(isInterrupted: Bool)
+        /// Waiting for work failed: look again later.
+        case resting(until: Instant)
+        /// In `once`: every open queue was empty, and nothing has happened since.
+        case dry
+    }
+
+    private struct Lane {
+        /// Attempts whose handlers run, and those that were settled without their handler, which takes up its slot still.
+        var running = 0
+        var abandoned = 0
+        var health = ClaimHealth()
+        var settling = SettlingLane()
+        var beat: LeaseBeat
+        var upkeep: QueueUpkeep
+
+        var isHolding: Bool { running > 0 || settling.count > 0 }
+    }
+
+    private static let waitPauses = Pauses(base: .milliseconds(100), cap: .seconds(2))
+
+    let terms: Terms
+    private(set) var phase = Phase.running
+    /// `runOnce` ended because calls went on failing.
+    private(set) var gaveUp = false
+    private var lanes: [Lane]
+    private var selector: QueueSelector
+    private var claiming = Claiming.ready
+    private var isInPass = false
+    /// Something may have become ready since the pass began.
+    private var wantsLook = false
+    private var lastProbe: Instant
+    private var dueAt: Instant?
+    private var waitFailures = 0
+    private var waitAgainAt: Instant?
+    private var probes = 0
+    private var announceAt: Instant
+    private var isAnnouncing = false
+    private var hasSignedOff = false
+    private(set) var taken = 0
+
+    /// - Parameter random: from 0 to 1.
+    init(_ terms: Terms, at now: Instant, random: () -> Double) {
+        self.terms = terms
+        selector = QueueSelector(terms.queues)
+        lastProbe = now
+        announceAt = now
+        lanes = terms.queues.lanes.map { _ in
+            Lane(
+                beat: LeaseBeat(lease: terms.lease, at: now),
+                upkeep: QueueUpkeep(lease: terms.lease, at: now, random: random()))
+        }
+    }
+
+    var isRunning: Bool { phase == .running }
+    var freeSlots: Int { terms.concurrency - taken }
+    var unsettled: Int { lanes.reduce(0) { $0 + $1.settling.count } }
+    /// Whether there may be something that the latest pass over the queues, or the present wait, does not know of.
+    var wantsClaim: Bool { wantsLook }
+    func unsettled(in lane: Int) -> Int { lanes[lane].settling.count }
+    func isOpen(_ lane: Int) -> Bool { lanes[lane].health.isOpen }
+    /// The queues whose claims fail.
+    var failingLanes: [Int] { lanes.indices.filter { lanes[$0].health.failingSince != nil } }
+
+    // MARK: Being told to stop
+
+    mutating func drain(at now: Instant) {
+        guard phase == .running else { return }
+        phase = .draining(until: now + terms.drainTimeout)
+    }
+
+    mutating func cutShort(at now: Instant) {
+        switch phase {
+        case .running, .draining: phase = .draining(until: now)
+        case .cancelling, .settling, .leaving, .stopped: break
+        }
+    }
+
+    // MARK: Claiming
+
+    mutating func nextClaim(at now: Instant) -> ClaimStep {
+        switch claiming {
+        case .resting(let until) where until > now && isRunning: return .sleep(until: until)
+        case .dry where isRunning: return .sleep(until: nil)
+        case .calling, .waiting: return .sleep(until: nil)
+        case .resting, .dry, .ready: claiming = .ready
+        }
+        while isRunning {
+            guard freeSlots > 0 else { return .sleep(until: nil) }
+            if !isInPass {
+                guard hasOpenLane else { return .sleep(until: nil) }
+                let isProbing = now - lastProbe > Self.probeInterval
+                if isProbing { lastProbe = now }
+                selector.begin(probing: isProbing)
+                isInPass = true
+                wantsLook = false
+                dueAt = nil
+            }
+            let shares = selector.next(slots: freeSlots)
+            if !shares.isEmpty {
+                claiming = .calling(limit: shares.reduce(0) { $0 + $1.limit })
+                return .claim(shares)
+            }
+            isInPass = false
+            guard hasOpenLane else { return .sleep(until: nil) }
+            guard selector.isAllEmpty, !wantsLook else { continue }
+            if terms.isOnce {
+                claiming = .dry
+                return .sleep(until: nil)
+            }
+            var until = now + terms.idleWait
+            if let dueAt { until = min(until, dueAt) }
+            guard until > now else { continue }
+            if let waitAgainAt, waitAgainAt > now {
+                claiming = .resting(until: min(until, waitAgainAt))
+                return .sleep(until: min(until, waitAgainAt))
+            }
+            claiming = .waiting(isInterrupted: false)
+            return .wait(until: until)
+        }
+        return .end
+    }
+
+    /// One queue's answer to a claim.
+    ///
+    /// - Returns: whether its jobs may start; if not, they are to be settled as released.
+    mutating func claimed(
+        _ lane: Int, jobs: Int, hasMore: Bool, dueIn: Duration?, lapseIn: Duration?, isProbe: Bool = false,
+        at now: Instant
+    ) -> Bool {
+        selector.record(lane, hasMore: hasMore)
+        if let dueIn {
+            let due = now + max(.zero, dueIn)
+            dueAt = dueAt.map { min($0, due) } ?? due
+        }
+        lanes[lane].upkeep.noted(lapseIn: lapseIn, at: now)
+        guard isRunning else { return false }
+        if isProbe {
+            // A probe asks without a slot set aside for it: a queue that fails must not take one from the others.
+            var free = freeSlots
+            if case .calling(let limit) = claiming { free -= limit }
+            guard free >= jobs else { return false }
+        }
+        lanes[lane].running += jobs
+        taken += jobs
+        return true
+    }
+
+    /// A call has been answered for all its queues, each of which was told before.
+    mutating func claimEnded() {
+        claiming = .ready
+    }
+
+    /// A queue answered after a failure.
+    ///
+    /// - Returns: for how long it had failed; nil where it had not.
+    mutating func claimWorked(_ lane: Int, at now: Instant) -> Duration? {
+        guard lanes[lane].health.failingSince != nil else { return nil }
+        let outage = lanes[lane].health.answered(at: now)
+        reopen(lane)
+        return outage
+    }
+
+    /// - Returns: whether it had worked before.
+    mutating func claimFailed(_ lane: Int, at now: Instant, isFinal: Bool, random: Double) -> Bool {
+        let isNew = lanes[lane].health.failed(at: now, isFinal: isFinal, random: random)
+        selector.set(lane, isOpen: false)
+        return isNew
+    }
+
+    mutating func probeEnded() {
+        probes -= 1
+        lookAgain()
+    }
+
+    /// The wait for work has returned, whatever the reason.
+    ///
+    /// - Returns: whether a wake-up that it may have taken is to be handed on, because this worker claims nothing any more.
+    mutating func waited(failed: Bool, at now: Instant, random: Double) -> Bool {
+        claiming = .ready
+        // Any of them may have work now.
+        lastProbe = now - .seconds(1)
+        if failed {
+            waitFailures += 1
+            waitAgainAt = now + Self.waitPauses.pause(after: waitFailures, random: random)
+        } else {
+            waitFailures = 0
+            waitAgainAt = nil
+        }
+        return !isRunning
+    }
+
+    var isWaitFailing: Bool { waitFailures > 0 }
+
+    /// Something may be ready that the present pass, or the present wait, does not know of.
+    private mutating func lookAgain() {
+        wantsLook = true
+        switch claiming {
+        case .dry, .resting: claiming = .ready
+        case .ready, .calling, .waiting: break
+        }
+    }
+
+    private mutating func reopen(_ lane: Int) {
+        guard lanes[lane].health.isOpen else { return }
+        selector.set(lane, isOpen: true)
+        lookAgain()
+    }
+
+    // MARK: Attempts
+
+    /// An attempt has ended, and its slot is free.
+    mutating func ended(_ lane: Int) {
+        lanes[lane].running -= 1
+        taken -= 1
+        if terms.isOnce { lookAgain() }
+    }
+
+    /// A handler goes on although it was cancelled: its attempt has ended, its slot is taken still.
+    mutating func abandoned(_ lane: Int) {
+        lanes[lane].running -= 1
+        lanes[lane].abandoned += 1
+    }
+
+    /// The handler of an abandoned attempt has returned.
+    mutating func returned(_ lane: Int) {
+        lanes[lane].abandoned -= 1
+        taken -= 1
+        if terms.isOnce { lookAgain() }
+    }
+
+    // MARK: Settling
+
+    /// - Returns: whether claims from the queue stop, because too much of it waits.
+    mutating func mustSettle(_ lane: Int) -> Bool {
+        lanes[lane].settling.add()
+        guard lanes[lane].settling.count >= terms.maximumUnsettled, !lanes[lane].health.isHeldBack else { return false }
+        lanes[lane].health.isHeldBack = true
+        selector.set(lane, isOpen: false)
+        return lanes[lane].settling.failingSince != nil
+    }
+
+    /// - Returns: nil when the worker has stopped.
+    mutating func nextSettlement(_ lane: Int, at now: Instant) -> SettlingLane.Step? {
+        phase == .stopped ? nil : lanes[lane].settling.next(at: now)
+    }
+
+    mutating func sends(_ lane: Int, _ kind: SettlingLane.Kind, _ count: Int) {
+        lanes[lane].settling.send(kind, count)
+    }
+
+    /// - Returns: whether settling began to fail with this call.
+    mutating func settled(_ lane: Int, refused: Int, at now: Instant, random: Double) -> Bool {
+        let isNew = lanes[lane].settling.answered(refused: refused, at: now, random: random)
+        if lanes[lane].health.isHeldBack, lanes[lane].settling.count < terms.maximumUnsettled {
+            lanes[lane].health.isHeldBack = false
+            reopen(lane)
+        }
+        // A job that was given back may be there now.
+        if terms.isOnce { lookAgain() }
+        return isNew
+    }
+
+    // MARK: Heartbeats and upkeep
+
+    mutating func extended(_ lane: Int, isShared: Bool, failed: Bool, at now: Instant) {
+        lanes[lane].beat.answered(shared: isShared, failed: failed, at: now)
+    }
+
+    mutating func reclaimed(_ lane: Int, jobs: Int, at now: Instant) {
+        lanes[lane].upkeep.reclaimed(jobs, isBlind: !claims(lanes[lane]), at: now)
+        if jobs > 0 { lookAgain() }
+    }
+
+    mutating func reclaimFailed(_ lane: Int, at now: Instant) {
+        lanes[lane].upkeep.reclaimFailed(at: now)
+    }
+
+    mutating func swept(_ lane: Int, isFinished: Bool, at now: Instant) {
+        lanes[lane].upkeep.swept(isFinished: isFinished, at: now)
+    }
+
+    mutating func announced(failed: Bool, at now: Instant) {
+        isAnnouncing = false
+        announceAt = now + (failed ? Self.announcePause : Self.announceInterval)
+    }
+
+    mutating func signedOff() {
+        hasSignedOff = true
+    }
+
+    // MARK: What to do
+
+    /// What is to be done now besides claiming and settling; ask until it is nil.
+    mutating func nextAction(at now: Instant) -> Action? {
+        if let action = advance(at: now) { return action }
+        if case .waiting(isInterrupted: false) = claiming, !isRunning || wantsLook {
+            claiming = .waiting(isInterrupted: true)
+            wantsLook = false
+            return .interruptWait
+        }
+        return nextBeat(at: now) ?? nextUpkeep(at: now)
+    }
+
+    /// The next moment at which `nextAction` may have something, unless an event comes first.
+    func deadline(at now: Instant) -> Instant? {
+        var deadline: Instant?
+        func consider(_ moment: Instant?) {
+            if let moment { deadline = min(deadline ?? moment, moment) }
+        }
+        switch phase {
+        case .running: consider(giveUpAt)
+        case .draining(let until), .cancelling(let until), .settling(let until), .leaving(let until): consider(until)
+        case .stopped: return nil
+        }
+        for lane in lanes {
+            if isRunning { consider(lane.health.probeAt) }
+            if beats { consider(lane.beat.next) }
+            if keeps {
+                consider(lane.upkeep.deadline(isBlind: !claims(lane), sweeps: isRunning))
+            }
+        }
+        if announces, !isAnnouncing { consider(announceAt) }
+        return deadline
+    }
+
+    private var hasOpenLane: Bool { lanes.contains { $0.health.isOpen } }
+
+    private var isClaimUnderWay: Bool {
+        if case .calling = claiming { return true }
+        return probes > 0
+    }
+
+    private var runs: Bool { lanes.contains { $0.running > 0 } }
+
+    private mutating func advance(at now: Instant) -> Action? {
+        if phase == .running, terms.isOnce { endOnce(at: now) }
+        while true {
+            switch phase {
+            case .running, .stopped:
+                return nil
+            case .draining(let until):
+                if taken == 0, !isClaimUnderWay || until <= now {
+                    phase = .settling(until: now + Self.settleBound)
+                } else if until <= now {
+                    phase = .cancelling(until: now + min(terms.cancellationGrace, Self.cancelBound))
+                    return .cancelHandlers
+                } else {
+                    return nil
+                }
+            case .cancelling(let until):
+                if !runs {
+                    phase = .settling(until: now + Self.settleBound)
+                } else if until <= now {
+                    phase = .settling(until: now + Self.settleBound)
+                    return .abandonHandlers
+                } else {
+                    return nil
+                }
+            case .settling(let until):
+                // An announcement that came after the sign-off would leave a ghost.
+                guard unsettled == 0 && !isClaimUnderWay && !isAnnouncing || until <= now else { return nil }
+                phase = .leaving(until: now + Self.leaveBound)
+                return .signOff
+            case .leaving(let until):
+                guard hasSignedOff || until <= now else { return nil }
+                phase = .stopped
+                return .stop
+            }
+        }
+    }
+
+    private mutating func endOnce(at now: Instant) {
+        guard isIdle else { return }
+        let isDone = lanes.allSatisfy {
+            $0.health.isOpen && $0.settling.count == 0 && !(terms.hasKeeper && $0.upkeep.isDue(at: now))
+        }
+        gaveUp = !isDone && giveUpAt.map { $0 <= now } ?? false
+        if isDone || gaveUp { phase = .settling(until: now + Self.settleBound) }
+    }
+
+    /// Nothing runs, and nothing is there to be claimed where claiming works.
+    private var isIdle: Bool { taken == 0 && !isClaimUnderWay && (claiming == .dry || !hasOpenLane) }
+
+    /// When `runOnce` stops trying; nil where all goes well, or something is to be done still.
+    private var giveUpAt: Instant? {
+        guard terms.isOnce, isIdle else { return nil }
+        var moment: Instant?
+        for lane in lanes {
+            guard let since = lane.health.failingSince ?? lane.settling.failingSince else { continue }
+            let end = lane.health.isRefused ? since : since + Self.onceBound
+            moment = min(moment ?? end, end)
+        }
+        return moment
+    }
+
+    private var beats: Bool {
+        switch phase {
+        case .running, .draining, .cancelling, .settling: true
+        case .leaving, .stopped: false
+        }
+    }
+
+    private var keeps: Bool { terms.hasKeeper && announces }
+
+    private var announces: Bool {
+        switch phase {
+        case .running, .draining: true
+        case .cancelling, .settling, .leaving, .stopped: false
+        }
+    }
+
+    private func claims(_ lane: Lane) -> Bool { isRunning && freeSlots > 0 && lane.health.isOpen }
+
+    private mutating func nextBeat(at now: Instant) -> Action? {
+        guard beats else { return nil }
+        var isSharedDue = false
+        for lane in lanes.indices where lanes[lane].beat.next <= now {
+            let isHolding = lanes[lane].isHolding
+            if lanes[lane].beat.startsOwnCall(at: now, isHolding: isHolding) {
+                return .extend(lanes: [lane], isShared: false)
+            }
+            if lanes[lane].beat.fitsSharedCall(isHolding: isHolding) {
+                isSharedDue = true
+            } else {
+                lanes[lane].beat.skip(at: now)
+            }
+        }
+        guard isSharedDue else { return nil }
+        let shared = lanes.indices.filter { lanes[$0].beat.fitsSharedCall(isHolding: lanes[$0].isHolding) }
+        for lane in shared { lanes[lane].beat.startSharedCall(at: now) }
+        return .extend(lanes: shared, isShared: true)
+    }
+
+    private mutating func nextUpkeep(at now: Instant) -> Action? {
+        guard announces else { return nil }
+        for lane in lanes.indices {
+            if isRunning, let probeAt = lanes[lane].health.probeAt, probeAt <= now {
+                lanes[lane].health.startProbe()
+                probes += 1
+                return .probe(lane: lane)
+            }
+            guard keeps else { continue }
+            if lanes[lane].upkeep.startsReclaim(at: now, isBlind: !claims(lanes[lane])) { return .reclaim(lane: lane) }
+            if isRunning, lanes[lane].upkeep.startsSweep(at: now) { return .sweep(lane: lane) }
+        }
+        if !isAnnouncing, announceAt <= now {
+            isAnnouncing = true
+            return .announce
+        }
+        return nil
+    }
+}

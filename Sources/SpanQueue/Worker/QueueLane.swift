@@ -1,0 +1,30 @@
+import DequeModule
+import SpanQueueLoop
+
+/// What a worker keeps of one queue, beside what its `WorkerLife` counts: confined to the worker, as that is.
+final class QueueLane {
+    let index: Int
+    let queue: String
+    let metrics: QueueMetrics
+    /// Ended attempts that the engine has not taken: new ones, those that were refused, and those that are on their way. Their leases are
+    /// extended all the same.
+    var fresh: Deque<Ending> = []
+    var failed: Deque<Ending> = []
+    var sent: [Ending] = []
+    let settlementReady: Gate
+    var settling: Task<Void, Never>?
+
+    init(_ index: Int, _ queue: String, _ metrics: QueueMetrics, on thread: LoopThread) {
+        self.index = index
+        self.queue = queue
+        self.metrics = metrics
+        self.settlementReady = Gate(on: thread)
+    }
+
+    /// The claims of all that is not settled.
+    func appendUnsettled(to references: inout [ClaimReference]) {
+        for ending in fresh { references.append(ending.settlement.reference) }
+        for ending in failed { references.append(ending.settlement.reference) }
+        for ending in sent { references.append(ending.settlement.reference) }
+    }
+}

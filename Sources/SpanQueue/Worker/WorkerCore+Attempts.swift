@@ -1,0 +1,169 @@
+import Logging
+import SpanQueueLoop
+import SpanQueueTelemetry
+
+extension WorkerCore {
+    /// A job that this worker holds, from its claim until its settlement is on its way.
+    final class Slot {
+        let context: JobContext
+        let lane: Int
+        /// The attempt in the application's own tracer.
+        let applicationSpan: ApplicationSpans.Open?
+        let claimedAt: ContinuousClock.Instant
+        var task: Task<Void, Never>?
+        var timer: LoopTimer?
+        var cause: CancelCause?
+        /// Its handler ignored its cancellation and was settled without: it only takes up the slot.
+        var isAbandoned = false
+
+        init(
+            _ context: JobContext, in lane: Int, applicationSpan: ApplicationSpans.Open?,
+            claimedAt: ContinuousClock.Instant
+        ) {
+            self.context = context
+            self.lane = lane
+            self.applicationSpan = applicationSpan
+            self.claimedAt = claimedAt
+        }
+
+        /// As far as it has come, where its handler does not return.
+        func cutOff(_ error: any Error) -> FinishedAttempt {
+            let duration = ContinuousClock.now - claimedAt
+            return FinishedAttempt(
+                result: .threw(error), startNanoseconds: SystemClock.now() &- UInt64(max(0, duration.inSeconds) * 1e9),
+                duration: duration)
+        }
+
+        var reference: ClaimReference { context.claim.reference }
+    }
+
+    func start(_ claim: ClaimedJob, in lane: Int, claimedAt: ContinuousClock.Instant) {
+        let number = nextSlot
+        nextSlot += 1
+        let slot = slot(of: claim, in: lane, claimedAt: claimedAt)
+        let context = slot.context
+        let handlerContext = slot.applicationSpan?.handlerContext
+        // On the global executor, whatever that does: the worker's own thread must stay free.
+        slot.task = Task { @concurrent [runner, finishedAttempts] in
+            let attempt = await runner.run(context, in: handlerContext)
+            if finishedAttempts.add(attempt, of: number) { self.post { $0.takeFinished() } }
+        }
+        if let timeout = claim.message.timeout {
+            slot.timer = thread.schedule(at: .now + timeout) { [weak self] in
+                self?.assumeIsolated { $0.cancel(number, .timeout) }
+            }
+        }
+        slots[number] = slot
+    }
+
+    /// Gives back a job that came too late to be started.
+    func release(_ claim: ClaimedJob, in lane: Int, claimedAt: ContinuousClock.Instant) {
+        let slot = slot(of: claim, in: lane, claimedAt: claimedAt)
+        slot.cause = .drain
+        settle(slot, .notStarted)
+    }
+
+    private func slot(of claim: ClaimedJob, in lane: Int, claimedAt: ContinuousClock.Instant) -> Slot {
+        let open = applicationSpans?.began(claim)
+        let trace =
+            open?.trace
+            ?? AttemptTrace.context(
+                of: claim.message, token: claim.reference.token, eligibleAt: claim.eligibleAt, telemetry: telemetry)
+        return Slot(
+            JobContext(claim, jobEnvironment, trace: trace), in: lane, applicationSpan: open, claimedAt: claimedAt)
+    }
+
+    /// Adds the time since the last change of the number of busy slots.
+    func countBusyTime() {
+        let now = ContinuousClock.now
+        if !slots.isEmpty { busySeconds.increment(by: (now - busySince).inSeconds * Double(slots.count)) }
+        busySince = now
+    }
+
+    private func takeFinished() {
+        countBusyTime()
+        for (number, attempt) in finishedAttempts.takeAll() {
+            guard let slot = slots.removeValue(forKey: number) else { continue }
+            if let timer = slot.timer { thread.cancel(timer) }
+            if slot.isAbandoned {
+                life.returned(slot.lane)
+            } else {
+                life.ended(slot.lane)
+                settle(slot, attempt)
+            }
+        }
+        busy.set(slots.count)
+        claimingReady.raise()
+        turn()
+    }
+
+    private func settle(_ slot: Slot, _ attempt: FinishedAttempt) {
+        guard
+            let settlement = rules.settlement(
+                for: slot.context.claim, attempt.result, cause: slot.cause, report: slot.context.report)
+        else {
+            // Found by a heartbeat, which has counted it; the attempt is counted by whoever takes the job back.
+            summary.attempts[.lost, default: 0] += 1
+            spans?.lost(
+                slot.context.claim, slot.context.trace, from: attempt.startNanoseconds, to: attempt.endNanoseconds)
+            slot.applicationSpan?.endLost()
+            return
+        }
+        log(settlement, slot)
+        settle(Ending(settlement, of: slot, attempt), in: slot.lane)
+    }
+
+    private func log(_ settlement: Settlement, _ slot: Slot) {
+        guard settlement.verdict != .complete else { return }
+        let error = settlement.run.lastError ?? ""
+        let logger = slot.context.logger
+        switch settlement.verdict {
+        case .complete: break
+        case .retry(let delay):
+            logger.notice(
+                "attempt failed", metadata: ["error": "\(error)", "retry_in": "\(DurationText.format(delay))"])
+        case .bury(let reason):
+            logger.error("job is dead", metadata: ["error": "\(error)", "reason": "\(reason)"])
+        case .release: logger.info("job given back")
+        case .cancel(let reason): logger.info("job cancelled", metadata: ["reason": "\(reason)"])
+        }
+    }
+
+    // MARK: Cancelling
+
+    /// Cancels a handler, and watches whether it heeds that.
+    func cancel(_ number: Int, _ cause: CancelCause) {
+        guard let slot = slots[number], !slot.isAbandoned, slot.cause == nil || cause == .leaseLost else { return }
+        slot.cause = cause
+        slot.task?.cancel()
+        if let timer = slot.timer { thread.cancel(timer) }
+        slot.timer = thread.schedule(at: .now + configuration.cancellationGrace) { [weak self] in
+            self?.assumeIsolated {
+                $0.abandon(number)
+                $0.turn()
+            }
+        }
+    }
+
+    /// Settles an attempt whose handler goes on after its cancellation. Its slot stays taken until it returns.
+    func abandon(_ number: Int) {
+        guard let slot = slots[number], !slot.isAbandoned else { return }
+        slot.isAbandoned = true
+        if let timer = slot.timer { thread.cancel(timer) }
+        slot.timer = nil
+        life.abandoned(slot.lane)
+        summary.ignoredCancellations += 1
+        lanes[slot.lane].metrics.ignoredCancellations.increment()
+        slot.context.logger.error(
+            "handler goes on after its cancellation and keeps its slot: let it check Task.isCancelled",
+            metadata: ["cause": "\(slot.cause.map { "\($0)" } ?? "drain")"])
+        settle(slot, slot.cutOff(CancellationError()))
+    }
+}
+
+extension FinishedAttempt {
+    /// Of a job that is given back unseen.
+    static var notStarted: FinishedAttempt {
+        FinishedAttempt(result: .notStarted, startNanoseconds: SystemClock.now(), duration: .zero)
+    }
+}

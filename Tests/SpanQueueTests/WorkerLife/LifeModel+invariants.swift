@@ -1,0 +1,115 @@
+#if !SPANQ_STANDALONE
+    @testable import SpanQueue
+#endif
+
+/// What is true of a worker, whatever happens round it.
+extension LifeModel {
+    /// Before an event: what should have happened by now.
+    func checkBefore() throws {
+        if let mayEndAt, now > mayEndAt {
+            throw violation("told to stop, it is still \(life.phase) past the bound")
+        }
+        for (id, job) in held where job.lapsesAt < now {
+            guard beats else { break }
+            // In this time it was to be extended three times; the engine answers for this queue throughout.
+            guard lanes[job.lane].fault == .none, lanes[job.lane].soundSince <= job.lapsesAt - life.terms.lease else {
+                continue
+            }
+            throw violation("the lease of job \(id) in \(job.lane) has lapsed, and its queue answers")
+        }
+    }
+
+    private var beats: Bool {
+        switch life.phase {
+        case .running, .draining, .cancelling, .settling: true
+        case .leaving, .stopped: false
+        }
+    }
+
+    /// After an event and all that it led to.
+    mutating func check() throws {
+        guard stoppedAt == nil else { return }
+        guard life.taken <= life.terms.concurrency else {
+            throw violation("\(life.taken) slots of \(life.terms.concurrency) are taken")
+        }
+        let running = held.values.count { $0.isRunning && !$0.isAbandoned }
+        guard life.taken == running + abandonedSlots.count else {
+            throw violation("it counts \(life.taken) slots, and \(running) + \(abandonedSlots.count) are taken")
+        }
+        for lane in lanes.indices {
+            try checkNeglect(lane)
+            try checkSettling(lane)
+            let bound = life.terms.maximumUnsettled + 2 * life.terms.concurrency
+            guard life.unsettled(in: lane) <= bound else {
+                throw violation("\(life.unsettled(in: lane)) attempts of queue \(lane) wait to be settled")
+            }
+            try checkRate(&lanes[lane].reclaims, perLease: 12, "reclaims")
+        }
+        if waitEpoch != nil, !waitIsHung, !life.isRunning {
+            guard
+                events.contains(where: {
+                    if case .endWait(waitEpoch, _) = $0.event { $0.at <= now + .milliseconds(3) } else { false }
+                })
+            else { throw violation("it waits for work on in \(life.phase)") }
+        }
+    }
+
+    /// A queue that answers, has work, and meets free slots is claimed from, whatever the others do.
+    private mutating func checkNeglect(_ lane: Int) throws {
+        let hasWork = !lanes[lane].ready.isEmpty && lanes[lane].fault == .none && lanes[lane].soundSince <= now
+        guard hasWork, life.isRunning, life.freeSlots > 0, !allowsHang,
+            life.unsettled(in: lane) < life.terms.maximumUnsettled,
+            // `runOnce` looks again when an attempt ends.
+            !life.terms.isOnce || life.taken == 0
+        else {
+            lanes[lane].neglectedSince = nil
+            return
+        }
+        let since = lanes[lane].neglectedSince ?? now
+        lanes[lane].neglectedSince = since
+        // With fewer slots than weights they take turns, by their weights, and each turn may be a slow one.
+        let weights = life.terms.queues.lanes.reduce(0) { $0 + $1.weight }
+        let turns = life.terms.concurrency < weights ? weights : lanes.count
+        guard now - since <= Self.timeout * (turns + 1) + life.terms.idleWait + .seconds(3) else {
+            throw violation(
+                "queue \(lane) has work and free slots and is not claimed from; its latest claims: \(lanes[lane].claims.suffix(5).map { $0 - start })"
+            )
+        }
+    }
+
+    /// What has ended is settled soon where the queue answers, also beside what the engine can't settle.
+    private func checkSettling(_ lane: Int) throws {
+        guard lanes[lane].fault == .none, !allowsHang else { return }
+        let patience = Duration.seconds(20)
+        for job in held.values where job.lane == lane && !job.job.isPoison {
+            guard let ended = job.endedAt, now - max(ended, lanes[lane].soundSince) > patience else { continue }
+            throw violation("job \(job.job.id) of queue \(lane) ended long ago and is not settled")
+        }
+    }
+
+    /// No busy loop while leases have lapsed that can't be taken back yet: a few calls a lease, and one a second where nothing is known.
+    private func checkRate(_ calls: inout [Instant], perLease count: Int, _ what: String) throws {
+        let begin = now - life.terms.lease
+        calls.removeAll { $0 < begin }
+        let blind = Int(life.terms.lease / .seconds(1))
+        guard calls.count <= count + 2 * blind else { throw violation("\(calls.count) \(what) within a lease") }
+    }
+
+    func checkEnd() throws {
+        if isSignalled { return }
+        guard life.terms.isOnce else { throw violation("it stopped, and nobody told it to") }
+        if life.gaveUp {
+            guard now - start >= WorkerLife.onceBound else { throw violation("it gave up at once") }
+            return
+        }
+        guard held.values.allSatisfy({ !$0.isRunning || $0.isAbandoned }), abandonedSlots.isEmpty else {
+            throw violation("it stopped, and handlers run")
+        }
+        guard life.unsettled == 0 else { throw violation("it stopped, and attempts are not settled") }
+        for lane in lanes.indices where !lanes[lane].ready.isEmpty {
+            // What came after the last claim had looked is for the next run.
+            let last = lanes[lane].claims.last ?? start
+            guard now - last <= .seconds(12) else { throw violation("it stopped, and queue \(lane) has work") }
+        }
+    }
+}
