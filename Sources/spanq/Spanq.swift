@@ -23,9 +23,17 @@ struct Spanq: AsyncParsableCommand {
     static func main() async {
         StandardDescriptors.reserve()
         OpenFiles.raiseLimit()
-        let arguments = ArgumentOrder.normalized(Array(CommandLine.arguments.dropFirst()))
+        var arguments: [String] = []
+        var refusal: CommandFailure?
         do {
+            try CommandEnvironment.check()
+            let given = try CommandArguments.ofProcess()
+            // What else may be wrong would be told with the placeholder in it.
+            refusal = given.foreign?.refusal
+            arguments = ArgumentOrder.normalized(given.texts)
             var command = try parseAsRoot(arguments)
+            try given.complete(&command)
+            refusal = nil
             if !(command is VersionCommand) { try OpenFiles.require(OpenFiles.forCommand) }
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
@@ -33,7 +41,7 @@ struct Spanq: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            end(error, arguments)
+            end(error is CommandFailure ? error : refusal ?? error, arguments)
         }
         Console.finish(CommandExit.done.rawValue)
     }

@@ -20,6 +20,6 @@ struct FuzzTarget: Sendable {
     /// Those of the libraries; `Scripts/fuzz` runs each under libFuzzer.
     static let libraries: [FuzzTarget] = [
         .replies, .propagation, .durations, .redisURLs, .endpoints, .collectorAnswers, .exposition, .acceptHeaders,
-        .messages, .runs,
+        .messages, .runs, .json, .dates,
     ]
 }

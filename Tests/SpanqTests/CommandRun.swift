@@ -36,12 +36,31 @@ struct CommandRun {
         return CommandRun(output: output, errors: errors, code: process.terminationStatus)
     }
 
+    /// Runs a script of the shell in which `spanq` is the built command: for arguments and variables that no Swift text can be.
+    static func shell(_ script: String, redis: String? = nil) async throws -> CommandRun {
+        let process = process(["-c", "spanq() { \(executable.path) \"$@\"; }\n\(script)"], redis: redis)
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        let (stdout, stderr) = (Pipe(), Pipe())
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = stdout
+        process.standardError = stderr
+        try process.run()
+        let output = String(decoding: stdout.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let errors = String(decoding: stderr.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return CommandRun(output: output, errors: errors, code: process.terminationStatus)
+    }
+
     /// Starts a run.
     ///
-    /// - Parameter output: takes what it prints; nobody unless given.
-    static func start(_ arguments: [String], redis: String, output: Pipe? = nil) throws -> Process {
+    /// - Parameters:
+    ///   - output: takes what it prints; nobody unless given.
+    ///   - input: what it reads; nothing unless given.
+    static func start(
+        _ arguments: [String], redis: String, output: Pipe? = nil, input: Pipe? = nil
+    ) throws -> Process {
         let process = process(arguments, redis: redis)
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input ?? FileHandle.nullDevice
         process.standardOutput = output ?? FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()

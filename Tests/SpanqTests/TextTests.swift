@@ -12,6 +12,8 @@ struct TextTests {
         arguments: [
             ("1970-01-01T00:00:00Z", 0), ("2026-11-21T09:30:00.125Z", 1_795_253_400_125),
             ("2026-11-21 10:30:00.125999+01:00", 1_795_253_400_125), ("2026-11-20t23:30:00.1-10:00", 1_795_253_400_100),
+            ("2026-11-21T09:30:00.1234567890Z", 1_795_253_400_123), ("2026-11-21T10:30:00+0100", 1_795_253_400_000),
+            ("2026-11-21T10:30:00+01", 1_795_253_400_000), ("2026-11-21T09:29:60Z", 1_795_253_400_000),
             ("2024-02-29T00:00:00Z", 1_709_164_800_000), ("1969-12-31T23:59:59.999Z", -1),
         ])
     func moments(text: String, milliseconds: Int64) {
@@ -22,7 +24,9 @@ struct TextTests {
         "what is no moment",
         arguments: [
             "", "now", "2026-11-21", "2026-11-21T09:30:00", "2026-13-01T00:00:00Z", "2025-02-29T00:00:00Z",
-            "2026-11-21T24:00:00Z", "2026-11-21T09:30:00Zx",
+            "2026-11-21T24:00:00Z", "2026-11-21T09:30:00Zx", "2026-11-21T09:30:00.Z", "2026-11-21T09:30:00+01:",
+            "2026-11-21T09:30:00+1:00", "2026-11-21T09:30:00\u{0661}Z", "2026-11-21T09:30:00.\u{0661}Z",
+            "+2026-11-21T09:30:00Z", "2026-11-21T09:30:00+01:60",
         ])
     func noMoments(text: String) {
         #expect(MomentText.parse(text) == nil)
@@ -90,20 +94,6 @@ struct TextTests {
         #expect(ArgumentOrder.normalized(["--redis"]) == ["--redis"])
     }
 
-    @Test(
-        "a member's value is cut out of its line byte for byte",
-        arguments: [
-            (#"{"payload": {"n":1.10, "a":[1,{"payload":2}]} ,"type":"x"}"#, #"{"n":1.10, "a":[1,{"payload":2}]}"#),
-            (#"{"type":"payload","payload":12345678901234567890}"#, "12345678901234567890"),
-            (#"{"a":"\"payload\":1,","payload":[true , null]}"#, "[true , null]"),
-            (#"{"b":{"payload":0},"payload":null}"#, "null"),
-        ])
-    func members(line: String, value: String) {
-        let found = JSONMember.value(of: "payload", in: Array(line.utf8))
-        #expect(found.map { String(decoding: $0, as: UTF8.self) } == value)
-        #expect(JSONMember.value(of: "absent", in: Array(line.utf8)) == nil)
-    }
-
     @Test("a line of a batch with a mistake says which")
     func badBatchLines() {
         func complaint(_ line: String, type: String? = nil) -> String {
@@ -119,7 +109,32 @@ struct TextTests {
         #expect(complaint("nonsense").hasPrefix("not a JSON object"))
         #expect(complaint("[1]").hasPrefix("not a JSON object"))
         #expect(complaint(#"{"type":"x","prio":1}"#).hasPrefix("unknown members prio"))
-        #expect(complaint(#"{"type":"x","priority":"high"}"#) == "priority has a value of the wrong kind")
+        #expect(
+            complaint(#"{"type":"x","priority":"high"}"#)
+                == "priority has a value of the wrong kind, string: write a number, 0 to 9")
+        #expect(complaint(#"{"type":"x","priority":9.5}"#) == "priority 9.5: use a whole number, 0 to 9")
+        #expect(
+            complaint(#"{"type":"x","max_retries":9223372036854775808}"#)
+                == "max_retries 9223372036854775808: use a whole number, 0 to 1000")
+        #expect(complaint(#"{"type":"x","tags":["a",1]}"#).contains("write an array of strings"))
+        #expect(complaint(#"{"type":"x","queue":5}"#).contains("write a string"))
+        #expect(complaint(#"{"type":"a",}"#).hasSuffix("a comma before } at byte 12"))
+        #expect(complaint(#"{"type":"a","type":"b"}"#).hasSuffix(#"a second member "type" at byte 13"#))
+        #expect(
+            complaint(#"{"type":"a","payload":1,"\u0070ayload":2}"#).hasSuffix(#"a second member "payload" at byte 25"#)
+        )
+        #expect(complaint(#"{"type":"a","payload":"\UA66D"}"#).contains("an escape that JSON does not have"))
+        #expect(complaint(#"{"type":"a","payload":"\ud800"}"#).contains("half of a surrogate pair"))
+        #expect(complaint("{\"type\":\"a\",\"payload\":\"\t\"}").contains("a control character"))
+        #expect(
+            complaint(#"{"type":"a","payload":1,"payload_base64":"AA=="}"#)
+                == "payload and payload_base64 exclude each other: give one of them")
+        #expect(
+            complaint(#"{"type":"a","payload_base64":"AA==","payload":null}"#).hasPrefix("payload and payload_base64"))
+        #expect(complaint(#"{"type":"a","payload_base64":"A"}"#) == "payload_base64 is not base64")
+        let deep = String(repeating: "[", count: 512) + String(repeating: "]", count: 512)
+        #expect(
+            complaint(#"{"type":"a","payload":\#(deep)}"#).contains("more than 512 arrays and objects in each other"))
         #expect(complaint(#"{"type":"x","delay":"soon"}"#).hasPrefix(#"delay "soon" is no duration"#))
     }
 

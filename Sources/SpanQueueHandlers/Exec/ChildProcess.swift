@@ -38,7 +38,7 @@ final class ChildProcess: @unchecked Sendable {
 
     private let loop: ExecLoop
     private let program: Program
-    private let environment: [String]
+    private let environment: [[UInt8]]
     private let bounds: Bounds
     private var input: [UInt8]
     private var written = 0
@@ -58,7 +58,7 @@ final class ChildProcess: @unchecked Sendable {
     /// SIGTERM was sent.
     private var isTerminated = false
 
-    init(_ program: Program, environment: [String], input: [UInt8], bounds: Bounds, on loop: ExecLoop = .shared) {
+    init(_ program: Program, environment: [[UInt8]], input: [UInt8], bounds: Bounds, on loop: ExecLoop = .shared) {
         self.program = program
         self.environment = environment
         self.input = input
@@ -106,7 +106,7 @@ final class ChildProcess: @unchecked Sendable {
             ends.append(pair)
         }
         let (stdin, stdout, stderr) = (ends[0], ends[1], ends[2])
-        let code = CStrings.with(program.arguments) { arguments in
+        let code = CStrings.with(program.arguments.map { Array($0.utf8) }) { arguments in
             CStrings.with(environment) { environment in
                 spanqueue_spawn(&pid, program.path, arguments, environment, stdin.0, stdout.1, stderr.1)
             }
@@ -277,9 +277,11 @@ final class ChildProcess: @unchecked Sendable {
 /// A null-terminated array of C strings, as `execve` takes it.
 private enum CStrings {
     static func with<Result>(
-        _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>?) -> Result
+        _ strings: [[UInt8]], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>?) -> Result
     ) -> Result {
-        var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
+        var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { bytes in
+            (bytes.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer { $0.baseAddress.flatMap { strdup($0) } }
+        }
         pointers.append(nil)
         defer { for pointer in pointers { free(pointer) } }
         return pointers.withUnsafeBufferPointer { body($0.baseAddress) }

@@ -106,7 +106,7 @@ public final class HTTPDelivery: Sendable {
         var headers = [
             (
                 name: "Content-Type",
-                value: JSONText.isValid(job.payload) ? "application/json" : "application/octet-stream"
+                value: StrictJSON.isValid(job.payload) ? "application/json" : "application/octet-stream"
             ),
             (name: "User-Agent", value: "spanq/\(SpanQueueVersion.text)"),
             (name: "traceparent", value: context.trace.traceParent),

@@ -1,26 +1,25 @@
 import Foundation
 import SpanQueue
 
-/// Enqueues a job for each line of a file, a thousand in one round trip, and prints one result a line, in order.
-struct BatchLines {
+/// Enqueues a job for each line of a file or stream, and prints one result a line, in order.
+///
+/// What is there leaves together, at most a thousand lines in one round trip. Where the writer takes its time, nothing waits
+/// for the thousandth line.
+struct BatchLines: Sendable {
     /// How many lines leave in one round trip.
     static let size = 1000
     /// As many bytes as leave in one round trip; a batch of large payloads is cut earlier than at its thousandth line.
     private static let bytes = 8 << 20
 
-    private let reader: LineReader
+    private let descriptor: Int32
     private let defaults: JobOptions
     private let type: String?
     private let checkJSON: Bool
 
     init(path: String, defaults: JobOptions, type: String?, checkJSON: Bool) throws(CommandFailure) {
-        if path == "-" {
-            reader = LineReader(.standardInput)
-        } else {
-            guard let handle = FileHandle(forReadingAtPath: path) else {
-                throw .usage("the file \(path) can't be read: check the path and its permissions")
-            }
-            reader = LineReader(handle)
+        descriptor = path == "-" ? 0 : open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw .usage("the file \(path) can't be read: check the path and its permissions")
         }
         self.defaults = defaults
         self.type = type
@@ -29,20 +28,42 @@ struct BatchLines {
 
     /// - Throws: a failure at the end where a line was refused; what the engine throws.
     func enqueue(on queue: JobQueue, json: Bool) async throws {
-        var reader = reader
+        try await Interruption.watch { interruption in
+            try await enqueue(on: queue, json: json, until: interruption)
+        }
+    }
+
+    private func enqueue(on queue: JobQueue, json: Bool, until interruption: Interruption) async throws {
+        var reader = LineReader(descriptor, until: interruption)
         var lines: [(number: Int, line: [UInt8])] = []
         var (refused, total, weight) = (0, 0, 0)
-        while let next = try reader.next() {
-            guard !next.line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) else { continue }
-            lines.append(next)
-            weight += next.line.count
-            guard lines.count == Self.size || weight >= Self.bytes else { continue }
-            refused += try await send(lines, on: queue, json: json)
+        var problem: CommandFailure?
+        reading: while true {
+            var isAtEnd = false
+            do throws(CommandFailure) {
+                switch try await reader.next(waits: lines.isEmpty) {
+                case .line(let number, let line):
+                    guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) else { continue reading }
+                    lines.append((number, line))
+                    weight += line.count
+                    if lines.count < Self.size, weight < Self.bytes { continue reading }
+                case .pause: break
+                case .end: isAtEnd = true
+                }
+            } catch {
+                // What was read before is sent all the same.
+                problem = error
+                isAtEnd = true
+            }
+            if !lines.isEmpty { refused += try await send(lines, on: queue, json: json) }
             total += lines.count
             (lines, weight) = ([], 0)
+            if isAtEnd { break }
         }
-        if !lines.isEmpty { refused += try await send(lines, on: queue, json: json) }
-        total += lines.count
+        if let problem { throw problem }
+        if interruption.hasCome {
+            throw CommandFailure.failed("interrupted: \(total) lines were read, and have a result")
+        }
         if refused > 0 {
             throw CommandFailure.failed("\(refused) of \(total) lines were refused: the others are in the queue")
         }

@@ -39,10 +39,18 @@ struct EnqueueCommand: AsyncParsableCommand {
     @OptionGroup(title: "Job options") var options: EnqueueFlags
     @OptionGroup var global: GlobalOptions
 
+    /// The payload's bytes where the argument is not UTF-8: `CommandArguments` sets them.
+    var payloadBytes: [UInt8]?
+
     func validate() throws {
         if batch != nil {
             if payload != nil || file != nil {
                 throw ValidationError("--batch has the payloads in its lines: leave PAYLOAD and --file away")
+            }
+            // One name or key for all lines would make one job of them.
+            if options.id != nil { throw ValidationError("--batch has the ids in its lines: leave --id away") }
+            if options.uniqueKey != nil {
+                throw ValidationError("--batch has the unique keys in its lines: leave --unique-key away")
             }
             return
         }
@@ -62,7 +70,8 @@ struct EnqueueCommand: AsyncParsableCommand {
                 try await global.withQueue { try await lines.enqueue(on: $0, json: global.json) }
             }
         }
-        let payload = try PayloadSource(argument: payload, file: file).read(checkJSON: checkJson)
+        let source = PayloadSource(argument: payload, bytes: payloadBytes, file: file)
+        let payload = try source.read(checkJSON: checkJson)
         let request = EnqueueRequest(type: type ?? "", payload: payload, options: flags)
         try request.validate()
         let receipt = try await inTrace { try await global.withQueue { try await $0.enqueue(request) } }

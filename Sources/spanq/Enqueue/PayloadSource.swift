@@ -4,6 +4,8 @@ import SpanQueue
 /// Where one job's payload comes from.
 struct PayloadSource {
     let argument: String?
+    /// The argument where it is not UTF-8.
+    var bytes: [UInt8]?
     let file: String?
 
     /// A payload of nothing is an empty object, which every handler of a Swift type can decode.
@@ -12,6 +14,7 @@ struct PayloadSource {
     func read(checkJSON: Bool) throws(CommandFailure) -> [UInt8] {
         let bytes: [UInt8]
         switch (argument, file) {
+        case _ where self.bytes != nil: bytes = self.bytes ?? []
         case (nil, nil): bytes = Self.standard
         case ("-", _), (_, "-"): bytes = try Self.read(.standardInput, name: "stdin")
         case (_, let file?):
@@ -27,8 +30,10 @@ struct PayloadSource {
 
     /// Refuses bytes that are not JSON.
     static func check(_ bytes: [UInt8]) throws(CommandFailure) {
-        guard (try? JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed)) != nil else {
-            throw .usage("the payload is not JSON: mend it, or leave --check-json away")
+        do throws(StrictJSON.Problem) {
+            try StrictJSON.check(bytes)
+        } catch {
+            throw .usage("the payload is not JSON: \(error): fix it, or leave out --check-json")
         }
     }
 
@@ -45,7 +50,7 @@ struct PayloadSource {
         }
         guard bytes.count < limit else {
             throw .usage(
-                "\(name) has more than \(limit - 1) bytes, the most a payload may have: store it elsewhere, and enqueue where"
+                "\(name) has more than \(limit - 1) bytes, the most a payload may have: store it elsewhere and enqueue a reference to it"
             )
         }
         return bytes

@@ -9,11 +9,11 @@ struct ConfigurationFile {
     private let snapshot: YAMLSnapshot
 
     init(path: String) throws(CommandFailure) {
-        let text: String
-        do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
-        } catch {
+        guard let data = FileManager.default.contents(atPath: path) else {
             throw .usage("the configuration file \(path) can't be read: check the path and its permissions")
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw .usage("the configuration file \(path) is not UTF-8: save it as UTF-8")
         }
         try self.init(path: path, text: text)
     }
