@@ -66,8 +66,8 @@ extension BenchmarkSession {
             var left = count / names.count + (index < count % names.count ? 1 : 0)
             while left > 0 {
                 let number = min(left, Self.bulk)
-                let requests = try (0..<number).map { _ in
-                    try EnqueueRequest(job, .queue(name), .retention(retention))
+                let requests = (0..<number).map { _ in
+                    EnqueueRequest(job, .queue(name), .retention(retention))
                 }
                 try await enqueueAll(requests)
                 left -= number

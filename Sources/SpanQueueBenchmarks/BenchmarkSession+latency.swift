@@ -26,9 +26,9 @@ extension BenchmarkSession {
             Int64(Date().timeIntervalSince1970 * 1e9)
         } feed: {
             let start = Timestamp(Date()).milliseconds + 2000
-            let requests = try (0..<options.jobs).map { index in
+            let requests = (0..<options.jobs).map { index in
                 let due = start + Int64(index)
-                return try EnqueueRequest(
+                return EnqueueRequest(
                     BenchmarkJob(bytes: options.payloadBytes, moment: due * 1_000_000), .queue(names[0]),
                     .runAt(Timestamp(milliseconds: due)))
             }

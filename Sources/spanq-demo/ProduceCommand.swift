@@ -18,11 +18,11 @@ struct ProduceCommand: AsyncParsableCommand {
         for start in stride(from: 0, to: paths.count, by: 1000) {
             let batch = paths[start..<min(start + 1000, paths.count)]
             // One in ten is put off by a second or two, and each is unique while it is not done.
-            let requests = try batch.enumerated().map { place, path in
+            let requests = batch.enumerated().map { place, path in
                 let job = FileDigest(path: path)
                 return place % 10 == 9
-                    ? try EnqueueRequest(job, .unique(.untilFinished), .delay(.milliseconds(1000 + place % 1000)))
-                    : try EnqueueRequest(job, .unique(.untilFinished))
+                    ? EnqueueRequest(job, .unique(.untilFinished), .delay(.milliseconds(1000 + place % 1000)))
+                    : EnqueueRequest(job, .unique(.untilFinished))
             }
             // The same again, as an impatient producer would: all of these are duplicates.
             for result in try await queue.enqueue(requests + requests.suffix(20)) {

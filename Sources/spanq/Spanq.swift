@@ -31,6 +31,7 @@ struct Spanq: AsyncParsableCommand {
             // What else may be wrong would be told with the placeholder in it.
             refusal = given.foreign?.refusal
             arguments = ArgumentOrder.normalized(given.texts)
+            try ArgumentOrder.checkHelp(arguments)
             var command = try parseAsRoot(arguments)
             try given.complete(&command)
             refusal = nil
@@ -41,7 +42,7 @@ struct Spanq: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            end(error is CommandFailure ? error : refusal ?? error, arguments)
+            end(refusal ?? error, arguments)
         }
         Console.finish(CommandExit.done.rawValue)
     }

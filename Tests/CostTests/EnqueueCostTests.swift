@@ -29,7 +29,7 @@ struct EnqueueCostTests {
     func bulk() async throws {
         try await CostBench.with { bench in
             try await bench.queue.enqueue(Idle())
-            let requests = try (0..<1000).map { _ in try EnqueueRequest(Idle()) }
+            let requests = (0..<1000).map { _ in EnqueueRequest(Idle()) }
             let counts = try await bench.commands { _ = try await bench.queue.enqueue(requests) }
             #expect(counts == Self.plainBatch.mapValues { 8 * $0 }.merging(["evalsha": 8]) { $1 })
         }
@@ -39,11 +39,11 @@ struct EnqueueCostTests {
     func extended() async throws {
         try await CostBench.with { bench in
             try await bench.queue.enqueue(Idle())
-            let requests = try (0..<120).map { number in
+            let requests = (0..<120).map { number in
                 switch number % 3 {
-                case 0: try EnqueueRequest(Idle(), .delay(.hours(1)))
-                case 1: try EnqueueRequest(Idle(), .priority(5))
-                default: try EnqueueRequest(Idle(filling: "\(number)"), .unique(for: .hours(1)))
+                case 0: EnqueueRequest(Idle(), .delay(.hours(1)))
+                case 1: EnqueueRequest(Idle(), .priority(5))
+                default: EnqueueRequest(Idle(filling: "\(number)"), .unique(for: .hours(1)))
                 }
             }
             let counts = try await bench.commands { _ = try await bench.queue.enqueue(requests) }

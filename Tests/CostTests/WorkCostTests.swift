@@ -72,7 +72,7 @@ struct WorkCostTests {
 
 extension CostBench {
     func enqueue(_ jobs: Int) async throws {
-        let requests = try (0..<jobs).map { _ in try EnqueueRequest(Idle()) }
+        let requests = (0..<jobs).map { _ in EnqueueRequest(Idle()) }
         for result in try await queue.enqueue(requests) { _ = try result.get() }
     }
 

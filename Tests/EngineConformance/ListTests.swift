@@ -44,6 +44,35 @@ struct ListTests {
         }
     }
 
+    @Test(
+        "dead and cancelled jobs are listed with the newest first where that is asked", arguments: EngineUnderTest.all)
+    func newestFirst(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            for (verdict, state) in [(.bury(.permanent), .dead), (.cancel(reason: "x"), .cancelled)]
+                as [(Verdict, JobState)]
+            {
+                try await bench.accept((0..<5).map { _ in bench.job() })
+                let jobs = try await bench.claim().jobs
+                for job in jobs {
+                    try await bench.settle(job, verdict)
+                    try await bench.pass(.milliseconds(3))
+                }
+                let newest = Array(jobs.map(\.message.id).reversed())
+                for page in [1, 2, 5, 100] {
+                    var ids: [JobID] = []
+                    var request = ListRequest(
+                        queue: jobs[0].message.queue, state: state, limit: page, newestFirst: true)
+                    repeat {
+                        let reply = try await bench.engine.list(request)
+                        ids += reply.jobs.map(\.message.id)
+                        request.cursor = reply.cursor
+                    } while request.cursor != nil
+                    #expect(ids == newest, "\(state), pages of \(page)")
+                }
+            }
+        }
+    }
+
     @Test("what is taken from the head between two pages hides nothing behind it", arguments: EngineUnderTest.all)
     func taken(subject: EngineUnderTest) async throws {
         try await subject.run { bench in

@@ -8,6 +8,22 @@ struct HandshakeTests {
         RESPReply(bytes: Array(text.utf8), nodes: [.init(kind: kind, value: Int64(text.utf8.count))])
     }
 
+    @Test("a server without a password, and a database that it has not, are told for what they are")
+    func refusals() throws {
+        for (url, text, words) in [
+            (
+                "redis://:canary@h",
+                "ERR AUTH <password> called without any password configured for the default user. Are you sure?",
+                "this Redis has no password"
+            ), ("redis://h/99", "ERR DB index is out of range", "refuses the database in the Redis URL"),
+        ] {
+            var handshake = Handshake(url: try RedisURL(url), name: "", scripts: [])
+            let error = #expect(throws: RedisError.self) { try handshake.receive(reply(text)) }
+            #expect(error?.code == .authentication && error?.message.contains(words) == true)
+            #expect(error?.message.contains("canary") == false)
+        }
+    }
+
     @Test("it says only what is needed, in an order that works")
     func commands() throws {
         let script = RedisScript(name: "s", source: [])

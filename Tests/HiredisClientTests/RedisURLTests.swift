@@ -51,7 +51,7 @@ struct RedisURLTests {
             ("redis://:can#ary@h", .fragment),
             ("redis://h?canary=1", .query), ("redis://h\n", .control), ("redis://:can ary@h", .control),
             ("unix://canary/path", .path), ("unix://", .path), ("unix:///", .path),
-            ("unix:///" + String(repeating: "x", count: 103), .longPath),
+            ("unix:///" + String(repeating: "x", count: RedisURL.longestSocketPath), .longPath),
         ])
     func refusals(text: String, error: RedisURLError) {
         let thrown = #expect(throws: RedisURLError.self) { try RedisURL(text) }

@@ -34,7 +34,7 @@ struct ClientTests {
     func hostileNames(name: String) throws {
         for attempt in [
             { try make(name) }, { try make("t", .queue(name)) }, { try make("t", .tags([name])) },
-            { try make("t", .id(JobID(stringLiteral: name))) },
+            { try make("t", .id(JobID(name))) },
         ] {
             let error = #expect(throws: SpanQueueError.self) { _ = try attempt() }
             #expect(error?.code == .invalidArgument)

@@ -155,6 +155,99 @@ struct InputTests {
         }
     }
 
+    @Test(
+        "what can't be used is told for what it is",
+        arguments: [
+            (["job", "list", "--limit", "-1"], "--limit -1: use 0 for all, or a positive number"),
+            (["enqueue", "x", "--delay", "-5s"], "delay \"-5s\" is not a duration"),
+            (["enqueue", "x", "--priority", "-1"], "priority -1: use 0 to 9"),
+            (["help", "nosuch"], "no command nosuch"),
+            (["queue", "stats", "--redis", "unix:///" + String(repeating: "x", count: 107)], "(107 bytes)"),
+            (["worker", "--print-config", "--attempt-parent", "x"], "is not a mode: use auto, parent or link"),
+        ])
+    func messages(arguments: [String], words: String) async throws {
+        let run = try await CommandRun.spanq(arguments, redis: "redis://127.0.0.1:1")
+        #expect(run.code == 2 && run.isOneErrorLine && run.errors.contains(words), "\(run.errors)")
+    }
+
+    @Test("a Redis that is not there, has no password, or no such database is told with what to set")
+    func addresses() async throws {
+        let away = try await CommandRun.spanq("queue", "stats", redis: "redis://127.0.0.1:1")
+        #expect(away.code == 4 && away.errors.contains("start it, or set --redis or SPANQ_REDIS_URL"))
+        try await withRedis { redis in
+            let password = try await CommandRun.spanq(
+                "queue", "stats", redis: redis.replacing("unix://", with: "unix://:pw@"))
+            #expect(password.code == 4 && password.errors.contains("this Redis has no password"), "\(password.errors)")
+            let database = try await CommandRun.spanq("queue", "stats", redis: redis + "?db=99")
+            #expect(database.code == 4 && database.errors.contains("refuses the database"), "\(database.errors)")
+        }
+    }
+
+    @Test("a pause of a queue that nobody knows says so, unless it is to be made")
+    func pause() async throws {
+        try await withRedis { redis in
+            let typo = try await CommandRun.spanq("queue", "pause", "typo", redis: redis)
+            #expect(typo.code == 3 && typo.errors.contains("no queue typo") && typo.errors.contains("--create"))
+            #expect(try await CommandRun.spanq("queue", "list", redis: redis).output.isEmpty)
+            let made = try await CommandRun.spanq("queue", "pause", "typo", "--create", redis: redis)
+            #expect(made.code == 0)
+            _ = try await CommandRun.spanq("enqueue", "x", "--queue", "typo", "--id", "x", redis: redis)
+            for command in ["show", "trace"] {
+                let job = try await CommandRun.spanq("job", command, "x", redis: redis)
+                #expect(job.output.contains("queue typo is paused") && job.output.contains("no live worker"))
+            }
+        }
+    }
+
+    @Test("lists say when a job was enqueued, is due and died, find tags, and begin with the newest death")
+    func lists() async throws {
+        try await withRedis { redis in
+            let address = "ann@example.com"
+            let delayed = try await CommandRun.spanq(
+                "enqueue", "x", "--delay", "1h", "--tag", address, "--unique", "10m", "--timeout", "30s", "--json",
+                "--id", "x",
+                redis: redis)
+            let due = try #require(delayed.object["run_at"] as? String)
+            let shown = try await CommandRun.spanq("job", "show", "x", "--json", redis: redis).object
+            let enqueued = try #require(shown["enqueued_at"] as? String)
+            #expect(shown["unique"] as? String == "10m" && shown["timeout"] as? String == "30s")
+            let found = try await CommandRun.spanq("job", "list", "--tag", address, redis: redis).output
+            #expect(
+                found.contains("ENQUEUED") && found.contains("DUE") && found.contains(due) && found.contains(enqueued))
+            #expect(try await CommandRun.spanq("job", "list", "--tag", "b", redis: redis).output.isEmpty)
+            for id in ["d1", "d2", "d3"] {
+                let queue = id == "d2" ? "other" : "default"
+                _ = try await CommandRun.spanq(
+                    "enqueue", "y", "--id", id, "--queue", queue, "--max-retries", id == "d3" ? "1" : "0", redis: redis)
+                _ = try await CommandRun.spanq("worker", "--once", "--exec", "y=false", "--queues", queue, redis: redis)
+            }
+            let dead = try await CommandRun.spanq("dead", "list", redis: redis).output.split(separator: "\n")
+            #expect(dead.count == 3 && dead[0].contains("DIED") && dead[1].hasPrefix("d2") && dead[2].hasPrefix("d1"))
+            let page = try await CommandRun.spanq("dead", "list", "--limit", "1", redis: redis)
+            #expect(page.output.contains("d2") && page.errors.contains("raise --limit, or give --queue\n"))
+            let retrying = try await CommandRun.spanq("job", "list", "--state", "retrying", redis: redis).output
+            #expect(retrying.contains("ERROR") && retrying.contains("exit status 1"))
+        }
+    }
+
+    @Test("live workers are listed with what they serve")
+    func workers() async throws {
+        try await withRedis { redis in
+            let none = try await CommandRun.spanq("worker", "list", redis: redis)
+            #expect(none.code == 0 && none.errors.contains("no live workers"))
+            let worker = try CommandRun.start(
+                ["worker", "--exec", "x=cat", "--queues", "mail:2,low", "--listen", "none"], redis: redis)
+            defer { worker.terminate() }
+            var listed: CommandRun
+            repeat {
+                try await Task.sleep(for: .milliseconds(50))
+                listed = try await CommandRun.spanq("worker", "list", "--json", redis: redis)
+            } while listed.output.isEmpty
+            #expect(listed.object["pid"] as? Int == Int(worker.processIdentifier))
+            #expect(listed.object["queues"] as? [String] == ["mail", "low"])
+        }
+    }
+
     @Test("a line that is too long ends a batch after what came before it was sent")
     func longLine() async throws {
         try await withRedis { redis in

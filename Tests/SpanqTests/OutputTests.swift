@@ -37,10 +37,10 @@ struct OutputTests {
             + #""token":"7-ff","worker":"w-1"}],"cancel_requested":false,"deadline":null,"#
             + #""enqueued_at":"2026-11-21T09:30:00.125Z","events":[],"id":"job-1","last_error":"no route","#
             + #""lease_expires_at":null,"max_retries":5,"payload":"{\"user\":42}","priority":3,"progress":null,"#
-            + #""queue":"mail","reason":null,"reclaims":0,"result":null,"run_at":"2026-11-21T09:30:02.300Z","#
-            + #""state":"retrying","tags":["vip"],"trace_id":"0af7651916cd43dd8448eb211c80319c","#
+            + #""queue":"mail","reason":null,"reclaims":0,"result":null,"retention":null,"run_at":"2026-11-21T09:30:02.300Z","#
+            + #""state":"retrying","tags":["vip"],"timeout":null,"trace_id":"0af7651916cd43dd8448eb211c80319c","#
             + #""traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","type":"email:welcome","#
-            + #""worker":null}"#
+            + #""unique":null,"unique_digest":null,"worker":null}"#
         let record = try record()
         let span = try #require(record.run.attemptRecords.first).spanID(of: record.message.id).description
         #expect(try JSONLine.encode(JobOutput(record)) == expected.replacing("SPAN", with: span))

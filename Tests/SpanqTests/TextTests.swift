@@ -135,7 +135,7 @@ struct TextTests {
         let deep = String(repeating: "[", count: 512) + String(repeating: "]", count: 512)
         #expect(
             complaint(#"{"type":"a","payload":\#(deep)}"#).contains("more than 512 arrays and objects in each other"))
-        #expect(complaint(#"{"type":"x","delay":"soon"}"#).hasPrefix(#"delay "soon" is no duration"#))
+        #expect(complaint(#"{"type":"x","delay":"soon"}"#).hasPrefix(#"delay "soon" is not a duration"#))
     }
 
     @Test("a table is aligned, cut to the terminal, and harmless")
@@ -146,6 +146,42 @@ struct TextTests {
         #expect(table.render(width: nil, hasStyle: false) == "NAME     N  NOTE\na        1  x [31m y\nlonger  22  ")
         #expect(table.render(width: 8, hasStyle: false) == "NAME   …\na      …\nlonger …")
         #expect(table.render(width: nil, hasStyle: true).hasPrefix("\u{1B}[1mNAME     N  NOTE\u{1B}[0m\n"))
+    }
+
+    @Test("one long name does not push the numbers of all others off the terminal")
+    func longName() {
+        var table = Table(.text("QUEUE"), .number("READY"), .number("DEAD"), .fixed("PAUSED"))
+        let long = "start" + String(repeating: "-", count: 118) + "end"
+        table.add(long, "12", "3", "paused")
+        table.add("mail", "4", "5", "")
+        let lines = table.render(width: 60, hasStyle: false).split(separator: "\n")
+        #expect(lines.allSatisfy { $0.count <= 60 })
+        #expect(lines[1].hasPrefix("start-") && lines[1].contains("…") && lines[1].contains("end"))
+        #expect(lines[1].hasSuffix("   12     3  paused") && lines[2].contains("    4     5"))
+        #expect(table.render(width: nil, hasStyle: false).contains(long))
+        #expect(table.render(width: 300, hasStyle: false).contains(long))
+    }
+
+    @Test("a negative value is the option's, and help for what does not exist is a mistake")
+    func negatives() {
+        #expect(ArgumentOrder.normalized(["job", "list", "--limit", "-1"]) == ["job", "list", "--limit=-1"])
+        #expect(
+            ArgumentOrder.normalized(["enqueue", "x", "--delay", "-5s", "-1"]) == ["enqueue", "x", "--delay=-5s", "-1"])
+        #expect(ArgumentOrder.normalized(["enqueue", "x", "--", "--a", "-1"]) == ["enqueue", "x", "--", "--a", "-1"])
+        for words in [["help", "nosuch"], ["help", "queue", "nosuch"], ["help", "version", "x"]] {
+            #expect(throws: CommandFailure.self) { try ArgumentOrder.checkHelp(words) }
+        }
+        #expect(throws: Never.self) { try ArgumentOrder.checkHelp(["help", "queue", "stats"]) }
+        #expect(throws: Never.self) { try ArgumentOrder.checkHelp(["help"]) }
+    }
+
+    @Test("why a job waits is said as far as its queue tells")
+    func waiting() {
+        #expect(WaitingNote.text("q", isPaused: false, isServed: true) == nil)
+        #expect(
+            WaitingNote.text("q", isPaused: true, isServed: false)
+                == "queue q is paused: go on with spanq queue resume q; no live worker serves queue q: see spanq worker list"
+        )
     }
 
     @Test("the command line's definition holds together")

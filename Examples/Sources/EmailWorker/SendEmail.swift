@@ -3,7 +3,7 @@ import SpanQueue
 /// A message to one person.
 struct SendEmail: Job {
     static let jobType = "email:send"
-    static let options: [EnqueueOption] = [.maxRetries(10), .timeout(.seconds(60)), .deadline(after: .hours(24))]
+    static let options: [EnqueueOption] = [.maxRetries(10), .timeout(.seconds(60)), .deadline(after: .seconds(86_400))]
 
     var to: String
     var subject: String

@@ -8,7 +8,7 @@ struct WelcomeEmail: Job {
 }
 
 func signUp(userID: Int, on queue: JobQueue) async throws {
-    try await queue.enqueue(WelcomeEmail(userID: userID), .delay(.hours(1)), .unique(.untilFinished))
+    try await queue.enqueue(WelcomeEmail(userID: userID), .delay(.seconds(3600)), .unique(.untilFinished))
 }
 
 actor Outbox {
@@ -36,7 +36,7 @@ func sends() async throws {
     try await worker.runOnce()
     #expect(await outbox.users.isEmpty)
 
-    clock.advance(by: .hours(1))
+    clock.advance(by: .seconds(3600))
     try await worker.runOnce()
     #expect(await outbox.users == [42])
 }
@@ -46,7 +46,7 @@ func fails() async throws {
     let clock = ManualClock()
     let queue = try await JobQueue.testing(clock: clock)
     let worker = try Worker(queue)
-    try worker.handle(WelcomeEmail.self) { _, _ in throw JobError.retry(after: .minutes(1), "no mail server") }
+    try worker.handle(WelcomeEmail.self) { _, _ in throw JobError.retry(after: .seconds(60), "no mail server") }
 
     let job = try await queue.enqueue(WelcomeEmail(userID: 42), .maxRetries(2))
     let summary = try await worker.runAllDue(in: queue, advancing: clock)

@@ -1,3 +1,11 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 extension RedisURL {
     /// Parses a URL, or says in one line what to write instead.
     package init(_ text: String) throws(RedisURLError) {
@@ -33,8 +41,8 @@ extension RedisURL {
             guard authority.isEmpty, path.count > 1 else { throw .path }
             let decoded = try Self.percentDecode(path)
             guard !decoded.utf8.contains(0) else { throw .control }
-            // The smallest `sun_path` among the platforms (macOS), with its final NUL. hiredis would cut it silently.
-            guard decoded.utf8.count <= 103 else { throw .longPath }
+            // hiredis would cut it silently.
+            guard decoded.utf8.count <= Self.longestSocketPath else { throw .longPath }
             self.init(endpoint: .unix(path: decoded), user: user, password: password, database: database ?? 0)
         } else {
             let (host, port) = try Self.parseHost(authority)
@@ -48,6 +56,9 @@ extension RedisURL {
                 usesTLS: scheme == "rediss")
         }
     }
+
+    /// In bytes: what `sun_path` holds beside its final NUL.
+    package static let longestSocketPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
     private static func parseCredentials(_ text: Substring) throws(RedisURLError) -> (String?, String?) {
         guard !text.isEmpty else { return (nil, nil) }

@@ -37,7 +37,8 @@ package struct RedisURLError: Error, Sendable, Hashable, CustomStringConvertible
     )
     static let path = RedisURLError(message: "the Redis URL has no socket path: write unix:///path/to/redis.sock")
     static let longPath = RedisURLError(
-        message: "the socket path in the Redis URL is longer than the system allows (103 bytes): use a shorter one"
+        message:
+            "the socket path in the Redis URL is longer than the system allows (\(RedisURL.longestSocketPath) bytes): use a shorter one"
     )
     static let control = RedisURLError(
         message: "the Redis URL has a space or a control character: percent-encode it, or remove it"

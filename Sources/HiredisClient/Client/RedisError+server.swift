@@ -14,7 +14,9 @@ extension RedisError {
         // A script that fails half-way has written what it has written. The others are refusals up front.
         var mayHaveRun = false
         if case .other = code { mayHaveRun = true }
-        self.init(code, text + code.advice, mayHaveRun: mayHaveRun)
+        // Some of the server's texts are sentences.
+        let sentence = text.hasSuffix(".") ? String(text.dropLast()) : text
+        self.init(code, sentence + code.advice, mayHaveRun: mayHaveRun)
     }
 
     /// The error of a script, made clear where it is about a right that the user lacks: the server then names the script's digest

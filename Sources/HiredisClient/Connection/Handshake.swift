@@ -52,17 +52,35 @@ struct Handshake {
         switch step {
         case .authenticate:
             // Not a word of the server's text: a server that does not know the command repeats its arguments.
-            throw RedisError(.authentication, "Redis refuses user and password: check both in the Redis URL")
+            let isUnknown = reply.bytes.starts(with: "ERR AUTH <password> called without any password configured".utf8)
+            throw RedisError(
+                .authentication,
+                isUnknown
+                    ? "this Redis has no password: leave it out of the Redis URL, or set one for the user"
+                    : "Redis refuses user and password: check both in the Redis URL")
         case .select:
-            throw RedisError(error.code, "cannot use the database in the Redis URL: \(error.message)")
+            try refuseWithoutPassword(reply)
+            guard
+                ["ERR DB index", "ERR invalid DB index", "ERR SELECT is not allowed"].contains(where: {
+                    reply.bytes.starts(with: $0.utf8)
+                })
+            else { throw RedisError(error.code, "cannot use the database in the Redis URL: \(error.message)") }
+            // To try again is of no use: it is the URL that has to change, as with a password.
+            throw RedisError(
+                .authentication,
+                "Redis refuses the database in the Redis URL: use a lower number, or raise databases (\(error.message))"
+            )
         case .setName, .load, .ping:
-            if reply.bytes.starts(with: "NOAUTH".utf8) {
-                let advice = "Redis asks for a password: write it into the URL, as in redis://user:password@host"
-                throw RedisError(.authentication, advice)
-            }
+            try refuseWithoutPassword(reply)
             // An ACL may forget these commands, and a script that does not compile says so when it is called.
             guard error.isTransient, error.code != .readOnly else { return }
             throw error
         }
+    }
+
+    private func refuseWithoutPassword(_ reply: RESPReply) throws(RedisError) {
+        guard reply.bytes.starts(with: "NOAUTH".utf8) else { return }
+        let advice = "Redis asks for a password: write it into the URL, as in redis://user:password@host"
+        throw RedisError(.authentication, advice)
     }
 }

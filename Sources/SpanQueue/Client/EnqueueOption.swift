@@ -1,3 +1,5 @@
+public import Foundation
+
 /// One choice about one job, given at enqueue. Of two that concern the same thing the later counts.
 public struct EnqueueOption: Sendable {
     let apply: @Sendable (inout EnqueueOptions) -> Void
@@ -15,6 +17,9 @@ public struct EnqueueOption: Sendable {
     /// Run no earlier than this moment of the engine's clock; one in the past means now.
     public static func runAt(_ moment: Timestamp) -> EnqueueOption { EnqueueOption { $0.schedule = .at(moment) } }
 
+    /// Run no earlier than this date; one in the past means now. The engine's clock decides, to the millisecond.
+    public static func runAt(_ date: Date) -> EnqueueOption { .runAt(Timestamp(date)) }
+
     /// Try again at most this often after a failure, 0 to 1000; 25 by default.
     public static func maxRetries(_ count: Int) -> EnqueueOption { EnqueueOption { $0.maxRetries = count } }
 
@@ -31,6 +36,9 @@ public struct EnqueueOption: Sendable {
 
     /// Do not start it later than this moment of the engine's clock; then it is dead, with reason `expired`.
     public static func deadline(_ moment: Timestamp) -> EnqueueOption { EnqueueOption { $0.expiry = .at(moment) } }
+
+    /// Do not start it later than this date; then it is dead, with reason `expired`. The engine's clock decides, to the millisecond.
+    public static func deadline(_ date: Date) -> EnqueueOption { .deadline(Timestamp(date)) }
 
     /// Only one job of this type and payload in the queue, for this long from its enqueue, whatever happens to it.
     public static func unique(for duration: Duration) -> EnqueueOption {
@@ -51,7 +59,10 @@ public struct EnqueueOption: Sendable {
     /// How long the record is kept once the job has completed; as the engine is configured by default.
     public static func retention(_ retention: Retention) -> EnqueueOption { EnqueueOption { $0.retention = retention } }
 
-    /// Words to find it by, each 1 to 128 of `A-Z a-z 0-9 _ . : / -`; none by default.
+    /// Keep the record for this long once the job has completed, whatever the number of others.
+    public static func retention(for duration: Duration) -> EnqueueOption { .retention(.duration(duration)) }
+
+    /// Words to find it by, each 1 to 128 of `A-Z a-z 0-9 _ . : / - @ + # =`; none by default.
     public static func tags(_ tags: [String]) -> EnqueueOption { EnqueueOption { $0.tags = tags } }
 
     /// An id of the caller's own. The same id with the same type and payload again gives the first receipt; with others it is
@@ -103,7 +114,8 @@ struct EnqueueOptions: Sendable {
 
     private static func check(_ value: Duration, is what: String, from least: Duration) throws(SpanQueueError) {
         guard value >= least, value <= Limits.farthestDelay else {
-            throw .invalidArgument("\(what) \(value): use \(DurationText.format(least)) to 10 years")
+            throw .invalidArgument(
+                "\(what) \(DurationText.format(value)): use \(DurationText.format(least)) to 10 years")
         }
     }
 

@@ -1,22 +1,31 @@
 /// One of many jobs to be enqueued in one round trip.
 public struct EnqueueRequest: Sendable {
     let type: String
-    let payload: [UInt8]
     let options: [EnqueueOption]
+    private let content: Content
 
-    /// A job of a Swift type, encoded as JSON.
-    ///
-    /// - Throws: `SpanQueueError` with `.invalidArgument` where the value can't be encoded.
-    public init<J: Job>(_ job: J, _ options: EnqueueOption...) throws(SpanQueueError) {
+    private enum Content: Sendable {
+        case bytes([UInt8])
+        /// Encoded when it is known how: by the queue's coding.
+        case value(any Job)
+    }
+
+    /// A job of a Swift type. It is encoded by the queue that it is put on; where that fails, the queue refuses it.
+    public init<J: Job>(_ job: J, _ options: EnqueueOption...) {
+        self.init(job, options)
+    }
+
+    /// A job of a Swift type, with options that are known only at run time.
+    public init<J: Job>(_ job: J, _ options: [EnqueueOption]) {
         self.type = J.jobType
-        self.payload = try JobCoding.encode(job)
+        self.content = .value(job)
         self.options = J.options + options
     }
 
     /// A job by its type's name, with bytes that are passed on as they are.
     public init(type: String, payload: [UInt8], options: [EnqueueOption] = []) {
         self.type = type
-        self.payload = payload
+        self.content = .bytes(payload)
         self.options = options
     }
 
@@ -26,21 +35,28 @@ public struct EnqueueRequest: Sendable {
     /// - Parameter configuration: that of the queue it is for.
     /// - Throws: `.invalidArgument`, `.tooLarge`.
     public func validate(for configuration: JobQueueConfiguration = JobQueueConfiguration()) throws(SpanQueueError) {
-        _ = try checkedOptions(configuration)
+        _ = try checked(configuration)
     }
 
-    /// Its options with the queue's defaults, after everything was checked.
-    func checkedOptions(_ configuration: JobQueueConfiguration) throws(SpanQueueError) -> EnqueueOptions {
+    /// Its options with the queue's defaults, and its payload, after everything was checked.
+    func checked(
+        _ configuration: JobQueueConfiguration
+    ) throws(SpanQueueError) -> (options: EnqueueOptions, payload: [UInt8]) {
         let options = EnqueueOptions(configuration, options)
         let limits = configuration.limits
         try NameRule.jobType.check(type)
         try options.check(limits: limits)
+        let payload =
+            switch content {
+            case .bytes(let bytes): bytes
+            case .value(let job): try configuration.coding.payload(of: job)
+            }
         guard payload.count <= limits.payloadBytes else {
             throw SpanQueueError(
                 .tooLarge,
                 "the payload has \(payload.count) bytes and may have \(limits.payloadBytes): "
                     + "store it elsewhere and enqueue a reference to it")
         }
-        return options
+        return (options, payload)
     }
 }

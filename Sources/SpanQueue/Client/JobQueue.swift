@@ -63,7 +63,7 @@ public final class JobQueue: Service, Sendable {
     ///   content; what the engine throws.
     @discardableResult
     public func enqueue<J: Job>(_ job: J, _ options: EnqueueOption...) async throws -> EnqueueReceipt {
-        try await enqueue(EnqueueRequest(type: J.jobType, payload: JobCoding.encode(job), options: J.options + options))
+        try await enqueue(EnqueueRequest(job, options))
     }
 
     /// Enqueues one job by its type's name, with bytes that are passed on as they are. See `enqueue(_:_:)`.
@@ -108,10 +108,7 @@ public final class JobQueue: Service, Sendable {
 
     /// Enqueues many jobs of one type in one round trip.
     public func enqueue<J: Job>(_ jobs: [J], _ options: EnqueueOption...) async throws -> [EnqueueResult] {
-        try await enqueue(
-            jobs.map { job throws(SpanQueueError) in
-                EnqueueRequest(type: J.jobType, payload: try JobCoding.encode(job), options: J.options + options)
-            })
+        try await enqueue(jobs.map { EnqueueRequest($0, options) })
     }
 
     /// Enqueues many jobs in one round trip: any mix of types, queues and options, at most `Limits.jobsPerEnqueue`.

@@ -11,6 +11,17 @@ public struct JobQueueConfiguration: Sendable {
     /// What a job may hold.
     public var limits = Limits()
 
+    /// How payloads and results of Swift types are written and read, by this queue and its workers; JSON unless set.
+    public var coding: any JobCoding = JSONJobCoding()
+
     /// The settings above.
-    public init() {}
+    public init(
+        defaultQueue: String = "default", maxRetries: Int = 25, limits: Limits = Limits(),
+        coding: any JobCoding = JSONJobCoding()
+    ) {
+        self.defaultQueue = defaultQueue
+        self.maxRetries = maxRetries
+        self.limits = limits
+        self.coding = coding
+    }
 }

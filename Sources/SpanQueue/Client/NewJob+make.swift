@@ -5,41 +5,41 @@ extension NewJob {
     ///
     /// - Throws: `.invalidArgument`, `.tooLarge`.
     init(_ request: EnqueueRequest, configuration: JobQueueConfiguration, trace: TraceContext) throws(SpanQueueError) {
-        let options = try request.checkedOptions(configuration)
+        let (options, payload) = try request.checked(configuration)
         let message = JobMessage(
             id: options.id ?? .random(),
             queue: options.queue,
             type: request.type,
-            payload: request.payload,
+            payload: payload,
             priority: options.priority,
             maxRetries: options.maxRetries,
             backoff: options.backoff,
             timeout: options.timeout,
             deadline: nil,
             unique: options.unique.map { key, span in
-                UniqueLock(digest: Self.lockDigest(key: key, request), span: span)
+                UniqueLock(digest: Self.lockDigest(key: key, request.type, payload), span: span)
             },
             retention: options.retention,
             tags: options.tags,
             trace: trace,
             runAt: nil,
             enqueuedAt: Timestamp(milliseconds: 0),
-            contentDigest: options.id == nil ? nil : Self.contentDigest(request))
+            contentDigest: options.id == nil ? nil : Self.contentDigest(request.type, payload))
         self.init(message: message, schedule: options.schedule, expiry: options.expiry)
     }
 
     /// The first byte keeps keys and contents apart, and the zero byte types and payloads: neither alphabet has it.
-    private static func lockDigest(key: String?, _ request: EnqueueRequest) -> [UInt8] {
+    private static func lockDigest(key: String?, _ type: String, _ payload: [UInt8]) -> [UInt8] {
         let digest =
             if let key {
                 Digest.sha256(Array("k\(key)".utf8))
             } else {
-                Digest.sha256(Array("c\(request.type)\0".utf8), request.payload)
+                Digest.sha256(Array("c\(type)\0".utf8), payload)
             }
         return Array(digest.prefix(UniqueLock.digestBytes))
     }
 
-    private static func contentDigest(_ request: EnqueueRequest) -> UInt64 {
-        Digest.sha256(Array("\(request.type)\0".utf8), request.payload).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    private static func contentDigest(_ type: String, _ payload: [UInt8]) -> UInt64 {
+        Digest.sha256(Array("\(type)\0".utf8), payload).prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

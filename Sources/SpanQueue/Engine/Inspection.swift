@@ -8,9 +8,14 @@ public struct ListRequest: Sendable, Hashable {
     public var cursor: String?
     /// The most jobs wanted, 1 to 1000.
     public var limit: Int
+    /// Whether the jobs that ended last come first: for dead and cancelled jobs alone.
+    public var newestFirst: Bool
 
     /// Makes a request.
-    public init(queue: String, state: JobState, cursor: String? = nil, limit: Int = 100) {
+    public init(
+        queue: String, state: JobState, cursor: String? = nil, limit: Int = 100, newestFirst: Bool = false
+    ) {
+        self.newestFirst = newestFirst
         self.queue = queue
         self.state = state
         self.cursor = cursor

@@ -11,15 +11,18 @@ package struct JobTrace: Sendable {
     package let now: Timestamp
     package internal(set) var steps: [Step] = []
 
-    /// Whether a job's attempts join its trace is configured at the workers; this goes by the default.
-    let telemetry = JobTelemetry.standard
+    /// Says how attempts stand to their enqueue. The record does not know; workers are configured so.
+    let telemetry: JobTelemetry
     /// Since when it could have been claimed; nil while it is put off, and once it has ended.
     var waitingSince: Timestamp?
     var previous: AttemptRecord?
     /// The number that the next attempt will have.
     var nextNumber = 1
 
-    package init(_ record: JobRecord, now: Timestamp) {
+    /// - Parameter attemptParent: what the workers are configured to.
+    package init(_ record: JobRecord, now: Timestamp, attemptParent: JobTelemetry.AttemptParent = .auto) {
+        telemetry =
+            attemptParent == .auto ? .standard : JobTelemetry(registry: .standard, attemptParent: attemptParent)
         self.record = record
         self.now = now
         addEnqueue()

@@ -8,14 +8,18 @@ public struct JobID: Sendable, Hashable, Codable, CustomStringConvertible, Expre
 
     /// Takes an id given from outside.
     ///
-    /// - Throws: `SpanQueueError` with `.invalidArgument` unless it is 1 to 128 of `A-Z a-z 0-9 _ . : -`.
+    /// - Throws: `SpanQueueError` with `.invalidArgument` unless it is 1 to 128 of `A-Z a-z 0-9 _ . : - @ + =`.
     public init(_ text: String) throws(SpanQueueError) {
         try NameRule.jobID.check(text)
         self.description = text
     }
 
-    /// An id in the source code; it is checked when the job is enqueued.
+    /// An id that stands in the source code. One that is not allowed is a mistake of the program, found the first time that the line
+    /// runs: it ends the process, as an array's index out of range does. Any text that is not a literal goes through `init(_:)`.
     public init(stringLiteral text: String) {
+        precondition(
+            NameRule.jobID.allows(text),
+            "the job id in the source is not allowed: use 1 to 128 of \(NameRule.jobID.alphabet)")
         self.description = text
     }
 

@@ -66,13 +66,6 @@ public struct JobMessage: Sendable, Hashable {
 }
 
 extension JobMessage {
-    /// The payload as a Swift value.
-    ///
-    /// - Throws: a `DecodingError` where it is not one.
-    public func decode<J: Job>(_ type: J.Type) throws -> J {
-        try JobCoding.decode(type, from: payload)
-    }
-
     /// Stands in lists for a message that can't be read.
     package static func unreadable(id: JobID, queue: String) -> JobMessage {
         JobMessage(

@@ -19,8 +19,8 @@ package struct NameRule: Sendable {
 
     package static let queue = NameRule("queue name", punctuation: "_.-")
     package static let jobType = NameRule("job type", punctuation: "_.:/-")
-    package static let jobID = NameRule("job id", punctuation: "_.:-")
-    package static let tag = NameRule("tag", punctuation: "_.:/-")
+    package static let jobID = NameRule("job id", punctuation: "_.:-@+=")
+    package static let tag = NameRule("tag", punctuation: "_.:/-@+#=")
 
     package func allows(_ name: String) -> Bool {
         let bytes = name.utf8

@@ -88,8 +88,8 @@ extension Duration {
     }
 
     /// `minutes` times sixty seconds.
-    public static func minutes(_ minutes: Int64) -> Duration { .seconds(minutes * 60) }
+    package static func minutes(_ minutes: Int64) -> Duration { .seconds(minutes * 60) }
 
     /// `hours` times 3600 seconds.
-    public static func hours(_ hours: Int64) -> Duration { .seconds(hours * 3600) }
+    package static func hours(_ hours: Int64) -> Duration { .seconds(hours * 3600) }
 }

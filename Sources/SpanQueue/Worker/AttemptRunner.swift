@@ -7,8 +7,11 @@ import SpanQueueTelemetry
 final class AttemptRunner: Sendable {
     let handlers: HandlerRegistry
     private let middleware: [Middleware]
+    /// How results are written.
+    let coding: any JobCoding
 
-    init(handlers: HandlerRegistry, middleware: [Middleware]) {
+    init(handlers: HandlerRegistry, middleware: [Middleware], coding: any JobCoding = JSONJobCoding()) {
+        self.coding = coding
         self.handlers = handlers
         self.middleware = middleware
     }

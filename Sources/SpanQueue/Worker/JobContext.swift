@@ -62,10 +62,13 @@ public final class JobContext: Sendable {
         /// The worker drains.
         let isStopping = Atomic(false)
 
+        let coding: any JobCoding
+
         init(
-            engine: any Engine, limits: Limits, logger: Logger,
+            engine: any Engine, limits: Limits, logger: Logger, coding: any JobCoding = JSONJobCoding(),
             attemptLogLevel: @escaping @Sendable (JobContext) -> Logger.Level = { _ in .debug }
         ) {
+            self.coding = coding
             self.engine = engine
             self.limits = limits
             self.logger = logger
@@ -143,6 +146,22 @@ public final class JobContext: Sendable {
             ["took": "\(DurationText.format(.milliseconds($0.milliseconds)))"]
         }
         logger.log(level: environment.attemptLogLevel(self), message, metadata: metadata)
+    }
+
+    /// Sets the job's result to a value, which `JobRecord.result(as:)` reads back. It is encoded as the queue's payloads are, and
+    /// stored when the attempt completes. The latest result counts.
+    ///
+    /// - Throws: `.invalidArgument` where the value can't be encoded; `.tooLarge` for more than `Limits.resultBytes`.
+    public func setResult<Value: Encodable>(_ value: Value) throws {
+        let bytes: [UInt8]
+        do {
+            bytes = try environment.coding.encode(value)
+        } catch {
+            throw SpanQueueError(
+                .invalidArgument, "the result of job \(id) can't be encoded: \(CodingProblem.describe(error))",
+                underlying: error)
+        }
+        try result(bytes)
     }
 
     /// What is to be stored with the settlement.

@@ -32,6 +32,11 @@ public struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLiteral
         QueueSelection(order: .weighted, lanes: weights.map { Lane(queue: $0.queue, weight: $0.weight) })
     }
 
+    /// Queues with weights, 1 to 1000, known only at run time; in the order of their names.
+    public static func weighted(_ weights: [String: Int]) -> QueueSelection {
+        weighted(weights.sorted { $0.key < $1.key }.map { (queue: $0.key, weight: $0.value) })
+    }
+
     /// Queues in the order in which they are served.
     public static func strict(_ queues: [String]) -> QueueSelection {
         QueueSelection(order: .strict, lanes: queues.map { Lane(queue: $0, weight: 1) })

@@ -60,14 +60,15 @@ public final class Worker: Service, Sendable {
     public func handle<J: Job>(
         _ type: J.Type, _ body: @escaping @Sendable (_ job: J, _ context: JobContext) async throws -> Void
     ) throws(SpanQueueError) {
+        let coding = queue.configuration.coding
         try register(
             J.jobType,
             HandlerRegistry.Handler(retryPolicy: J.checkedRetryPolicy()) { raw, context in
                 let job: J
                 do {
-                    job = try JobCoding.decode(type, from: raw.payload)
+                    job = try coding.decode(type, from: raw.payload)
                 } catch {
-                    throw UndecodablePayload(problem: JobCoding.describe(error))
+                    throw UndecodablePayload(problem: CodingProblem.describe(error))
                 }
                 try await body(job, context)
             })
@@ -130,7 +131,8 @@ public final class Worker: Service, Sendable {
             guard setup.core == nil else {
                 throw SpanQueueError(.closed, "worker \(id) runs already: make another worker")
             }
-            let runner = AttemptRunner(handlers: setup.handlers, middleware: setup.middleware)
+            let runner = AttemptRunner(
+                handlers: setup.handlers, middleware: setup.middleware, coding: queue.configuration.coding)
             let core = WorkerCore(
                 id: id, engine: queue.engine, configuration: configuration, isOnce: untilEmpty,
                 limits: queue.configuration.limits, runner: runner, telemetry: queue.telemetry, logger: logger)

@@ -34,13 +34,22 @@ public struct WorkerConfiguration: Sendable {
     public var describeError: (@Sendable (any Error) -> String?)?
 
     /// The settings above.
-    public init() {}
-
-    /// The settings that are changed most often.
-    public init(concurrency: Int = 10, queues: QueueSelection = ["default": 1], lease: Duration = .seconds(30)) {
+    public init(
+        concurrency: Int = 10, queues: QueueSelection = ["default": 1], lease: Duration = .seconds(30),
+        drainTimeout: Duration = .seconds(25), cancellationGrace: Duration = .seconds(5),
+        retryPolicy: any RetryPolicy = Backoff.standard, maxReclaims: Int = 3,
+        unknownTypeDelay: Duration = .seconds(60), unknownTypeRetries: Int = 20, idleWait: Duration = .seconds(2)
+    ) {
         self.concurrency = concurrency
         self.queues = queues
         self.lease = lease
+        self.drainTimeout = drainTimeout
+        self.cancellationGrace = cancellationGrace
+        self.retryPolicy = retryPolicy
+        self.maxReclaims = maxReclaims
+        self.unknownTypeDelay = unknownTypeDelay
+        self.unknownTypeRetries = unknownTypeRetries
+        self.idleWait = idleWait
     }
 
     package func check() throws(SpanQueueError) {

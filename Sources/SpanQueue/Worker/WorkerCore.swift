@@ -72,7 +72,8 @@ actor WorkerCore {
         self.configuration = configuration
         self.runner = runner
         self.jobEnvironment = JobContext.Environment(
-            engine: engine, limits: limits, logger: logger, attemptLogLevel: configuration.attemptLogLevel)
+            engine: engine, limits: limits, logger: logger, coding: runner.coding,
+            attemptLogLevel: configuration.attemptLogLevel)
         self.logger = logger
         self.telemetry = telemetry
         self.spans = JobSpans(telemetry, worker: id)

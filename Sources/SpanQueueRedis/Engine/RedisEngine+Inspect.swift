@@ -35,6 +35,7 @@ extension RedisEngine {
                     arguments.append(list == nil ? "z" : "b")
                     arguments.append(request.cursor ?? "")
                     arguments.append(limit)
+                    arguments.append(request.newestFirst ? "r" : "")
                 })
             var cursor = RESPCursor(reply)
             let count = try cursor.nextArrayCount()

@@ -38,7 +38,8 @@ extension RedisEngine {
         if policy.hasPrefix("allkeys"), !options.allowsEviction {
             throw SpanQueueError(
                 .unsupported,
-                "\(url) has maxmemory-policy \(policy), which can evict jobs: \(remedy) (or allow eviction)")
+                "\(url) has maxmemory-policy \(policy), which can evict jobs: \(remedy), or allow eviction: --allow-eviction, RedisEngineOptions.allowsEviction"
+            )
         } else if policy != "noeviction" {
             logger.warning("maxmemory-policy is \(policy), not noeviction: \(remedy)")
         }

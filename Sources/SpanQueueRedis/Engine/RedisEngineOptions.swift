@@ -24,7 +24,19 @@ public struct RedisEngineOptions: Sendable, Hashable {
     public var tls = RedisTLS()
 
     /// The settings above.
-    public init() {}
+    public init(
+        commandTimeout: Duration = .seconds(5), waitsForServer: Bool = true, retention: Duration = .seconds(3600),
+        retentionCount: Int = 10_000, deadRetention: Duration? = nil, allowsEviction: Bool = false,
+        durability: RedisDurability = .primary
+    ) {
+        self.commandTimeout = commandTimeout
+        self.waitsForServer = waitsForServer
+        self.retention = retention
+        self.retentionCount = retentionCount
+        self.deadRetention = deadRetention
+        self.allowsEviction = allowsEviction
+        self.durability = durability
+    }
 
     /// Checks that these settings can be used for a URL, and reads it.
     package func checkedURL(_ text: String) throws(SpanQueueError) -> RedisURL {
@@ -41,13 +53,15 @@ public struct RedisEngineOptions: Sendable, Hashable {
 
     package func check() throws(SpanQueueError) {
         guard commandTimeout >= .milliseconds(100), commandTimeout <= .minutes(5) else {
-            throw SpanQueueError(.invalidArgument, "command timeout \(commandTimeout): use 100ms to 5m")
+            throw SpanQueueError(
+                .invalidArgument, "command timeout \(DurationText.format(commandTimeout)): use 100ms to 5m")
         }
         guard retention >= .zero, retention <= Limits.farthestDelay else {
-            throw SpanQueueError(.invalidArgument, "retention \(retention): use 0s to 10 years")
+            throw SpanQueueError(.invalidArgument, "retention \(DurationText.format(retention)): use 0s to 10 years")
         }
         if let deadRetention, deadRetention < .seconds(1) || deadRetention > Limits.farthestDelay {
-            throw SpanQueueError(.invalidArgument, "retention of dead letters \(deadRetention): use 1s to 10 years")
+            throw SpanQueueError(
+                .invalidArgument, "retention of dead letters \(DurationText.format(deadRetention)): use 1s to 10 years")
         }
         guard durability.isInRange else {
             throw SpanQueueError(.invalidArgument, "durability \(durability): use 1 to 16 replicas")

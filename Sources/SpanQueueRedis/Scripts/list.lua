@@ -5,6 +5,7 @@
 -- ARGV  1 what is there: 'z' a sorted set, 'b' a sorted set and then a list
 --       2 the cursor: '' at the start, 'z:<score>:<id>' behind that id of the set, 'l:<index>:<id>' behind that of the list
 --       3 the most ids wanted
+--       4 'r' to read the set from its end; only where there is no list
 -- reply {next cursor or '', id, ...}
 --
 -- A list is taken from its head, so an id that is no longer where it was is nearer to the head, or gone together with all
@@ -12,6 +13,7 @@
 
 local limit = tonumber(ARGV[3])
 local cursor = ARGV[2]
+local reversed = ARGV[4] == 'r'
 local reply = { '' }
 local function finish(next_cursor)
   reply[1] = next_cursor
@@ -24,14 +26,19 @@ if string.sub(cursor, 1, 2) ~= 'l:' then
     local score, id = string.match(cursor, '^z:([^:]+):(.+)$')
     local rank = id and redis.call('ZRANK', KEYS[1], id)
     if rank then
-      start = rank + 1
+      start = reversed and redis.call('ZCARD', KEYS[1]) - rank or rank + 1
     elseif score and tonumber(score) then
-      start = redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. score)
+      start = redis.call('ZCOUNT', KEYS[1], reversed and '(' .. score or '-inf', reversed and '+inf' or '(' .. score)
     else
       return redis.error_reply('CURSOR not a cursor of this list')
     end
   end
-  local entries = redis.call('ZRANGE', KEYS[1], start, start + limit - 1, 'WITHSCORES')
+  local entries
+  if reversed then
+    entries = redis.call('ZRANGE', KEYS[1], start, start + limit - 1, 'REV', 'WITHSCORES')
+  else
+    entries = redis.call('ZRANGE', KEYS[1], start, start + limit - 1, 'WITHSCORES')
+  end
   for i = 1, #entries, 2 do reply[#reply + 1] = entries[i] end
   if #entries == 2 * limit then return finish('z:' .. entries[#entries] .. ':' .. entries[#entries - 1]) end
   if ARGV[1] == 'z' then return finish('') end

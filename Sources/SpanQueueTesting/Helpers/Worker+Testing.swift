@@ -11,7 +11,7 @@ extension Worker {
     /// - Returns: what the runs did together.
     @discardableResult
     public func runAllDue(
-        in queue: JobQueue, advancing clock: ManualClock, atMost limit: Duration = .hours(24)
+        in queue: JobQueue, advancing clock: ManualClock, atMost limit: Duration = .seconds(86_400)
     ) async throws -> RunSummary {
         let end = clock.now + limit
         var total = RunSummary()

@@ -14,10 +14,13 @@ extension MemoryQueue {
     /// - Throws: `.invalidArgument` for a cursor that is none.
     package func list(_ request: ListRequest) throws(SpanQueueError) -> ListPage {
         let line = self[request.state]
-        var rest = line.members[...]
+        let members = request.newestFirst ? Array(line.members.reversed()) : Array(line.members)
+        var rest = members[...]
         if let cursor = request.cursor {
             let last = try Self.member(atCursor: cursor)
-            rest = rest.dropFirst(line.count { $0 > last })
+            // Those before the cursor, or those before it with itself: they end where the other way round would begin.
+            let seen = request.newestFirst ? members.count - line.count { $0 >= last } : line.count { $0 > last }
+            rest = rest.dropFirst(seen)
         }
         let page = rest.prefix(min(max(1, request.limit), 1000))
         let isLast = page.endIndex == rest.endIndex

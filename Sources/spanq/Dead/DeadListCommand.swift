@@ -4,7 +4,7 @@ import SpanQueue
 /// `spanq dead list`
 struct DeadListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List dead letters with the reason and the last error, oldest first.")
+        commandName: "list", abstract: "List dead letters, newest first: when each died, why, and its last error.")
 
     @OptionGroup var listing: JobListing
     @OptionGroup var global: GlobalOptions
@@ -17,8 +17,10 @@ struct DeadListCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await global.withQueue { client in
-            try await JobLines(json: global.json)
-                .print(listing, in: client, states: [.dead], isOneList: listing.queue != nil)
+            try await JobLines(json: global.json).print(listing, in: client, states: [.dead]) { cursor in
+                listing.queue != nil && !cursor.isEmpty
+                    ? "go on with --cursor '\(cursor)'" : "raise --limit, or give --queue"
+            }
         }
     }
 }

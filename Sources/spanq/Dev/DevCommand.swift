@@ -44,6 +44,7 @@ struct DevCommand: AsyncParsableCommand {
         var listen = try reader.listen(default: .standard)
         listen.whenTaken = .takeAnother
         let slowAttempt = try reader.duration(.slowAttempt, default: nil)
+        let attemptParent = try reader.attemptParent()
         let handlers = try Handlers(settings)
         Console.neverWait()
         try OpenFiles.require(OpenFiles.forService)
@@ -53,7 +54,8 @@ struct DevCommand: AsyncParsableCommand {
         OrphanReaper.startIfFirstProcess(sparing: [server.processIdentifier])
         do {
             connection.redisURL = directory.url
-            let telemetry = CommandTelemetry(for: .service, slowAttempt: slowAttempt, logger: connection.logger())
+            let telemetry = CommandTelemetry(
+                for: .service, slowAttempt: slowAttempt, attemptParent: attemptParent, logger: connection.logger())
             try await serve(connection, telemetry, settings, handlers, listen, server)
         } catch {
             await server.stop()

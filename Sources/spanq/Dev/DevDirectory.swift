@@ -1,4 +1,5 @@
 import Foundation
+import HiredisClient
 
 /// Where the private Redis of `spanq dev` keeps its file, its socket and its log.
 struct DevDirectory: Sendable {
@@ -37,11 +38,11 @@ struct DevDirectory: Sendable {
             isTemporary = true
         }
         socketPath = socket.map(Self.absolute) ?? path + "/redis.sock"
-        // The smallest `sun_path` among the platforms, with its final NUL.
-        guard socketPath.utf8.count <= 103 else {
+        guard socketPath.utf8.count <= RedisURL.longestSocketPath else {
             removeIfTemporary()
             throw .usage(
-                "the socket's path \(socketPath) is longer than 103 bytes: give a shorter one with --redis-socket")
+                "the socket's path \(socketPath) is longer than \(RedisURL.longestSocketPath) bytes: give a shorter one with --redis-socket"
+            )
         }
     }
 

@@ -63,14 +63,14 @@ struct JobOptions: Sendable {
 
     private static func duration(_ text: String, _ what: String) throws(CommandFailure) -> Duration {
         guard let duration = DurationText.parse(text) else {
-            throw .usage("\(what) \"\(text)\" is no duration: write it as 500ms, 2s, 10m or 1h")
+            throw .usage("\(what) \"\(text)\" is not a duration: write it as 500ms, 2s, 10m or 1h")
         }
         return duration
     }
 
     private static func moment(_ text: String, _ what: String) throws(CommandFailure) -> Timestamp {
         guard let moment = MomentText.parse(text) else {
-            throw .usage("\(what) \"\(text)\" is no time: write it as 2026-11-21T09:30:00Z")
+            throw .usage("\(what) \"\(text)\" is not a time: write it as 2026-11-21T09:30:00Z")
         }
         return moment
     }

@@ -4,7 +4,7 @@ import SpanQueue
 /// `spanq job list`
 struct JobListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List jobs, those that run or ran first at the top of each state.")
+        commandName: "list", abstract: "List jobs, by state; within a state, oldest first.")
 
     @Option(help: ArgumentHelp("Only jobs in this state.", valueName: "state"))
     var state: JobState?
@@ -22,7 +22,10 @@ struct JobListCommand: AsyncParsableCommand {
         let states = state.map { [$0] } ?? JobState.allCases
         let isOneList = listing.queue != nil && state != nil
         try await global.withQueue { client in
-            try await JobLines(json: global.json).print(listing, in: client, states: states, isOneList: isOneList)
+            try await JobLines(json: global.json).print(listing, in: client, states: states) { cursor in
+                isOneList && !cursor.isEmpty
+                    ? "go on with --cursor '\(cursor)'" : "raise --limit, or give --queue and --state"
+            }
         }
     }
 }

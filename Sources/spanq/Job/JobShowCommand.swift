@@ -10,7 +10,10 @@ struct JobShowCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let record = try await global.withQueue { try await job.find(in: $0) }
-        try JobPage.print(record, json: global.json)
+        let (record, note) = try await global.withQueue { client in
+            let record = try await job.find(in: client)
+            return (record, global.json ? nil : try await WaitingNote.read(record, from: client))
+        }
+        try JobPage.print(record, note: note, json: global.json)
     }
 }

@@ -28,6 +28,12 @@ struct JobTraceCommand: AsyncParsableCommand {
             valueName: "template"))
     var traceURL: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How attempts stand to the enqueue in the workers' traces: auto, parent or link. Or SPANQ_ATTEMPT_PARENT.",
+            valueName: "mode"))
+    var attemptParent: String?
+
     @OptionGroup var global: GlobalOptions
 
     func validate() throws {
@@ -36,12 +42,15 @@ struct JobTraceCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var reader = try global.reader([.traceURL: traceURL])
+        var reader = try global.reader([.traceURL: traceURL, .attemptParent: attemptParent])
         let template = try reader.traceURL()
-        let trace = try await global.withQueue(reader) { client in
+        let parent = try reader.attemptParent()
+        let isDrawn = !global.json && !otlp
+        let (trace, note) = try await global.withQueue(reader) { client in
             // The record first: what is in it then lies before `now`.
             let record = try await job.find(in: client)
-            return JobTrace(record, now: try await client.engine.now())
+            let trace = JobTrace(record, now: try await client.engine.now(), attemptParent: parent)
+            return (trace, isDrawn ? try await WaitingNote.read(record, from: client) : nil)
         }
         if global.json {
             try JSONLine.print(TraceOutput(trace))
@@ -51,7 +60,7 @@ struct JobTraceCommand: AsyncParsableCommand {
             Console.print(
                 TracePage(
                     trace, width: width ?? Console.width ?? 80, marks: Console.isUTF8 ? .unicode : .ascii,
-                    hasStyle: Console.hasStyle,
+                    hasStyle: Console.hasStyle, note: note,
                     link: template.flatMap { TraceLink.make($0, trace.record.message.trace.traceID) }
                 ).render())
         }

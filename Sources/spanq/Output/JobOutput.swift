@@ -33,11 +33,16 @@ struct JobOutput: Encodable, Sendable {
     @OrNull var worker: String?
     @OrNull var leaseExpiresAt: String?
     let cancelRequested: Bool
+    @OrNull var timeout: String?
+    @OrNull var retention: String?
+    @OrNull var unique: String?
+    @OrNull var uniqueDigest: String?
     let events: [EventOutput]
 
     private enum CodingKeys: String, CodingKey {
         case id, type, queue, state, attempt, reclaims, traceparent, payload, result, progress, tags, priority, attempts
-        case reason, deadline, worker, events
+        case reason, deadline, worker, events, timeout, retention, unique
+        case uniqueDigest = "unique_digest"
         case maxRetries = "max_retries"
         case lastError = "last_error"
         case traceID = "trace_id"
@@ -78,6 +83,10 @@ struct JobOutput: Encodable, Sendable {
         self.worker = record.claim?.worker
         self.leaseExpiresAt = record.claim?.leaseExpiresAt.description
         self.cancelRequested = record.cancelRequested
+        self.timeout = message.timeout.map(DurationText.format)
+        self.retention = message.retention.text
+        self.unique = message.unique?.span.text
+        self.uniqueDigest = message.unique?.digest.hexadecimal
         self.events = record.run.history.compactMap(EventOutput.init)
     }
 }

@@ -3,16 +3,17 @@ import SpanQueueTelemetry
 
 /// A job's record for a person: one fact a line, then the attempts.
 enum JobPage {
-    static func print(_ record: JobRecord, json: Bool) throws {
+    /// - Parameter note: why it waits, if that is known.
+    static func print(_ record: JobRecord, note: String? = nil, json: Bool) throws {
         if json {
             try JSONLine.print(JobOutput(record))
         } else {
-            Console.print(render(record, width: Console.width, hasStyle: Console.hasStyle))
+            Console.print(render(record, note: note, width: Console.width, hasStyle: Console.hasStyle))
         }
     }
 
-    static func render(_ record: JobRecord, width: Int?, hasStyle: Bool) -> String {
-        let facts = facts(record)
+    static func render(_ record: JobRecord, note: String? = nil, width: Int?, hasStyle: Bool) -> String {
+        let facts = facts(record, note)
         let title = facts.map(\.name.count).max() ?? 0
         var lines = facts.map { name, value in
             let padding = String(repeating: " ", count: title - name.count)
@@ -24,7 +25,7 @@ enum JobPage {
         return lines.joined(separator: "\n")
     }
 
-    private static func facts(_ record: JobRecord) -> [(name: String, value: String)] {
+    private static func facts(_ record: JobRecord, _ note: String?) -> [(name: String, value: String)] {
         let message = record.message
         let reason = record.state.isTerminal ? record.run.endReason : nil
         var facts: [(name: String, value: String?)] = [
@@ -32,11 +33,14 @@ enum JobPage {
             ("type", message.type),
             ("queue", message.queue),
             ("state", record.state.rawValue + (reason.map { $0.isEmpty ? "" : " (\($0))" } ?? "")),
+            ("note", note),
             ("attempt", "\(record.attempt) of at most \(message.maxAttempts)"),
             ("enqueued", message.enqueuedAt.description),
             ("due", (record.dueAt ?? message.runAt)?.description),
             ("deadline", message.deadline?.description),
             ("timeout", message.timeout.map(DurationText.format)),
+            ("unique", message.unique.map { "\($0.span.text) (lock \($0.digest.hexadecimal))" }),
+            ("kept for", message.retention.text),
             ("worker", record.claim?.worker),
             ("lease until", record.claim?.leaseExpiresAt.description),
             ("cancelling", record.cancelRequested ? "its worker will hear of it within a heartbeat" : nil),

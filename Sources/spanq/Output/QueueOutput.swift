@@ -12,13 +12,15 @@ struct QueueOutput: Encodable, Sendable {
     let cancelled: Int
     let paused: Bool
     @OrNull var oldestReadyAgeSeconds: Double?
+    let workersAlive: Int
 
     private enum CodingKeys: String, CodingKey {
         case name, ready, scheduled, retrying, active, completed, dead, cancelled, paused
         case oldestReadyAgeSeconds = "oldest_ready_age_seconds"
+        case workersAlive = "workers_alive"
     }
 
-    init(_ counts: QueueCounts) {
+    init(_ counts: QueueCounts, workers: Int) {
         name = counts.queue
         ready = counts[.ready]
         scheduled = counts[.scheduled]
@@ -29,6 +31,7 @@ struct QueueOutput: Encodable, Sendable {
         cancelled = counts[.cancelled]
         paused = counts.isPaused
         oldestReadyAgeSeconds = counts.oldestReadyAge.map(\.inSeconds)
+        workersAlive = workers
     }
 }
 

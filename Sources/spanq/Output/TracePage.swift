@@ -7,6 +7,8 @@ struct TracePage {
     let width: Int
     let marks: TraceMarks
     let hasStyle: Bool
+    /// Why the job waits, if that is known.
+    let note: String?
     let link: String?
 
     private let nameColumns: Int
@@ -16,11 +18,14 @@ struct TracePage {
     /// Names of workers stand beside the bars only where these keep so many columns.
     private static let roomyColumns = 36
 
-    init(_ trace: JobTrace, width: Int, marks: TraceMarks, hasStyle: Bool, link: String?) {
+    init(
+        _ trace: JobTrace, width: Int, marks: TraceMarks, hasStyle: Bool, note: String? = nil, link: String?
+    ) {
         self.trace = trace
         self.width = width
         self.marks = marks
         self.hasStyle = hasStyle
+        self.note = note
         self.link = link
         let rows = trace.steps.filter { $0.stage != .omission }
         func widest(_ title: String, _ cell: (JobTrace.Step) -> String) -> Int {
@@ -59,12 +64,13 @@ struct TracePage {
         let message = record.message
         let reason = record.state.isTerminal ? record.run.endReason.flatMap { $0.isEmpty ? nil : " (\($0))" } : nil
         let total = ElapsedText.format(trace.total) + (record.state.isTerminal ? "" : " so far")
-        let facts: [(name: String, value: String)] = [
+        var facts: [(name: String, value: String)] = [
             ("job", message.id.description), ("type", "\(message.type) in queue \(message.queue)"),
             ("state", record.state.rawValue + (reason ?? "")),
             ("total", "\(total), from \(message.enqueuedAt.description)"),
             ("trace", message.trace.traceID.description),
         ]
+        if let note { facts.insert(("note", note), at: 3) }
         var lines = facts.map { marks.cut(marks.fit("\(pad($0.name, 7))\(Table.clean($0.value))"), to: width) }
         for (index, line) in packed(spanNames()).enumerated() { lines.append(pad(index == 0 ? "spans" : "", 7) + line) }
         // Uncut, so that it can be opened.

@@ -8,17 +8,21 @@ struct QueueListCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let counts = try await global.withQueue { try await $0.counts() }
+        let (counts, workers) = try await global.withQueue { client in
+            try await (client.counts(), ServingWorkers(client.workers()))
+        }
         if global.json {
-            for queue in counts { try JSONLine.print(QueueOutput(queue)) }
+            for queue in counts { try JSONLine.print(QueueOutput(queue, workers: workers[queue.queue])) }
             return
         }
         guard !counts.isEmpty else { return Console.note("spanq: no queues yet: the first job makes one") }
-        var table = Table(.text("QUEUE"), .number("WAITING"), .number("ACTIVE"), .number("DEAD"), .text("PAUSED"))
+        var table = Table(
+            .text("QUEUE"), .number("WAITING"), .number("ACTIVE"), .number("DEAD"), .number("WORKERS"),
+            .fixed("PAUSED"))
         for queue in counts {
             table.add(
                 queue.queue, "\(queue[.ready] + queue[.scheduled] + queue[.retrying])", "\(queue[.active])",
-                "\(queue[.dead])", queue.isPaused ? "paused" : "")
+                "\(queue[.dead])", "\(workers[queue.queue])", queue.isPaused ? "paused" : "")
         }
         table.print()
     }

@@ -13,6 +13,7 @@ enum Setting: String, CaseIterable {
     case listen
     case slowAttempt = "slow-attempt"
     case traceURL = "trace-url"
+    case attemptParent = "attempt-parent"
     case concurrency
     case queues
     case strictQueues = "strict-queues"

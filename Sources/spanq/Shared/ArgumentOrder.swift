@@ -1,4 +1,5 @@
 import ArgumentParser
+import SpanQueue
 
 /// Lets global options stand before the subcommand too: `spanq --redis URL queue stats`.
 enum ArgumentOrder {
@@ -23,7 +24,35 @@ enum ArgumentOrder {
             }
         }
         let names = subcommandNames(rest)
-        return names + moved + rest.dropFirst(names.count)
+        return joiningNegatives(names + moved + rest.dropFirst(names.count))
+    }
+
+    /// Writes `--delay -5s` as `--delay=-5s`: the parser would take the negative value for an option and say that there is none.
+    private static func joiningNegatives(_ arguments: [String]) -> [String] {
+        var joined: [String] = []
+        for (index, argument) in arguments.enumerated() {
+            let isNegative = argument.wholeMatch(of: /-\.?[0-9].*/) != nil
+            guard isNegative, let last = joined.last, last.hasPrefix("--"), last != "--", !last.contains("="),
+                !arguments[..<index].contains("--")
+            else {
+                joined.append(argument)
+                continue
+            }
+            joined[joined.count - 1] = "\(last)=\(argument)"
+        }
+        return joined
+    }
+
+    /// Refuses `help` for what does not exist: the parser would show the help of what does.
+    static func checkHelp(_ arguments: [String]) throws(CommandFailure) {
+        guard arguments.first == "help" else { return }
+        let words = arguments.dropFirst().prefix { !$0.hasPrefix("-") }
+        let names = subcommandNames(words)
+        guard names.count == words.count else {
+            let path = (["spanq"] + names).joined(separator: " ")
+            let word = Excerpt.printable(Array(words)[names.count], limit: 40)
+            throw .usage("\(path) has no command \(word): see \(path) --help")
+        }
     }
 
     /// The names at the start that lead down the tree of subcommands.

@@ -12,7 +12,8 @@ struct ErrorLine {
         case let failure as CommandFailure:
             self.init(failure.message, failure.code)
         case let error as SpanQueueError:
-            self.init(error.message, CommandExit(error.code))
+            let remedy = error.message.hasPrefix("cannot reach") ? ": start it, or set --redis or SPANQ_REDIS_URL" : ""
+            self.init(error.message + remedy, CommandExit(error.code))
         case is CancellationError:
             self.init("interrupted", .failed)
         default:

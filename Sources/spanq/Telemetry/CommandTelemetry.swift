@@ -22,11 +22,13 @@ struct CommandTelemetry: Sendable {
     /// - Parameters:
     ///   - audience: who has to do with what goes wrong.
     ///   - slowAttempt: an attempt that takes longer is exported whatever its trace; nil for no bound.
+    ///   - attemptParent: how attempts stand to the enqueue of their job.
     ///   - recordsMetrics: whether the registry is on.
     ///   - logger: told of bad variables and failed exports; not one that exports.
     init(
         for audience: Audience, environment: [String: String] = ProcessInfo.processInfo.environment,
-        slowAttempt: Duration? = nil, recordsMetrics: Bool = true, logger: Logger
+        slowAttempt: Duration? = nil, attemptParent: JobTelemetry.AttemptParent = .auto, recordsMetrics: Bool = true,
+        logger: Logger
     ) {
         var (configuration, warnings) = TelemetryConfiguration.fromEnvironment(
             environment, program: "spanq",
@@ -46,7 +48,7 @@ struct CommandTelemetry: Sendable {
         telemetry = Telemetry(configuration, logger: logger) { await registry.collect() }
         // Those who read metrics over OTLP may look for the names of its conventions.
         jobs = JobTelemetry(
-            registry: registry, tracer: telemetry.tracer, slowAttempt: slowAttempt,
+            registry: registry, tracer: telemetry.tracer, attemptParent: attemptParent, slowAttempt: slowAttempt,
             messagingMetrics: configuration.metrics != .none)
     }
 

@@ -22,7 +22,8 @@ struct WorkerCommand: AsyncParsableCommand {
 
             SIGTERM, Ctrl-C or a closed terminal (SIGHUP) stops claiming and lets running jobs finish until \
             --drain-timeout; a second SIGTERM or Ctrl-C cuts that short and gives them back.
-            """)
+            """,
+        subcommands: [WorkerListCommand.self])
 
     @Flag(help: "Work off what is ready, and end.")
     var once = false
@@ -39,6 +40,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let settings = try WorkerSettings(&reader, engine: &connection.engine)
         let listen = try reader.listen(default: once ? .off : .standard)
         let slowAttempt = try reader.duration(.slowAttempt, default: nil)
+        let attemptParent = try reader.attemptParent()
         if printConfig {
             // Not the worker's, but shown with the others.
             _ = try reader.traceURL()
@@ -53,7 +55,8 @@ struct WorkerCommand: AsyncParsableCommand {
         Console.neverWait()
         try OpenFiles.require(OpenFiles.forService)
         OrphanReaper.startIfFirstProcess()
-        let telemetry = CommandTelemetry(for: .service, slowAttempt: slowAttempt, logger: connection.logger())
+        let telemetry = CommandTelemetry(
+            for: .service, slowAttempt: slowAttempt, attemptParent: attemptParent, logger: connection.logger())
         let logger = telemetry.bootstrapLogging(at: connection.logLevel, as: connection.logFormat)
         try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let worker = try Worker(queue, settings.worker, logger: logger)

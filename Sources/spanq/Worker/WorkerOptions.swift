@@ -26,6 +26,12 @@ struct WorkerOptions: ParsableArguments {
             valueName: "duration"))
     var slowAttempt: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How an attempt stands to the enqueue in traces: auto, parent or link; auto unless given.",
+            valueName: "mode"))
+    var attemptParent: String?
+
     @Option(help: ArgumentHelp("How many jobs run at once at most; 10 unless given.", valueName: "count"))
     var concurrency: String?
 
@@ -97,7 +103,8 @@ struct WorkerOptions: ParsableArguments {
 
     var flags: [Setting: String?] {
         [
-            .listen: listen, .slowAttempt: slowAttempt, .concurrency: concurrency, .queues: queues,
+            .listen: listen, .slowAttempt: slowAttempt, .attemptParent: attemptParent, .concurrency: concurrency,
+            .queues: queues,
             .strictQueues: strictQueues, .lease: lease,
             .drainTimeout: drainTimeout, .cancellationGrace: cancellationGrace, .maxReclaims: maxReclaims,
             .unknownTypeDelay: unknownTypeDelay, .unknownTypeRetries: unknownTypeRetries, .retention: retention,

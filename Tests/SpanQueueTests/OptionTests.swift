@@ -1,0 +1,79 @@
+import Foundation
+import SpanQueue
+import SpanQueueTesting
+import Testing
+
+@Suite("Options that are known only at run time")
+struct OptionTests {
+    private struct Greeting: Job {
+        static let jobType = "greeting"
+        static let options: [EnqueueOption] = [.priority(1)]
+        var name = "you"
+    }
+
+    @Test("are passed as an array wherever they are passed one by one")
+    func arrays() async throws {
+        let queue = try await JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        var options: [EnqueueOption] = [.queue("mail")]
+        options.append(.tags(["ann+work@example.com", "#1", "a=b"]))
+        var ids = [
+            try await queue.enqueue(Greeting(), options).id,
+            try await queue.enqueue(type: "greeting", payload: [], options).id,
+            try await queue.enqueue(EnqueueRequest(Greeting(), options)).id,
+        ]
+        for result in try await queue.enqueue([Greeting()], options) { ids.append(try result.get().id) }
+        for id in ids {
+            let message = try #require(try await queue.job(id, in: "mail")).message
+            #expect(message.tags == ["ann+work@example.com", "#1", "a=b"])
+        }
+        #expect(try await queue.job(ids[0])?.message.priority == 1)
+    }
+
+    @Test("take dates, and a retention by its duration")
+    func dates() async throws {
+        let queue = try await JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        let date = Date().addingTimeInterval(3600)
+        let receipt = try await queue.enqueue(
+            Greeting(), .runAt(date), .deadline(date + 60), .retention(for: .seconds(5)))
+        let message = try #require(try await queue.job(receipt.id)).message
+        #expect(message.runAt == Timestamp(date) && message.deadline == Timestamp(date + 60))
+        #expect(message.retention == .duration(.seconds(5)))
+    }
+
+    @Test("queues and settings of a worker")
+    func worker() {
+        let weights = ["b": 2, "a": 1]
+        let configuration = WorkerConfiguration(concurrency: 3, queues: .weighted(weights))
+        #expect(configuration.queues == .weighted([("a", 1), ("b", 2)]))
+        #expect(WorkerConfiguration(queues: ["b": 2, "a": 1]).queues.queues == ["b", "a"])
+        let all = WorkerConfiguration(queues: .weighted(weights), drainTimeout: .seconds(1), maxReclaims: 5)
+        #expect(all.maxReclaims == 5 && all.drainTimeout == .seconds(1) && all.lease == .seconds(30))
+        #expect(WorkerConfiguration().unknownTypeDelay == .seconds(60))
+    }
+
+    @Test("an id in the source is checked where it stands")
+    func literals() async throws {
+        let id: JobID = "order:4711@shop"
+        #expect(id.description == "order:4711@shop")
+        await #expect(processExitsWith: .failure) {
+            let bad: JobID = "two words"
+            _ = bad
+        }
+    }
+
+    @Test("what is out of bounds is told in the units that people write")
+    func messages() {
+        for (option, text) in [
+            (.delay(.seconds(-5)), "delay -5s: use 0s to 10 years"),
+            (.delay(.seconds(3_153_600_000)), "delay 36500d: use 0s to 10 years"),
+            (.timeout(.zero), "timeout 0s: use 1ms to 10 years"),
+            (.unique(for: .milliseconds(-1500)), "unique span -1500ms: use 1ms to 10 years"),
+            (.retention(for: .zero), "retention 0s: use 1ms to 10 years"),
+        ] as [(EnqueueOption, String)] {
+            let error = #expect(throws: SpanQueueError.self) {
+                try EnqueueRequest(type: "a", payload: [], options: [option]).validate()
+            }
+            #expect(error?.message == text)
+        }
+    }
+}
