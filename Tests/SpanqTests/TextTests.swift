@@ -66,7 +66,8 @@ struct TextTests {
     func exitCodes() {
         let codes: [(SpanQueueError.Code, Int32)] = [
             (.invalidArgument, 2), (.tooLarge, 2), (.notFound, 3), (.unavailable, 4), (.timeout, 4), (.denied, 4),
-            (.unsupported, 4), (.conflict, 1), (.invalidState, 1), (.outOfMemory, 1), (.engine, 1), (.closed, 1),
+            (.unsupported, 4), (.outOfMemory, 4), (.overloaded, 4), (.conflict, 1), (.invalidState, 1), (.engine, 1),
+            (.closed, 1),
         ]
         for (code, exit) in codes { #expect(ErrorLine(SpanQueueError(code, "x")).exit.rawValue == exit) }
     }

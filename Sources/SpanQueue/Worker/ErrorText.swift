@@ -12,7 +12,7 @@ struct ErrorText: Sendable {
     }
 
     private static func ownText(of error: any Error) -> String {
-        if error is DecodingError || error is EncodingError { return JobCoding.describe(error) }
+        if error is DecodingError || error is EncodingError { return CodingProblem.describe(error) }
         if let text = (error as? any LocalizedError)?.errorDescription, !text.isEmpty { return text }
         if let text = bridged(error) { return text }
         if let error = (error as Any) as? any CustomStringConvertible { return error.description }

@@ -1,10 +1,13 @@
+import Dispatch
 import Foundation
 import Synchronization
 import UnixSignals
 
-/// Turns the first SIGINT or SIGTERM into a descriptor that can be read, so that what was taken in can still be sent. A second
-/// one ends the process as ever.
+/// Turns the first SIGINT or SIGTERM into a descriptor that can be read, so that what was taken in can still be sent. Five seconds
+/// later, or at a second signal, the process ends by it as ever: whatever it waits for, such as a reader of its output.
 final class Interruption: Sendable {
+    private static let bound = DispatchTimeInterval.seconds(5)
+
     /// Becomes readable when the signal comes.
     let descriptor: Int32
     private let writeEnd: Int32
@@ -20,7 +23,7 @@ final class Interruption: Sendable {
         let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         return try await withThrowingTaskGroup(of: Result?.self) { tasks in
             tasks.addTask {
-                for await _ in signals { interruption.come() }
+                for await signal in signals { interruption.come(signal) }
                 return nil
             }
             tasks.addTask { try await body(interruption) }
@@ -43,13 +46,20 @@ final class Interruption: Sendable {
         close(writeEnd)
     }
 
-    private func come() {
+    private func come(_ signal: UnixSignal) {
         let isFirst = isSet.withLock { isSet in
             defer { isSet = true }
             return !isSet
         }
-        guard isFirst else { Foundation.exit(CommandExit.failed.rawValue) }
+        let number: Int32 = signal == .sigint ? SIGINT : SIGTERM
+        guard isFirst else { return Self.die(by: number) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + Self.bound) { Self.die(by: number) }
         // Never full, and read by nobody: one byte keeps it readable.
         _ = write(writeEnd, [1], 1)
+    }
+
+    private static func die(by number: Int32) {
+        signal(number, SIG_DFL)
+        kill(getpid(), number)
     }
 }

@@ -2,14 +2,12 @@ import SpanQueue
 
 extension JobQueue {
     /// Counts of queues that exist; one that does not is an error, for its name was probably mistyped.
-    ///
-    /// - Parameter remedy: what else to do about it, for the error.
-    func counts(ofKnown names: [String], else remedy: String = "") async throws -> [QueueCounts] {
+    func counts(ofKnown names: [String]) async throws -> [QueueCounts] {
         let all = try await counts()
         return try names.map { name in
             if let counts = all.first(where: { $0.queue == name }) { return counts }
             try NameRule.queue.check(name)
-            throw CommandFailure.notFound("no queue \(name): see spanq queue list\(remedy)")
+            throw CommandFailure.notFound("no queue \(name): see spanq queue list")
         }
     }
 }

@@ -7,13 +7,12 @@ struct QueuePauseCommand: AsyncParsableCommand {
         commandName: "pause", abstract: "Stop claims from a queue; what runs goes on, and enqueues are accepted.")
 
     @Argument(help: "The queue.") var queue: String
-    @Flag(help: "Pause it also if it does not exist yet: before its first job.") var create = false
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
         try await global.withQueue { client in
             // A name that nobody knows was probably mistyped, and the real queue would run on.
-            if !create { _ = try await client.counts(ofKnown: [queue], else: ", or add --create") }
+            _ = try await client.counts(ofKnown: [queue])
             try await client.pause(queue)
         }
         try PausedOutput.print(queue, paused: true, json: global.json)
