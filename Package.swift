@@ -275,6 +275,7 @@ let package = Package(
                 "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            exclude: ["Layout1"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -16,7 +16,8 @@ struct Spanq: AsyncParsableCommand {
         version: SpanQueueVersion.text,
         subcommands: [
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
-            QueueCommand.self, DeadCommand.self, AuditCommand.self, BenchCommand.self, HealthCommand.self,
+            QueueCommand.self, DeadCommand.self, AuditCommand.self, LayoutCommand.self, BenchCommand.self,
+            HealthCommand.self,
             VersionCommand.self,
         ])
 

@@ -53,6 +53,22 @@ struct WorkCostTests {
         }
     }
 
+    @Test("128 jobs that are given back are one command, whatever their priority", arguments: [0, 5])
+    func releases(priority: Int) async throws {
+        try await CostBench.with { bench in
+            try await bench.enqueue(128, priority: priority)
+            let claimed = try await bench.claim(128)
+            let counts = try await bench.commands {
+                _ = try await bench.queue.engine.settle(claimed.map { bench.settlement(of: $0, .release) })
+            }
+            #expect(
+                counts == [
+                    "evalsha": 1, "time": 1, "hmget": 1, "hlen": 1, "zrem": 1, "hdel": 2, "hset": 1, "hincrby": 1,
+                    "zadd": 1, "llen": 1, "rpush": 1,
+                ])
+        }
+    }
+
     /// How often a worker claims and settles depends on when its handlers end, so this is a bound.
     @Test("a worker of 100 slots works 1,000 jobs off with at most one command for five jobs")
     func drain() async throws {
@@ -71,8 +87,8 @@ struct WorkCostTests {
 }
 
 extension CostBench {
-    func enqueue(_ jobs: Int) async throws {
-        let requests = (0..<jobs).map { _ in EnqueueRequest(Idle()) }
+    func enqueue(_ jobs: Int, priority: Int = 0) async throws {
+        let requests = (0..<jobs).map { _ in EnqueueRequest(Idle(), .priority(priority)) }
         for result in try await queue.enqueue(requests) { _ = try result.get() }
     }
 

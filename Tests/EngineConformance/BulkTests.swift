@@ -16,7 +16,8 @@ struct BulkTests {
     func purge(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let ids = try await bench.oneInEachState()
-            for state in JobState.allCases where state != .active {
+            // No feature of this version holds a job back.
+            for state in JobState.known where state != .active && state != .held {
                 let request = BulkRequest(queue: bench.queue, state: state, action: .remove)
                 #expect(try await bench.engine.performAll(request) == BulkReply(done: 1, skipped: 0), "\(state)")
                 #expect(try await bench.engine.performAll(request) == BulkReply(done: 0, skipped: 0), "\(state)")
@@ -109,7 +110,7 @@ struct BulkTests {
         try await subject.run { bench in
             _ = try await bench.oneInEachState()
             let before = try await bench.counts()
-            for state in JobState.allCases where state != .dead {
+            for state in JobState.known where state != .dead {
                 let request = BulkRequest(queue: bench.queue, state: state, action: .redrive)
                 await #expect(throws: SpanQueueError.self) { try await bench.engine.performAll(request) }
             }

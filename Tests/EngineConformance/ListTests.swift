@@ -114,7 +114,7 @@ struct ListTests {
     @Test("an empty state has one empty page", arguments: EngineUnderTest.all)
     func empty(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
-            for state in JobState.allCases {
+            for state in JobState.known {
                 let page = try await bench.engine.list(ListRequest(queue: bench.queue, state: state))
                 #expect(page == ListPage(jobs: [], cursor: nil))
             }

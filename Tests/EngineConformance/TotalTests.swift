@@ -40,7 +40,7 @@ struct TotalTests {
             _ = try await bench.reclaim(maxReclaims: 2)
             _ = try await bench.engine.sweep(bench.queue)
         case 6:
-            let states = JobState.allCases
+            let states = JobState.known
             guard let id = try await bench.ids(states[step % states.count]).first else { return }
             let actions: [JobAction] = [.cancel(reason: "x"), .redrive, .bury(reason: "x"), .remove]
             _ = try await bench.perform(actions[(step / 7) % 4], on: id)

@@ -120,8 +120,8 @@ struct WaitTests {
     func resumed(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             for schedule in [Schedule.now, .after(.milliseconds(300))] {
-                try await bench.engine.pause(bench.queue)
                 _ = try await bench.accept(bench.job(schedule: schedule))
+                try await bench.engine.pause(bench.queue)
                 async let working = bench.workUntilClaimed(longestWait: .seconds(50))
                 try await bench.pass(.milliseconds(150))
                 _ = try await bench.engine.resume(bench.queue)

@@ -9,7 +9,7 @@ import Testing
 /// `Scripts/test` runs a second time as that user.
 @Suite("The Redis user with the least rights", .serialized, .timeLimit(.minutes(2)))
 struct LeastRightsTests {
-    @Test("a job goes its way, and the audit reads everything and mends")
+    @Test("a job goes its way, and the audit reads everything and repairs")
     func commands() async throws {
         let redis = try await RedisServer.startRestricted()
         defer { redis.stop() }

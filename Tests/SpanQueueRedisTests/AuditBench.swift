@@ -71,6 +71,9 @@ struct AuditBench: Sendable {
         return NewJob(message: message, schedule: delay.map { .after($0) } ?? .now, expiry: nil)
     }
 
+    /// A digest as a word of a command; of bytes below 128.
+    static func text(_ byte: UInt8) -> String { String(decoding: digest(byte), as: UTF8.self) }
+
     static func digest(_ byte: UInt8) -> [UInt8] { [UInt8](repeating: byte, count: UniqueLock.digestBytes) }
 
     func lock(_ byte: UInt8, _ span: UniqueSpan) -> UniqueLock { UniqueLock(digest: Self.digest(byte), span: span) }
@@ -113,7 +116,28 @@ struct AuditBench: Sendable {
         _ = try await engine.perform(action, on: JobID(unchecked: id), in: queue)
     }
 
+    func add(_ jobs: NewJob...) async throws -> [EnqueueOutcome] { try await engine.enqueue(jobs) }
+
+    func extend(_ claims: [ClaimReference]) async throws -> ExtendReply {
+        try await engine.extend(claims, in: queue, by: .hours(1))
+    }
+
+    func sweep() async throws { while try await engine.sweep(queue) > 0 {} }
+
+    func pause() async throws { try await engine.pause(queue) }
+
+    func resume() async throws { _ = try await engine.resume(queue) }
+
+    func counts() async throws -> QueueCounts { try #require(try await engine.counts(of: [queue]).first) }
+
     func record(_ id: String) async throws -> JobRecord? { try await engine.job(JobID(unchecked: id), in: queue) }
+
+    func announce(_ worker: String) async throws {
+        try await engine.announce(
+            WorkerInfo(
+                id: worker, host: "h", pid: 1, queues: [queue], concurrency: 1, busy: 0,
+                startedAt: Timestamp(milliseconds: 1), version: "1"), lifetime: .seconds(30))
+    }
 
     /// A queue with jobs in every state, and with what can be special about them.
     func fill() async throws {
@@ -155,10 +179,7 @@ struct AuditBench: Sendable {
         // The lock for a time outlives its owner.
         try await enqueue(job("gone", unique: lock(13, .duration(.hours(1)))))
         try await perform(.remove, on: "gone")
-        try await engine.announce(
-            WorkerInfo(
-                id: "w", host: "h", pid: 1, queues: [queue], concurrency: 1, busy: 0,
-                startedAt: Timestamp(milliseconds: 1), version: "1"), lifetime: .seconds(30))
+        try await announce("w")
         try await Task.sleep(for: .milliseconds(5))
         // Takes over the lock that has run out before any sweep has seen it.
         try await enqueue(job("successor", unique: lock(12, .untilFinished)))

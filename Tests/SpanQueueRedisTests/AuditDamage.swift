@@ -8,7 +8,7 @@ struct Damage: Sendable, CustomTestStringConvertible {
     let name: String
     let findings: Set<Finding>
     /// What a repair leaves to a person.
-    var left: Set<Finding> { findings.filter { !$0.rule.isMendable } }
+    var left: Set<Finding> { findings.filter { !$0.rule.isRepairable } }
     let plant: @Sendable (AuditBench) async throws -> Void
 
     var testDescription: String { name }
@@ -159,18 +159,18 @@ struct Damage: Sendable, CustomTestStringConvertible {
         Damage("a key of a wrong type", Finding(.wrongType, "spanq:{q}:wake")) {
             try await $0.redis("SET", ":wake", "1")
         },
-        Damage("a list of queues of a wrong type", Finding(.wrongType, "spanq:queues")) {
-            try await $0.redis("SET", "spanq:queues", "q")
+        Damage("a list of queues of a wrong type", Finding(.wrongType, "spanq:{@}:queues")) {
+            try await $0.redis("SET", "spanq:{@}:queues", "q")
         },
         Damage("unknown keys", Finding(.unknownKey, "spanq:{q}:more"), Finding(.unknownKey, "spanq:else")) {
             try await $0.redis("SET", ":more", "1")
             try await $0.redis("SET", "spanq:else", "1")
         },
         Damage("a queue that is not listed", Finding(.queueNotListed, "q")) {
-            try await $0.redis("SREM", "spanq:queues", "q")
+            try await $0.redis("SREM", "spanq:{@}:queues", "q")
         },
-        Damage("a worker for ever", Finding(.workerKeyWithoutTTL, "spanq:worker:w")) {
-            try await $0.redis("PERSIST", "spanq:worker:w")
+        Damage("a worker for ever", Finding(.workerKeyWithoutTTL, "spanq:{@}:worker:w")) {
+            try await $0.redis("PERSIST", "spanq:{@}:worker:w")
         },
     ]
 

@@ -25,21 +25,21 @@ struct AuditTests {
         }
     }
 
-    @Test("each kind of damage is found, exactly, and mended where that loses nothing", arguments: Damage.all)
+    @Test("each kind of damage is found, exactly, and repaired where that loses nothing", arguments: Damage.all)
     func damage(_ damage: Damage) async throws {
         try await AuditBench.with { bench in
             try await bench.fill()
             try await damage.plant(bench)
             let report = try await bench.audit.run()
             #expect(report.findings == damage.findings)
-            let outcomes = try await bench.audit.mend(report.violations)
+            let outcomes = try await bench.audit.repair(report.violations)
             for outcome in outcomes {
-                #expect(outcome.isMended == outcome.violation.rule.isMendable, "\(outcome.violation)")
+                #expect(outcome.isRepaired == outcome.violation.rule.isRepairable, "\(outcome.violation)")
             }
             #expect(try await bench.audit.run().findings == damage.left)
-            // Nothing is left to mend, and mending once more changes nothing.
+            // Nothing is left to repair, and repairing once more changes nothing.
             let digest = try await bench.redis("DEBUG", "DIGEST").string()
-            _ = try await bench.audit.mend(report.violations)
+            _ = try await bench.audit.repair(report.violations)
             #expect(try await bench.redis("DEBUG", "DIGEST").string() == digest)
         }
     }
@@ -49,7 +49,7 @@ struct AuditTests {
         #expect(Set(Damage.all.flatMap { $0.findings.map(\.rule) }) == Set(AuditRule.allCases))
     }
 
-    @Test("all damage at once is found at once, and one repair mends it")
+    @Test("all damage at once is found at once, and one repair repairs it")
     func allAtOnce() async throws {
         try await AuditBench.with { bench in
             try await bench.fill()
@@ -64,7 +64,7 @@ struct AuditTests {
             for damage in damages { try await damage.plant(bench) }
             let report = try await bench.audit.run()
             #expect(report.findings.isSuperset(of: damages.flatMap(\.findings).filter { $0.rule != .totals }))
-            _ = try await bench.audit.mend(report.violations)
+            _ = try await bench.audit.repair(report.violations)
             #expect(try await bench.audit.run().violations == [])
         }
     }
@@ -110,7 +110,7 @@ struct AuditTests {
             try await bench.perform(.remove, on: "other")
             try await bench.enqueue(bench.job("lost", unique: bench.lock(1, .untilFinished)))
             try await bench.redis("DEL", ":ready")
-            _ = try await bench.audit.mend(try await bench.audit.run().violations)
+            _ = try await bench.audit.repair(try await bench.audit.run().violations)
             #expect(try await bench.engine.counts(of: ["q"])[0].totals.dead == 2)
             let record = try #require(try await bench.record("lost"))
             #expect(record.state == .dead)
@@ -128,7 +128,7 @@ struct AuditTests {
         try await AuditBench.with { bench in
             let claimed = try await bench.start(bench.job("stuck"))
             try await bench.redis("HDEL", ":leases", "stuck")
-            _ = try await bench.audit.mend(try await bench.audit.run().violations)
+            _ = try await bench.audit.repair(try await bench.audit.run().violations)
             #expect(try await bench.audit.run().findings.isEmpty)
             #expect(try await bench.engine.reclaim(ReclaimRequest(queue: "q")).map(\.reference.id) == ["stuck"])
             let again = try #require(try await bench.claim().first)
@@ -137,7 +137,7 @@ struct AuditTests {
         }
     }
 
-    @Test("what has changed since the audit is not mended, whatever was wrong with it")
+    @Test("what has changed since the audit is not repaired, whatever was wrong with it")
     func changedMeanwhile() async throws {
         try await AuditBench.with { bench in
             func lock(_ byte: UInt8) -> String { String(decoding: AuditBench.digest(byte), as: UTF8.self) }
@@ -169,8 +169,8 @@ struct AuditTests {
             // With an id in two sets nobody can tell the totals.
             try await bench.redis("ZADD", ":dead", "1", "ahead")
             let digest = try await bench.redis("DEBUG", "DIGEST").string()
-            let outcomes = try await bench.audit.mend(report.violations)
-            #expect(outcomes.filter(\.isMended).map(\.violation.rule) == [])
+            let outcomes = try await bench.audit.repair(report.violations)
+            #expect(outcomes.filter(\.isRepaired).map(\.violation.rule) == [])
             #expect(try await bench.redis("DEBUG", "DIGEST").string() == digest)
         }
     }
@@ -180,7 +180,7 @@ struct AuditTests {
         try await AuditBench.with { bench in
             try await bench.enqueue(bench.job("a"), bench.job("b"), bench.job("c"))
             try await bench.redis("RPUSH", ":ready", "a", "a")
-            _ = try await bench.audit.mend(try await bench.audit.run().violations)
+            _ = try await bench.audit.repair(try await bench.audit.run().violations)
             #expect(try await bench.claim(5).map(\.reference.id) == ["a", "b", "c"])
         }
     }
@@ -196,7 +196,7 @@ struct AuditTests {
                 report.findings == [
                     Finding(.setWithoutMessage, "\u{FFFD}A"), Finding(.setWithoutMessage, "\u{FFFD}B"),
                 ])
-            #expect(try await bench.audit.mend(report.violations).allSatisfy { !$0.isMended })
+            #expect(try await bench.audit.repair(report.violations).allSatisfy { !$0.isRepaired })
         }
     }
 
@@ -204,7 +204,7 @@ struct AuditTests {
     func oneQueue() async throws {
         try await AuditBench.with { bench in
             try await bench.enqueue(bench.job("a"))
-            try await bench.redis("SADD", "spanq:queues", "other")
+            try await bench.redis("SADD", "spanq:{@}:queues", "other")
             try await bench.redis("ZADD", "spanq:{other}:dead", "1", "ghost")
             #expect(try await bench.audit.run(queues: ["q"]).findings.isEmpty)
             #expect(try await bench.audit.run(queues: ["other"]).findings == [Finding(.setWithoutMessage, "ghost")])

@@ -38,7 +38,7 @@ struct PackingTests {
             let stored = Array("1800000000000".utf8) + MessagePacking.pack(job)
             let read = try MessagePacking.unpack(stored, id: "id", queue: "q")
             #expect(read == job.message(acceptedAt: stamp))
-            #expect(try MessagePacking.eligibleAt(Array(stored.prefix(64))) == read.eligibleAt)
+            #expect(try MessagePacking.eligibleAt(Array(stored.prefix(MessagePacking.headBytes))) == read.eligibleAt)
         }
     }
 
@@ -83,7 +83,7 @@ struct PackingTests {
                 eligibleAt: stamp, claimedAt: stamp + .seconds(1), endedAt: stamp + .seconds(2), outcome: outcome,
                 retryDelay: .seconds(3), reason: "r", errorType: "t", error: "e")
         }
-        for outcome in AttemptOutcome.allCases { run.append(.attempt(attempt(outcome))) }
+        for outcome in AttemptOutcome.known { run.append(.attempt(attempt(outcome))) }
         run.append(.redriven(at: stamp))
         run.append(.buried(at: stamp, reason: ""))
         run.append(.cancelled(at: stamp, reason: "why"))
@@ -98,7 +98,7 @@ struct PackingTests {
     @Test("a lost attempt of a job that had no lease reads as that of an unknown worker")
     func lostWithoutLease() throws {
         let run = try RunPacking.unpack([1, 0, 0, 1] + Array("L\0\0\u{e}r1800000009000".utf8), eligibleAt: stamp)
-        guard case .attempt(let lost)? = run.history.first else {
+        guard let lost = run.history.first?.attempt else {
             Issue.record("the attempt is not there")
             return
         }
@@ -107,5 +107,103 @@ struct PackingTests {
         #expect(throws: PackingError.self) {
             try RunPacking.unpack([1, 0, 0, 1] + Array("L\0\0\u{f}r1800000009000x".utf8), eligibleAt: stamp)
         }
+    }
+
+    // MARK: Later versions
+
+    /// A message as a later version of this layout writes it: with a block behind the digests, two bytes of presence, and extras.
+    private func later(
+        _ job: NewJob, flags: UInt8, block: [UInt8], presence more: UInt16 = 0, extras: [UInt8]? = nil,
+        version: UInt8 = 2
+    ) -> [UInt8] {
+        let plain = MessagePacking.pack(job)
+        let digests = (plain[1] & 1 != 0 ? 16 : 0) + (plain[1] & 8 != 0 ? 8 : 0)
+        let presence = UInt16(plain[3 + digests]) | (extras == nil ? 0 : 256) | more
+        let payload = job.message.payload.count
+        var bytes = Array("1800000000000".utf8) + [version, plain[1] | flags] + plain[2..<3 + digests]
+        bytes += [UInt8(block.count)] + block + [UInt8(presence >> 8), UInt8(presence & 255)]
+        bytes += plain[4 + digests..<plain.count - payload]
+        if let extras { bytes += [UInt8(extras.count >> 8), UInt8(extras.count & 255)] + extras }
+        return bytes + job.message.payload
+    }
+
+    @Test("a message of a later version reads as the job that it is, whatever its block and its extras hold")
+    func version2() throws {
+        var generator = SystemRandomNumberGenerator()
+        for size in [0, 1, 208, 255] {
+            for extras in [nil, [], [UInt8](repeating: 7, count: 300)] {
+                for _ in 0..<50 {
+                    let job = message(&generator)
+                    let stored = later(
+                        job, flags: [16, 32, 64, 128, 240].randomElement() ?? 16,
+                        block: [UInt8](repeating: 9, count: size), extras: extras)
+                    let read = try MessagePacking.unpack(stored, id: "id", queue: "q")
+                    #expect(read == job.message(acceptedAt: stamp))
+                    #expect(
+                        try MessagePacking.eligibleAt(Array(stored.prefix(MessagePacking.headBytes))) == read.eligibleAt
+                    )
+                }
+            }
+        }
+    }
+
+    @Test("what is newer than that is told apart from what is damaged")
+    func newer() throws {
+        var generator = SystemRandomNumberGenerator()
+        let job = message(&generator)
+        func isNewer(_ read: () throws -> Void) -> Bool? {
+            do {
+                try read()
+                return nil
+            } catch {
+                return (error as? PackingError)?.isNewer
+            }
+        }
+        func unpack(_ bytes: [UInt8]) throws { _ = try MessagePacking.unpack(bytes, id: "id", queue: "q") }
+        #expect(isNewer { try unpack(later(job, flags: 16, block: [], version: 3)) } == true)
+        for bit in 9..<16 {
+            #expect(isNewer { try unpack(later(job, flags: 16, block: [], presence: 1 << bit)) } == true)
+        }
+        #expect(isNewer { try unpack(Array("1800000000000".utf8) + [0, 0, 48]) } == false)
+        #expect(isNewer { try unpack(Array("garbage".utf8)) } == false)
+        #expect(isNewer { _ = try RunPacking.unpack([2, 0, 0, 0], eligibleAt: stamp) } == true)
+        #expect(isNewer { _ = try RunPacking.unpack([0, 0, 0, 0], eligibleAt: stamp) } == false)
+    }
+
+    @Test("a record of runs keeps what it does not know, and the fingerprint of the error stands first")
+    func unknownEntries() throws {
+        var run = RunRecord()
+        run.attempts = 1
+        run.lastError = "no"
+        run.errorFingerprint = 0x0102_0304_0506_0708
+        run.append(.redriven(at: stamp, by: "anna"))
+        run.append(.buried(at: stamp, reason: "why", by: "bert"))
+        run.append(.cancelled(at: stamp, reason: "", by: "c"))
+        var packed = RunPacking.pack(run)
+        #expect(Array(packed[4..<16]) == [UInt8(ascii: "F"), 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8])
+        #expect(try RunPacking.unpack(packed, eligibleAt: stamp) == run)
+        let unknown: [UInt8] = [UInt8(ascii: "Z"), 0, 0, 3, 1, 2, 3]
+        packed.insert(contentsOf: unknown, at: 16)
+        let read = try RunPacking.unpack(packed, eligibleAt: stamp)
+        #expect(read.unknownEntries == unknown && read.history == run.history)
+        #expect(try RunPacking.unpack(RunPacking.pack(read), eligibleAt: stamp) == read)
+    }
+
+    @Test("an attempt of a later version reads: an outcome that is not known, and fields behind those that are")
+    func laterAttempt() throws {
+        var run = RunRecord()
+        run.append(
+            .attempt(
+                AttemptRecord(
+                    number: 1, token: FencingToken(value: 7, nonce: 1), worker: "w", eligibleAt: stamp,
+                    claimedAt: stamp,
+                    endedAt: stamp, outcome: .completed, error: "e")))
+        var packed = RunPacking.pack(run)
+        packed[10] = 77
+        packed.insert(contentsOf: [1, 2, 3, 4, 5], at: packed.count - 13)
+        packed[7] += 5
+        let attempt = try #require(try RunPacking.unpack(packed, eligibleAt: stamp).history.first?.attempt)
+        #expect(attempt.outcome.rawValue == "unknown" && !AttemptOutcome.known.contains(attempt.outcome))
+        #expect(attempt.error == "e" && attempt.endedAt == stamp)
     }
 }

@@ -24,7 +24,7 @@ struct StatisticsRouteTests {
             let answer = try #require(try await test.request("/stats"))
             #expect(answer.status == 200)
             #expect(answer.headers["content-type"] == "application/json")
-            let none = #""active":0,"cancelled":0,"completed":0,"dead":0,"ready":0,"retrying":0,"scheduled":0"#
+            let none = #""active":0,"cancelled":0,"completed":0,"dead":0,"held":0,"ready":0,"retrying":0,"scheduled":0"#
             let totals = #""totals":{"cancelled":0,"completed":0,"dead":0,"enqueued":1,"removed":0}"#
             let one = none.replacing(#""ready":0"#, with: #""ready":1"#)
             let cancelled = none.replacing(#""cancelled":0"#, with: #""cancelled":1"#)

@@ -39,24 +39,24 @@ struct AuditCommandTests {
             #expect(lines.contains { $0.hasPrefix("message-without-set") && $0.contains(" lost ") })
             #expect(lines.contains { $0.hasPrefix("unknown-key") && $0.contains(" spanq:else ") })
             #expect(lines.contains { $0.hasPrefix("message-without-set: the repair makes it a dead letter") })
-            #expect(lines.last?.hasPrefix("2 violations, of which --repair mends 1: 2 jobs of 1 queue read in") == true)
+            #expect(lines.last?.hasPrefix("2 violations, of which --repair fixes 1: 2 jobs of 1 queue read in") == true)
             #expect(!run.output.contains("\u{1B}"))
         }
     }
 
-    @Test("a repair mends what it can, says so, and the exit code tells what is left")
+    @Test("a repair fixes what it can, says so, and the exit code tells what is left")
     func repair() async throws {
         try await withDamage { redis in
             let refused = try await CommandRun.spanq("audit", "--repair", redis: redis)
             #expect(refused.code == 2)
             #expect(refused.isOneErrorLine)
             #expect(refused.output.isEmpty)
-            let repaired = try await CommandRun.spanq("audit", "--repair", "--yes", "--json", redis: redis)
-            #expect(repaired.code == 1)
-            let mended = try #require(repaired.object["mended"] as? [[String: Any]])
-            #expect(mended.contains { $0["subject"] as? String == "lost" && $0["mended"] as? Bool == true })
-            #expect(mended.contains { $0["rule"] as? String == "unknown-key" && $0["mended"] as? Bool == false })
-            let left = try #require(repaired.object["violations"] as? [[String: Any]])
+            let repair = try await CommandRun.spanq("audit", "--repair", "--yes", "--json", redis: redis)
+            #expect(repair.code == 1)
+            let repaired = try #require(repair.object["repaired"] as? [[String: Any]])
+            #expect(repaired.contains { $0["subject"] as? String == "lost" && $0["repaired"] as? Bool == true })
+            #expect(repaired.contains { $0["rule"] as? String == "unknown-key" && $0["repaired"] as? Bool == false })
+            let left = try #require(repair.object["violations"] as? [[String: Any]])
             #expect(left.map { $0["rule"] as? String } == ["unknown-key"])
             let shown = try await CommandRun.spanq("dead", "show", "lost", "--json", redis: redis)
             #expect(shown.object["reason"] as? String == "found_by_audit")
@@ -74,19 +74,19 @@ struct AuditCommandTests {
             #expect(
                 Set(run.object.keys) == [
                     "clean", "violations", "cut", "queues", "jobs", "steps", "seconds", "longest_step_seconds",
-                    "mended",
+                    "repaired", "skipped",
                 ])
             #expect(run.object["clean"] as? Bool == false)
-            #expect(run.object["mended"] is NSNull)
+            #expect(run.object["repaired"] is NSNull)
             #expect(run.object["queues"] as? [String] == ["default"])
             #expect(run.object["jobs"] as? Int == 2)
             let violations = try #require(run.object["violations"] as? [[String: Any]])
             let lost = try #require(violations.first { $0["subject"] as? String == "lost" })
             #expect(
-                Set(lost.keys) == ["rule", "invariant", "queue", "subject", "detail", "mendable", "remedy"])
+                Set(lost.keys) == ["rule", "invariant", "queue", "subject", "detail", "repairable", "remedy"])
             #expect(lost["rule"] as? String == "message-without-set")
             #expect(lost["invariant"] as? Int == 1)
-            #expect(lost["mendable"] as? Bool == true)
+            #expect(lost["repairable"] as? Bool == true)
             #expect(violations.first { $0["subject"] as? String == "spanq:else" }?["queue"] is NSNull)
         }
     }

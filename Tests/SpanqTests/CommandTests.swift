@@ -52,7 +52,7 @@ struct CommandTests {
         try await withRedis { redis in
             _ = try await CommandRun.spanq("enqueue", "fails", "--id", "j", "--max-retries", "9", redis: redis)
             let waiting = try await CommandRun.spanq("job", "trace", "j", redis: redis)
-            #expect(waiting.code == 0 && waiting.output.contains("waiting"))
+            #expect(waiting.code == 0 && waiting.output.contains("open"))
             _ = try await CommandRun.spanq("worker", "--once", "--exec", "fails=false", redis: redis)
             _ = try await CommandRun.spanq("job", "cancel", "j", "--reason", "enough", redis: redis)
 

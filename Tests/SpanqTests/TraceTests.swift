@@ -68,12 +68,12 @@ struct TraceTests {
 
     @Test("jobs that wait, are put off, or run go on until now")
     func open() throws {
-        #expect(steps(try TraceSample.trace(.ready)) == ["enqueue 0-0", "wait 1 0-60000+ waiting"])
+        #expect(steps(try TraceSample.trace(.ready)) == ["enqueue 0-0", "wait 1 0-60000+ open"])
         #expect(
             steps(try TraceSample.trace(.scheduled, runAt: 90_000)) == ["enqueue 0-0", "delay 0-60000+"])
         #expect(
             steps(try TraceSample.trace(.scheduled, runAt: 50_000))
-                == ["enqueue 0-0", "delay 0-50000", "wait 1 50000-60000+ waiting"])
+                == ["enqueue 0-0", "delay 0-50000", "wait 1 50000-60000+ open"])
         #expect(
             steps(try TraceSample.trace(.active, claimedAt: 20))
                 == ["enqueue 0-0", "wait 1 0-20", "attempt 1 20-60000+ running"])
@@ -86,7 +86,7 @@ struct TraceTests {
                 == ["enqueue 0-0", "wait 1 0-10", "attempt 1 10-20 retried", "retry 20-60000+"])
         #expect(
             steps(try TraceSample.trace(.retrying, [failed], now: 80_000)).suffix(2)
-                == ["retry 20-70020", "wait 2 70020-80000+ waiting"])
+                == ["retry 20-70020", "wait 2 70020-80000+ open"])
     }
 
     @Test("what a person did cuts a delay or a wait short")
@@ -97,7 +97,7 @@ struct TraceTests {
         let failed = TraceSample.attempt(1, 0, 10, 20, .retried, retryDelay: .seconds(70), error: "x")
         let redriven = try TraceSample.trace(.ready, [failed, .redriven(at: TraceSample.at(1000))], now: 1500)
         #expect(
-            steps(redriven).suffix(3) == ["retry 20-1000", "redrive 1000-1000 by hand", "wait 2 1000-1500+ waiting"])
+            steps(redriven).suffix(3) == ["retry 20-1000", "redrive 1000-1000 by hand", "wait 2 1000-1500+ open"])
         let scheduled = try TraceSample.trace(
             .dead, [.buried(at: TraceSample.at(30), reason: "manual")], runAt: 90_000)
         #expect(steps(scheduled) == ["enqueue 0-0", "delay 0-30", "bury 30-30 by hand"])

@@ -134,7 +134,7 @@ extension TelemetryEndToEnd {
             #expect(workers.sums(of: attempts, by: "outcome")["completed"] == totals.completed)
             #expect(totals.cancelled == 2)
             var outcomes: [String: Int] = [:]
-            for state in JobState.allCases {
+            for state in JobState.known {
                 var request = ListRequest(queue: "default", state: state, limit: 1000)
                 repeat {
                     let page = try await queue.list(request)

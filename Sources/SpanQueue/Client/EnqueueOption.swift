@@ -106,8 +106,8 @@ struct EnqueueOptions: Sendable {
         if let timeout { try Self.check(timeout, is: "timeout", from: .milliseconds(1)) }
         if case .after(let delay) = schedule { try Self.check(delay, is: "delay", from: .zero) }
         if case .after(let delay) = expiry { try Self.check(delay, is: "deadline", from: .milliseconds(1)) }
-        if case .duration(let span) = unique?.span { try Self.check(span, is: "unique span", from: .milliseconds(1)) }
-        if case .duration(let span) = retention { try Self.check(span, is: "retention", from: .milliseconds(1)) }
+        if let span = unique?.span.duration { try Self.check(span, is: "unique span", from: .milliseconds(1)) }
+        if let span = retention.duration { try Self.check(span, is: "retention", from: .milliseconds(1)) }
         if case .at(let moment) = schedule { try Self.check(moment, is: "run time") }
         if case .at(let moment) = expiry { try Self.check(moment, is: "deadline") }
     }

@@ -70,13 +70,13 @@ extension JobQueue {
         guard try await engine.delete(queue) else { throw Self.noQueue(queue) }
     }
 
-    /// Calls a job off: at once while it waits; within a heartbeat while it runs, if its handler heeds cancellation.
+    /// Calls a job off: at once while it does not run; within a heartbeat while it runs, if its handler heeds cancellation.
     ///
     /// - Throws: `.notFound`; `.invalidState` for a job that has completed or died.
     /// - Returns: where it stands now; `active` means that its worker will hear of it.
     @discardableResult
     public func cancel(_ id: JobID, in queue: String? = nil, reason: String = "") async throws -> JobState {
-        let reason = Excerpt.bounded(reason, bytes: Limits.errorBytes)
+        let reason = try Self.checked(reason)
         return try await perform(.cancel(reason: reason), on: id, in: queue) ?? .cancelled
     }
 
@@ -89,12 +89,20 @@ extension JobQueue {
         _ = try await perform(.redrive, on: id, in: queue)
     }
 
-    /// Makes a waiting job a dead letter.
+    /// Makes a job that does not run a dead letter.
     ///
     /// - Throws: `.notFound`; `.invalidState` unless it is scheduled, ready, retrying or dead.
     public func bury(_ id: JobID, in queue: String? = nil, reason: String = DeadReason.manual.rawValue) async throws {
-        let reason = Excerpt.bounded(reason, bytes: Limits.errorBytes)
+        let reason = try Self.checked(reason)
         _ = try await perform(.bury(reason: reason), on: id, in: queue)
+    }
+
+    /// A reason as it can be stored: a NUL would end it.
+    private static func checked(_ reason: String) throws -> String {
+        guard !reason.utf8.contains(0) else {
+            throw SpanQueueError(.invalidArgument, "a reason can't have a NUL character in it")
+        }
+        return Excerpt.bounded(reason, bytes: Limits.errorBytes)
     }
 
     /// Forgets a job that does not run.
@@ -191,9 +199,9 @@ extension JobAction {
 
     fileprivate var remedy: String {
         switch self {
-        case .cancel: "only a waiting or running job can be cancelled"
-        case .redrive: "only a dead or waiting job can be made ready"
-        case .bury: "only a waiting job can be buried; cancel a running one"
+        case .cancel: "only a job that has not ended can be cancelled"
+        case .redrive: "only a dead letter, or a job that neither runs nor has ended, can be made ready"
+        case .bury: "only a job that neither runs nor has ended can be buried; cancel a running one"
         case .remove: "a running job can't be removed; cancel it first"
         }
     }

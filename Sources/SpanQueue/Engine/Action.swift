@@ -1,11 +1,11 @@
 /// What a person does to one job.
 public enum JobAction: Sendable, Hashable {
-    /// Calls it off: at once while it waits, within a heartbeat while it runs.
+    /// Calls it off: at once while it does not run, within a heartbeat while it runs.
     case cancel(reason: String)
-    /// Makes a dead letter, or a job waiting for its time, ready now. A dead letter starts afresh: its attempts and
+    /// Makes a dead letter, or a job that was put off, ready now. A dead letter starts afresh: its attempts and
     /// reclaims count from zero, its history stays.
     case redrive
-    /// Makes a waiting job a dead letter.
+    /// Makes a job that does not run a dead letter.
     case bury(reason: String)
     /// Forgets a job that does not run.
     case remove

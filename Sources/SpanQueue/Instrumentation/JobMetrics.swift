@@ -20,6 +20,8 @@ final class JobMetrics: Sendable {
     let busySeconds: MetricFamily<FloatingCounterSeries>
     let reclaimed: MetricFamily<CounterSeries>
     let lost: MetricFamily<CounterSeries>
+    let swept: MetricFamily<CounterSeries>
+    let sweepBehind: MetricFamily<GaugeSeries>
     let renewals: MetricFamily<CounterSeries>
     let ignoredCancellations: MetricFamily<CounterSeries>
     let unsettled: MetricFamily<GaugeSeries>
@@ -81,6 +83,12 @@ final class JobMetrics: Sendable {
             labels: ["queue"])
         lost = try registry.counter(
             "spanq_leases_lost", help: "Jobs that this process held and lost to a reclaim.", labels: ["queue"])
+        swept = try registry.counter(
+            "spanq_swept_records", help: "Finished jobs and expired locks that this process has dropped.",
+            labels: ["queue"])
+        sweepBehind = try registry.gauge(
+            "spanq_sweep_behind", help: "1 where the last sweep ran out of time before it had dropped all.",
+            labels: ["queue"])
         renewals = try registry.counter(
             "spanq_lease_renewals", help: "Calls that extend leases, by result.", labels: ["result"])
         ignoredCancellations = try registry.counter(

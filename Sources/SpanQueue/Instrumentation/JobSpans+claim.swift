@@ -94,7 +94,7 @@ extension JobSpans {
         guard !context(of: record, message).isSampled else { return false }
         switch record.outcome {
         case .retried, .buried, .lost: return true
-        case .completed, .cancelled, .released:
+        default:
             return telemetry.slowAttempt.map { record.endedAt - record.claimedAt > $0 } ?? false
         }
     }

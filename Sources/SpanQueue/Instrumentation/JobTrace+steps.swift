@@ -43,7 +43,7 @@ extension JobTrace {
         switch attempt.outcome {
         case .retried, .released, .lost:
             waitingSince = attempt.reason == nil ? attempt.endedAt + (attempt.retryDelay ?? .zero) : nil
-        case .completed, .buried, .cancelled: waitingSince = nil
+        default: waitingSince = nil
         }
     }
 
@@ -94,7 +94,7 @@ extension JobTrace {
         steps.append(
             Step(
                 stage: .wait, name: "wait", number: number, start: start, end: end, isOpen: isOpen,
-                outcome: isOpen ? "waiting" : nil,
+                outcome: isOpen ? "open" : nil,
                 span: child(
                     "wait", .internal, spanID: spanID, from: start, to: end, attributes: marked(attributes, isOpen))))
     }
@@ -150,7 +150,7 @@ extension JobTrace {
                 step.detail = "its lease has lapsed: a worker that reclaims will take it back"
             }
             steps.append(step)
-        case .completed, .dead, .cancelled: break
+        default: break
         }
     }
 }
@@ -165,6 +165,7 @@ extension AttemptOutcome {
         case .cancelled: "cancel"
         case .lost: "reclaim"
         case .released: "release"
+        default: "end"
         }
     }
 }
@@ -172,9 +173,6 @@ extension AttemptOutcome {
 extension HistoryEvent {
     /// When the job left what it was in before.
     fileprivate var start: Timestamp {
-        switch self {
-        case .attempt(let record): record.claimedAt
-        case .redriven(let at), .buried(let at, _), .cancelled(let at, _): at
-        }
+        attempt?.claimedAt ?? at
     }
 }

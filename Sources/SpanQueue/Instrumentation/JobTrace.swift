@@ -29,7 +29,7 @@ package struct JobTrace: Sendable {
         for (index, event) in record.run.history.enumerated() {
             if index == 1 { addOmission(before: event) }
             let next = record.run.history.dropFirst(index + 1).first
-            switch event {
+            switch event.content {
             case .attempt(let attempt): add(attempt, before: next)
             case .redriven(let at): add("redrive", at: at, reason: nil)
             case .buried(let at, let reason): add("bury", at: at, reason: reason)

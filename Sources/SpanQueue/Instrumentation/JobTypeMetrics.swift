@@ -15,8 +15,8 @@ final class JobTypeMetrics: Sendable {
         self.queue = queue
         self.type = type
         lazyEndToEnd = LazySeries { metrics.endToEnd.child(queue, type) }
-        attempts = AttemptOutcome.allCases.map { metrics.attempts.child(queue, type, $0.rawValue) }
-        process = AttemptOutcome.allCases.map { outcome in
+        attempts = AttemptOutcome.known.map { metrics.attempts.child(queue, type, $0.rawValue) }
+        process = AttemptOutcome.known.map { outcome in
             LazySeries { metrics.process.child(queue, type, outcome.rawValue) }
         }
     }
@@ -26,14 +26,8 @@ final class JobTypeMetrics: Sendable {
     func process(_ outcome: AttemptOutcome) -> HistogramSeries { process[Self.place(of: outcome)].value }
 
     private static func place(of outcome: AttemptOutcome) -> Int {
-        switch outcome {
-        case .completed: 0
-        case .retried: 1
-        case .buried: 2
-        case .cancelled: 3
-        case .lost: 4
-        case .released: 5
-        }
+        // A worker settles with outcomes that it knows.
+        min(Int(outcome.code), AttemptOutcome.known.count - 1)
     }
 }
 
@@ -45,6 +39,8 @@ final class QueueMetrics: Sendable {
     let failures: CounterSeries
     let reclaimed: CounterSeries
     let lost: CounterSeries
+    let swept: CounterSeries
+    let sweepBehind: GaugeSeries
     let ignoredCancellations: CounterSeries
     let unsettled: GaugeSeries
     let consumed: CounterSeries
@@ -61,6 +57,8 @@ final class QueueMetrics: Sendable {
         failures = metrics.claims.child(queue, "error")
         reclaimed = metrics.reclaimed.child(queue)
         lost = metrics.lost.child(queue)
+        swept = metrics.swept.child(queue)
+        sweepBehind = metrics.sweepBehind.child(queue)
         ignoredCancellations = metrics.ignoredCancellations.child(queue)
         unsettled = metrics.unsettled.child(queue)
         consumed = metrics.series(metrics.consumedMessages, "claim", queue)

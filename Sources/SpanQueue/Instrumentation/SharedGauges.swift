@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// | metric | meaning |
 /// |---|---|
-/// | `spanq_queue_jobs{queue,state}` | jobs in each of the seven states |
+/// | `spanq_queue_jobs{queue,state}` | jobs in each of the eight states |
 /// | `spanq_queue_oldest_job_age_seconds{queue,state="ready"}` | how long the oldest ready job waits; 0 when there is none |
 /// | `spanq_queue_paused{queue}` | 1 while claims are stopped |
 /// | `spanq_workers_alive{queue}` | live workers that serve the queue; 0 where nobody does |
@@ -53,7 +53,7 @@ public final class SharedGauges: Sendable {
     static func write(_ reading: SharedGaugesReading, to metrics: inout CollectedMetrics) throws(MetricsError) {
         for counts in reading.queues {
             let queue = MetricLabel("queue", counts.queue, attributeName: "messaging.destination.name")
-            for state in JobState.allCases {
+            for state in JobState.known {
                 try metrics.gauge(
                     "spanq_queue_jobs", help: "Jobs by state. The same from every process: max by (queue, state).",
                     labels: [queue, state.label], value: Double(counts[state]))

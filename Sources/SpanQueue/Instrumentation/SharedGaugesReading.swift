@@ -4,8 +4,8 @@
 /// cost does not grow with the depth of a queue, and hardly with their number.
 package struct SharedGaugesReading: Sendable {
     /// The most queues that one reading has. Their names become labels, so there must be a bound; the first by name are
-    /// taken, so that the same ones are shown by every worker and at every scrape. Times the states, of which there are at most
-    /// eight, they stay below the 2,000 series that a family may have.
+    /// taken, so that the same ones are shown by every worker and at every scrape. Times the eight states they stay below the
+    /// 2,000 series that a family may have.
     package static let maximumQueues = 240
 
     /// The queues that have had jobs, are paused, or have a worker; in the order of their names.

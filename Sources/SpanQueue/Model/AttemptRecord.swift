@@ -1,19 +1,44 @@
 public import SpanQueueTelemetry
 
 /// How an attempt ended.
-public enum AttemptOutcome: String, Sendable, Hashable, Codable, CaseIterable {
+///
+/// A later version may know more: `switch` over the outcomes needs a `default`.
+public struct AttemptOutcome: RawRepresentable, Sendable, Hashable, Codable, CustomStringConvertible {
+    /// The number under which it is stored.
+    package let code: UInt8
+
+    private static let words = ["completed", "retried", "buried", "cancelled", "lost", "released"]
+
+    /// A word of lower-case letters; `unknown` for one that a later version has stored.
+    public var rawValue: String { Int(code) < Self.words.count ? Self.words[Int(code)] : "unknown" }
+
+    /// Takes an outcome by its word.
+    public init(rawValue: String) {
+        code = Self.words.firstIndex(of: rawValue).map { UInt8($0) } ?? .max
+    }
+
+    package init(code: UInt8) {
+        self.code = code
+    }
+
+    /// The word.
+    public var description: String { rawValue }
+
     /// The handler returned.
-    case completed
+    public static let completed = AttemptOutcome(code: 0)
     /// The handler failed, and the job is tried again.
-    case retried
+    public static let retried = AttemptOutcome(code: 1)
     /// The job became a dead letter.
-    case buried
+    public static let buried = AttemptOutcome(code: 2)
     /// The job was called off.
-    case cancelled
+    public static let cancelled = AttemptOutcome(code: 3)
     /// The worker did not extend its lease: it died, hung, or was cut off.
-    case lost
+    public static let lost = AttemptOutcome(code: 4)
     /// The worker gave the job back unharmed, at a drain; this is not counted as an attempt.
-    case released
+    public static let released = AttemptOutcome(code: 5)
+
+    /// The outcomes that this version knows.
+    public static let known: [AttemptOutcome] = [.completed, .retried, .buried, .cancelled, .lost, .released]
 }
 
 /// One attempt at a job, as its record tells it.
@@ -64,7 +89,7 @@ public struct AttemptRecord: Sendable, Hashable {
     public var isCharged: Bool {
         switch outcome {
         case .lost, .released: false
-        case .completed, .retried, .buried, .cancelled: errorType != "unknown_job_type" && errorType != "expired"
+        default: errorType != "unknown_job_type" && errorType != "expired"
         }
     }
 

@@ -67,9 +67,12 @@ public struct JobMessage: Sendable, Hashable {
 
 extension JobMessage {
     /// Stands in lists for a message that can't be read.
-    package static func unreadable(id: JobID, queue: String) -> JobMessage {
+    ///
+    /// - Parameter isNewer: whether a later version wrote it: then nothing is wrong with it.
+    package static func unreadable(id: JobID, queue: String, isNewer: Bool = false) -> JobMessage {
         JobMessage(
-            id: id, queue: queue, type: "unreadable", payload: [], priority: 0, maxRetries: 0, backoff: nil,
+            id: id, queue: queue, type: isNewer ? "newer" : "unreadable", payload: [], priority: 0, maxRetries: 0,
+            backoff: nil,
             timeout: nil,
             deadline: nil, unique: nil, retention: .standard, tags: [], trace: .root(), runAt: nil,
             enqueuedAt: Timestamp(milliseconds: 0), contentDigest: nil)

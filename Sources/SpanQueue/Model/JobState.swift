@@ -1,25 +1,42 @@
 /// Where a job stands. A job is in exactly one state at every instant.
-public enum JobState: String, Sendable, Hashable, Codable, CaseIterable {
-    /// Waiting for its first run time.
-    case scheduled
+///
+/// A later version may know more: `switch` over the states needs a `default`.
+public struct JobState: RawRepresentable, Sendable, Hashable, Codable, CustomStringConvertible {
+    /// A word of lower-case letters.
+    public let rawValue: String
+
+    /// Takes a state by its word.
+    public init(rawValue: String) {
+        self.rawValue = rawValue
+    }
+
+    /// The word.
+    public var description: String { rawValue }
+
+    /// Put off until its first run time.
+    public static let scheduled = JobState(rawValue: "scheduled")
+    /// Held back by a limit, or until other jobs have ended. No feature of this version holds a job back.
+    public static let held = JobState(rawValue: "held")
     /// Waiting for a worker.
-    case ready
+    public static let ready = JobState(rawValue: "ready")
     /// Claimed by a worker, under a lease.
-    case active
-    /// Waiting for its next attempt.
-    case retrying
+    public static let active = JobState(rawValue: "active")
+    /// Put off until its next attempt.
+    public static let retrying = JobState(rawValue: "retrying")
     /// Done. Kept for its retention, then forgotten.
-    case completed
+    public static let completed = JobState(rawValue: "completed")
     /// Will not be tried again until a person redrives it.
-    case dead
+    public static let dead = JobState(rawValue: "dead")
     /// Called off by a person or by its handler. Kept like a completed job.
-    case cancelled
+    public static let cancelled = JobState(rawValue: "cancelled")
+    /// A state that this version can't tell: the job's queue uses a feature that it does not know.
+    public static let unknown = JobState(rawValue: "unknown")
+
+    /// The states that this version knows, in the order in which a job goes through them; without `unknown`.
+    public static let known: [JobState] = [
+        .scheduled, .held, .ready, .active, .retrying, .completed, .dead, .cancelled,
+    ]
 
     /// Whether the job is done with, one way or another.
-    public var isTerminal: Bool {
-        switch self {
-        case .completed, .dead, .cancelled: true
-        case .scheduled, .ready, .active, .retrying: false
-        }
-    }
+    public var isTerminal: Bool { self == .completed || self == .dead || self == .cancelled }
 }

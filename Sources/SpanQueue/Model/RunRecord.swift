@@ -1,13 +1,67 @@
 /// Something that happened to a job after its enqueue.
-public enum HistoryEvent: Sendable, Hashable {
+public struct HistoryEvent: Sendable, Hashable {
+    package enum Content: Sendable, Hashable {
+        case attempt(AttemptRecord)
+        case redriven(at: Timestamp)
+        case buried(at: Timestamp, reason: String)
+        case cancelled(at: Timestamp, reason: String)
+    }
+
+    package let content: Content
+    /// Who asked for it, where that is known; nil for an attempt.
+    public let by: String?
+
+    private init(_ content: Content, by: String? = nil) {
+        self.content = content
+        self.by = by
+    }
+
     /// An attempt ended.
-    case attempt(AttemptRecord)
+    package static func attempt(_ record: AttemptRecord) -> HistoryEvent { HistoryEvent(.attempt(record)) }
     /// A person put it back from the dead letters.
-    case redriven(at: Timestamp)
+    package static func redriven(at: Timestamp, by: String? = nil) -> HistoryEvent {
+        HistoryEvent(.redriven(at: at), by: by)
+    }
     /// A person buried it.
-    case buried(at: Timestamp, reason: String)
-    /// It was called off while it was waiting.
-    case cancelled(at: Timestamp, reason: String)
+    package static func buried(at: Timestamp, reason: String, by: String? = nil) -> HistoryEvent {
+        HistoryEvent(.buried(at: at, reason: reason), by: by)
+    }
+    /// It was called off while it was not running, or before its attempt had ended.
+    package static func cancelled(at: Timestamp, reason: String, by: String? = nil) -> HistoryEvent {
+        HistoryEvent(.cancelled(at: at, reason: reason), by: by)
+    }
+
+    /// `attempt`, `redriven`, `buried` or `cancelled`; a later version may know more words.
+    public var kind: String {
+        switch content {
+        case .attempt: "attempt"
+        case .redriven: "redriven"
+        case .buried: "buried"
+        case .cancelled: "cancelled"
+        }
+    }
+
+    /// The attempt that ended, if it is that.
+    public var attempt: AttemptRecord? {
+        if case .attempt(let record) = content { record } else { nil }
+    }
+
+    /// When it happened; for an attempt, when it ended.
+    public var at: Timestamp {
+        switch content {
+        case .attempt(let record): record.endedAt
+        case .redriven(let at), .buried(let at, _), .cancelled(let at, _): at
+        }
+    }
+
+    /// Why, for what was buried or called off; for an attempt, why the job died of it.
+    public var reason: String? {
+        switch content {
+        case .attempt(let record): record.reason
+        case .redriven: nil
+        case .buried(_, let reason), .cancelled(_, let reason): reason
+        }
+    }
 }
 
 /// How far a running job says it has come.
@@ -39,47 +93,38 @@ public struct RunRecord: Sendable, Hashable {
     public var history: [HistoryEvent] = []
     /// How many events were dropped from the history.
     public var droppedEvents = 0
+    /// Eight bytes that stand for the latest error: errors that are alike have the same.
+    package var errorFingerprint: UInt64?
+    /// What a later version has stored and this one does not know: kept as it is.
+    package var unknownEntries: [UInt8] = []
 
     /// The record of a job to which nothing has happened.
     public init() {}
 
     /// The attempts in the history.
     public var attemptRecords: [AttemptRecord] {
-        history.compactMap { event in
-            if case .attempt(let record) = event { record } else { nil }
-        }
+        history.compactMap(\.attempt)
     }
 
     /// The latest attempt in the history.
     var lastAttempt: AttemptRecord? {
-        for event in history.reversed() {
-            if case .attempt(let record) = event { return record }
-        }
-        return nil
+        history.last { $0.attempt != nil }?.attempt
     }
 
     /// Why it is dead or cancelled, by the latest event that says so.
     public var endReason: String? {
-        switch history.last {
-        case .buried(_, let reason), .cancelled(_, let reason): reason
-        case .attempt(let record): record.reason
-        case .redriven, nil: nil
-        }
+        history.last?.reason
     }
 
     /// The moment of the latest event.
     public var changedAt: Timestamp? {
-        switch history.last {
-        case .attempt(let record): record.endedAt
-        case .redriven(let at), .buried(let at, _), .cancelled(let at, _): at
-        case nil: nil
-        }
+        history.last?.at
     }
 
     /// The earliest moment at which the next attempt could be claimed, as far as this record knows.
     public var eligibleAt: Timestamp? {
         guard let changedAt else { return nil }
-        guard case .attempt(let record) = history.last, let delay = record.retryDelay else { return changedAt }
+        guard let delay = history.last?.attempt?.retryDelay else { return changedAt }
         return changedAt + delay
     }
 

@@ -1,11 +1,24 @@
 /// How long a unique job keeps others like it out.
-public enum UniqueSpan: Sendable, Hashable {
+public struct UniqueSpan: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
+        case untilStarted, untilFinished
+        case duration(Duration)
+    }
+
+    package let kind: Kind
+
     /// Until its first attempt is claimed.
-    case untilStarted
+    public static let untilStarted = UniqueSpan(kind: .untilStarted)
     /// Until it is completed, dead, cancelled or removed.
-    case untilFinished
+    public static let untilFinished = UniqueSpan(kind: .untilFinished)
+
     /// For this long from its enqueue, whatever happens to it.
-    case duration(Duration)
+    public static func duration(_ duration: Duration) -> UniqueSpan { UniqueSpan(kind: .duration(duration)) }
+
+    /// How long, where it ends by time; nil for the others.
+    public var duration: Duration? {
+        if case .duration(let duration) = kind { duration } else { nil }
+    }
 }
 
 /// A lock that a job takes at enqueue; while it is held, an enqueue with the same digest in the same queue is a duplicate.

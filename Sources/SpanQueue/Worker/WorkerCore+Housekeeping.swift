@@ -51,7 +51,10 @@ extension WorkerCore {
         var isFinished = true
         do {
             // Bounded: what is left waits for the next sweep, which then comes soon.
-            isFinished = try await keeper.sweep(lanes[index].queue, within: Self.sweepBudget).isFinished
+            let reply = try await keeper.sweep(lanes[index].queue, within: Self.sweepBudget)
+            isFinished = reply.isFinished
+            lanes[index].metrics.swept.increment(by: reply.dropped)
+            lanes[index].metrics.sweepBehind.set(isFinished ? 0 : 1)
         } catch {
             logger.debug("sweep failed", metadata: ["queue": "\(lanes[index].queue)", "error": "\(error)"])
         }

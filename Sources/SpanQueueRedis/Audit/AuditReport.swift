@@ -6,7 +6,9 @@ public struct AuditReport: Sendable {
     public internal(set) var isCut = false
     /// The queues that were audited: all that were asked for, but for those with a key of a wrong type.
     public internal(set) var queues: [String] = []
-    /// All queues in `spanq:queues`.
+    /// Queues that were not audited: they use features that this version does not know. Upgrade SpanQueue to audit them.
+    public internal(set) var skipped: [String] = []
+    /// All queues that are listed.
     public internal(set) var listed: [String] = []
     /// The jobs that were read.
     public internal(set) var jobs = 0
@@ -26,10 +28,10 @@ public struct AuditProgress: Sendable {
     public let fraction: Double
 }
 
-/// What became of a violation that was to be mended.
-public struct MendOutcome: Sendable {
+/// What became of a violation that was to be repaired.
+public struct RepairOutcome: Sendable {
     /// The violation.
     public let violation: AuditViolation
-    /// Whether it was mended. If not it had changed meanwhile, or is one for a person.
-    public let isMended: Bool
+    /// Whether it was repaired. If not it had changed meanwhile, or is one for a person.
+    public let isRepaired: Bool
 }

@@ -1,12 +1,12 @@
 /// What must hold in a queue, one rule for each way in which it can be broken. The raw value is the rule's name for programs.
 public enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
-    // In the order in which they are mended: what comes first may be what a later one needs.
+    // In the order in which they are repaired: what comes first may be what a later one needs.
 
     /// A key has another type than the layout says. Nothing else of its queue can be checked.
     case wrongType = "wrong-type"
     /// A key begins like ours and is not in the layout.
     case unknownKey = "unknown-key"
-    /// A queue has keys and its name is not in `spanq:queues`.
+    /// A queue has keys and its name is not in `spanq:{@}:queues`.
     case queueNotListed = "queue-not-listed"
     /// The announcement of a worker would stay for ever.
     case workerKeyWithoutTTL = "worker-key-without-ttl"
@@ -68,7 +68,7 @@ public enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     }
 
     /// Whether a repair can lose nothing.
-    public var isMendable: Bool {
+    public var isRepairable: Bool {
         switch self {
         case .wrongType, .unknownKey, .tokenOrder, .attemptsExceeded, .reclaimsExceeded, .unreadableMessage,
             .unreadableRun:

@@ -19,8 +19,8 @@ final class AuditSession {
         case messages, totals, locks
         case jobs([String])
         case namedLocks([[UInt8]])
-        case members(AuditKey)
-        case list(AuditKey)
+        case members(QueueKey)
+        case list(QueueKey)
 
         var entries: AuditPage.Entries {
             switch self {
@@ -38,8 +38,8 @@ final class AuditSession {
     ) async throws -> (page: AuditPage, took: Duration) {
         let reply = try await measure {
             try await engine.call(
-                RedisScriptCall(engine.scripts.audit, keys: keys.audited) { arguments in
-                    let (word, key): (String, AuditKey?) =
+                RedisScriptCall(engine.scripts.audit, keys: keys.all) { arguments in
+                    let (word, key): (String, QueueKey?) =
                         switch place {
                         case .messages: ("messages", nil)
                         case .totals: ("totals", nil)
@@ -76,39 +76,5 @@ final class AuditSession {
 
     func tell(_ queue: String?, _ fraction: Double) {
         progress(AuditProgress(queue: queue, fraction: max(0, min(1, fraction))))
-    }
-}
-
-/// The keys of a queue by their numbers in `audit.lua` and `mend.lua`.
-enum AuditKey: Int, CaseIterable {
-    case jobs = 1
-    case runs, ready, priority, scheduled, retrying, active, leases, cancelling, completed, retained, dead, cancelled
-    case unique, uniqueExpiry, meta, wake
-
-    /// The type that the layout says.
-    var type: String {
-        switch self {
-        case .jobs, .runs, .leases, .cancelling, .unique, .meta: "hash"
-        case .ready, .completed, .wake: "list"
-        case .priority, .scheduled, .retrying, .active, .retained, .dead, .cancelled, .uniqueExpiry: "zset"
-        }
-    }
-
-    /// What stands behind the queue in its name.
-    var part: String { self == .uniqueExpiry ? "unique-expiry" : "\(self)" }
-
-    /// Where an id can be without a message: the sorted sets that are states, and the hashes of what a job has beside its message.
-    static let members: [AuditKey] = [
-        .priority, .scheduled, .retrying, .active, .retained, .dead, .cancelled, .leases, .cancelling, .runs,
-    ]
-}
-
-extension RedisKeys {
-    /// In the order of ``AuditKey``.
-    var audited: [String] {
-        [
-            jobs, runs, ready, priority, scheduled, retrying, active, leases, cancelling, completed, retained, dead,
-            cancelled, unique, uniqueExpiry, meta, wake,
-        ]
     }
 }

@@ -78,7 +78,8 @@ struct JobJudge {
         do throws(PackingError) {
             message = try MessagePacking.unpack(facts.messageStart, id: JobID(unchecked: facts.id), queue: queue)
         } catch {
-            return [violation(.unreadableMessage, facts, error.description)]
+            // What a later version wrote is not damaged.
+            return error.isNewer ? [] : [violation(.unreadableMessage, facts, error.description)]
         }
         do throws(PackingError) {
             run =
@@ -86,7 +87,7 @@ struct JobJudge {
                     try RunPacking.unpack(bytes, eligibleAt: message.eligibleAt)
                 } ?? RunRecord()
         } catch {
-            return [violation(.unreadableRun, facts, error.description)]
+            return error.isNewer ? [] : [violation(.unreadableRun, facts, error.description)]
         }
         var found: [AuditViolation] = []
         if run.attempts > message.maxAttempts {
@@ -131,7 +132,7 @@ struct JobJudge {
     /// A lock for a time is no business of the job once it is taken. One until the start is released by the first claim, which leaves
     /// no trace in the run before that claim ends.
     private static func mustHold(_ span: UniqueSpan, _ facts: JobFacts, _ run: RunRecord) -> Bool {
-        switch span {
+        switch span.kind {
         case .untilFinished: !hasEnded(facts, run)
         case .untilStarted: !hasEnded(facts, run) && facts.run == nil && !facts.sets.contains(.active)
         case .duration: false
@@ -141,8 +142,7 @@ struct JobJudge {
     /// In no sorted set a job is ready or completed, and the completed ones say so in their run.
     static func hasEnded(_ facts: JobFacts, _ run: RunRecord) -> Bool {
         if facts.sets.isDisjoint(with: [.dead, .cancelled, .retained]) {
-            guard facts.sets.isEmpty, case .attempt(let last) = run.history.last else { return false }
-            return last.outcome == .completed
+            return facts.sets.isEmpty && run.history.last?.attempt?.outcome == .completed
         }
         return facts.sets.isDisjoint(with: [.scheduled, .retrying, .active, .priority])
     }

@@ -13,7 +13,9 @@ struct KeyAudit {
 
     func run() async throws -> [AuditViolation] {
         var suspects: [String: AuditViolation] = [:]
-        for violation in try await judge([RedisKeys.queues, RedisKeys.workers, RedisKeys.layout]) {
+        for violation in try await judge([
+            RedisKeys.queues, RedisKeys.workers, RedisKeys.layout, RedisKeys.Old.queues, RedisKeys.Old.workers,
+        ]) {
             suspects[violation.subject] = violation
         }
         for pattern in queues?.map({ "spanq:{\($0)}:*" }) ?? ["spanq:*"] {
@@ -61,7 +63,9 @@ struct KeyAudit {
         for name in names {
             commands.append(RESPCommand("TYPE", name))
             commands.append(RESPCommand("PTTL", name))
-            commands.append(RESPCommand("SISMEMBER", RedisKeys.queues, Self.queue(of: name) ?? ""))
+            let queue = RedisKeys.parts(of: name)?.queue ?? ""
+            commands.append(RESPCommand("SISMEMBER", RedisKeys.queues, queue))
+            commands.append(RESPCommand("SISMEMBER", RedisKeys.Old.queues, queue))
         }
         let (replies, _) = try await session.measure {
             try await session.engine.client.pipeline(commands, idempotent: true)
@@ -69,10 +73,12 @@ struct KeyAudit {
         var found: [AuditViolation] = []
         for (index, name) in names.enumerated() {
             do throws(RedisError) {
-                let type = try replies[3 * index].get().string()
-                let ttl = try replies[3 * index + 1].get().integer()
-                // The set of queues may be what has the wrong type.
-                let isListed = (try? replies[3 * index + 2].get().integer()) != 0
+                let type = try replies[4 * index].get().string()
+                let ttl = try replies[4 * index + 1].get().integer()
+                // The set of queues may be what has the wrong type. That of layout 1 counts until an upgrade is finished.
+                let isListed = replies[(4 * index + 2)...(4 * index + 3)].contains {
+                    (try? $0.get().integer()) != 0
+                }
                 // It has gone since.
                 guard type != "none" else { continue }
                 found += violation(name, type: type, hasTTL: ttl != -1, isListed: isListed).map { [$0] } ?? []
@@ -87,37 +93,35 @@ struct KeyAudit {
 
     /// What is wrong with a key.
     func violation(_ name: String, type: String, hasTTL: Bool, isListed: Bool) -> AuditViolation? {
-        let queue = Self.queue(of: name)
+        let queue = RedisKeys.parts(of: name)?.queue
         func violation(_ rule: AuditRule, _ detail: String, subject: String? = nil) -> AuditViolation {
             AuditViolation(
                 rule, queue: queue, subject: subject ?? name, detail, evidence: .init(id: name))
         }
         guard let expected = Self.type(of: name) else { return violation(.unknownKey, "is no key of the layout") }
         guard type == expected else { return violation(.wrongType, "is a \(type), and should be a \(expected)") }
-        if name.hasPrefix("spanq:worker:"), !hasTTL { return violation(.workerKeyWithoutTTL, "would stay for ever") }
+        if Self.isWorker(name), !hasTTL { return violation(.workerKeyWithoutTTL, "would stay for ever") }
         if let queue, !isListed { return violation(.queueNotListed, "is not in \(RedisKeys.queues)", subject: queue) }
         return nil
     }
 
-    /// The queue in the name of a key: nil unless the key is of a queue.
-    static func queue(of name: String) -> String? {
-        guard name.hasPrefix("spanq:{"), let end = name.firstRange(of: "}:") else { return nil }
-        let queue = String(name[..<end.lowerBound].dropFirst(7))
-        return NameRule.queue.allows(queue) ? queue : nil
+    private static func isWorker(_ name: String) -> Bool {
+        [RedisKeys.worker(""), RedisKeys.Old.worker("")].contains {
+            name.hasPrefix($0) && name.utf8.count > $0.utf8.count
+        }
     }
 
     /// The type that the layout says; nil for a key that it does not name.
     static func type(of name: String) -> String? {
         switch name {
-        case RedisKeys.queues: return "set"
-        case RedisKeys.workers: return "zset"
-        case RedisKeys.layout, RedisKeys.fence: return "string"
+        case RedisKeys.queues, RedisKeys.Old.queues: return "set"
+        case RedisKeys.workers, RedisKeys.Old.workers: return "zset"
+        case RedisKeys.layout, RedisKeys.Old.fence: return "string"
         default:
-            if let queue = queue(of: name) {
-                let part = name.dropFirst("spanq:{\(queue)}:".count)
-                return AuditKey.allCases.first { $0.part == part }?.type
+            if let (_, part) = RedisKeys.parts(of: name) {
+                return QueueKey.allCases.first { $0.part == part }?.type
             }
-            return name.hasPrefix("spanq:worker:") && name.utf8.count > 13 ? "hash" : nil
+            return isWorker(name) ? "hash" : nil
         }
     }
 }

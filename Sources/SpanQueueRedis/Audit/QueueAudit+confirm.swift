@@ -50,8 +50,8 @@ extension QueueAudit {
 
     /// How often each id stands in the lists.
     private func sightings(of ids: Set<String>) async throws -> (ready: [String: Int], completed: [String: Int]) {
-        var counts: [AuditKey: [String: Int]] = [:]
-        for key in [AuditKey.ready, .completed] {
+        var counts: [QueueKey: [String: Int]] = [:]
+        for key in [QueueKey.ready, .completed] {
             var audit = self
             try await audit.walk(key) { _, _, fresh in
                 for id in fresh where ids.contains(id) { counts[key, default: [:]][id, default: 0] += 1 }

@@ -39,7 +39,7 @@ struct QueueAudit {
         totalsAreSuspect = !TotalsJudge.violations(totals.numbers, queue: queue).isEmpty
         expected = max(1, totals.numbers.prefix(13).reduce(0) { $0 + Int($1 ?? 0) })
         try await readLists()
-        for key in AuditKey.members {
+        for key in QueueKey.members {
             try await scan(.members(key), most: 256) { audit, page in
                 for job in page.jobs { audit.suspect(job) }
                 // Only what is wrong comes back, so progress is guessed by pages.
@@ -59,7 +59,7 @@ struct QueueAudit {
     // MARK: Reading
 
     private mutating func readLists() async throws {
-        for key in [AuditKey.ready, .completed] {
+        for key in [QueueKey.ready, .completed] {
             var seenHere: Set<UInt64> = []
             try await walk(key) { audit, page, fresh in
                 for job in page.jobs { audit.suspect(job, in: key) }
@@ -93,7 +93,7 @@ struct QueueAudit {
         return try? reader.stamp("the enqueue time")
     }
 
-    private mutating func suspect(_ job: JobFacts, in list: AuditKey? = nil) {
+    private mutating func suspect(_ job: JobFacts, in list: QueueKey? = nil) {
         guard job.id.contains("\u{FFFD}") else { return suspect(job.id) }
         guard foreign.count < RedisAudit.maximumViolations else { return isCut = true }
         let judge = JobJudge(queue: queue, maxReclaims: session.maxReclaims, lastToken: .max)
@@ -127,7 +127,7 @@ struct QueueAudit {
 
     /// Goes through a list from its tail; `body` gets each page with the ids that were not on an earlier one.
     mutating func walk(
-        _ key: AuditKey, _ body: (inout QueueAudit, AuditPage, ArraySlice<String>) -> Void
+        _ key: QueueKey, _ body: (inout QueueAudit, AuditPage, ArraySlice<String>) -> Void
     ) async throws {
         var walk = ListWalk()
         var size = StepSize.list

@@ -34,15 +34,7 @@ public final class RedisAudit: Sendable {
 
     /// - Parameter scripts: others than the embedded ones, to show that tests notice a script that is wrong.
     package init(_ url: String, _ options: RedisEngineOptions, scripts: Scripts, logger: Logger) async throws {
-        engine = RedisEngine(
-            url: try options.checkedURL(url), options: options, scripts: scripts,
-            environment: EngineEnvironment(logger: logger))
-        do {
-            try await engine.start()
-        } catch {
-            await engine.shutdown()
-            throw error
-        }
+        engine = try await RedisEngine.started(url, options, scripts: scripts, logger: logger)
     }
 
     /// Lets go of the connection.
@@ -70,37 +62,43 @@ public final class RedisAudit: Sendable {
         let listed = unusable.contains(RedisKeys.queues) ? [] : try await engine.queues()
         let unlisted = violations.filter { $0.rule == .queueNotListed }.map(\.subject)
         let names = queues ?? Set(listed + unlisted).sorted()
-        let usable = names.filter { name in !RedisKeys(queue: name).audited.contains(where: unusable.contains) }
+        let usable = names.filter { name in !RedisKeys(queue: name).all.contains(where: unusable.contains) }
         for (index, queue) in usable.enumerated() {
             let share = (Double(index) / Double(usable.count), 1 / Double(usable.count))
             var audit = QueueAudit(session: session, queue: queue, share: share)
-            let found = try await audit.run()
+            let found: [AuditViolation]
+            do {
+                found = try await audit.run()
+            } catch let error as SpanQueueError where error.code == .unsupported {
+                session.report.skipped.append(queue)
+                continue
+            }
             violations += found.prefix(Self.maximumViolations)
             if audit.isCut || found.count > Self.maximumViolations { session.report.isCut = true }
         }
         session.report.listed = listed
-        session.report.queues = usable
+        session.report.queues = usable.filter { !session.report.skipped.contains($0) }
         session.report.violations = Set(violations).sorted()
         session.report.duration = ContinuousClock.now - start
         return session.report
     }
 
-    /// Mends what can be mended without a loss, each violation in one step that first checks that it is still so. The totals of the
-    /// queues that were mended are set right at the end.
+    /// Repairs what can be repaired without a loss, each violation in one step that first checks that it is still so. The totals of the
+    /// queues that were repaired are set right at the end.
     ///
     /// - Returns: what became of each, in order; then of totals that were set right besides.
-    public func mend(_ violations: [AuditViolation]) async throws -> [MendOutcome] {
+    public func repair(_ violations: [AuditViolation]) async throws -> [RepairOutcome] {
         let order = Dictionary(uniqueKeysWithValues: zip(AuditRule.allCases, 0...))
-        var outcomes: [MendOutcome] = []
-        var mendedQueues: Set<String> = []
+        var outcomes: [RepairOutcome] = []
+        var repairedQueues: Set<String> = []
         for violation in violations.sorted(by: { (order[$0.rule] ?? 0) < (order[$1.rule] ?? 0) }) {
-            let isMended = violation.rule.isMendable ? try await engine.mend(violation) : false
-            outcomes.append(MendOutcome(violation: violation, isMended: isMended))
-            if isMended, let queue = violation.queue, violation.rule != .totals { mendedQueues.insert(queue) }
+            let isRepaired = violation.rule.isRepairable ? try await engine.repair(violation) : false
+            outcomes.append(RepairOutcome(violation: violation, isRepaired: isRepaired))
+            if isRepaired, let queue = violation.queue, violation.rule != .totals { repairedQueues.insert(queue) }
         }
-        for queue in mendedQueues.sorted() {
-            let totals = AuditViolation(.totals, queue: queue, subject: queue, "what was mended counts as well")
-            if try await engine.mend(totals) { outcomes.append(MendOutcome(violation: totals, isMended: true)) }
+        for queue in repairedQueues.sorted() {
+            let totals = AuditViolation(.totals, queue: queue, subject: queue, "what was repaired counts as well")
+            if try await engine.repair(totals) { outcomes.append(RepairOutcome(violation: totals, isRepaired: true)) }
         }
         return outcomes
     }

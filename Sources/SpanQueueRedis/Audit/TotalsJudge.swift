@@ -2,7 +2,7 @@ import SpanQueue
 
 /// Says whether a queue's totals agree with what is in its keys.
 enum TotalsJudge {
-    /// - Parameter numbers: the lengths of the first 13 keys of ``AuditKey``, then the totals enqueued, completed, dead, cancelled and
+    /// - Parameter numbers: the lengths of the first 13 keys of ``QueueKey``, then the totals enqueued, completed, dead, cancelled and
     ///   removed; nil for what is no number.
     static func violations(_ numbers: [Int64?], queue: String) -> [AuditViolation] {
         func violation(_ detail: String) -> [AuditViolation] {
@@ -10,9 +10,9 @@ enum TotalsJudge {
         }
         let known = numbers.compactMap(\.self)
         guard known.count == 18 else { return violation("one of its totals is no number") }
-        func length(_ key: AuditKey) -> Int64 { known[key.rawValue - 1] }
+        func length(_ key: QueueKey) -> Int64 { known[key.rawValue - 1] }
         let messages = length(.jobs)
-        let states: [AuditKey] = [
+        let states: [QueueKey] = [
             .ready, .priority, .scheduled, .retrying, .active, .completed, .retained, .dead, .cancelled,
         ]
         let inStates = states.reduce(0) { $0 + length($1) }

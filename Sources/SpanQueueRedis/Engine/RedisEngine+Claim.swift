@@ -11,15 +11,20 @@ extension RedisEngine {
         let calls = requests.map { call(for: $0, nonce: nonce, notAfter: notAfter) }
         // Not idempotent: jobs that were claimed by a call whose reply was lost come back when their lease lapses.
         let replies = try await results(of: calls, idempotent: false)
-        return zip(requests, replies).map { request, reply in
+        var newer: [String: [NewerJob]] = [:]
+        let answers: [Result<ClaimReply, SpanQueueError>] = zip(requests, replies).map { request, reply in
             switch reply {
             case .success(let reply):
-                return Result { () throws(SpanQueueError) in try read(reply, of: request, nonce: nonce) }
+                return Result { () throws(SpanQueueError) in
+                    try read(reply, of: request, nonce: nonce, newer: &newer[request.queue, default: []])
+                }
             case .failure(let error):
                 if error.isLate { node.noteLate() }
                 return .failure(SpanQueueError(error))
             }
         }
+        for (queue, jobs) in newer where !jobs.isEmpty { await putOff(jobs, in: queue) }
+        return answers
     }
 
     private func call(for request: ClaimRequest, nonce: UInt32, notAfter: Int64) -> RedisScriptCall {
@@ -41,7 +46,7 @@ extension RedisEngine {
     }
 
     private func read(
-        _ reply: RESPReply, of request: ClaimRequest, nonce: UInt32
+        _ reply: RESPReply, of request: ClaimRequest, nonce: UInt32, newer: inout [NewerJob]
     ) throws(SpanQueueError) -> ClaimReply {
         do {
             var cursor = RESPCursor(reply)
@@ -77,6 +82,8 @@ extension RedisEngine {
                 do throws(PackingError) {
                     let (message, run) = try Self.unpack(message, run, id: id, queue: request.queue)
                     answer.jobs.append(ClaimedJob(message: message, run: run, reference: reference, claimedAt: now))
+                } catch  where error.isNewer {
+                    newer.append(NewerJob(reference: reference, priority: MessagePacking.priority(of: message)))
                 } catch {
                     answer.unreadable.append(
                         UnreadableJob(reference: reference, claimedAt: now, problem: error.description))

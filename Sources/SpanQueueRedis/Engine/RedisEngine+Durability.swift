@@ -8,14 +8,18 @@ extension RedisEngine {
     /// wrote last, and replication and the AOF keep the order of all writes, whoever made them: so this one writes too, a key that is
     /// gone after a second. (A `PUBLISH` would reach the replicas and leave nothing, but it does not reach the AOF.)
     ///
-    /// - Parameter generation: of the connection that wrote. If it is another one by now, so may the primary be, and that one's
-    ///   replicas say nothing of what the old one had.
+    /// - Parameters:
+    ///   - queue: one of those that were written to, whose fence is the key: all are on one server, so any of them serves.
+    ///   - generation: of the connection that wrote. If it is another one by now, so may the primary be, and that one's replicas say
+    ///     nothing of what the old one had.
     func confirm(
-        _ durability: RedisDurability, since generation: Int, until deadline: ContinuousClock.Instant
+        _ durability: RedisDurability, in queue: String, since generation: Int,
+        until deadline: ContinuousClock.Instant
     ) async throws {
         guard durability != .primary else { return }
         let end = min(deadline, .now + options.commandTimeout)
-        try await confirmations.wait(until: end) { try await self.ask(durability, until: $0) }
+        let fence = keys(queue).fence
+        try await confirmations.wait(until: end) { try await self.ask(durability, by: fence, until: $0) }
         guard await client.generation == generation else {
             throw SpanQueueError(
                 .unavailable,
@@ -24,7 +28,9 @@ extension RedisEngine {
         }
     }
 
-    private func ask(_ durability: RedisDurability, until deadline: ContinuousClock.Instant) async throws {
+    private func ask(
+        _ durability: RedisDurability, by fence: String, until deadline: ContinuousClock.Instant
+    ) async throws {
         let limit = max(.milliseconds(1), deadline - .now)
         var wait: RESPCommand
         switch durability {
@@ -37,8 +43,7 @@ extension RedisEngine {
         defer { giveBack(waiter) }
         // Redis must be able to say that time is up before we stop listening.
         let replies = try await waiter.pipeline(
-            [RESPCommand("SET", RedisKeys.fence, "", "PX", "1000"), wait], timeout: limit + .seconds(1),
-            idempotent: false)
+            [RESPCommand("SET", fence, "", "PX", "1000"), wait], timeout: limit + .seconds(1), idempotent: false)
         do {
             for reply in replies.dropLast() { _ = try reply.get() }
             if let reply = try replies.last?.get(), let missing = try Self.missing(durability, in: reply) {
@@ -75,7 +80,7 @@ extension RedisEngine {
 
     /// Refuses a server that cannot say what its disk has, or says so before it is true.
     ///
-    /// Under `appendfsync everysec` Valkey, up to 9.1 at least, and Redis 7.2 and 7.4 answer `WAITAOF` before the fsync (mended in
+    /// Under `appendfsync everysec` Valkey, up to 9.1 at least, and Redis 7.2 and 7.4 answer `WAITAOF` before the fsync (fixed in
     /// Redis 8.0, redis/redis#13793). Under `always` each answer to a write comes after its fsync, and so does that of `WAITAOF`.
     func checkDurability(_ server: ServerInfo) async throws {
         guard case .disk = options.durability else { return }

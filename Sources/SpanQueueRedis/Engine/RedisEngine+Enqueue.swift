@@ -44,7 +44,8 @@ extension RedisEngine {
     ) async throws -> [EnqueueOutcome] {
         guard !jobs.isEmpty else { return [] }
         let chunks = Self.chunks(of: jobs)
-        let listed = try await list(chunks, of: jobs, until: deadline)
+        let queues = Set(chunks.lazy.map { jobs[$0.places[0]].message.queue })
+        let listed = try await announce(queues, until: deadline)
         let generation = options.durability == .primary ? 0 : await client.generation
         var outcomes = [EnqueueOutcome?](repeating: nil, count: jobs.count)
         var begun: Set<String> = []
@@ -91,29 +92,27 @@ extension RedisEngine {
             if error.code == .cancelled { throw CancellationError() }
             throw SpanQueueError(error)
         }
-        // Deleted since this connection listed them.
+        // A queue that begins with these jobs was deleted since we listed it, unless that was just now.
         begun.subtract(listed)
         if !begun.isEmpty {
-            forgetListing(of: begun)
-            // The jobs are there: a list that lacks their queue until the next call is no failure of this one.
+            for queue in begun { forget(queue) }
+            // The jobs are there: a list that lacks their queue until the next call is not a failure of this one.
             do {
                 try await announce(begun)
             } catch {
                 logger.warning("a queue is not listed", metadata: ["error": "\(error)"])
             }
         }
-        try await confirm(options.durability, since: generation, until: deadline)
+        try await confirm(options.durability, in: jobs[0].message.queue, since: generation, until: deadline)
         return outcomes.compactMap { $0 }
     }
 
     /// Puts the queues of the jobs on the list of queues; gives those that were not known to be there. Where it fails no job was added.
-    private func list(
-        _ chunks: [Chunk], of jobs: [NewJob], until deadline: ContinuousClock.Instant
+    private func announce(
+        _ queues: Set<String>, until deadline: ContinuousClock.Instant
     ) async throws -> Set<String> {
         do {
-            return try await announce(
-                chunks.lazy.map { jobs[$0.places[0]].message.queue },
-                within: min(deadline - .now, options.commandTimeout))
+            return try await announce(queues, within: min(deadline - .now, options.commandTimeout))
         } catch let error as SpanQueueError {
             var error = error
             error.mayHaveRun = false
@@ -187,6 +186,8 @@ extension RedisEngine {
             capacity: chunk.bytes + chunk.places.count * Self.overheadBytes
         ) { arguments in
             arguments.append(notAfter)
+            // The door that we bring: none.
+            arguments.append("")
             arguments.append(plain.count)
             var writer = PackedWriter(capacity: 512)
             func add(_ place: Int) {
@@ -205,7 +206,7 @@ extension RedisEngine {
                 }
                 arguments.append(jobs[place].message.priority)
                 arguments.append(jobs[place].message.unique?.digest ?? [])
-                if case .duration(let span) = jobs[place].message.unique?.span {
+                if let span = jobs[place].message.unique?.span.duration {
                     arguments.append(span.milliseconds)
                 } else {
                     arguments.append("")

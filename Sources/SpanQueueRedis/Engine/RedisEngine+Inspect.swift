@@ -3,9 +3,9 @@ import SpanQueue
 
 extension RedisEngine {
     func job(_ id: JobID, in queue: String?) async throws -> JobRecord? {
-        if let queue { return try await records([id], in: queue, state: nil).first }
+        if let queue { return try await records([id], in: queue).first }
         let queues = try await queues()
-        let calls = queues.map { inspection([id], in: $0, state: nil) }
+        let calls = queues.map { inspection([id], in: $0) }
         for (queue, reply) in zip(queues, try await client.pipeline(calls, idempotent: true)) {
             do {
                 if let record = try read(reply.get(), queue: queue).first { return record }
@@ -16,16 +16,9 @@ extension RedisEngine {
         return nil
     }
 
-    func queues() async throws -> [String] {
-        var cursor = RESPCursor(try await send(RESPCommand("SMEMBERS", RedisKeys.queues)))
-        var names: [String] = []
-        for _ in 0..<(try cursor.nextArrayCount()) { names.append(try cursor.nextString()) }
-        return names.sorted()
-    }
-
     func list(_ request: ListRequest) async throws -> ListPage {
         let keys = keys(request.queue)
-        let (set, list) = keys.places(of: request.state)
+        guard let (set, list) = keys.places(of: request.state) else { return ListPage(jobs: [], cursor: nil) }
         let limit = max(1, min(request.limit, 1000))
         var ids: [JobID] = []
         var next: String
@@ -48,7 +41,7 @@ extension RedisEngine {
         for start in stride(from: 0, to: ids.count, by: 100) {
             let batch = Array(ids[start..<min(start + 100, ids.count)])
             // A job may have moved on since its id was read; it is then no part of this list.
-            records += try await self.records(batch, in: request.queue, state: request.state)
+            records += try await self.records(batch, in: request.queue)
                 .filter { $0.state == request.state }
         }
         return ListPage(jobs: records, cursor: next.isEmpty ? nil : next)
@@ -67,21 +60,31 @@ extension RedisEngine {
 
     // MARK: Calls and replies
 
-    private func records(_ ids: [JobID], in queue: String, state: JobState?) async throws -> [JobRecord] {
-        guard !ids.isEmpty else { return [] }
-        return try read(try await call(inspection(ids, in: queue, state: state)), queue: queue)
+    func queues() async throws -> [String] {
+        // Programs of layout 1 that still run list new queues in the old place.
+        let lists = try await all([RedisKeys.queues, RedisKeys.Old.queues].map { RESPCommand("SMEMBERS", $0) })
+        return Set(try lists.flatMap(Self.names)).sorted()
     }
 
-    private func inspection(_ ids: [JobID], in queue: String, state: JobState?) -> RedisScriptCall {
+    static func names(_ list: RESPReply) throws -> [String] {
+        var cursor = RESPCursor(list)
+        return try (0..<(try cursor.nextArrayCount())).map { _ in try cursor.nextString() }
+    }
+
+    private func records(_ ids: [JobID], in queue: String) async throws -> [JobRecord] {
+        guard !ids.isEmpty else { return [] }
+        return try read(try await call(inspection(ids, in: queue)), queue: queue)
+    }
+
+    private func inspection(_ ids: [JobID], in queue: String) -> RedisScriptCall {
         let keys = keys(queue)
         return RedisScriptCall(
             scripts.inspect,
             keys: [
                 keys.jobs, keys.runs, keys.scheduled, keys.retrying, keys.active, keys.priority, keys.dead,
-                keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling,
+                keys.cancelled, keys.retained, keys.leases, keys.cancelling, keys.meta,
             ]
         ) { arguments in
-            arguments.append(state == .ready || state == .completed ? state?.rawValue ?? "" : "")
             for id in ids { arguments.append(id.description) }
         }
     }
@@ -94,7 +97,7 @@ extension RedisEngine {
             for _ in 0..<(try cursor.nextArrayCount()) {
                 try cursor.nextArray(of: 7)
                 let id = JobID(unchecked: try cursor.nextString())
-                let state = JobState(rawValue: try cursor.nextString()) ?? .ready
+                let state = JobState(rawValue: try cursor.nextString())
                 let score = Int64(try cursor.nextString()).map { Timestamp(milliseconds: $0) }
                 let lease = try cursor.nextOptionalString()
                 let cancelRequested = try cursor.nextInteger() == 1
@@ -106,7 +109,7 @@ extension RedisEngine {
                     record = JobRecord(message: message, state: state, run: run)
                 } catch {
                     record = JobRecord(
-                        message: .unreadable(id: id, queue: queue), state: state,
+                        message: .unreadable(id: id, queue: queue, isNewer: error.isNewer), state: state,
                         run: .unreadable(error.description, run))
                 }
                 if state == .scheduled || state == .retrying { record.dueAt = score }
@@ -137,7 +140,7 @@ extension RedisEngine {
         var cursor = RESPCursor(reply)
         let count = try cursor.nextArrayCount()
         let now = Timestamp(milliseconds: try cursor.nextDecimal())
-        var jobs: [JobState: Int] = [:]
+        var jobs: [JobState: Int] = [.held: 0]
         for state in [JobState.scheduled, .ready, .active, .retrying, .completed, .dead, .cancelled] {
             jobs[state] = Int(try cursor.nextInteger())
         }
@@ -161,8 +164,8 @@ extension RedisEngine {
 }
 
 extension RedisKeys {
-    /// Where the jobs of a state stand: a sorted set, and for two of the states a list behind it.
-    func places(of state: JobState) -> (set: String, list: String?) {
+    /// Where the jobs of a state stand: a sorted set, and for two of the states a list behind it. Nil for a state without jobs.
+    func places(of state: JobState) -> (set: String, list: String?)? {
         switch state {
         case .scheduled: (scheduled, nil)
         case .ready: (priority, ready)
@@ -171,6 +174,7 @@ extension RedisKeys {
         case .completed: (retained, completed)
         case .dead: (dead, nil)
         case .cancelled: (cancelled, nil)
+        default: nil
         }
     }
 }

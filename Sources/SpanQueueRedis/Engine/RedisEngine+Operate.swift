@@ -3,35 +3,37 @@ import SpanQueue
 
 extension RedisEngine {
     func pause(_ queue: String, note: OperatorNote) async throws -> Bool {
-        guard try await isListed(queue) else { return false }
-        _ = try await send(RESPCommand("HSET", keys(queue).meta, "paused", "1"))
-        return true
+        let reply = try await call(
+            RedisScriptCall(scripts.pause, keys: [keys(queue).meta]) { arguments in
+                arguments.append(Self.reason(note.reason, by: note.by))
+            })
+        return try reply.integer() == 1
     }
 
     func resume(_ queue: String) async throws -> Bool {
-        guard try await isListed(queue) else { return false }
         let keys = keys(queue)
-        _ = try await call(RedisScriptCall(scripts.resume, keys: [keys.meta, keys.wake]))
-        return true
+        return try await call(RedisScriptCall(scripts.resume, keys: [keys.meta, keys.wake])).integer() == 1
     }
 
+    /// A reason as it is stored: behind a NUL comes who gave it, if that is known.
+    private static func reason(_ reason: String, by: String?) -> String {
+        by.map { "\(reason)\0\($0)" } ?? reason
+    }
+
+    /// Deletes a queue that is empty; false where there is none.
     func delete(_ queue: String) async throws -> Bool {
-        guard try await isListed(queue) else { return false }
-        // A repeat after a lost reply finds nothing left, and is answered alike.
-        let reply = try await call(
-            RedisScriptCall(scripts.delete, keys: keys(queue).all) { _ in })
-        guard try reply.integer() == 1 else {
-            throw SpanQueueError(
-                .invalidState,
-                "queue \(queue) has jobs: purge them, finished ones included, and wait for those that run")
+        let reply: RESPReply
+        do {
+            reply = try await client.run(RedisScriptCall(scripts.delete, keys: keys(queue).all), idempotent: true)
+        } catch let error as RedisError where error.code == .other("STATE") {
+            let jobs = error.message.split(separator: " ").last ?? ""
+            throw SpanQueueError(.invalidState, "the queue \(queue) has \(jobs) jobs: purge it first")
+        } catch let error as RedisError {
+            throw SpanQueueError(error)
         }
-        // Who enqueues into it from now on is told that the queue is new, and lists it again.
-        _ = try await send(RESPCommand("SREM", RedisKeys.queues, queue))
-        return true
-    }
-
-    private func isListed(_ queue: String) async throws -> Bool {
-        try await send(RESPCommand("SISMEMBER", RedisKeys.queues, queue)).integer() == 1
+        forget(queue)
+        let listed = try await all([RedisKeys.queues, RedisKeys.Old.queues].map { RESPCommand("SREM", $0, queue) })
+        return try reply.integer() == 1 || listed.contains { try $0.integer() == 1 }
     }
 
     func perform(
@@ -58,7 +60,7 @@ extension RedisEngine {
             ) { arguments in
                 arguments.append(word)
                 arguments.append(id.description)
-                arguments.append(reason)
+                arguments.append(Self.reason(reason, by: by))
             }, idempotent: isIdempotent)
         do {
             var cursor = RESPCursor(reply)
@@ -66,11 +68,11 @@ extension RedisEngine {
             let kind = try cursor.nextString()
             let detail = try cursor.nextString()
             switch kind {
-            case "done": return .done(JobState(rawValue: detail))
+            case "done": return .done(detail.isEmpty ? nil : JobState(rawValue: detail))
             case "requested": return .requested
             case "missing": return .notFound
             case "duplicate": return .duplicate(of: JobID(unchecked: detail))
-            default: return .invalidState(JobState(rawValue: detail) ?? .ready)
+            default: return .invalidState(JobState(rawValue: detail))
             }
         } catch {
             throw SpanQueueError.unexpectedReply("act", error)
@@ -84,7 +86,7 @@ extension RedisEngine {
                 "\(request.state.rawValue) jobs can't be \(request.action == .remove ? "removed" : "redriven") in bulk")
         }
         let keys = keys(request.queue)
-        let (set, list) = keys.places(of: request.state)
+        guard let (set, list) = keys.places(of: request.state) else { return BulkReply(done: 0, skipped: 0) }
         let reply = try await call(
             RedisScriptCall(
                 scripts.bulk,
@@ -101,6 +103,7 @@ extension RedisEngine {
                     arguments.append("")
                 }
                 arguments.append(request.skip)
+                arguments.append(Self.reason("", by: request.by))
             }, idempotent: false)
         do {
             var cursor = RESPCursor(reply)

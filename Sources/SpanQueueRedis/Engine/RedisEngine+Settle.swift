@@ -46,12 +46,7 @@ extension RedisEngine {
         let keys = keys(settlements[places[0]].reference.queue)
         let plain = places.prefix { Self.isPlain(settlements[$0]) }
         return RedisScriptCall(
-            scripts.settle,
-            keys: [
-                keys.jobs, keys.runs, keys.ready, keys.priority, keys.retrying, keys.active, keys.leases,
-                keys.completed,
-                keys.retained, keys.dead, keys.cancelled, keys.unique, keys.meta, keys.wake, keys.cancelling,
-            ]
+            scripts.settle, keys: keys.forSettling
         ) { arguments in
             arguments.append(options.retentionCount)
             arguments.append(plain.count)
@@ -83,7 +78,7 @@ extension RedisEngine {
     private static func words(for settlement: Settlement) -> (verdict: String, parameter: String) {
         switch settlement.verdict {
         case .complete:
-            switch settlement.terms.retention {
+            switch settlement.terms.retention.kind {
             case .standard: ("c", "")
             case .none: ("c", "0")
             case .duration(let span): ("c", String(max(1, span.milliseconds)))
@@ -185,12 +180,19 @@ extension RedisEngine {
     }
 }
 
+extension RedisKeys {
+    /// The keys of `settle.lua`.
+    var forSettling: [String] {
+        [
+            jobs, runs, priority, retrying, active, leases, completed, retained, dead, cancelled, unique, meta, wake,
+            cancelling,
+        ]
+    }
+}
+
 extension UniqueLock {
     /// Whether it is released by the end of its owner, or its start, rather than by time.
     var isHeldUntilAnEnd: Bool {
-        switch span {
-        case .untilStarted, .untilFinished: true
-        case .duration: false
-        }
+        span.duration == nil
     }
 }

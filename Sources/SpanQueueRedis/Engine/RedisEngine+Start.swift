@@ -3,9 +3,6 @@ import Logging
 import SpanQueue
 
 extension RedisEngine {
-    /// The version of the layout that this program reads and writes.
-    private static let layoutVersion = 1
-
     /// Connects, and checks the server's version, its eviction policy, and the layout that it holds.
     func start() async throws {
         do {
@@ -18,7 +15,7 @@ extension RedisEngine {
         try checkVersion(server)
         try checkEviction(memory)
         try await checkDurability(server)
-        try await checkLayout()
+        try await upgradeLayout()
         // A server that has just come up was away: its clients may be on their way back.
         if let uptime = server["uptime_in_seconds"].flatMap({ Int($0) }), uptime < 60 { noteGap() }
     }
@@ -42,37 +39,6 @@ extension RedisEngine {
             )
         } else if policy != "noeviction" {
             logger.warning("maxmemory-policy is \(policy), not noeviction: \(remedy)")
-        }
-    }
-
-    private func checkLayout() async throws {
-        // Read first: a full or read-only Redis refuses the write, and must still be looked at and cleared.
-        guard let found = try await send(RESPCommand("GET", RedisKeys.layout)).optionalBytes() else {
-            var command = RESPCommand("SET", RedisKeys.layout)
-            command.append(Self.layoutVersion)
-            command.append("NX")
-            // One that takes no writes now, since it is full, lacks replicas or can't save, must still be looked at and cleared; the
-            // next start tries again.
-            do {
-                _ = try await client.send(command, idempotent: false)
-            } catch let error as RedisError where error.isRefusedWrite {
-                logger.warning("Redis takes no writes", metadata: ["error": "\(error.message)"])
-            } catch let error as RedisError {
-                throw SpanQueueError(error)
-            }
-            return
-        }
-        let text = String(decoding: found, as: UTF8.self)
-        guard let version = Int(text) else {
-            throw SpanQueueError(
-                .unsupported,
-                "\(url) holds \(RedisKeys.layout) = \"\(text.prefix(20))\", which is no version of a layout")
-        }
-        guard version <= Self.layoutVersion else {
-            throw SpanQueueError(
-                .unsupported,
-                "\(url) holds layout \(version), and this program knows layouts up to \(Self.layoutVersion): upgrade SpanQueue"
-            )
         }
     }
 }

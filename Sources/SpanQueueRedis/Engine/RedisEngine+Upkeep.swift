@@ -16,8 +16,7 @@ extension RedisEngine {
             RedisScriptCall(
                 scripts.reclaim,
                 keys: [
-                    keys.jobs, keys.runs, keys.ready, keys.priority, keys.active, keys.leases, keys.dead,
-                    keys.cancelled,
+                    keys.jobs, keys.runs, keys.priority, keys.active, keys.leases, keys.dead, keys.cancelled,
                     keys.unique, keys.meta, keys.wake, keys.cancelling,
                 ]
             ) { arguments in
@@ -73,18 +72,21 @@ extension RedisEngine {
         return ReclaimedJob(reference: reference, state: state, message: records?.0, run: records?.1 ?? RunRecord())
     }
 
+    /// The most records of a kind that one call of the script drops.
+    private static let sweepStep = 250
+
     func sweep(_ queue: String, within budget: Duration) async throws -> SweepReply {
         let end = ContinuousClock.now + budget
         var dropped = 0
         while true {
             let step = try await sweepStep(queue)
-            dropped += step
-            guard step > 0, end > .now else { return SweepReply(dropped: dropped, isFinished: step == 0) }
+            dropped += step.dropped
+            guard step.isFull, end > .now else { return SweepReply(dropped: dropped, isFinished: !step.isFull) }
         }
     }
 
-    /// One bounded step.
-    private func sweepStep(_ queue: String) async throws -> Int {
+    /// One bounded step, and whether there may be more.
+    private func sweepStep(_ queue: String) async throws -> (dropped: Int, isFull: Bool) {
         let keys = keys(queue)
         let reply = try await call(
             RedisScriptCall(
@@ -97,8 +99,15 @@ extension RedisEngine {
                 arguments.append(options.retention.milliseconds)
                 arguments.append(options.retentionCount)
                 arguments.append(options.deadRetention?.milliseconds ?? 0)
+                arguments.append(Self.sweepStep)
             })
-        return Int(try reply.integer())
+        do {
+            var cursor = RESPCursor(reply)
+            try cursor.nextArray(of: 2)
+            return (Int(try cursor.nextInteger()), try cursor.nextInteger() == 1)
+        } catch {
+            throw SpanQueueError.unexpectedReply("sweep", error)
+        }
     }
 
     // MARK: Waking

@@ -3,52 +3,44 @@ import SpanQueue
 
 extension RedisEngine {
     func announce(_ worker: WorkerInfo, lifetime: Duration) async throws {
-        let key = RedisKeys.worker(worker.id)
-        var fields = RESPCommand("HSET", key)
-        for (name, value) in [
-            ("host", worker.host), ("pid", String(worker.pid)), ("queues", worker.queues.joined(separator: ",")),
-            ("concurrency", String(worker.concurrency)), ("busy", String(worker.busy)),
-            ("started_at", String(worker.startedAt.milliseconds)), ("version", worker.version),
-        ] {
-            fields.append(name)
-            fields.append(value)
+        try await announce(worker.id, lifetime: max(1, lifetime.milliseconds)) { arguments in
+            for (name, value) in [
+                ("host", worker.host), ("pid", String(worker.pid)), ("queues", worker.queues.joined(separator: ",")),
+                ("concurrency", String(worker.concurrency)), ("busy", String(worker.busy)),
+                ("started_at", String(worker.startedAt.milliseconds)), ("version", worker.version),
+            ] {
+                arguments.append(name)
+                arguments.append(value)
+            }
         }
-        var expiry = RESPCommand("PEXPIRE", key)
-        expiry.append(max(1, lifetime.milliseconds))
-        var known = RESPCommand("ZADD", RedisKeys.workers)
-        // The hash decides who is alive; without an idea of the server's time the id goes last.
-        let lapse = node.notAfter(.now + lifetime)
-        known.append(lapse == 0 ? Int64(9_999_999_999_999) : lapse)
-        known.append(worker.id)
-        try await all([fields, expiry, known])
     }
 
     func retire(workerID: String) async throws {
-        try await all([
-            RESPCommand("DEL", RedisKeys.worker(workerID)), RESPCommand("ZREM", RedisKeys.workers, workerID),
-        ])
+        try await announce(workerID, lifetime: 0) { _ in }
     }
 
+    private func announce(
+        _ id: String, lifetime: Int64, _ fields: (inout RESPCommand) -> Void
+    ) async throws {
+        _ = try await call(
+            RedisScriptCall(scripts.announce, keys: [RedisKeys.workers, RedisKeys.worker(id)]) { arguments in
+                arguments.append(id)
+                arguments.append(lifetime)
+                fields(&arguments)
+            })
+    }
+
+    /// The workers whose announcement has not lapsed, those of layout 1 among them.
     func workers() async throws -> [WorkerInfo] {
-        var cursor = RESPCursor(try await send(RESPCommand("ZRANGE", RedisKeys.workers, "0", "9999")))
-        var ids: [String] = []
-        for _ in 0..<(try cursor.nextArrayCount()) { ids.append(try cursor.nextString()) }
+        try await workers(in: RedisKeys.workers, key: RedisKeys.worker)
+            + workers(in: RedisKeys.Old.workers, key: RedisKeys.Old.worker)
+    }
+
+    func workers(in registry: String, key: (_ id: String) -> String) async throws -> [WorkerInfo] {
+        let ids = try Self.names(try await send(RESPCommand("ZRANGE", registry, "0", "9999")))
         guard !ids.isEmpty else { return [] }
-        let replies = try await client.pipeline(
-            ids.map { RESPCommand("HGETALL", RedisKeys.worker($0)) }, idempotent: true)
-        var alive: [WorkerInfo] = []
-        var lapsed = RESPCommand("ZREM", RedisKeys.workers)
-        var lapsedCount = 0
-        for (id, reply) in zip(ids, replies) {
-            if let worker = try Self.worker(id, reply.get()) {
-                alive.append(worker)
-            } else {
-                lapsed.append(id)
-                lapsedCount += 1
-            }
-        }
-        if lapsedCount > 0 { _ = try await send(lapsed) }
-        return alive
+        let replies = try await all(ids.map { RESPCommand("HGETALL", key($0)) })
+        return try zip(ids, replies).compactMap { try Self.worker($0, $1) }
     }
 
     static func worker(_ id: String, _ reply: RESPReply) throws -> WorkerInfo? {

@@ -12,7 +12,7 @@ final class RedisEngine: Engine, JobKeeper {
     let name = "redis"
     /// What is known about the present connection.
     private struct Connection: Sendable {
-        /// Queues whose names this connection has put into `spanq:queues`.
+        /// Queues whose names this connection has put on the list of queues.
         var announced: Set<String> = []
         var keys: [String: RedisKeys] = [:]
         /// Clients with a connection of their own for blocking pops: all, and those that are not in use.
@@ -21,6 +21,9 @@ final class RedisEngine: Engine, JobKeeper {
         var isWatchingIdle = false
         var isClosed = false
     }
+
+    /// The most queues of which something is remembered.
+    private static let mostNames = 1000
 
     let url: RedisURL
     let options: RedisEngineOptions
@@ -65,6 +68,22 @@ final class RedisEngine: Engine, JobKeeper {
         }
     }
 
+    /// An engine that has connected and looked at what is there.
+    static func started(
+        _ url: String, _ options: RedisEngineOptions, scripts: Scripts, logger: Logger
+    ) async throws -> RedisEngine {
+        let engine = RedisEngine(
+            url: try options.checkedURL(url), options: options, scripts: scripts,
+            environment: EngineEnvironment(logger: logger))
+        do {
+            try await engine.start()
+        } catch {
+            await engine.shutdown()
+            throw error
+        }
+        return engine
+    }
+
     func shutdown() async {
         let waiters = connection.withLock { connection in
             connection.isClosed = true
@@ -86,7 +105,7 @@ final class RedisEngine: Engine, JobKeeper {
             if let keys = connection.keys[queue] { return keys }
             let keys = RedisKeys(queue: queue)
             // Names from outside must not fill the memory.
-            if connection.keys.count >= 1000 { connection.keys.removeAll() }
+            if connection.keys.count >= Self.mostNames { connection.keys.removeAll() }
             connection.keys[queue] = keys
             return keys
         }
@@ -138,33 +157,46 @@ final class RedisEngine: Engine, JobKeeper {
     }
 
     /// Sends commands in one write; throws the first error.
-    func all(_ commands: [RESPCommand]) async throws {
-        for case .failure(let error) in try await client.pipeline(commands, idempotent: true) {
-            throw SpanQueueError(error)
+    func all(_ commands: [RESPCommand]) async throws -> [RESPReply] {
+        try await client.pipeline(commands, idempotent: true).map { reply in
+            switch reply {
+            case .success(let reply): return reply
+            case .failure(let error): throw SpanQueueError(error)
+            }
         }
     }
 
     /// Puts queues on the list of queues, once a connection.
     ///
-    /// - Returns: those that it had to put there.
+    /// - Returns: those that were put there now.
     @discardableResult
-    func announce(_ queues: some Sequence<String>, within timeout: Duration? = nil) async throws -> Set<String> {
-        let fresh = connection.withLock { connection in Set(queues.filter { !connection.announced.contains($0) }) }
-        guard !fresh.isEmpty else { return [] }
-        var command = RESPCommand("SADD")
-        command.append(RedisKeys.queues)
-        for queue in fresh { command.append(queue) }
-        _ = try await send(command, timeout: timeout)
+    func announce(_ queues: Set<String>, within timeout: Duration? = nil) async throws -> Set<String> {
+        let fresh = connection.withLock { queues.subtracting($0.announced) }
+        guard !fresh.isEmpty else { return fresh }
+        try await list(fresh, within: timeout)
         connection.withLock { connection in
             // Names from outside must not fill the memory.
-            if connection.announced.count >= 10_000 { connection.announced.removeAll() }
+            if connection.announced.count + fresh.count > Self.mostNames { connection.announced = [] }
             connection.announced.formUnion(fresh)
         }
         return fresh
     }
 
-    func forgetListing(of queues: Set<String>) {
-        connection.withLock { $0.announced.subtract(queues) }
+    /// Puts queues on the list of queues.
+    func list(_ queues: some Sequence<String>, within timeout: Duration? = nil) async throws {
+        _ = try await send(Self.listing(queues), timeout: timeout)
+    }
+
+    static func listing(_ queues: some Sequence<String>) -> RESPCommand {
+        var command = RESPCommand("SADD")
+        command.append(RedisKeys.queues)
+        for queue in queues { command.append(queue) }
+        return command
+    }
+
+    /// A queue was deleted: it is to be listed again when it begins again.
+    func forget(_ queue: String) {
+        connection.withLock { _ = $0.announced.remove(queue) }
     }
 
     /// A connection was replaced: time has passed, and the server may be another, with other lists.

@@ -15,9 +15,12 @@ extension SpanQueueError {
             case .closed: .closed
             case .outOfMemory: .outOfMemory
             case .authentication, .tls: .denied
+            case .other("USES"), .other("DOOR"): .unsupported
+            case .other("STATE"): .invalidState
             case .noScript, .wrongType, .protocolViolation, .other: .engine
             }
-        self.init(code, error.message, mayHaveRun: error.mayHaveRun, underlying: error)
+        self.init(
+            code, error.advice ?? error.message, mayHaveRun: error.mayHaveRun && !error.isRefusal, underlying: error)
     }
 
     /// The same of a call that was spared, since another one had failed.
@@ -42,6 +45,28 @@ extension RedisError {
         switch code {
         case .outOfMemory, .readOnly, .noReplicas, .cannotSave: true
         default: false
+        }
+    }
+
+    /// Whether a script of ours says by it that it has done nothing.
+    var isRefusal: Bool {
+        switch code {
+        case .late, .other("USES"), .other("DOOR"), .other("STATE"), .other("LOCK"): true
+        default: false
+        }
+    }
+
+    /// What a refusal means to people; nil for other errors, which say it themselves.
+    fileprivate var advice: String? {
+        let words = message.split(separator: " ", maxSplits: 2)
+        let detail = words.count > 1 ? words[1] : ""
+        return switch code {
+        case .other("USES"):
+            "the queue uses features that this version of SpanQueue does not know (bits \(detail)): upgrade it"
+        case .other("DOOR"):
+            "jobs can't be added to the queue in this way (its door is \"\(Excerpt.printable(String(detail), limit: 80))\"): "
+                + "upgrade SpanQueue, or enqueue as its other producers do"
+        default: nil
         }
     }
 }

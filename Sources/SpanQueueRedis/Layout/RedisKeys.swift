@@ -1,8 +1,10 @@
+import SpanQueue
+
 /// The names of the keys of one queue. The queue's name is the hash tag, so all of them share a slot of a Redis Cluster.
 ///
 /// | key | type | holds |
 /// |---|---|---|
-/// | `jobs` | hash | id → message, see `MessagePacking` |
+/// | `jobs` | hash | id → message, see `MessagePacking`; `@` → the door |
 /// | `runs` | hash | id → what happened since, see `RunPacking` |
 /// | `ready`, `priority` | list, zset | ids that can be claimed; the zset is served first |
 /// | `scheduled`, `retrying` | zset | ids by due time (ms); the fraction is the priority in hundredths |
@@ -12,59 +14,68 @@
 /// | `completed`, `retained` | list, zset | completed ids in order; those with a retention of their own by its end (ms) |
 /// | `dead`, `cancelled` | zset | ids by the time they ended (ms) |
 /// | `unique`, `unique-expiry` | hash, zset | digest → `<expiry in ms or 0>:<owner's id>`; digests by expiry |
-/// | `meta` | hash | `paused`, `token`, `sequence`, `returned`, and the totals |
+/// | `meta` | hash | `pause`, `paused`, `uses`, `token`, `sequence`, `returned`, and the totals |
 /// | `wake` | list | at most two entries, each of which wakes a worker |
+/// | `fence` | string | empty, for a second: writing it marks a place in the AOF and in the stream to the replicas |
 ///
 /// A class: every call asks for them, and to copy them would be to retain them all.
 final class RedisKeys: Sendable {
-    /// The set of all queues' names.
-    static let queues = "spanq:queues"
+    /// The set of all queues' names. No queue's name can be the tag `@`.
+    static let queues = "spanq:{@}:queues"
     /// The workers' ids by the time at which they lapse unless they announce themselves again (ms).
-    static let workers = "spanq:workers"
+    static let workers = "spanq:{@}:workers"
     /// The version of this layout.
     static let layout = "spanq:layout"
 
-    /// Says nothing and is gone after a second: writing it marks a place in the AOF and in the stream to the replicas.
-    static let fence = "spanq:fence"
+    static func worker(_ id: String) -> String { "spanq:{@}:worker:\(id)" }
 
-    static func worker(_ id: String) -> String { "spanq:worker:\(id)" }
+    /// What layout 1 had in the place of the keys with the tag `@`: there until an upgrade is finished.
+    enum Old {
+        static let queues = "spanq:queues"
+        static let workers = "spanq:workers"
+        static let fence = "spanq:fence"
+        static func worker(_ id: String) -> String { "spanq:worker:\(id)" }
+    }
 
-    let jobs, runs, ready, priority, scheduled, retrying, active, leases, cancelling: String
-    let completed, retained, dead, cancelled, unique, uniqueExpiry, meta, wake: String
+    /// All of them, in the order of ``QueueKey``.
+    let all: [String]
 
     init(queue: String) {
-        func key(_ name: String) -> String { "spanq:{\(queue)}:\(name)" }
-        jobs = key("jobs")
-        runs = key("runs")
-        ready = key("ready")
-        priority = key("priority")
-        scheduled = key("scheduled")
-        retrying = key("retrying")
-        active = key("active")
-        leases = key("leases")
-        cancelling = key("cancelling")
-        completed = key("completed")
-        retained = key("retained")
-        dead = key("dead")
-        cancelled = key("cancelled")
-        unique = key("unique")
-        uniqueExpiry = key("unique-expiry")
-        meta = key("meta")
-        wake = key("wake")
+        all = QueueKey.allCases.map { "spanq:{\(queue)}:\($0.part)" }
     }
 
-    /// All of them, `jobs` and `meta` first.
-    var all: [String] {
-        [
-            jobs, meta, runs, ready, priority, scheduled, retrying, active, leases, cancelling, completed, retained,
-            dead,
-            cancelled, unique, uniqueExpiry, wake,
-        ]
-    }
+    subscript(key: QueueKey) -> String { all[key.rawValue - 1] }
 
-    /// The queue that a wake key belongs to.
-    static func queue(ofWakeKey key: String) -> String? {
-        guard key.hasPrefix("spanq:{"), key.hasSuffix("}:wake") else { return nil }
-        return String(key.dropFirst(7).dropLast(6))
+    var jobs: String { self[.jobs] }
+    var runs: String { self[.runs] }
+    var ready: String { self[.ready] }
+    var priority: String { self[.priority] }
+    var scheduled: String { self[.scheduled] }
+    var retrying: String { self[.retrying] }
+    var active: String { self[.active] }
+    var leases: String { self[.leases] }
+    var cancelling: String { self[.cancelling] }
+    var completed: String { self[.completed] }
+    var retained: String { self[.retained] }
+    var dead: String { self[.dead] }
+    var cancelled: String { self[.cancelled] }
+    var unique: String { self[.unique] }
+    var uniqueExpiry: String { self[.uniqueExpiry] }
+    var meta: String { self[.meta] }
+    var wake: String { self[.wake] }
+    var fence: String { self[.fence] }
+
+    /// The queue that a key belongs to, and what stands behind the queue in its name; nil for a key that is no queue's.
+    ///
+    /// A later version may split a queue into partitions, whose tags are `name/n`: those keys are the queue's, too.
+    static func parts(of key: String) -> (queue: String, part: Substring)? {
+        guard key.hasPrefix("spanq:{"), let end = key.firstRange(of: "}:") else { return nil }
+        let tag = key[..<end.lowerBound].dropFirst(7)
+        let words = tag.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        if words.count == 2 {
+            guard let number = Int(words[1]), number > 0, String(number) == words[1] else { return nil }
+        }
+        let queue = String(words[0])
+        return NameRule.queue.allows(queue) ? (queue, key[end.upperBound...]) : nil
     }
 }

@@ -2,19 +2,27 @@ import HiredisClient
 
 /// The Lua scripts, which are files in the folder `Scripts`, embedded in the binary. Each file tells its keys, arguments and
 /// reply.
+///
+/// What several scripts share stands in `Scripts/Shared`: a line `-- include NAME` of a script is replaced by the file of that name
+/// when the scripts are made. Redis gets whole scripts.
 package struct Scripts: Sendable {
-    let enqueue, claim, settle, extend, update, reclaim, wake, sweep: RedisScript
-    let inspect, list, counts, act, bulk, resume, delete, audit, mend: RedisScript
+    let enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce: RedisScript
+    let inspect, list, counts, act, bulk, pause, resume, delete, audit, repair: RedisScript
 
     /// The scripts as they are in the binary.
     package static let embedded = Scripts { $1 }
 
     /// The scripts, each as `replacing` returns it: how the tests prove that they notice a script that is wrong.
     ///
-    /// - Parameter replacing: given a script's name and its source, gives the source to run.
+    /// - Parameter replacing: given the name of a script, or of a file that scripts include, and its source, gives the source to use.
     package init(replacing: (_ name: String, _ source: [UInt8]) throws -> [UInt8]) rethrows {
+        var shared = SharedLua()
+        for (name, source) in [
+            ("place", PackageResources.place_lua), ("run", PackageResources.run_lua),
+            ("lock", PackageResources.lock_lua), ("uses", PackageResources.uses_lua),
+        ] { shared.add(name, try replacing(name, source)) }
         func script(_ name: String, _ source: [UInt8]) throws -> RedisScript {
-            RedisScript(name: name, source: try replacing(name, source))
+            RedisScript(name: name, source: shared.including(in: try replacing(name, source)))
         }
         enqueue = try script("enqueue", PackageResources.enqueue_lua)
         claim = try script("claim", PackageResources.claim_lua)
@@ -24,21 +32,23 @@ package struct Scripts: Sendable {
         reclaim = try script("reclaim", PackageResources.reclaim_lua)
         wake = try script("wake", PackageResources.wake_lua)
         sweep = try script("sweep", PackageResources.sweep_lua)
+        announce = try script("announce", PackageResources.announce_lua)
         inspect = try script("inspect", PackageResources.inspect_lua)
         list = try script("list", PackageResources.list_lua)
         counts = try script("counts", PackageResources.counts_lua)
         act = try script("act", PackageResources.act_lua)
         bulk = try script("bulk", PackageResources.bulk_lua)
+        pause = try script("pause", PackageResources.pause_lua)
         resume = try script("resume", PackageResources.resume_lua)
         delete = try script("delete", PackageResources.delete_lua)
         audit = try script("audit", PackageResources.audit_lua)
-        mend = try script("mend", PackageResources.mend_lua)
+        repair = try script("repair", PackageResources.repair_lua)
     }
 
     var all: [RedisScript] {
         [
-            enqueue, claim, settle, extend, update, reclaim, wake, sweep, inspect, list, counts, act, bulk, resume,
-            delete, audit, mend,
+            enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, inspect, list, counts, act, bulk,
+            pause, resume, delete, audit, repair,
         ]
     }
 }

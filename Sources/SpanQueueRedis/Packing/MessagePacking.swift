@@ -5,21 +5,32 @@ import SpanQueueTelemetry
 ///
 /// ```
 /// 13 digits   enqueue time in ms, put in front by enqueue.lua
-/// byte        version, 1
-/// byte        flags: 1 has a lock · 2 held until its start · 4 held for a time · 8 has a content digest
+/// byte        version: 1, or 2 where a flag from 16 up or extras are there
+/// byte        flags: 1 has a lock · 2 held until its start · 4 held for a time · 8 has a content digest ·
+///             16 gates · 32 fairness · 64 placement key · 128 lock policy
 /// byte        priority, '0' to '9'
 /// 16 bytes    digest of the lock, if flag 1
 /// 8 bytes     digest of the content, if flag 8
-/// byte        presence: 1 schedule · 2 expiry · 4 backoff · 8 timeout · 16 retention · 32 tags · 64 tracestate · 128 baggage
+/// byte, bytes version 2: the length of a block, and the block: what the flags from 16 up need
+/// byte        presence (two bytes in version 2): 1 schedule · 2 expiry · 4 backoff · 8 timeout · 16 retention · 32 tags ·
+///             64 tracestate · 128 baggage · 256 extras; the others are reserved and 0
 /// 9 bytes     schedule, if present: kind (0 after, 1 at), ms
 /// …           type, max retries (16 bits), trace id, span id, trace flags, then what is present, in the order above
+/// 2 bytes, …  extras: their length, then each: tag, length (16 bits), body
 /// …           payload
 /// ```
+///
+/// This program writes version 1. It reads version 2, of which it passes over the block and the extras: they belong to features
+/// that it does not know, and a queue that uses such a feature keeps it away (`uses`). What is newer still can't be read.
 ///
 /// Moments that were given relative to the enqueue stay relative, since the script, which alone knows the time of the enqueue,
 /// must not have to take the message apart.
 package enum MessagePacking {
     static let version: UInt8 = 1
+    /// The latest that can be read.
+    private static let latestVersion: UInt8 = 2
+    /// How much of a message tells when it was due and where its lock is: the longest head.
+    static let headBytes = 320
 
     private enum Flag {
         static let lock: UInt8 = 1
@@ -29,7 +40,9 @@ package enum MessagePacking {
     }
 
     private struct Presence: OptionSet {
-        let rawValue: UInt8
+        let rawValue: UInt16
+        static let extras = Presence(rawValue: 256)
+        static let reserved = Presence(rawValue: 0xFE00)
         static let schedule = Presence(rawValue: 1)
         static let expiry = Presence(rawValue: 2)
         static let backoff = Presence(rawValue: 4)
@@ -55,7 +68,7 @@ package enum MessagePacking {
         if let lock = job.message.unique { writer.raw(lock.digest) }
         if let digest = job.message.contentDigest { writer.integer(digest) }
         let presence = presence(job)
-        writer.byte(presence.rawValue)
+        writer.byte(UInt8(presence.rawValue))
         switch job.schedule {
         case .now: break
         case .after(let delay): writer.moment(0, delay.milliseconds)
@@ -67,7 +80,7 @@ package enum MessagePacking {
         writer.integer(job.message.trace.traceID.low)
         writer.integer(job.message.trace.spanID.value)
         writer.byte(job.message.trace.flags)
-        if case .duration(let span) = job.message.unique?.span { writer.duration(span) }
+        if let span = job.message.unique?.span.duration { writer.duration(span) }
         switch job.expiry {
         case .after(let delay): writer.moment(0, delay.milliseconds)
         case .at(let moment): writer.moment(1, moment.milliseconds)
@@ -75,7 +88,7 @@ package enum MessagePacking {
         }
         if let backoff = job.message.backoff { pack(backoff, into: &writer) }
         if let timeout = job.message.timeout { writer.duration(timeout) }
-        switch job.message.retention {
+        switch job.message.retention.kind {
         case .standard: break
         case .none: writer.moment(0, 0)
         case .duration(let span): writer.moment(1, span.milliseconds)
@@ -122,6 +135,10 @@ package enum MessagePacking {
         }
         let traceState = try head.presence.contains(.traceState) ? reader.longText("the trace state") : nil
         let baggage = try head.presence.contains(.baggage) ? reader.longText("the baggage") : nil
+        if head.presence.contains(.extras) {
+            let length: UInt16 = try reader.integer("the extras")
+            try reader.skip(Int(length), "the extras")
+        }
         return JobMessage(
             id: id, queue: queue, type: type, payload: reader.rest(), priority: head.priority,
             maxRetries: Int(maxRetries), backoff: backoff, timeout: timeout,
@@ -136,11 +153,17 @@ package enum MessagePacking {
             runAt: head.runAt, enqueuedAt: head.enqueuedAt, contentDigest: head.contentDigest)
     }
 
-    /// When a job could first have been claimed, from the first 64 bytes of its stored message.
+    /// When a job could first have been claimed, from the first `headBytes` of its stored message.
     static func eligibleAt(_ start: [UInt8]) throws(PackingError) -> Timestamp {
         var reader = PackedReader(start)
         let head = try readHead(&reader)
         return max(head.enqueuedAt, head.runAt ?? head.enqueuedAt)
+    }
+
+    /// The priority of a stored message of any version: its place never changes.
+    static func priority(of message: ArraySlice<UInt8>) -> Int {
+        let byte = message.dropFirst(15).first ?? UInt8(ascii: "0")
+        return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) ? Int(byte - UInt8(ascii: "0")) : 0
     }
 
     private struct Head {
@@ -156,15 +179,22 @@ package enum MessagePacking {
     private static func readHead(_ reader: inout PackedReader) throws(PackingError) -> Head {
         let enqueuedAt = try reader.stamp("the enqueue time")
         let version = try reader.byte("the version")
-        guard version == self.version else {
-            throw PackingError(description: "its version is \(version), and this program reads version \(self.version)")
+        guard (1...latestVersion).contains(version) else {
+            throw PackingError(
+                description: "its version is \(version), and this program reads versions up to \(latestVersion)",
+                isNewer: PackingError.mayCome(version, after: latestVersion))
         }
         let flags = try reader.byte("the flags")
         let priority = Int(try reader.byte("the priority")) - 48
         guard (0...9).contains(priority) else { throw PackingError(description: "its priority is not a digit") }
         let digest = try flags & Flag.lock != 0 ? reader.raw(UniqueLock.digestBytes, "the lock's digest") : nil
         let content: UInt64? = try flags & Flag.contentDigest != 0 ? reader.integer("the content's digest") : nil
-        let presence = Presence(rawValue: try reader.byte("the presence bits"))
+        if version > 1 { try reader.skip(Int(try reader.byte("the block")), "the block") }
+        let presence = Presence(
+            rawValue: try version > 1 ? reader.integer("the presence bits") : UInt16(reader.byte("the presence bits")))
+        guard presence.isDisjoint(with: .reserved) else {
+            throw PackingError(description: "it has parts that this program does not know", isNewer: true)
+        }
         var runAt: Timestamp?
         if presence.contains(.schedule) {
             let schedule = try reader.moment("the schedule")
@@ -180,7 +210,7 @@ package enum MessagePacking {
 
     private static func flags(_ message: JobMessage) -> UInt8 {
         var flags: UInt8 = message.contentDigest == nil ? 0 : Flag.contentDigest
-        switch message.unique?.span {
+        switch message.unique?.span.kind {
         case .untilStarted: flags |= Flag.lock | Flag.untilStarted
         case .untilFinished: flags |= Flag.lock
         case .duration: flags |= Flag.lock | Flag.forDuration

@@ -3,6 +3,11 @@ import SpanQueue
 /// A packed record that is not what it should be.
 package struct PackingError: Error, CustomStringConvertible {
     package let description: String
+    /// Whether a later version wrote it: then nothing is wrong with it.
+    package var isNewer = false
+
+    /// Whether a version may be one to come: what is a letter or a space, as in text, is damage.
+    static func mayCome(_ version: UInt8, after latest: UInt8) -> Bool { version > latest && version < 32 }
 }
 
 /// Reads the fields that `PackedWriter` wrote. It never reads past the end: a record from Redis may be anything.
@@ -53,6 +58,10 @@ struct PackedReader {
 
     mutating func raw(_ count: Int, _ what: String) throws(PackingError) -> [UInt8] {
         Array(try take(count, what))
+    }
+
+    mutating func skip(_ count: Int, _ what: String) throws(PackingError) {
+        _ = try take(count, what)
     }
 
     mutating func rest() -> [UInt8] {

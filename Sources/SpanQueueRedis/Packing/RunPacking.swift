@@ -8,11 +8,15 @@ package import SpanQueue
 /// bytes 2 and 3   attempts
 /// byte 4          reclaims
 /// then entries    tag, length (3 bytes), body:
+///   'F' fingerprint of the last error (64 bits): always the first, so that scripts find it at a fixed place
 ///   'E' last error    'P' progress: fraction (64 bits), note    'R' result    'D' events dropped (32 bits)
 ///   'A' an attempt, see `packAttempt`; its last 13 bytes, the time of its end, are appended by settle.lua
 ///   'L' a lost attempt, written by reclaim.lua: fate, time, lease (nothing where there was none)
-///   'V' redriven: time    'B' buried by a person: time, reason    'C' cancelled: time, reason
+///   'V' redriven: time    'B' buried by a person: time, reason    'C' cancelled: time, reason; behind each of these, where it is
+///   known, a NUL and who asked for it
 /// ```
+///
+/// An entry that is not known stays, in front of the events. Nothing is ever appended behind the attempt that completed the job.
 package enum RunPacking {
     private static let version: UInt8 = 1
     private static let stampBytes = 13
@@ -27,6 +31,7 @@ package enum RunPacking {
         static let redriven = UInt8(ascii: "V")
         static let buried = UInt8(ascii: "B")
         static let cancelled = UInt8(ascii: "C")
+        static let fingerprint = UInt8(ascii: "F")
     }
 
     private struct Field: OptionSet {
@@ -54,6 +59,7 @@ package enum RunPacking {
         writer.byte(version)
         writer.integer(UInt16(clamping: run.attempts))
         writer.byte(UInt8(clamping: run.reclaims))
+        if let fingerprint = run.errorFingerprint { writer.entry(Tag.fingerprint) { $0.integer(fingerprint) } }
         if let error = run.lastError { writer.entry(Tag.lastError) { $0.raw(error.utf8) } }
         if let progress = run.progress {
             writer.entry(Tag.progress) {
@@ -63,25 +69,29 @@ package enum RunPacking {
         }
         if let result = run.result { writer.entry(Tag.result) { $0.raw(result) } }
         if run.droppedEvents > 0 { writer.entry(Tag.dropped) { $0.integer(UInt32(clamping: run.droppedEvents)) } }
+        writer.raw(run.unknownEntries)
         for (index, event) in run.history.enumerated() {
             let isOpen = leavingLastEndOpen && index == run.history.count - 1
-            switch event {
+            switch event.content {
             case .attempt(let record):
                 writer.entry(Tag.attempt, missing: isOpen ? stampBytes : 0) {
                     packAttempt(record, into: &$0)
                     if !isOpen { $0.stamp(record.endedAt) }
                 }
             case .redriven(let at):
-                writer.entry(Tag.redriven) { $0.stamp(at) }
+                writer.entry(Tag.redriven) {
+                    $0.stamp(at)
+                    $0.reason("", by: event.by)
+                }
             case .buried(let at, let reason):
                 writer.entry(Tag.buried) {
                     $0.stamp(at)
-                    $0.raw(reason.utf8)
+                    $0.reason(reason, by: event.by)
                 }
             case .cancelled(let at, let reason):
                 writer.entry(Tag.cancelled) {
                     $0.stamp(at)
-                    $0.raw(reason.utf8)
+                    $0.reason(reason, by: event.by)
                 }
             }
         }
@@ -92,7 +102,7 @@ package enum RunPacking {
     /// retry delay (64), worker, reason, error type, error.
     private static func packAttempt(_ record: AttemptRecord, into writer: inout PackedWriter) {
         writer.integer(UInt16(clamping: record.number))
-        writer.byte(code(of: record.outcome))
+        writer.byte(record.outcome.code)
         writer.integer(record.token.value)
         writer.integer(record.token.nonce)
         writer.integer(record.eligibleAt.milliseconds)
@@ -118,19 +128,22 @@ package enum RunPacking {
         let version = try reader.byte("the version of its runs")
         guard version == self.version else {
             throw PackingError(
-                description: "its runs are of version \(version), and this program reads \(self.version)")
+                description: "its runs are of version \(version), and this program reads \(self.version)",
+                isNewer: PackingError.mayCome(version, after: self.version))
         }
         var run = RunRecord()
         run.attempts = Int(try reader.integer("the number of attempts") as UInt16)
         run.reclaims = Int(try reader.byte("the number of reclaims"))
         var charged = 0
         while !reader.isAtEnd {
+            let start = reader.position
             let tag = try reader.byte("an entry")
             let length = try reader.length("an entry")
             guard length <= reader.remaining else { throw PackingError(description: "an entry of its runs is cut off") }
             var body = PackedReader(bytes, from: reader.position, to: reader.position + length)
             _ = try reader.raw(length, "an entry")
             switch tag {
+            case Tag.fingerprint: run.errorFingerprint = try body.integer("the fingerprint of an error")
             case Tag.lastError: run.lastError = try body.text(body.remaining, "the last error")
             case Tag.progress:
                 let fraction = Double(bitPattern: try body.integer("the progress"))
@@ -147,16 +160,19 @@ package enum RunPacking {
             case Tag.redriven:
                 // Only a dead letter starts afresh; a job that was waiting for its time goes on counting.
                 if run.history.last?.isDeath ?? false { charged = 0 }
-                run.append(.redriven(at: try body.stamp("the redrive")))
+                let at = try body.stamp("the redrive")
+                run.append(.redriven(at: at, by: try body.reason("who redrove it").by))
             case Tag.buried:
                 let at = try body.stamp("the burial")
-                run.append(.buried(at: at, reason: try body.text(body.remaining, "the reason")))
+                let (reason, by) = try body.reason("the reason")
+                run.append(.buried(at: at, reason: reason, by: by))
             case Tag.cancelled:
                 let at = try body.stamp("the cancel")
-                run.append(.cancelled(at: at, reason: try body.text(body.remaining, "the reason")))
+                let (reason, by) = try body.reason("the reason")
+                run.append(.cancelled(at: at, reason: reason, by: by))
             default:
-                // A later version may know more kinds of entries.
-                continue
+                // A later version may know more kinds of entries. A settlement writes the whole record anew, and must not lose them.
+                run.unknownEntries += bytes[start..<reader.position]
             }
         }
         return run
@@ -164,7 +180,7 @@ package enum RunPacking {
 
     private static func readAttempt(_ body: inout PackedReader) throws(PackingError) -> AttemptRecord {
         let number: UInt16 = try body.integer("an attempt's number")
-        let outcome = try outcome(of: body.byte("an attempt's outcome"))
+        let outcome = AttemptOutcome(code: try body.byte("an attempt's outcome"))
         let token = FencingToken(value: try body.integer("a token"), nonce: try body.integer("a nonce"))
         let eligible = Timestamp(milliseconds: try body.integer("a time"))
         let claimed = Timestamp(milliseconds: try body.integer("a time"))
@@ -174,6 +190,8 @@ package enum RunPacking {
         let reason = try fields.contains(.reason) ? body.longText("a reason") : nil
         let type = try fields.contains(.errorType) ? body.shortText("an error's type") : nil
         let error = try fields.contains(.error) ? body.longText("an error") : nil
+        // A later version may put more here. The end is what the script appended.
+        if body.remaining > stampBytes { try body.skip(body.remaining - stampBytes, "an attempt") }
         return AttemptRecord(
             number: Int(number), token: token, worker: worker, eligibleAt: eligible, claimedAt: claimed,
             endedAt: try body.stamp("an attempt's end"), outcome: outcome, retryDelay: delay, reason: reason,
@@ -193,24 +211,12 @@ package enum RunPacking {
             reason: fate == UInt8(ascii: "d") ? DeadReason.leaseExpired.rawValue : nil, errorType: "lease_expired",
             error: "the worker did not extend its lease")
     }
-
-    private static let outcomes: [AttemptOutcome] = [.completed, .retried, .buried, .cancelled, .lost, .released]
-
-    private static func code(of outcome: AttemptOutcome) -> UInt8 {
-        // Every outcome is in the list.
-        UInt8(outcomes.firstIndex(of: outcome) ?? 0)
-    }
-
-    private static func outcome(of code: UInt8) throws(PackingError) -> AttemptOutcome {
-        guard Int(code) < outcomes.count else { throw PackingError(description: "an attempt's outcome is \(code)") }
-        return outcomes[Int(code)]
-    }
 }
 
 extension HistoryEvent {
     /// Whether the job became a dead letter by it.
     fileprivate var isDeath: Bool {
-        switch self {
+        switch content {
         case .buried: true
         case .attempt(let record):
             record.outcome == .buried || record.outcome == .lost && record.reason == DeadReason.leaseExpired.rawValue
@@ -231,9 +237,26 @@ extension PackedWriter {
         setByte(UInt8(truncatingIfNeeded: size), at: place + 2)
     }
 
+    fileprivate mutating func reason(_ reason: String, by: String?) {
+        raw(reason.utf8)
+        guard let by else { return }
+        byte(0)
+        raw(by.utf8)
+    }
+
     fileprivate mutating func stamp(_ moment: Timestamp) {
         let digits = String(max(0, min(moment.milliseconds, 9_999_999_999_999)))
         raw(String(repeating: "0", count: 13 - digits.count).utf8)
         raw(digits.utf8)
+    }
+}
+
+extension PackedReader {
+    /// The rest: a reason, and behind a NUL who gave it.
+    fileprivate mutating func reason(_ what: String) throws(PackingError) -> (reason: String, by: String?) {
+        let parts = rest().split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false)
+        return (
+            String(decoding: parts[0], as: UTF8.self), parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : nil
+        )
     }
 }

@@ -3,14 +3,22 @@
 --
 -- KEYS  1 jobs  2 runs  3 scheduled  4 retrying  5 active  6 priority  7 dead  8 cancelled  9 retained  10 completed
 --       11 leases  12 cancelling  13 ready  14 unique  15 meta  16 wake
--- ARGV  1 'cancel', 'redrive', 'bury' or 'remove'   2 id   3 a reason
+-- ARGV  1 'cancel', 'redrive', 'bury' or 'remove'   2 id   3 a reason, and where known a NUL and who asked for it
 -- reply {'done', state or ''}, {'requested', ''}, {'missing', ''}, {'state', state}, {'duplicate', owner}
+--       or an error  'USES <bits>': nothing was done
 -- moves scheduled, ready, retrying -> cancelled, dead, ready;  dead -> ready;  any but active -> gone
+
+-- include place
+-- include run
+-- include lock
+-- include uses
 
 local action, id, reason = ARGV[1], ARGV[2], ARGV[3]
 local message = redis.call('HGET', KEYS[1], id)
 if not message then return { 'missing', '' } end
-local run = redis.call('HGET', KEYS[2], id) or '\1\0\0\0'
+local refusal = uses_refusal(redis.call('HGET', KEYS[15], 'uses'))
+if refusal then return refusal end
+local run = redis.call('HGET', KEYS[2], id) or run_empty
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stamp = string.format('%.0f', now)
@@ -21,13 +29,9 @@ local sorted = { [3] = 'scheduled', [4] = 'retrying', [5] = 'active', [6] = 'rea
 for k = 3, 9 do
   if not state and redis.call('ZSCORE', KEYS[k], id) then state, set = sorted[k], k end
 end
-if not state then
-  if redis.call('LPOS', KEYS[10], id) then state = 'completed' else state = 'ready' end
-end
+if not state then state = run_is_completed(run) and 'completed' or 'ready' end
 
-local flags = string.byte(message, 15) or 0
-local level = (string.byte(message, 16) or 48) - 48
-local digest = flags % 2 == 1 and flags % 8 < 4 and string.sub(message, 17, 32) or nil
+local digest = lock_digest(message)
 local function leave()
   if set then
     redis.call('ZREM', KEYS[set], id)
@@ -38,14 +42,13 @@ local function leave()
   end
 end
 local function unlock()
-  if digest and redis.call('HGET', KEYS[14], digest) == '0:' .. id then redis.call('HDEL', KEYS[14], digest) end
+  if digest then lock_release(KEYS[14], digest, id) end
 end
-local function note(tag, body, header)
-  local length = #body
-  redis.call('HSET', KEYS[2], id, (header or string.sub(run, 1, 4)) .. string.sub(run, 5) .. tag
-    .. string.char(math.floor(length / 65536), math.floor(length / 256) % 256, length % 256) .. body)
+local function note(tag, header)
+  redis.call('HSET', KEYS[2], id, run_with((header or string.sub(run, 1, 4)) .. string.sub(run, 5), tag, stamp .. reason))
 end
-local waiting = state == 'scheduled' or state == 'ready' or state == 'retrying'
+-- Neither running nor at its end.
+local idle = state == 'scheduled' or state == 'ready' or state == 'retrying'
 
 if action == 'cancel' then
   if state == 'active' then
@@ -53,23 +56,23 @@ if action == 'cancel' then
     return { 'requested', '' }
   elseif state == 'cancelled' then
     return { 'done', state }
-  elseif not waiting then
+  elseif not idle then
     return { 'state', state }
   end
   leave()
   unlock()
   redis.call('ZADD', KEYS[8], stamp, id)
   redis.call('HINCRBY', KEYS[15], 'cancelled', 1)
-  note('C', stamp .. reason)
+  note('C')
   return { 'done', 'cancelled' }
 elseif action == 'bury' then
   if state == 'dead' then return { 'done', state } end
-  if not waiting then return { 'state', state } end
+  if not idle then return { 'state', state } end
   leave()
   unlock()
   redis.call('ZADD', KEYS[7], stamp, id)
   redis.call('HINCRBY', KEYS[15], 'dead', 1)
-  note('B', stamp .. reason)
+  note('B')
   return { 'done', 'dead' }
 elseif action == 'remove' then
   if state == 'active' then return { 'state', state } end
@@ -81,25 +84,17 @@ elseif action == 'remove' then
   return { 'done', '' }
 elseif action == 'redrive' then
   if state == 'ready' then return { 'done', state } end
-  if state ~= 'dead' and not waiting then return { 'state', state } end
+  if state ~= 'dead' and not idle then return { 'state', state } end
   if state == 'dead' and digest then
-    local held = redis.call('HGET', KEYS[14], digest)
-    if held then
-      local colon = string.find(held, ':', 1, true)
-      local expiry = tonumber(string.sub(held, 1, colon - 1))
-      local owner = string.sub(held, colon + 1)
-      if owner ~= id and (expiry == 0 or expiry > now) then return { 'duplicate', owner } end
-    end
+    local value = redis.call('HGET', KEYS[14], digest)
+    local owner = value and lock_holder(KEYS[1], value, now)
+    if owner and owner ~= id then return { 'duplicate', owner } end
     redis.call('HSET', KEYS[14], digest, '0:' .. id)
   end
   leave()
-  if level >= 1 and level <= 9 then
-    local sequence = redis.call('HINCRBY', KEYS[15], 'sequence', 1)
-    redis.call('ZADD', KEYS[6], string.format('%.0f', (9 - level) * 562949953421312 + 281474976710656 + sequence), id)
-  else
-    redis.call('RPUSH', KEYS[13], id)
-  end
-  note('V', stamp, state == 'dead' and '\1\0\0\0' or nil)
+  local level = place_level(message)
+  if level > 0 then place_arrivals(KEYS[15], KEYS[6], { level, id }) else redis.call('RPUSH', KEYS[13], id) end
+  note('V', state == 'dead' and run_empty or nil)
   if redis.call('LLEN', KEYS[16]) == 0 then redis.call('RPUSH', KEYS[16], '1') end
   return { 'done', 'ready' }
 end

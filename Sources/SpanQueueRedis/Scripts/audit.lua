@@ -2,7 +2,7 @@
 -- Reads a page of one place of a queue, and all that is known in the same moment of the jobs on it: `spanq audit`.
 --
 -- KEYS  1 jobs  2 runs  3 ready  4 priority  5 scheduled  6 retrying  7 active  8 leases  9 cancelling  10 completed
---       11 retained  12 dead  13 cancelled  14 unique  15 unique-expiry  16 meta  17 wake
+--       11 retained  12 dead  13 cancelled  14 unique  15 unique-expiry  16 meta  17 wake  18 fence
 -- ARGV  1 what to read
 --           'messages' a page of jobs        'members' a page of the hash or sorted set KEYS[ARGV[2]]
 --           'list'     a page of the list KEYS[ARGV[2]], from its tail; the cursor is how many entries to pass over
@@ -10,7 +10,7 @@
 --           'named locks' the locks whose digests are given from ARGV[6] on
 --           'totals'   how many there are of everything
 --       2 the number of a key   3 a cursor, '0' at the start   4 about how many   5 the most bytes to give of a message
--- reply {now, last token or '', next cursor, entries, jobs}
+-- reply {now, last token or '', next cursor, entries, jobs}, or an error  'USES <bits>'
 --         entries  'list' all ids of the page, the last one first;  'locks' digest, value, expiry or nil, for each;
 --                  'totals' the lengths of KEYS[1] to [13], then enqueued, completed, dead, cancelled, removed or '0'
 --         jobs     id, length of its message or -1, start of its message, run, lease, cancelling, sets, lock's value, for each;
@@ -18,9 +18,14 @@
 --                  'locks' the owners
 --         sets     a sum of 1 scheduled, 2 retrying, 4 active, 8 priority, 16 dead, 32 cancelled, 64 retained
 
+-- include lock
+-- include uses
+
 local what, place, cursor, count, most = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = redis.call('TIME')
-local meta = redis.call('HMGET', KEYS[16], 'token', 'enqueued', 'completed', 'dead', 'cancelled', 'removed')
+local meta = redis.call('HMGET', KEYS[16], 'token', 'enqueued', 'completed', 'dead', 'cancelled', 'removed', 'uses')
+local refusal = uses_refusal(meta[7])
+if refusal then return refusal end
 local sets = { 5, 6, 7, 4, 12, 13, 11 }
 local facts, entries = {}, {}
 
@@ -66,8 +71,11 @@ if what == 'messages' then
   next_cursor = page[1]
   local ids, messages = {}, {}
   for i = 1, #page[2], 2 do
-    ids[#ids + 1] = page[2][i]
-    messages[#messages + 1] = page[2][i + 1]
+    -- The door, which is no job.
+    if page[2][i] ~= '@' then
+      ids[#ids + 1] = page[2][i]
+      messages[#messages + 1] = page[2][i + 1]
+    end
   end
   add(ids, messages)
 elseif what == 'members' then
@@ -117,7 +125,7 @@ elseif what == 'locks' or what == 'named locks' then
   for i = 1, #found, 2 do
     local n = #entries
     entries[n + 1], entries[n + 2], entries[n + 3] = found[i], found[i + 1], redis.call('ZSCORE', KEYS[15], found[i])
-    owners[#owners + 1] = string.match(found[i + 1], '^%d+:(.*)$') or ''
+    owners[#owners + 1] = select(2, lock_parts(found[i + 1])) or ''
   end
   add(owners)
 elseif what == 'jobs' then
@@ -128,6 +136,7 @@ elseif what == 'totals' then
     local command = length[redis.call('TYPE', KEYS[k])['ok']]
     entries[k] = command and redis.call(command, KEYS[k]) or 0
   end
+  entries[1] = entries[1] - redis.call('HEXISTS', KEYS[1], '@')
   for k = 2, 6 do entries[#entries + 1] = meta[k] or '0' end
 end
 return { string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), meta[1] or '', next_cursor, entries, facts }

@@ -4,8 +4,14 @@
 -- KEYS  1 jobs  2 runs  3 the sorted set of the state  4 the list of the state, or the sorted set again  5 ready  6 priority
 --       7 unique  8 meta  9 wake
 -- ARGV  1 'remove' or 'redrive'   2 the most jobs, at most 100   3 '' or the latest score   4 how many to pass over
--- reply {done, skipped}
+--       5 '', or a NUL and who asked for it
+-- reply {done, skipped}, or an error  'USES <bits>': nothing was done
 -- moves dead -> ready;  any but active -> gone
+
+-- include place
+-- include run
+-- include lock
+-- include uses
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -19,19 +25,16 @@ if sorted < limit and KEYS[4] ~= KEYS[3] then
   for i = 1, #more do ids[#ids + 1] = more[i] end
 end
 if #ids == 0 then return { 0, 0 } end
+local refusal = uses_refusal(redis.call('HGET', KEYS[8], 'uses'))
+if refusal then return refusal end
 local messages = redis.call('HMGET', KEYS[1], unpack(ids))
-
-local function lock(i)
-  local flags = messages[i] and string.byte(messages[i], 15) or 0
-  return flags % 2 == 1 and flags % 8 < 4 and string.sub(messages[i], 17, 32) or nil
-end
 
 if ARGV[1] == 'remove' then
   if #ids > sorted then redis.call('LPOP', KEYS[4], #ids - sorted) end
   if sorted > 0 then redis.call('ZREM', KEYS[3], unpack(ids, 1, sorted)) end
   for i = 1, #ids do
-    local digest = lock(i)
-    if digest and redis.call('HGET', KEYS[7], digest) == '0:' .. ids[i] then redis.call('HDEL', KEYS[7], digest) end
+    local digest = messages[i] and lock_digest(messages[i])
+    if digest then lock_release(KEYS[7], digest, ids[i]) end
   end
   redis.call('HDEL', KEYS[1], unpack(ids))
   redis.call('HDEL', KEYS[2], unpack(ids))
@@ -40,30 +43,32 @@ if ARGV[1] == 'remove' then
 end
 
 local runs = redis.call('HMGET', KEYS[2], unpack(ids))
-local moved, ready, priority, stored, skipped = {}, {}, {}, {}, 0
+local moved, ready, priority, stored, locks, skipped = {}, {}, {}, {}, {}, 0
+local taken = {}
 for i = 1, sorted do
-  local id, digest, free = ids[i], lock(i), messages[i] and true or false
+  local id, free = ids[i], messages[i] and true or false
+  local digest = free and lock_digest(messages[i])
   if digest then
-    local held = redis.call('HGET', KEYS[7], digest)
-    if held then
-      local colon = string.find(held, ':', 1, true)
-      local expiry = tonumber(string.sub(held, 1, colon - 1))
-      if string.sub(held, colon + 1) ~= id and (expiry == 0 or expiry > now) then free = false end
+    local value = redis.call('HGET', KEYS[7], digest)
+    local owner = taken[digest] or (value and lock_holder(KEYS[1], value, now))
+    free = not owner or owner == id
+    if free then
+      taken[digest] = id
+      locks[#locks + 1] = digest
+      locks[#locks + 1] = '0:' .. id
     end
-    if free then redis.call('HSET', KEYS[7], digest, '0:' .. id) end
   end
   if free then
     moved[#moved + 1] = id
-    local level = (string.byte(messages[i], 16) or 48) - 48
-    if level >= 1 and level <= 9 then
+    local level = place_level(messages[i])
+    if level > 0 then
       priority[#priority + 1] = level
       priority[#priority + 1] = id
     else
       ready[#ready + 1] = id
     end
-    local run = runs[i] or '\1\0\0\0'
     stored[#stored + 1] = id
-    stored[#stored + 1] = '\1\0\0\0' .. string.sub(run, 5) .. 'V' .. string.char(0, 0, #stamp) .. stamp
+    stored[#stored + 1] = run_with(run_empty .. string.sub(runs[i] or run_empty, 5), 'V', stamp .. ARGV[5])
   else
     skipped = skipped + 1
   end
@@ -71,14 +76,8 @@ end
 if #moved == 0 then return { 0, skipped } end
 redis.call('ZREM', KEYS[3], unpack(moved))
 redis.call('HSET', KEYS[2], unpack(stored))
+if #locks > 0 then redis.call('HSET', KEYS[7], unpack(locks)) end
 if #ready > 0 then redis.call('RPUSH', KEYS[5], unpack(ready)) end
-if #priority > 0 then
-  local sequence = redis.call('HINCRBY', KEYS[8], 'sequence', #priority / 2) - #priority / 2
-  for i = 1, #priority, 2 do
-    sequence = sequence + 1
-    priority[i] = string.format('%.0f', (9 - priority[i]) * 562949953421312 + 281474976710656 + sequence)
-  end
-  redis.call('ZADD', KEYS[6], unpack(priority))
-end
+if #priority > 0 then place_arrivals(KEYS[8], KEYS[6], priority) end
 if redis.call('LLEN', KEYS[9]) == 0 then redis.call('RPUSH', KEYS[9], '1') end
 return { #moved, skipped }

@@ -7,9 +7,14 @@
 -- reply {now, lease, paused, more, next due, next lapse, promoted, vanished ids, ids, messages, runs}
 --         lease: what every job of the batch has in leases, '<token>-<nonce>:<worker>'
 --         next due, next lapse: server time (ms) or '' when there is none
+--       or an error  'LATE ...', 'USES <bits>': nothing was done
 -- moves scheduled, retrying -> ready -> active
 --
 -- One token serves the whole batch: it only has to rise from claim to claim of one job.
+
+-- include place
+-- include lock
+-- include uses
 
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
@@ -20,14 +25,17 @@ if not_after > 0 and now > not_after then
   return redis.error_reply('LATE the call reached Redis after its time limit and did nothing')
 end
 
-local meta = redis.call('HMGET', KEYS[10], 'paused', 'token')
+local meta = redis.call('HMGET', KEYS[10], 'token', 'pause', 'paused', 'uses')
+local refusal = uses_refusal(meta[4])
+if refusal then return refusal end
 local function head(key)
   local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
   return first[2] and math.floor(tonumber(first[2])) or nil
 end
 local function text(number) return number and string.format('%.0f', number) or '' end
 
-if meta[1] then
+-- 'paused' alone was written by a program of layout 1, or stays behind for such programs where features were used.
+if meta[2] or (meta[3] and not meta[4]) then
   return { stamp, '', 1, 0, '', text(head(KEYS[7])), 0, {}, {}, {}, {} }
 end
 
@@ -51,14 +59,7 @@ for i = 5, 6 do
     promoted = promoted + #ids
     redis.call('ZREM', KEYS[i], unpack(ids))
     if #ready > 0 then redis.call('RPUSH', KEYS[3], unpack(ready)) end
-    if #priority > 0 then
-      local sequence = redis.call('HINCRBY', KEYS[10], 'sequence', #priority / 2) - #priority / 2
-      for j = 1, #priority, 2 do
-        sequence = sequence + 1
-        priority[j] = string.format('%.0f', (9 - priority[j]) * 562949953421312 + 281474976710656 + sequence)
-      end
-      redis.call('ZADD', KEYS[4], unpack(priority))
-    end
+    if #priority > 0 then place_arrivals(KEYS[10], KEYS[4], priority) end
   end
 end
 
@@ -102,7 +103,7 @@ if #popped > 0 then
 end
 if #ids > 0 then
   local token = micros
-  local last = tonumber(meta[2] or '0')
+  local last = tonumber(meta[1] or '0')
   if token <= last then token = last + 1 end
   local token_text = string.format('%.0f', token)
   lease = token_text .. '-' .. ARGV[3] .. ':' .. ARGV[4]
@@ -123,9 +124,7 @@ if #ids > 0 then
   redis.call('ZADD', KEYS[7], unpack(active))
   redis.call('HSET', KEYS[8], unpack(leases))
   redis.call('HSET', KEYS[10], 'token', token_text)
-  for i = 1, #locks, 2 do
-    if redis.call('HGET', KEYS[9], locks[i]) == '0:' .. locks[i + 1] then redis.call('HDEL', KEYS[9], locks[i]) end
-  end
+  for i = 1, #locks, 2 do lock_release(KEYS[9], locks[i], locks[i + 1]) end
 end
 
 local more = redis.call('LLEN', KEYS[3]) > 0 or redis.call('ZCARD', KEYS[4]) > 0

@@ -1,11 +1,14 @@
 #!lua flags=no-writes
--- Counts the jobs of one queue, at a cost that does not grow with its depth.
+-- Counts the jobs of one queue, and finds its oldest ready one, at a cost that does not grow with its depth.
 --
 -- KEYS  1 jobs  2 runs  3 scheduled  4 ready  5 priority  6 active  7 retrying  8 completed  9 retained  10 dead
 --       11 cancelled  12 meta
 -- reply {now, scheduled, ready, active, retrying, completed, dead, cancelled, paused, then the totals enqueued, completed,
---        dead, cancelled, removed, then up to two of: start of a message, run}
---       The last name the job at the head of the list and the first of the priority set: the oldest ready ones.
+--        dead, cancelled, removed, then for each of up to 21 jobs: start of its message, last event of its run}
+--       The last names the jobs of which one is the oldest: `ready` holds arrivals in their order, and each level of `priority`
+--       arrivals upwards and returned jobs downwards from its middle, so the oldest of each kind is next to the middle.
+
+-- include run
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -14,19 +17,31 @@ local function cards(...)
   for _, i in ipairs({ ... }) do sum = sum + redis.call('ZCARD', KEYS[i]) end
   return sum
 end
-local meta = redis.call('HMGET', KEYS[12], 'paused', 'enqueued', 'completed', 'dead', 'cancelled', 'removed')
+local meta = redis.call('HMGET', KEYS[12], 'enqueued', 'completed', 'dead', 'cancelled', 'removed', 'pause', 'paused', 'uses')
+local prioritized = cards(5)
 local reply = {
-  string.format('%.0f', now), cards(3), redis.call('LLEN', KEYS[4]) + cards(5), cards(6), cards(7),
-  redis.call('LLEN', KEYS[8]) + cards(9), cards(10), cards(11), meta[1] and 1 or 0,
-  meta[2] or '0', meta[3] or '0', meta[4] or '0', meta[5] or '0', meta[6] or '0',
+  string.format('%.0f', now), cards(3), redis.call('LLEN', KEYS[4]) + prioritized, cards(6), cards(7),
+  redis.call('LLEN', KEYS[8]) + cards(9), cards(10), cards(11), (meta[6] or (meta[7] and not meta[8])) and 1 or 0,
+  meta[1] or '0', meta[2] or '0', meta[3] or '0', meta[4] or '0', meta[5] or '0',
 }
-local heads = { redis.call('LINDEX', KEYS[4], 0), redis.call('ZRANGE', KEYS[5], 0, 0)[1] }
-for i = 1, 2 do
-  local id = heads[i]
-  local message = id and redis.call('HGET', KEYS[1], id)
-  if message then
-    reply[#reply + 1] = string.sub(message, 1, 64)
-    reply[#reply + 1] = redis.call('HGET', KEYS[2], id)
+local ids = { redis.call('LINDEX', KEYS[4], 0) or nil }
+if prioritized > 0 then
+  for level = 0, 9 do
+    local low = (9 - level) * 562949953421312
+    local function nearest(...) ids[#ids + 1] = redis.call('ZRANGE', KEYS[5], ...)[1] end
+    local middle = string.format('%.0f', low + 281474976710656)
+    nearest(middle, string.format('(%.0f', low), 'BYSCORE', 'REV', 'LIMIT', 0, 1)
+    nearest(middle, string.format('(%.0f', low + 562949953421312), 'BYSCORE', 'LIMIT', 0, 1)
+  end
+end
+if #ids > 0 then
+  local messages = redis.call('HMGET', KEYS[1], unpack(ids))
+  local runs = redis.call('HMGET', KEYS[2], unpack(ids))
+  for i = 1, #ids do
+    if messages[i] then
+      reply[#reply + 1] = string.sub(messages[i], 1, 320)
+      reply[#reply + 1] = run_tail(runs[i])
+    end
   end
 end
 return reply

@@ -3,7 +3,8 @@
 --
 -- KEYS  1 jobs  2 ready  3 priority  4 scheduled  5 unique  6 unique-expiry  7 meta  8 wake
 -- ARGV  1 the server time (ms) past which this call must not run, 0 for none
---       2 the number N of plain jobs: no delay, no priority, no lock, an id of our own making
+--       2 the door that the caller brings, '' for none
+--       3 the number N of plain jobs: no delay, no priority, no lock, an id of our own making
 --       then N times     id, message
 --       then per further job  id, message, when, priority, digest, lock
 --         when      '' now, '+ms' after that long, '@ms' at that time
@@ -13,10 +14,16 @@
 -- reply {now, index, kind, detail, ...}: one triple for each job that was not simply accepted
 --         'r' accepted by an earlier call, detail its enqueue time;  'd' duplicate, detail the lock's owner;
 --         'c' conflict: the id is taken by a job with other content
---         'n' (index 0) the queue begins with this call: it may have been deleted since it was listed
+--         and once, with the index 0, 'n': these are the first jobs of the queue
+--       or an error  'LATE ...', 'DOOR <the queue's door>': nothing was done
 -- moves nothing -> ready, scheduled
 --
 -- At most 128 jobs a call, so that no unpack exceeds 256 items.
+--
+-- The door is the field '@' of jobs, which no id can be. While a queue has one, only those who bring it may add jobs.
+
+-- include place
+-- include lock
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -26,10 +33,10 @@ if not_after > 0 and now > not_after then
   return redis.error_reply('LATE the call reached Redis after its time limit and did nothing')
 end
 
-local plain = tonumber(ARGV[2])
-local first_extended = 3 + 2 * plain
+local plain = tonumber(ARGV[3])
+local first_extended = 4 + 2 * plain
 local ids = {}
-for i = 1, plain do ids[i] = ARGV[1 + 2 * i] end
+for i = 1, plain do ids[i] = ARGV[2 + 2 * i] end
 local digests, digest_of = {}, {}
 for at = first_extended, #ARGV, 6 do
   ids[#ids + 1] = ARGV[at]
@@ -39,20 +46,15 @@ for at = first_extended, #ARGV, 6 do
   end
 end
 
+ids[#ids + 1] = '@'
 local known = redis.call('HMGET', KEYS[1], unpack(ids))
+local door = known[#ids] or ''
+if door ~= ARGV[2] then return redis.error_reply('DOOR ' .. door) end
 local owners = {}
 if #digests > 0 then
   local values = redis.call('HMGET', KEYS[5], unpack(digests))
   for i, value in ipairs(values) do
-    if value then
-      local colon = string.find(value, ':', 1, true)
-      local expiry = tonumber(string.sub(value, 1, colon - 1))
-      local owner = string.sub(value, colon + 1)
-      -- A lock without a time is worth as much as its owner: one whose record is gone holds nobody up.
-      if expiry > now or (expiry == 0 and redis.call('HEXISTS', KEYS[1], owner) == 1) then
-        owners[digests[i]] = owner
-      end
-    end
+    if value then owners[digests[i]] = lock_holder(KEYS[1], value, now) end
   end
 end
 
@@ -76,7 +78,7 @@ end
 local fields, ready, priority, scheduled, locks, expiries = {}, {}, {}, {}, {}, {}
 local added = {}
 for i = 1, plain do
-  local id, message = ids[i], ARGV[2 + 2 * i]
+  local id, message = ids[i], ARGV[3 + 2 * i]
   local stored = known[i] or added[id]
   if not stored then
     local value = stamp .. message
@@ -138,6 +140,7 @@ end
 
 if #fields == 0 then return reply end
 redis.call('HSET', KEYS[1], unpack(fields))
+-- Whoever lists the queues by what it remembers must list this one again: it may have been deleted since.
 if redis.call('HINCRBY', KEYS[7], 'enqueued', #fields / 2) == #fields / 2 then except(0, 'n', '') end
 local wake = false
 if #ready > 0 then
@@ -145,14 +148,7 @@ if #ready > 0 then
   wake = true
 end
 if #priority > 0 then
-  local count = #priority / 2
-  local sequence = redis.call('HINCRBY', KEYS[7], 'sequence', count) - count
-  for i = 1, #priority, 2 do
-    sequence = sequence + 1
-    -- 2^49 scores a level, new jobs from its middle upwards, returning ones from its middle downwards.
-    priority[i] = string.format('%.0f', (9 - priority[i]) * 562949953421312 + 281474976710656 + sequence)
-  end
-  redis.call('ZADD', KEYS[3], unpack(priority))
+  place_arrivals(KEYS[7], KEYS[3], priority)
   wake = true
 end
 if #scheduled > 0 then

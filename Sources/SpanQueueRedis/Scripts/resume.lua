@@ -3,8 +3,12 @@
 -- is due in it.
 --
 -- KEYS  1 meta  2 wake
--- reply 1
+-- reply 1, or 0 for a queue that has never had a job: then nothing was done
+--
+-- Where a queue uses features 'paused' stays: it keeps workers of layout 1 out.
 
-redis.call('HDEL', KEYS[1], 'paused')
+if redis.call('HEXISTS', KEYS[1], 'enqueued') == 0 then return 0 end
+redis.call('HDEL', KEYS[1], 'pause')
+if redis.call('HEXISTS', KEYS[1], 'uses') == 0 then redis.call('HDEL', KEYS[1], 'paused') end
 if redis.call('LLEN', KEYS[2]) == 0 then redis.call('RPUSH', KEYS[2], '1') end
 return 1

@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- Ends attempts at jobs of one queue.
 --
--- KEYS  1 jobs  2 runs  3 ready  4 priority  5 retrying  6 active  7 leases  8 completed  9 retained  10 dead
---       11 cancelled  12 unique  13 meta  14 wake  15 cancelling
+-- KEYS  1 jobs  2 runs  3 priority  4 retrying  5 active  6 leases  7 completed  8 retained  9 dead  10 cancelled
+--       11 unique  12 meta  13 wake  14 cancelling
 -- ARGV  1 how many completed jobs are kept   2 the number N of plain completions: standard retention, no lock
 --       then N times     id, lease, run
 --       then per further job  verdict, id, lease, run, parameter, priority, digest
---         verdict   'c' complete, 't' retry, 'b' bury, 'r' release, 'x' cancel
---         parameter for 'c' the retention (ms), '' standard, '0' none; for 't' the delay (ms)
+--         verdict   'c' complete, 't' retry, 'b' bury, 'r' release, 'x' cancel, 'p' put off: the run stays as it is
+--         parameter for 'c' the retention (ms), '' standard, '0' none; for 't' and 'p' the delay (ms)
 --         digest    the 16 bytes of a lock that is held until the end; else ''
 --       run is the job's record of runs up to where the end time of this attempt belongs: the script appends it
 -- reply {now, index, ...}: the indices of the settlements whose claim was no longer the worker's
@@ -15,6 +15,10 @@
 --
 -- A settlement that comes again with the same token finds its own run stored and is answered as it was the first time.
 -- At most 128 jobs a call.
+
+-- include place
+-- include run
+-- include lock
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -25,7 +29,7 @@ local ids = {}
 for i = 1, plain do ids[i] = ARGV[3 * i] end
 local first_extended = 3 + 3 * plain
 for at = first_extended, #ARGV, 7 do ids[#ids + 1] = ARGV[at + 1] end
-local held = redis.call('HMGET', KEYS[7], unpack(ids))
+local held = redis.call('HMGET', KEYS[6], unpack(ids))
 
 local reply = { stamp }
 local function settled_before(id, run)
@@ -51,10 +55,10 @@ for i = 1, plain do
   end
 end
 
-local retrying, dead, cancelled, retained, front, priority, gone, locks = {}, {}, {}, {}, {}, {}, {}, {}
+local retrying, dead, cancelled, retained, returned, gone, locks = {}, {}, {}, {}, {}, {}, {}
 local finished = #completed
 if first_extended <= #ARGV then
-  local cancelling = redis.call('HLEN', KEYS[15]) > 0
+  local cancelling = redis.call('HLEN', KEYS[14]) > 0
   local index = plain
   for at = first_extended, #ARGV, 7 do
     index = index + 1
@@ -66,13 +70,11 @@ if first_extended <= #ARGV then
       done[#done + 1] = id
       run = run .. stamp
       if cancelling and (verdict == 't' or verdict == 'r' or verdict == 'x') then
-        local reason = redis.call('HGET', KEYS[15], id)
+        local reason = redis.call('HGET', KEYS[14], id)
         if reason and (reason ~= '' or verdict ~= 'x') then
           -- Asked for while it ran: the job is called off, for the reason that was given, instead of going on.
           verdict = 'x'
-          local length = 13 + #reason
-          run = run .. 'C' .. string.char(math.floor(length / 65536), math.floor(length / 256) % 256, length % 256)
-            .. stamp .. reason
+          run = run_with(run, 'C', stamp .. reason)
         end
       end
       local keep = true
@@ -87,7 +89,8 @@ if first_extended <= #ARGV then
           retained[#retained + 1] = string.format('%.0f', now + tonumber(parameter))
           retained[#retained + 1] = id
         end
-      elseif verdict == 't' then
+      elseif verdict == 't' or verdict == 'p' then
+        keep = verdict == 't'
         retrying[#retrying + 1] = string.format('%.2f', now + tonumber(parameter) + tonumber(ARGV[at + 5]) / 100)
         retrying[#retrying + 1] = id
       elseif verdict == 'b' then
@@ -96,11 +99,9 @@ if first_extended <= #ARGV then
       elseif verdict == 'x' then
         cancelled[#cancelled + 1] = stamp
         cancelled[#cancelled + 1] = id
-      elseif ARGV[at + 5] == '0' then
-        front[#front + 1] = id
       else
-        priority[#priority + 1] = tonumber(ARGV[at + 5])
-        priority[#priority + 1] = id
+        returned[#returned + 1] = tonumber(ARGV[at + 5])
+        returned[#returned + 1] = id
       end
       if keep then
         runs[#runs + 1] = id
@@ -117,9 +118,9 @@ if first_extended <= #ARGV then
 end
 
 if #done == 0 then return reply end
-redis.call('ZREM', KEYS[6], unpack(done))
-redis.call('HDEL', KEYS[7], unpack(done))
-redis.call('HDEL', KEYS[15], unpack(done))
+redis.call('ZREM', KEYS[5], unpack(done))
+redis.call('HDEL', KEYS[6], unpack(done))
+redis.call('HDEL', KEYS[14], unpack(done))
 if #runs > 0 then redis.call('HSET', KEYS[2], unpack(runs)) end
 
 local removed = #gone
@@ -128,51 +129,38 @@ if #gone > 0 then
   redis.call('HDEL', KEYS[2], unpack(gone))
 end
 if #completed > 0 then
-  local over = redis.call('RPUSH', KEYS[8], unpack(completed)) - tonumber(ARGV[1])
+  local over = redis.call('RPUSH', KEYS[7], unpack(completed)) - tonumber(ARGV[1])
   if over > 0 then
-    local old = redis.call('LPOP', KEYS[8], math.min(over, 256))
+    local old = redis.call('LPOP', KEYS[7], math.min(over, 256))
     redis.call('HDEL', KEYS[1], unpack(old))
     redis.call('HDEL', KEYS[2], unpack(old))
     removed = removed + #old
   end
 end
-if finished > 0 then redis.call('HINCRBY', KEYS[13], 'completed', finished) end
-if #retained > 0 then redis.call('ZADD', KEYS[9], unpack(retained)) end
+if finished > 0 then redis.call('HINCRBY', KEYS[12], 'completed', finished) end
+if #retained > 0 then redis.call('ZADD', KEYS[8], unpack(retained)) end
 if #dead > 0 then
-  redis.call('ZADD', KEYS[10], unpack(dead))
-  redis.call('HINCRBY', KEYS[13], 'dead', #dead / 2)
+  redis.call('ZADD', KEYS[9], unpack(dead))
+  redis.call('HINCRBY', KEYS[12], 'dead', #dead / 2)
 end
 if #cancelled > 0 then
-  redis.call('ZADD', KEYS[11], unpack(cancelled))
-  redis.call('HINCRBY', KEYS[13], 'cancelled', #cancelled / 2)
+  redis.call('ZADD', KEYS[10], unpack(cancelled))
+  redis.call('HINCRBY', KEYS[12], 'cancelled', #cancelled / 2)
 end
-if removed > 0 then redis.call('HINCRBY', KEYS[13], 'removed', removed) end
-for i = 1, #locks, 2 do
-  if redis.call('HGET', KEYS[12], locks[i]) == '0:' .. locks[i + 1] then redis.call('HDEL', KEYS[12], locks[i]) end
-end
+if removed > 0 then redis.call('HINCRBY', KEYS[12], 'removed', removed) end
+for i = 1, #locks, 2 do lock_release(KEYS[11], locks[i], locks[i + 1]) end
 
 local wake = false
 if #retrying > 0 then
-  redis.call('ZADD', KEYS[5], unpack(retrying))
-  local earliest = redis.call('ZRANGE', KEYS[5], 0, 0)[1]
+  redis.call('ZADD', KEYS[4], unpack(retrying))
+  local earliest = redis.call('ZRANGE', KEYS[4], 0, 0)[1]
   for i = 2, #retrying, 2 do
     if retrying[i] == earliest then wake = true end
   end
 end
-if #front > 0 then
-  -- Each id is pushed in front of the one before: the first of them must come last.
-  for i = 1, math.floor(#front / 2) do front[i], front[#front + 1 - i] = front[#front + 1 - i], front[i] end
-  redis.call('LPUSH', KEYS[3], unpack(front))
+if #returned > 0 then
+  place_returned(KEYS[12], KEYS[3], returned)
   wake = true
 end
-if #priority > 0 then
-  local sequence = redis.call('HINCRBY', KEYS[13], 'returned', #priority / 2)
-  for i = 1, #priority, 2 do
-    priority[i] = string.format('%.0f', (9 - priority[i]) * 562949953421312 + 281474976710656 - sequence)
-    sequence = sequence - 1
-  end
-  redis.call('ZADD', KEYS[4], unpack(priority))
-  wake = true
-end
-if wake and redis.call('LLEN', KEYS[14]) == 0 then redis.call('RPUSH', KEYS[14], '1') end
+if wake and redis.call('LLEN', KEYS[13]) == 0 then redis.call('RPUSH', KEYS[13], '1') end
 return reply

@@ -33,10 +33,10 @@ public struct QueueStatistics: Sendable, Encodable {
         queues = reading.queues.map { counts in
             QueueStatus(counts, workersAlive: reading.workers.serving[counts.queue] ?? 0)
         }
-        var jobs = JobState.allCases.reduce(into: [JobState: Int]()) { $0[$1] = 0 }
+        var jobs = JobState.known.reduce(into: [JobState: Int]()) { $0[$1] = 0 }
         var totals = QueueTotals()
         for counts in reading.queues + rest {
-            for state in JobState.allCases { jobs[state, default: 0] += counts[state] }
+            for state in JobState.known { jobs[state, default: 0] += counts[state] }
             totals.add(counts.totals)
         }
         self.jobs = jobs
@@ -89,7 +89,7 @@ public struct QueueStatus: Sendable, Encodable {
 
     init(_ counts: QueueCounts, workersAlive: Int) {
         name = counts.queue
-        jobs = JobState.allCases.reduce(into: [:]) { $0[$1] = counts[$1] }
+        jobs = JobState.known.reduce(into: [:]) { $0[$1] = counts[$1] }
         totals = counts.totals
         oldestReadyAge = counts.oldestReadyAge
         isPaused = counts.isPaused
@@ -132,7 +132,7 @@ struct JobsByState: Encodable {
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
-        for state in JobState.allCases {
+        for state in JobState.known {
             try container.encode(jobs[state] ?? 0, forKey: Key(stringValue: state.rawValue))
         }
     }

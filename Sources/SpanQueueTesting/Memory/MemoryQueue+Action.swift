@@ -23,12 +23,12 @@ extension MemoryQueue {
             entries[id]?.cancelReason = reason
             return .requested
         case .cancelled: return .done(state)
-        case .completed, .dead: return .invalidState(state)
         case .scheduled, .ready, .retrying:
             moveToCancelled(id, at: now)
             release(entries[id]?.message.unique, of: id)
             entries[id]?.run.append(.cancelled(at: now, reason: reason))
             return .done(.cancelled)
+        default: return .invalidState(state)
         }
     }
 
@@ -37,12 +37,12 @@ extension MemoryQueue {
     ) -> ActionOutcome {
         switch state {
         case .dead: return .done(state)
-        case .active, .completed, .cancelled: return .invalidState(state)
         case .scheduled, .ready, .retrying:
             moveToDead(id, at: now)
             release(entries[id]?.message.unique, of: id)
             entries[id]?.run.append(.buried(at: now, reason: reason))
             return .done(.dead)
+        default: return .invalidState(state)
         }
     }
 
@@ -50,7 +50,6 @@ extension MemoryQueue {
         guard let message = entries[id]?.message else { return .notFound }
         switch state {
         case .ready: return .done(state)
-        case .active, .completed, .cancelled: return .invalidState(state)
         case .dead:
             if let lock = message.unique, lock.span == .untilStarted || lock.span == .untilFinished {
                 if let holder = holder(of: lock, otherThan: id, at: now) { return .duplicate(of: holder) }
@@ -59,6 +58,7 @@ extension MemoryQueue {
             entries[id]?.run.attempts = 0
             entries[id]?.run.reclaims = 0
         case .scheduled, .retrying: break
+        default: return .invalidState(state)
         }
         move(id, to: .ready(priority: message.priority, turn: nextTurn()))
         entries[id]?.run.append(.redriven(at: now))

@@ -42,18 +42,25 @@ extension MemoryQueue {
 
     /// How many jobs stand in each state, and what has happened so far.
     package func counts(at now: Timestamp) -> QueueCounts {
-        let jobs = Dictionary(uniqueKeysWithValues: JobState.allCases.map { ($0, self[$0].count) })
+        let jobs = Dictionary(uniqueKeysWithValues: JobState.known.map { ($0, self[$0].count) })
         return QueueCounts(
             queue: name, jobs: jobs, isPaused: isPaused, oldestReadyAge: oldestReadyAge(at: now), totals: totals)
     }
 
-    /// Judged by the first job of all and the first without a priority, so that the cost does not grow with the depth.
+    /// Of each priority the arrivals stand in their order, and before them those that came back, the latest first. So the oldest of
+    /// both kinds stand where they meet, and the cost does not grow with the depth.
     private func oldestReadyAge(at now: Timestamp) -> Duration? {
         let line = self[.ready]
-        let plain = line.count { $0.rank.major >= 9 }
-        let heads = [line.first, plain < line.count ? line.members[plain] : nil].compactMap(\.self)
-        return heads.compactMap { head in
-            entries[head.id].map { max(.zero, now - ($0.run.eligibleAt ?? $0.message.eligibleAt)) }
-        }.max()
+        var oldest: Duration?
+        for level in Int64(0)...9 {
+            let middle = line.count { $0.rank >= Rank(major: level, minor: 0) }
+            for place in [middle - 1, middle] where line.members.indices.contains(place) {
+                let member = line.members[place]
+                guard member.rank.major == level, let entry = entries[member.id] else { continue }
+                let age = max(.zero, now - (entry.run.eligibleAt ?? entry.message.eligibleAt))
+                oldest = max(oldest ?? .zero, age)
+            }
+        }
+        return oldest
     }
 }

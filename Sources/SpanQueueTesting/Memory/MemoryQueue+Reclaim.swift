@@ -7,7 +7,8 @@ extension MemoryQueue {
         let limit = min(max(0, request.limit), ReclaimRequest.maximumBatch)
         // From the latest lapse to the earliest, so that the earliest ends up in front.
         let lapsed = self[.active].ids(upTo: now.milliseconds, limit: limit).reversed()
-        let reclaimed = lapsed.compactMap { takeBack($0, maxReclaims: request.maxReclaims, at: now) }
+        let reclaimed = Array(
+            lapsed.compactMap { takeBack($0, maxReclaims: request.maxReclaims, at: now) }.reversed())
         if reclaimed.contains(where: { $0.state == .ready }) { wake() }
         return reclaimed
     }

@@ -62,7 +62,7 @@ extension MemoryQueue {
 
     private mutating func complete(_ id: JobID, _ retention: Retention, at now: Timestamp) {
         totals.completed += 1
-        switch retention {
+        switch retention.kind {
         case .standard:
             move(id, to: .completed(at: now, turn: nextTurn()))
         case .none: forget(id)
@@ -82,7 +82,7 @@ extension MemoryQueue {
 extension RunRecord {
     /// Writes the end of the attempt that was recorded last.
     fileprivate mutating func endLatestAttempt(at now: Timestamp) {
-        guard case .attempt(var record) = history.last else { return }
+        guard var record = history.last?.attempt else { return }
         record.endedAt = now
         history[history.count - 1] = .attempt(record)
     }
@@ -91,7 +91,7 @@ extension RunRecord {
     fileprivate func continues(_ settled: RunRecord) -> Bool {
         var start = self
         start.history = Array(history.prefix(settled.history.count))
-        if case .attempt(let record) = settled.history.last, case .attempt = start.history.last {
+        if let record = settled.history.last?.attempt, start.history.last?.attempt != nil {
             start.endLatestAttempt(at: record.endedAt)
         }
         return start == settled

@@ -2,7 +2,7 @@ package import SpanQueue
 
 extension MemoryQueue {
     /// The most records of one kind that a sweep drops.
-    private static let sweepStep = 100
+    private static let sweepStep = 250
 
     /// Forgets finished jobs whose retention is over and locks that have run out, a bounded number at a time.
     ///

@@ -8,7 +8,7 @@ extension MemoryQueue {
     }
 
     mutating func take(_ lock: UniqueLock, for id: JobID, at now: Timestamp) {
-        let expiry: Timestamp? = if case .duration(let span) = lock.span { now + span } else { nil }
+        let expiry = lock.span.duration.map { now + $0 }
         locks[lock.digest] = Lock(owner: id, expiresAt: expiry)
     }
 

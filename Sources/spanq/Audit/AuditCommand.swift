@@ -8,7 +8,7 @@ struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit", abstract: "Check that no job is lost, stuck or counted wrong, while workers run.",
         discussion: """
-            It reads in short steps and changes nothing. With --repair it mends what can be mended without a loss, and audits again.
+            It reads in short steps and changes nothing. With --repair it fixes what can be fixed without a loss, and audits again.
 
             Exit codes: 0 nothing is wrong, 1 something is, 2 usage, 3 no such queue, 4 Redis out of reach.
             """)
@@ -16,7 +16,7 @@ struct AuditCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only this queue; repeat it for several.", valueName: "name"))
     var queue: [String] = []
 
-    @Flag(help: "Mend what can be mended without a loss.")
+    @Flag(help: "Fix what can be fixed without a loss.")
     var repair = false
 
     @Option(
@@ -61,17 +61,17 @@ struct AuditCommand: AsyncParsableCommand {
     /// - Returns: whether nothing is wrong, in the end.
     private func run(_ audit: RedisAudit, maxReclaims: Int) async throws -> Bool {
         let first = try await read(audit, maxReclaims)
-        let mendable = first.violations.count { $0.rule.isMendable }
-        guard repair, mendable > 0 else {
-            try AuditText.print(first, mended: nil, json: global.json)
+        let repairable = first.violations.count { $0.rule.isRepairable }
+        guard repair, repairable > 0 else {
+            try AuditText.print(first, repaired: nil, json: global.json)
             return first.violations.isEmpty
         }
         if !global.json { AuditText.printViolations(first) }
         let all = first.violations.count
-        try confirmation.require("Mend \(mendable) of \(all) violation\(all == 1 ? "" : "s")?")
-        let outcomes = try await audit.mend(first.violations)
+        try confirmation.require("Fix \(repairable) of \(all) violation\(all == 1 ? "" : "s")?")
+        let outcomes = try await audit.repair(first.violations)
         let last = try await read(audit, maxReclaims)
-        try AuditText.print(last, mended: outcomes, json: global.json)
+        try AuditText.print(last, repaired: outcomes, json: global.json)
         return last.violations.isEmpty
     }
 

@@ -8,27 +8,30 @@ struct AuditOutput: Encodable {
     /// Whether there were more violations than are listed.
     let cut: Bool
     let queues: [String]
+    /// Queues that were not audited, because they use features that this version does not know.
+    let skipped: [String]
     let jobs: Int
     let steps: Int
     let seconds: Double
     let longestStepSeconds: Double
-    @OrNull var mended: [MendOutput]?
+    @OrNull var repaired: [RepairOutput]?
 
     private enum CodingKeys: String, CodingKey {
-        case clean, violations, cut, queues, jobs, steps, seconds, mended
+        case clean, violations, cut, queues, skipped, jobs, steps, seconds, repaired
         case longestStepSeconds = "longest_step_seconds"
     }
 
-    init(_ report: AuditReport, mended outcomes: [MendOutcome]?) {
+    init(_ report: AuditReport, repaired outcomes: [RepairOutcome]?) {
         clean = report.violations.isEmpty
         violations = report.violations.map(ViolationOutput.init)
         cut = report.isCut
         queues = report.queues
+        skipped = report.skipped
         jobs = report.jobs
         steps = report.steps
         seconds = report.duration.inSeconds
         longestStepSeconds = report.longestStep.inSeconds
-        mended = outcomes?.map(MendOutput.init)
+        repaired = outcomes?.map(RepairOutput.init)
     }
 }
 
@@ -39,7 +42,7 @@ struct ViolationOutput: Encodable {
     @OrNull var queue: String?
     let subject: String
     let detail: String
-    let mendable: Bool
+    let repairable: Bool
     let remedy: String
 
     init(_ violation: AuditViolation) {
@@ -47,23 +50,23 @@ struct ViolationOutput: Encodable {
         invariant = violation.rule.invariant
         subject = violation.subject
         detail = violation.detail
-        mendable = violation.rule.isMendable
+        repairable = violation.rule.isRepairable
         remedy = violation.rule.remedy
         queue = violation.queue
     }
 }
 
 /// What became of one violation in a repair.
-struct MendOutput: Encodable {
+struct RepairOutput: Encodable {
     let rule: AuditRule
     @OrNull var queue: String?
     let subject: String
-    let mended: Bool
+    let repaired: Bool
 
-    init(_ outcome: MendOutcome) {
+    init(_ outcome: RepairOutcome) {
         rule = outcome.violation.rule
         subject = outcome.violation.subject
-        mended = outcome.isMended
+        repaired = outcome.isRepaired
         queue = outcome.violation.queue
     }
 }

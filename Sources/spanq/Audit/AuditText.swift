@@ -3,15 +3,20 @@ import SpanQueueRedis
 
 /// An audit's result for people, or as JSON.
 enum AuditText {
-    static func print(_ report: AuditReport, mended outcomes: [MendOutcome]?, json: Bool) throws {
-        if json { return try JSONLine.print(AuditOutput(report, mended: outcomes)) }
+    static func print(_ report: AuditReport, repaired outcomes: [RepairOutcome]?, json: Bool) throws {
+        if json { return try JSONLine.print(AuditOutput(report, repaired: outcomes)) }
         if let outcomes {
             for outcome in outcomes {
                 let subject = Table.clean(outcome.violation.subject)
-                Console.print("\(outcome.isMended ? "mended" : "left") \(outcome.violation.rule.rawValue) \(subject)")
+                Console.print(
+                    "\(outcome.isRepaired ? "repaired" : "left") \(outcome.violation.rule.rawValue) \(subject)")
             }
         }
         printViolations(report)
+        for queue in report.skipped {
+            Console.print(
+                "not audited: \(Table.clean(queue)) uses features that this version does not know; upgrade SpanQueue")
+        }
         Console.print(summary(report))
     }
 
@@ -35,8 +40,8 @@ enum AuditText {
             "\(counted(report.jobs, "job")) of \(queues) read in \(ElapsedText.format(report.duration)), "
             + "longest step \(ElapsedText.format(report.longestStep))"
         guard !report.violations.isEmpty else { return "clean: \(read)" }
-        let mendable = report.violations.count { $0.rule.isMendable }
-        let offer = mendable == 0 ? "none of which --repair mends" : "of which --repair mends \(mendable)"
+        let repairable = report.violations.count { $0.rule.isRepairable }
+        let offer = repairable == 0 ? "none of which --repair fixes" : "of which --repair fixes \(repairable)"
         return "\(counted(report.violations.count, "violation")), \(offer): \(read)"
     }
 

@@ -19,7 +19,7 @@ struct JobListCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let states = state.map { [$0] } ?? JobState.allCases
+        let states = state.map { [$0] } ?? JobState.known
         let isOneList = listing.queue != nil && state != nil
         try await global.withQueue { client in
             try await JobLines(json: global.json).print(listing, in: client, states: states) { cursor in

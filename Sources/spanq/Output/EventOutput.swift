@@ -5,14 +5,14 @@ struct EventOutput: Encodable, Sendable {
     let at: String
     let event: String
     @OrNull var reason: String?
+    @OrNull var by: String?
 
     /// Nil for an attempt, which is shown among the attempts.
     init?(_ event: HistoryEvent) {
-        switch event {
-        case .attempt: return nil
-        case .redriven(let at): (self.at, self.event) = (at.description, "redriven")
-        case .buried(let at, let reason): (self.at, self.event, self.reason) = (at.description, "buried", reason)
-        case .cancelled(let at, let reason): (self.at, self.event, self.reason) = (at.description, "cancelled", reason)
-        }
+        guard event.attempt == nil else { return nil }
+        at = event.at.description
+        self.event = event.kind
+        reason = event.reason
+        by = event.by
     }
 }

@@ -3,7 +3,7 @@ import SpanQueue
 extension UniqueSpan {
     /// As `--unique` takes it.
     var text: String {
-        switch self {
+        switch kind {
         case .untilStarted: "until-started"
         case .untilFinished: "until-finished"
         case .duration(let duration): DurationText.format(duration)
@@ -14,7 +14,7 @@ extension UniqueSpan {
 extension Retention {
     /// As `--retention` takes it; nil for what Redis' settings say.
     var text: String? {
-        switch self {
+        switch kind {
         case .standard: nil
         case .none: "none"
         case .duration(let duration): DurationText.format(duration)

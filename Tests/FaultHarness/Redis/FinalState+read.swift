@@ -6,7 +6,7 @@ extension FinalState {
         -> FinalState
     {
         var jobs: [String: Job] = [:]
-        for state in JobState.allCases {
+        for state in JobState.known {
             var request = ListRequest(queue: name, state: state, limit: 1000)
             repeat {
                 let page = try await queue.list(request)

@@ -18,7 +18,7 @@ extension Scenario {
                     FaultJob(milliseconds: 2_500, reports: true), .priority(1 + number % 9))
             }
             // Those of the engine. An audit is a person's: what it looked at in vain, it looks at again.
-            let names = stage.proxy.scriptNames.filter { $0 != "audit" && $0 != "mend" }
+            let names = stage.proxy.scriptNames.filter { $0 != "audit" && $0 != "repair" }
             var enqueued: [JobID] = []
             for _ in 0..<each {
                 for name in names { stage.proxy.dropReplies(of: name, count: 1) }

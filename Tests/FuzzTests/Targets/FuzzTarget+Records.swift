@@ -6,7 +6,7 @@ extension FuzzTarget {
     /// Stored messages. One that is read can be shown, and packs to what reads back the same.
     static let messages = FuzzTarget("messages", bytes: messageSeeds) { input in
         let message = try MessagePacking.unpack(input, id: "id", queue: "q")
-        let eligible = try MessagePacking.eligibleAt(Array(input.prefix(64)))
+        let eligible = try MessagePacking.eligibleAt(Array(input.prefix(MessagePacking.headBytes)))
         precondition(eligible == message.eligibleAt, "the start of a message says another time than the whole")
         show(message, RunRecord())
     }
@@ -50,7 +50,7 @@ extension FuzzTarget {
         run.lastError = "error"
         run.progress = JobProgress(fraction: 0.25, note: "a quarter")
         run.result = [0, 255]
-        for outcome in AttemptOutcome.allCases {
+        for outcome in AttemptOutcome.known {
             run.append(
                 .attempt(
                     AttemptRecord(
@@ -68,7 +68,7 @@ extension FuzzTarget {
 
     /// What `spanq job show` and `spanq job trace` do with a record.
     private static func show(_ message: JobMessage, _ run: RunRecord) {
-        for state in JobState.allCases {
+        for state in JobState.known {
             let record = JobRecord(message: message, state: state, run: run)
             for step in JobTrace(record, now: stamp).steps {
                 _ = step.duration

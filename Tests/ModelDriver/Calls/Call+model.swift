@@ -15,7 +15,8 @@ extension Call {
         case .reclaim(let request): .reclaimed(world.queue.reclaim(request, at: now))
         case .sweep: .swept(world.sweep(at: now))
         case .passWakeUp: .nothing
-        case .pause: nothing { world.queue.isPaused = true }
+        // A queue begins with its first job.
+        case .pause: nothing { world.queue.isPaused = world.queue.totals.enqueued > 0 }
         case .resume: nothing { world.queue.isPaused = false }
         case .perform(let action, let id): .acted(world.queue.perform(action, on: id, at: now))
         case .performAll(let request): .actedOnMany(try world.queue.performAll(request, at: now))

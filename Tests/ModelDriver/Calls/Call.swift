@@ -29,7 +29,7 @@ enum Call: Sendable {
     /// Whether a full Redis refuses it: new work, and what may be lost.
     var isRefusedWhenFull: Bool {
         switch self {
-        case .enqueue, .claim, .update, .pause: true
+        case .enqueue, .claim, .update: true
         default: false
         }
     }

@@ -51,12 +51,13 @@ extension Keyspace {
             } else if let lifetime = lifetimes[key] {
                 try require((0...longestLife).contains(Int(lifetime)), "11: \(key) lives for \(lifetime) ms")
             } else {
-                let shared = ["spanq:queues", "spanq:workers", "spanq:layout"]
+                let shared = ["spanq:{@}:queues", "spanq:{@}:workers", "spanq:layout"]
                 try require(shared.contains(key), "11: \(key) is not in the layout")
             }
         }
         let known: Set = [
-            "paused", "token", "sequence", "returned", "enqueued", "completed", "dead", "cancelled", "removed",
+            "pause", "paused", "uses", "token", "sequence", "returned", "enqueued", "completed", "dead", "cancelled",
+            "removed",
         ]
         try require(known.isSuperset(of: meta.keys), "11: meta holds \(meta.keys.sorted())")
     }

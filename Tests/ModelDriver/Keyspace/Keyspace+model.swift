@@ -15,7 +15,9 @@ extension Keyspace {
             ("token", Int(queue.lastToken)),
         ] where count > 0 { totals[name] = String(count) }
         if queue.isPaused { totals["paused"] = "1" }
-        try same("meta", meta.filter { $0.key != "sequence" && $0.key != "returned" }, totals)
+        // When it was paused and by whom is the engine's alone.
+        try same("pause", meta["pause"] != nil, queue.isPaused)
+        try same("meta", meta.filter { !["sequence", "returned", "pause"].contains($0.key) }, totals)
     }
 
     private func compareRecords(with queue: MemoryQueue, _ decoder: inout Decoder) throws {
@@ -36,8 +38,8 @@ extension Keyspace {
             members.compactMap { member in score(member.place).map { Scored(id: member.id, score: $0) } }
         }
         let waiting = line(.ready)
-        try same("ready", ready, waiting.filter { $0.place.priority == 0 }.map(\.id))
-        try same("priority", priority.map(\.id), waiting.filter { $0.place.priority != 0 }.map(\.id))
+        try same("ready", ready, waiting.filter(\.place.isPlainArrival).map(\.id))
+        try same("priority", priority.map(\.id), waiting.filter { !$0.place.isPlainArrival }.map(\.id))
         for member in priority {
             let level = 9 - Int(member.score / 0x1p49)
             try same("the level of \(member.id)", level, queue.entries[member.id]?.message.priority)
@@ -90,7 +92,8 @@ extension [Keyspace.Scored] {
 }
 
 extension Place {
-    fileprivate var priority: Int? { if case .ready(let priority, _) = self { priority } else { nil } }
+    /// Whether it is that of a ready job without a priority that has not come back: the list `ready` has it, not the set `priority`.
+    fileprivate var isPlainArrival: Bool { if case .ready(priority: 0, let turn) = self { turn > 0 } else { false } }
     fileprivate var retainedUntil: Double? {
         if case .retained(let until) = self { Double(until.milliseconds) } else { nil }
     }

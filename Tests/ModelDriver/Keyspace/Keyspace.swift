@@ -34,7 +34,7 @@ struct Keyspace: Equatable {
     /// The names of a queue's keys.
     static let names = [
         "jobs", "runs", "leases", "cancelling", "ready", "completed", "priority", "scheduled", "retrying", "active",
-        "retained", "dead", "cancelled", "unique", "unique-expiry", "meta", "wake",
+        "retained", "dead", "cancelled", "unique", "unique-expiry", "meta", "wake", "fence",
     ]
 
     /// Reads it in one round trip.
@@ -65,7 +65,7 @@ struct Keyspace: Equatable {
         }
         for (digest, text) in try pairs(next()) { space.uniqueExpiry[digest] = score(text) }
         space.keys = try strings(next()).sorted()
-        let others = space.keys.filter { !$0.hasPrefix("spanq:{\(queue)}:") && $0.hasPrefix("spanq:worker:") }
+        let others = space.keys.filter { !$0.hasPrefix("spanq:{\(queue)}:") && $0.hasPrefix("spanq:{@}:worker:") }
         for name in others {
             space.lifetimes[name] = try await client.send(RESPCommand("PTTL", name), idempotent: true).integer()
         }

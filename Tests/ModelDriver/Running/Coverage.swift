@@ -41,7 +41,7 @@ package struct Coverage: Sendable {
         moves += ["cancel: nothing", "bury: nothing", "redrive: nothing", "remove: nothing"]
         moves += ["scheduled", "retrying", "dead"].map { "redrive: \($0) → ready" }
         moves += ["completed", "dead", "cancelled"].map { "remove: \($0) → gone" }
-        moves += JobState.allCases.filter { $0 != .active }.map { "bulk remove: \($0.rawValue) → gone" }
+        moves += JobState.known.filter { $0 != .active }.map { "bulk remove: \($0.rawValue) → gone" }
         return moves + ["bulk redrive: dead → ready", "pause: nothing", "resume: nothing", "pass wake-up: nothing"]
     }()
 

@@ -11,7 +11,7 @@ extension Driver {
         try require(isOver, "jobs are left: \(world.states.values.map(\.rawValue).sorted())")
         try await advance(by: .minutes(3))
         for _ in 0..<20 where try await execute(.sweep) != .swept(0) {}
-        for key in keyspace.keys where key.hasPrefix("spanq:{") {
+        for key in keyspace.keys where key.hasPrefix("spanq:{\(Stage.queue)}:") {
             try require(key.hasSuffix("}:meta") || key.hasSuffix("}:wake"), "\(key) is left in a drained queue")
         }
     }

@@ -157,14 +157,14 @@ extension Driver {
     private func anyJob(_ generator: inout SeededGenerator, preferring states: [JobState] = []) -> JobID {
         let preferred = states.flatMap { world.queue[$0].members.map(\.id) }
         if !preferred.isEmpty, !generator.once(in: 4) { return generator.pick(preferred) }
-        let state = generator.pick(JobState.allCases)
+        let state = generator.pick(JobState.known)
         let ids = world.queue[state].members.map(\.id)
         return ids.isEmpty ? "job-0" : generator.pick(ids)
     }
 
     private func bulk(_ kind: Step.Kind, _ generator: inout SeededGenerator) -> Call {
         let isRedrive = kind == .bulkRedrive
-        let states = JobState.allCases.filter { $0 != .active }
+        let states = JobState.known.filter { $0 != .active }
         var request = BulkRequest(
             queue: Stage.queue, state: isRedrive ? .dead : generator.pick(states),
             action: isRedrive ? .redrive : .remove, limit: generator.pick([1, 2, 3, 100]))
@@ -184,7 +184,7 @@ extension Driver {
     }
 
     private func anyList(_ generator: inout SeededGenerator) -> ListRequest {
-        ListRequest(queue: Stage.queue, state: generator.pick(JobState.allCases), limit: 1 + generator.below(4))
+        ListRequest(queue: Stage.queue, state: generator.pick(JobState.known), limit: 1 + generator.below(4))
     }
 
     // MARK: Time, and Redis itself

@@ -271,7 +271,7 @@ extension Call {
     /// Calls that give a wake-up without a change of the model.
     fileprivate func wakesAnyway(_ world: World) -> Bool {
         switch self {
-        case .resume: true
+        case .resume: world.queue.totals.enqueued > 0
         case .passWakeUp: world.queue[.ready].count > 0
         default: false
         }

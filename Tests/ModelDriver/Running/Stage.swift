@@ -115,7 +115,7 @@ package final class Stage: Sendable {
         // What the engine believes of the server's clock must not be left from another run.
         _ = try await engine.reclaim(ReclaimRequest(queue: "another"))
         // The engine names a queue once a connection, and the connection outlives the run.
-        for command in [["FLUSHALL"], ["SADD", "spanq:queues", Self.queue]] { try await send(command) }
+        for command in [["FLUSHALL"], ["SADD", "spanq:{@}:queues", Self.queue]] { try await send(command) }
     }
 
     /// Sends a command of Redis, for its effect.
@@ -167,7 +167,7 @@ package final class Stage: Sendable {
     /// Puts every key back.
     func restore(_ saved: [(key: String, value: [UInt8])]) async throws {
         try await send(["FLUSHALL"])
-        let commands = saved.filter { !$0.key.hasPrefix("spanq:worker:") }.map { key, value in
+        let commands = saved.filter { !$0.key.hasPrefix("spanq:{@}:worker:") }.map { key, value in
             var command = RESPCommand("RESTORE", key, "0")
             command.append(value)
             return command

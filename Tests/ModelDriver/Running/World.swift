@@ -10,7 +10,7 @@ struct World {
     mutating func enqueue(_ job: NewJob, at now: Timestamp) -> EnqueueOutcome {
         let outcome = queue.enqueue(job, at: now)
         if case .accepted(_, _, isRepeat: false) = outcome, let lock = job.message.unique,
-            case .duration(let span) = lock.span
+            let span = lock.span.duration
         {
             lockEnds[lock.digest] = now + span
         }

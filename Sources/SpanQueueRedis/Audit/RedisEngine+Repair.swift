@@ -2,10 +2,10 @@ import HiredisClient
 import SpanQueue
 
 extension RedisEngine {
-    /// Mends one violation, if it is still there.
+    /// Repairs one violation, if it is still there.
     ///
-    /// - Returns: whether something was mended.
-    func mend(_ violation: AuditViolation) async throws -> Bool {
+    /// - Returns: whether something was repaired.
+    func repair(_ violation: AuditViolation) async throws -> Bool {
         switch violation.rule {
         case .queueNotListed:
             return try await send(RESPCommand("SADD", RedisKeys.queues, violation.subject)).integer() == 1
@@ -14,15 +14,15 @@ extension RedisEngine {
             return try await send(RESPCommand("PEXPIRE", violation.subject, "30000", "NX")).integer() == 1
         default:
             guard let queue = violation.queue else { return false }
-            return try await mend(violation, in: keys(queue))
+            return try await repair(violation, in: keys(queue))
         }
     }
 
-    private func mend(_ violation: AuditViolation, in keys: RedisKeys) async throws -> Bool {
+    private func repair(_ violation: AuditViolation, in keys: RedisKeys) async throws -> Bool {
         let evidence = violation.evidence
         // Sent again after a lost reply it does no harm: the damage is then gone.
         let reply = try await call(
-            RedisScriptCall(scripts.mend, keys: keys.audited) { arguments in
+            RedisScriptCall(scripts.repair, keys: keys.all) { arguments in
                 arguments.append(violation.rule.rawValue)
                 arguments.append(evidence.id)
                 arguments.append(evidence.stamp)

@@ -1,19 +1,25 @@
 #!lua flags=allow-oom
--- Mends one violation that an audit found, if nothing has changed since: `spanq audit --repair`.
+-- Repairs one violation that an audit found, if nothing has changed since: `spanq audit --repair`.
 --
 -- KEYS  1 jobs  2 runs  3 ready  4 priority  5 scheduled  6 retrying  7 active  8 leases  9 cancelling  10 completed
---       11 retained  12 dead  13 cancelled  14 unique  15 unique-expiry  16 meta  17 wake
+--       11 retained  12 dead  13 cancelled  14 unique  15 unique-expiry  16 meta  17 wake  18 fence
 -- ARGV  1 the rule that was broken   2 id
 --       3 the first 13 bytes of its message and 4 its run, as the audit saw them, '' where there was none
 --       5 for a lock its digest, and 6 its value;  for a lease or a token 6 what the audit saw
--- reply 1 mended, 0 it is no longer so, or can't be mended
+-- reply 1 repaired, 0 it is no longer so, or can't be repaired; or an error  'USES <bits>': nothing was done
 -- moves a job in no set -> dead;  one in several -> the first of active, ready, priority, retrying, scheduled, dead,
 --       cancelled, retained, completed
 --
 -- A job whose message and run are the ones that the audit saw has not been settled, reclaimed or acted on since. So what the
 -- audit learnt by walking the lists still holds, and need not be looked for again.
 
+-- include run
+-- include lock
+-- include uses
+
 local rule, id, seen_stamp, seen_run, digest, seen = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local refusal = uses_refusal(redis.call('HGET', KEYS[16], 'uses'))
+if refusal then return refusal end
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
 local stamp = string.format('%.0f', math.floor(micros / 1000))
@@ -28,9 +34,7 @@ local function is_in(k)
   return redis.call('ZSCORE', KEYS[k], id)
 end
 local function note(reason)
-  local body = stamp .. reason
-  redis.call('HSET', KEYS[2], id, (run or '\1\0\0\0') .. 'B'
-    .. string.char(math.floor(#body / 65536), math.floor(#body / 256) % 256, #body % 256) .. body)
+  redis.call('HSET', KEYS[2], id, run_with(run or run_empty, 'B', stamp .. reason))
 end
 
 if rule == 'set-without-message' then
@@ -52,9 +56,8 @@ elseif rule == 'message-without-set' then
   for _, k in ipairs(order) do
     if not is_list(k) and is_in(k) then return 0 end
   end
-  local flags = string.byte(message, 15) or 0
-  local lock = flags % 2 == 1 and flags % 8 < 4 and string.sub(message, 17, 32)
-  if lock and redis.call('HGET', KEYS[14], lock) == '0:' .. id then redis.call('HDEL', KEYS[14], lock) end
+  local lock = lock_digest(message)
+  if lock then lock_release(KEYS[14], lock, id) end
   redis.call('ZADD', KEYS[12], stamp, id)
   redis.call('HINCRBY', KEYS[16], 'dead', 1)
   note('found_by_audit')
@@ -110,19 +113,15 @@ elseif rule == 'token-ahead' then
   redis.call('HSET', KEYS[16], 'token', seen)
   return 1
 elseif rule == 'lock-missing' then
-  local flags = message and string.byte(message, 15) or 0
-  if not unchanged or flags % 2 == 0 or flags % 8 >= 4 or (flags % 4 == 3 and is_in(7)) then return 0 end
+  local lock = message and lock_digest(message)
+  if not unchanged or not lock or (string.byte(message, 15) % 4 == 3 and is_in(7)) then return 0 end
   for _, k in ipairs({ 11, 12, 13 }) do
     if is_in(k) then return 0 end
   end
-  local held = redis.call('HGET', KEYS[14], string.sub(message, 17, 32))
-  local expiry, owner = string.match(held or '', '^(%d+):(.*)$')
-  expiry = tonumber(expiry)
-  if owner == id and expiry == 0 then return 0 end
-  if expiry and (expiry > 0 and expiry > tonumber(stamp) or expiry == 0 and redis.call('HEXISTS', KEYS[1], owner) == 1) then
-    return 0
-  end
-  redis.call('HSET', KEYS[14], string.sub(message, 17, 32), '0:' .. id)
+  local value = redis.call('HGET', KEYS[14], lock)
+  if value == '0:' .. id then return 0 end
+  if value and lock_parts(value) and lock_holder(KEYS[1], value, tonumber(stamp)) then return 0 end
+  redis.call('HSET', KEYS[14], lock, '0:' .. id)
   return 1
 elseif rule == 'lock-without-owner' or rule == 'unreadable-lock' then
   if not unchanged or redis.call('HGET', KEYS[14], digest) ~= seen then return 0 end
@@ -135,21 +134,21 @@ elseif rule == 'totals' then
   -- Counters only rise, so that what is derived from them never falls.
   local sum = 0
   for _, k in ipairs(order) do sum = sum + redis.call(is_list(k) and 'LLEN' or 'ZCARD', KEYS[k]) end
-  if sum ~= redis.call('HLEN', KEYS[1]) then return 0 end
+  if sum ~= redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '@') then return 0 end
   local names = { 'enqueued', 'removed', 'completed', 'dead', 'cancelled' }
   local values = redis.call('HMGET', KEYS[16], unpack(names))
-  local total, mended = {}, 0
+  local total, repaired = {}, 0
   for i = 1, #names do total[names[i]] = tonumber(values[i] or '0') or 0 end
   local function raise(name, least)
     if total[name] >= least and tonumber(redis.call('HGET', KEYS[16], name) or '0') then return end
     redis.call('HSET', KEYS[16], name, string.format('%.0f', math.max(least, total[name])))
-    mended = 1
+    repaired = 1
   end
   raise('removed', total.enqueued - sum)
   raise('enqueued', sum + math.max(total.removed, total.enqueued - sum))
   raise('completed', redis.call('LLEN', KEYS[10]) + redis.call('ZCARD', KEYS[11]))
   raise('dead', redis.call('ZCARD', KEYS[12]))
   raise('cancelled', redis.call('ZCARD', KEYS[13]))
-  return mended
+  return repaired
 end
 return redis.error_reply('RULE unknown')

@@ -1,0 +1,167 @@
+#!lua
+-- Adds jobs to one queue.
+--
+-- KEYS  1 jobs  2 ready  3 priority  4 scheduled  5 unique  6 unique-expiry  7 meta  8 wake
+-- ARGV  1 the server time (ms) past which this call must not run, 0 for none
+--       2 the number N of plain jobs: no delay, no priority, no lock, an id of our own making
+--       then N times     id, message
+--       then per further job  id, message, when, priority, digest, lock
+--         when      '' now, '+ms' after that long, '@ms' at that time
+--         priority  '0' to '9'
+--         digest    '' or the 16 bytes of its unique lock
+--         lock      '' until its end or start, else how long the lock is held (ms)
+-- reply {now, index, kind, detail, ...}: one triple for each job that was not simply accepted
+--         'r' accepted by an earlier call, detail its enqueue time;  'd' duplicate, detail the lock's owner;
+--         'c' conflict: the id is taken by a job with other content
+-- moves nothing -> ready, scheduled
+--
+-- At most 128 jobs a call, so that no unpack exceeds 256 items.
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local stamp = string.format('%.0f', now)
+local not_after = tonumber(ARGV[1])
+if not_after > 0 and now > not_after then
+  return redis.error_reply('LATE the call reached Redis after its time limit and did nothing')
+end
+
+local plain = tonumber(ARGV[2])
+local first_extended = 3 + 2 * plain
+local ids = {}
+for i = 1, plain do ids[i] = ARGV[1 + 2 * i] end
+local digests, digest_of = {}, {}
+for at = first_extended, #ARGV, 6 do
+  ids[#ids + 1] = ARGV[at]
+  if ARGV[at + 4] ~= '' then
+    digests[#digests + 1] = ARGV[at + 4]
+    digest_of[#ids] = #digests
+  end
+end
+
+local known = redis.call('HMGET', KEYS[1], unpack(ids))
+local owners = {}
+if #digests > 0 then
+  local values = redis.call('HMGET', KEYS[5], unpack(digests))
+  for i, value in ipairs(values) do
+    if value then
+      local colon = string.find(value, ':', 1, true)
+      local expiry = tonumber(string.sub(value, 1, colon - 1))
+      local owner = string.sub(value, colon + 1)
+      -- A lock without a time is worth as much as its owner: one whose record is gone holds nobody up.
+      if expiry > now or (expiry == 0 and redis.call('HEXISTS', KEYS[1], owner) == 1) then
+        owners[digests[i]] = owner
+      end
+    end
+  end
+end
+
+local reply = { stamp }
+local function except(index, kind, detail)
+  local n = #reply
+  reply[n + 1], reply[n + 2], reply[n + 3] = index, kind, detail
+end
+
+-- Byte 2 of a message is its flags; 1 says that a digest of 16 bytes stands at byte 4, and 8 that a digest of the content
+-- (8 bytes) follows. A stored message has 13 digits of enqueue time in front.
+local function same(stored, message)
+  local flags = string.byte(message, 2)
+  if flags % 16 < 8 then return string.sub(stored, 14) == message end
+  if string.byte(stored, 15) % 16 < 8 then return false end
+  local mine = flags % 2 == 1 and 20 or 4
+  local theirs = string.byte(stored, 15) % 2 == 1 and 33 or 17
+  return string.sub(message, mine, mine + 7) == string.sub(stored, theirs, theirs + 7)
+end
+
+local fields, ready, priority, scheduled, locks, expiries = {}, {}, {}, {}, {}, {}
+local added = {}
+for i = 1, plain do
+  local id, message = ids[i], ARGV[2 + 2 * i]
+  local stored = known[i] or added[id]
+  if not stored then
+    local value = stamp .. message
+    added[id] = value
+    fields[#fields + 1] = id
+    fields[#fields + 1] = value
+    ready[#ready + 1] = id
+  elseif same(stored, message) then
+    except(i, 'r', string.sub(stored, 1, 13))
+  else
+    except(i, 'c', '')
+  end
+end
+
+local index = plain
+for at = first_extended, #ARGV, 6 do
+  index = index + 1
+  local id, message, when = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local stored = known[index] or added[id]
+  local digest = ARGV[at + 4]
+  local owner = digest ~= '' and owners[digest] or nil
+  if stored then
+    if same(stored, message) then except(index, 'r', string.sub(stored, 1, 13)) else except(index, 'c', '') end
+  elseif owner and owner ~= id then
+    except(index, 'd', owner)
+  else
+    local value = stamp .. message
+    added[id] = value
+    fields[#fields + 1] = id
+    fields[#fields + 1] = value
+    local due = 0
+    if when ~= '' then
+      due = tonumber(string.sub(when, 2))
+      if string.byte(when) == 43 then due = now + due end
+    end
+    local level = tonumber(ARGV[at + 3])
+    if due > now then
+      -- The fraction of the score is the priority in hundredths, so that a promotion need not read the message.
+      scheduled[#scheduled + 1] = string.format('%.2f', due + level / 100)
+      scheduled[#scheduled + 1] = id
+    elseif level > 0 then
+      priority[#priority + 1] = level
+      priority[#priority + 1] = id
+    else
+      ready[#ready + 1] = id
+    end
+    if digest ~= '' then
+      local expiry = ARGV[at + 5] == '' and '0' or string.format('%.0f', now + tonumber(ARGV[at + 5]))
+      owners[digest] = id
+      locks[#locks + 1] = digest
+      locks[#locks + 1] = expiry .. ':' .. id
+      if expiry ~= '0' then
+        expiries[#expiries + 1] = expiry
+        expiries[#expiries + 1] = digest
+      end
+    end
+  end
+end
+
+if #fields == 0 then return reply end
+redis.call('HSET', KEYS[1], unpack(fields))
+redis.call('HINCRBY', KEYS[7], 'enqueued', #fields / 2)
+local wake = false
+if #ready > 0 then
+  redis.call('RPUSH', KEYS[2], unpack(ready))
+  wake = true
+end
+if #priority > 0 then
+  local count = #priority / 2
+  local sequence = redis.call('HINCRBY', KEYS[7], 'sequence', count) - count
+  for i = 1, #priority, 2 do
+    sequence = sequence + 1
+    -- 2^49 scores a level, new jobs from its middle upwards, returning ones from its middle downwards.
+    priority[i] = string.format('%.0f', (9 - priority[i]) * 562949953421312 + 281474976710656 + sequence)
+  end
+  redis.call('ZADD', KEYS[3], unpack(priority))
+  wake = true
+end
+if #scheduled > 0 then
+  redis.call('ZADD', KEYS[4], unpack(scheduled))
+  -- An idle worker sleeps until the earliest due time it knows of: wake one if that has become earlier.
+  if not wake and added[redis.call('ZRANGE', KEYS[4], 0, 0)[1]] then wake = true end
+end
+if #locks > 0 then redis.call('HSET', KEYS[5], unpack(locks)) end
+if #expiries > 0 then redis.call('ZADD', KEYS[6], unpack(expiries)) end
+-- Two idle workers are woken, since the first may have died without Redis knowing it yet. The claim that empties the queue
+-- takes back a wake-up that is still there.
+if wake and redis.call('LLEN', KEYS[8]) == 0 then redis.call('RPUSH', KEYS[8], '1', '1') end
+return reply

@@ -1,0 +1,242 @@
+import RedisServerFixture
+import SpanQueue
+import Testing
+
+@testable import HiredisClient
+@testable import SpanQueueRedis
+
+/// Rules that hold in every script, where one script once had a rule of its own.
+@Suite("Rules that all scripts share", .serialized)
+struct ScriptRuleTests {
+    // MARK: Locks
+
+    @Test("a lock whose owner is gone keeps no dead letter from being redriven, alone or in bulk")
+    func staleLock() async throws {
+        try await AuditBench.with { bench in
+            for (byte, id) in [(UInt8(1), "alone"), (2, "in-bulk")] {
+                let lock = bench.lock(byte, .untilFinished)
+                try await bench.settle(bench.start(bench.job(id, unique: lock)), .bury(.permanent))
+                let owner = bench.job("\(id)-owner", unique: lock, delay: .hours(1))
+                try await bench.enqueue(owner)
+                try await bench.redis("HDEL", ":jobs", "\(id)-owner")
+            }
+            #expect(try await bench.engine.redrive("alone") == .done(.ready))
+            let request = BulkRequest(queue: "q", state: .dead, action: .redrive)
+            #expect(try await bench.engine.performAll(request) == BulkReply(done: 1, skipped: 0))
+            for (byte, id) in [(UInt8(1), "alone"), (2, "in-bulk")] {
+                let holder = try await bench.redis("HGET", ":unique", AuditBench.text(byte)).optionalBytes()
+                #expect(holder == Array("0:\(id)".utf8))
+            }
+        }
+    }
+
+    @Test("a lock whose owner is there keeps a redrive and an enqueue out, also one with a later version's fields")
+    func laterLock() async throws {
+        try await AuditBench.with { bench in
+            let lock = bench.lock(1, .untilFinished)
+            try await bench.settle(bench.start(bench.job("dead", unique: lock)), .bury(.permanent))
+            try await bench.enqueue(bench.job("owner:of:it", unique: lock))
+            for value in ["0:owner:of:it", "0,1800000000000,3:owner:of:it"] {
+                try await bench.redis("HSET", ":unique", AuditBench.text(1), value)
+                #expect(try await bench.engine.redrive("dead") == .duplicate(of: "owner:of:it"))
+                #expect(try await bench.add(bench.job("more", unique: lock)) == [.duplicate(of: "owner:of:it")])
+                let request = BulkRequest(queue: "q", state: .dead, action: .redrive)
+                #expect(try await bench.engine.performAll(request) == BulkReply(done: 0, skipped: 1))
+            }
+            // What keeps more than its owner is not released by a script that knows only owners.
+            try await bench.settle(try #require(try await bench.claim().first), .complete)
+            #expect(try await bench.redis("HLEN", ":unique").integer() == 1)
+        }
+    }
+
+    @Test("of two dead letters of one lock a redrive in bulk takes one")
+    func oneOfTwo() async throws {
+        try await AuditBench.with { bench in
+            let lock = bench.lock(1, .untilFinished)
+            for id in ["a", "b"] {
+                try await bench.settle(bench.start(bench.job(id, unique: lock)), .bury(.permanent))
+            }
+            let request = BulkRequest(queue: "q", state: .dead, action: .redrive)
+            #expect(try await bench.engine.performAll(request) == BulkReply(done: 1, skipped: 1))
+            #expect(try await bench.audit.run().findings.isEmpty)
+        }
+    }
+
+    @Test("a lock that can't be read stops the calls that ask for it before they write anything")
+    func unreadableLock() async throws {
+        try await AuditBench.with { bench in
+            let lock = bench.lock(1, .untilFinished)
+            try await bench.settle(bench.start(bench.job("dead", unique: lock)), .bury(.permanent))
+            try await bench.settle(
+                bench.start(bench.job("dead-2", unique: bench.lock(2, .untilFinished))), .bury(.permanent))
+            try await bench.redis("HSET", ":unique", AuditBench.text(2), "garbage")
+            let digest = try await bench.redis("DEBUG", "DIGEST").string()
+            await #expect(throws: SpanQueueError.self) { try await bench.engine.redrive("dead-2") }
+            await #expect(throws: SpanQueueError.self) {
+                try await bench.engine.performAll(BulkRequest(queue: "q", state: .dead, action: .redrive))
+            }
+            await #expect(throws: SpanQueueError.self) {
+                try await bench.enqueue(bench.job("x"), bench.job("y", unique: bench.lock(2, .untilFinished)))
+            }
+            #expect(try await bench.redis("DEBUG", "DIGEST").string() == digest)
+        }
+    }
+
+    // MARK: States
+
+    @Test("a completed job is never shown as ready, whatever list named it")
+    func completedByItsRun() async throws {
+        try await AuditBench.with { bench in
+            try await bench.settle(bench.start(bench.job("done")), .complete)
+            // A list is read in two steps, and a job may move on between them: it then stands in the list no more.
+            try await bench.redis("RPUSH", ":ready", "done")
+            let page = try await bench.engine.list(ListRequest(queue: "q", state: .ready))
+            #expect(page.jobs.isEmpty)
+            #expect(try await bench.record("done")?.state == .completed)
+        }
+    }
+
+    @Test("what a job is by its run is what it is by its place, after all that can happen to it")
+    func stateByRun() async throws {
+        try await AuditBench.with { bench in
+            try await bench.fill()
+            for state in JobState.known {
+                for record in try await bench.engine.list(ListRequest(queue: "q", state: state)).jobs {
+                    #expect(try await bench.record(record.message.id.description)?.state == state)
+                }
+            }
+        }
+    }
+
+    // MARK: Later versions
+
+    @Test(
+        "a job that a later version wrote is put off as it is, charged nothing and never buried",
+        arguments: [true, false])
+    func newer(isMessage: Bool) async throws {
+        try await AuditBench.with { bench in
+            try await bench.enqueue(bench.job("plain"), bench.job("newer", priority: 3))
+            let key = isMessage ? ":jobs" : ":runs"
+            var bytes = Array("1800000000000".utf8) + [3, 0, UInt8(ascii: "3")] + [UInt8](repeating: 200, count: 50)
+            if !isMessage { bytes = [2, 9, 9, 9] }
+            try await bench.redis(["HSET", key, "newer"], bytes)
+            for _ in 0..<5 {
+                let reply = try await bench.engine.claim(
+                    ClaimRequest(queue: "q", limit: 5, lease: .hours(1), worker: "worker-1"))
+                #expect(reply.unreadable.isEmpty)
+                for job in reply.jobs {
+                    #expect(job.reference.id == "plain")
+                    try await bench.settle(job, .complete)
+                }
+                let due = try #require(try await bench.redis("ZSCORE", ":retrying", "newer").optionalBytes())
+                #expect(String(decoding: due, as: UTF8.self).contains(".03"))
+                #expect(try await bench.redis("HGET", key, "newer").optionalBytes() == bytes)
+                #expect(try await bench.redis("HLEN", ":leases").integer() == 0)
+                // A minute later.
+                try await bench.redis("ZADD", ":retrying", "1.03", "newer")
+            }
+            let record = try #require(try await bench.record("newer"))
+            #expect(record.state == .retrying && record.message.type == "newer")
+            #expect(record.run.lastError?.contains("version") == true)
+            #expect(try await bench.audit.run().findings.isEmpty)
+        }
+    }
+
+    // MARK: Workers
+
+    @Test("an announcement is one command, so no worker can be half known")
+    func announcement() async throws {
+        try await AuditBench.with { bench in
+            try await bench.redis("CONFIG", "RESETSTAT")
+            try await bench.announce("w")
+            let sent = try await bench.redis("INFO", "commandstats").string()
+            #expect(sent.contains("cmdstat_evalsha:calls=1,") || sent.contains("cmdstat_eval:calls=1,"))
+            #expect(try await bench.redis("PTTL", "spanq:{@}:worker:w").integer() > 0)
+            #expect(try await bench.engine.workers().map(\.id) == ["w"])
+            try await bench.engine.retire(workerID: "w")
+            #expect(try await bench.redis("EXISTS", "spanq:{@}:workers", "spanq:{@}:worker:w").integer() == 0)
+        }
+    }
+
+    @Test("reading the workers writes nothing, not even where one has lapsed; the next announcement forgets it")
+    func lapsedWorker() async throws {
+        try await AuditBench.with { bench in
+            try await bench.announce("w")
+            try await bench.redis("ZADD", "spanq:{@}:workers", "1", "ghost")
+            let digest = try await bench.redis("DEBUG", "DIGEST").string()
+            #expect(try await bench.engine.workers().map(\.id) == ["w"])
+            #expect(try await bench.redis("DEBUG", "DIGEST").string() == digest)
+            // A replica and a full server can be asked.
+            try await bench.redis("REPLICAOF", "127.0.0.1", "1")
+            #expect(try await bench.engine.workers().map(\.id) == ["w"])
+            try await bench.redis("REPLICAOF", "NO", "ONE")
+            try await bench.announce("w")
+            #expect(try await bench.redis("ZCARD", "spanq:{@}:workers").integer() == 1)
+        }
+    }
+
+    // MARK: Queues
+
+    @Test("a pause of a queue that has never had a job does nothing, and makes no queue")
+    func pauseOfNothing() async throws {
+        try await AuditBench.with { bench in
+            let digest = try await bench.redis("DEBUG", "DIGEST").string()
+            try await bench.pause()
+            try await bench.resume()
+            #expect(try await bench.redis("DEBUG", "DIGEST").string() == digest)
+            #expect(try await bench.engine.queues() == [])
+        }
+    }
+
+    @Test("an empty queue can be deleted, with its locks, its pause and its name; one with jobs can't")
+    func delete() async throws {
+        try await AuditBench.with { bench in
+            #expect(try await !bench.engine.delete("q"))
+            try await bench.enqueue(bench.job("a", unique: bench.lock(1, .duration(.hours(1)))))
+            let error = await #expect(throws: SpanQueueError.self) { _ = try await bench.engine.delete("q") }
+            #expect(error?.code == .invalidState && error?.message.contains("1 jobs") == true)
+            try await bench.pause()
+            try await bench.perform(.remove, on: "a")
+            #expect(try await bench.engine.delete("q"))
+            #expect(try await bench.engine.queues() == [])
+            #expect(try await bench.redis("DBSIZE").integer() == 1)
+        }
+    }
+
+    @Test("a queue that was deleted is listed again by the producer that had listed it before")
+    func deletedAndBegunAgain() async throws {
+        try await AuditBench.with { bench in
+            try await bench.enqueue(bench.job("a"))
+            try await bench.perform(.remove, on: "a")
+            // By another program, of which this one knows nothing.
+            let other = try await RedisEngine.started(
+                bench.server.url, RedisEngineOptions(), scripts: .embedded, logger: bench.engine.logger)
+            #expect(try await other.delete("q"))
+            await other.shutdown()
+            try await bench.enqueue(bench.job("b"))
+            #expect(try await bench.engine.queues() == ["q"])
+            #expect(try await bench.audit.run().findings.isEmpty)
+        }
+    }
+
+    // MARK: Includes
+
+    @Test("every line that includes a file is replaced by it, and each script compiles")
+    func includes() async throws {
+        try await AuditBench.with { bench in
+            for script in Scripts.embedded.all {
+                #expect(!String(decoding: script.source, as: UTF8.self).contains("-- include "), "\(script.name)")
+                var command = RESPCommand("SCRIPT")
+                command.append("LOAD")
+                command.append(script.source)
+                _ = try await bench.engine.send(command)
+            }
+        }
+    }
+}
+
+extension RedisEngine {
+    fileprivate func redrive(_ id: JobID) async throws -> ActionOutcome {
+        try await perform(.redrive, on: id, in: "q")
+    }
+}
