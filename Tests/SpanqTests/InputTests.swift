@@ -198,6 +198,21 @@ struct InputTests {
         }
     }
 
+    @Test("a queue without jobs can be deleted, and one that has some is left as it is")
+    func deletedQueue() async throws {
+        try await withRedis { redis in
+            _ = try await CommandRun.spanq("enqueue", "x", "--queue", "typo", "--id", "x", redis: redis)
+            let full = try await CommandRun.spanq("queue", "delete", "typo", "--yes", redis: redis)
+            #expect(full.code == 1 && full.isOneErrorLine, "\(full.errors)")
+            #expect(try await CommandRun.spanq("job", "remove", "x", redis: redis).code == 0)
+            #expect(try await CommandRun.spanq("queue", "delete", "typo", redis: redis).code == 2)
+            let done = try await CommandRun.spanq("queue", "delete", "typo", "--yes", redis: redis)
+            #expect(done.code == 0 && done.output == "queue typo deleted\n", "\(done.errors)")
+            #expect(try await CommandRun.spanq("queue", "list", redis: redis).output.isEmpty)
+            #expect(try await CommandRun.spanq("queue", "delete", "typo", "--yes", redis: redis).code == 3)
+        }
+    }
+
     @Test("lists say when a job was enqueued, is due and died, find tags, and begin with the newest death")
     func lists() async throws {
         try await withRedis { redis in

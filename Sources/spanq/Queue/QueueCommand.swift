@@ -3,9 +3,9 @@ import ArgumentParser
 /// `spanq queue …`
 struct QueueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "queue", abstract: "Look at queues, stop and start them, empty them.",
+        commandName: "queue", abstract: "Look at queues, stop and start them, empty and delete them.",
         subcommands: [
             QueueListCommand.self, QueueStatsCommand.self, QueuePauseCommand.self, QueueResumeCommand.self,
-            QueuePurgeCommand.self,
+            QueuePurgeCommand.self, QueueDeleteCommand.self,
         ])
 }
