@@ -37,12 +37,12 @@ extension BenchmarkSession {
         let digest = try connection.load(source)
         let keys = ["jobs", "ready", "priority", "scheduled", "unique", "unique-expiry", "meta", "wake"]
             .map { Array(key($0).utf8) }
-        let (noTimeLimit, onePlainJob) = ([UInt8(ascii: "0")], [UInt8(ascii: "1")])
+        let (noTimeLimit, noDoor, onePlainJob) = ([UInt8(ascii: "0")], [UInt8](), [UInt8(ascii: "1")])
         let measurement = try await measure(.enqueueRoundTrip, jobs: options.jobs) {
             for _ in 0..<options.jobs {
                 try Task.checkCancellation()
                 let id = Array(JobID.random().description.utf8)
-                try connection.call(digest, keys: keys, [noTimeLimit, onePlainJob, id, Array(message)])
+                try connection.call(digest, keys: keys, [noTimeLimit, noDoor, onePlainJob, id, Array(message)])
             }
         }
         let ready = try await client.send(RESPCommand("LLEN", key("ready")), idempotent: true).integer()
