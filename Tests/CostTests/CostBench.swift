@@ -21,13 +21,23 @@ struct CostBench {
         let queue = try await JobQueue(engine: .redis(server.url), logger: logger)
         let result: Result<Void, any Error>
         do {
-            result = .success(try await body(CostBench(queue: queue, probe: probe)))
+            let bench = CostBench(queue: queue, probe: probe)
+            try await bench.connectForLeases()
+            result = .success(try await body(bench))
         } catch {
             result = .failure(error)
         }
         await queue.shutdown()
         await probe.close()
         try result.get()
+    }
+
+    /// Heartbeats and settlements have a connection of their own, which the first of them makes.
+    private func connectForLeases() async throws {
+        try await queue.enqueue(type: "t", payload: [], .queue("connect"))
+        let request = ClaimRequest(queue: "connect", limit: 1, lease: .seconds(600), worker: "w")
+        let claims = try await queue.engine.claim([request])[0].get().jobs.map(\.reference)
+        _ = try await queue.engine.extend([LeaseBatch(queue: "connect", claims: claims, lease: .seconds(600))])
     }
 
     /// The commands that Redis ran meanwhile, by name: those that clients sent, and those that their scripts called.

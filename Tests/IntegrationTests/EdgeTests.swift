@@ -50,7 +50,7 @@ struct EdgeTests {
     @Test("a layout newer than this program knows is refused")
     func newerLayout() async throws {
         try await Bench.with { bench in
-            _ = try redisCLI(["SET", "spanq:layout", "2"], bench.server)
+            _ = try redisCLI(["SET", "spanq:layout", "3"], bench.server)
             let error = await #expect(throws: SpanQueueError.self) {
                 try await JobQueue(engine: .redis(bench.server.url), logger: .quiet)
             }

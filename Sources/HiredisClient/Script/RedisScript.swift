@@ -7,7 +7,7 @@ import Synchronization
 package final class RedisScript: Sendable {
     /// For metrics and errors.
     package let name: String
-    let source: [UInt8]
+    package let source: [UInt8]
     private let knownDigest = Mutex<[UInt8]?>(nil)
 
     package init(name: String, source: [UInt8]) {

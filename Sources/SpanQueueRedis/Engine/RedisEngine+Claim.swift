@@ -37,7 +37,7 @@ extension RedisEngine {
                 keys.unique, keys.meta, keys.wake,
             ]
         ) { arguments in
-            arguments.append(max(0, min(request.limit, ClaimRequest.maximumBatch)))
+            arguments.append(claimLimit(request))
             arguments.append(request.lease.milliseconds)
             arguments.append(String(nonce, radix: 16))
             arguments.append(request.worker)
@@ -74,9 +74,11 @@ extension RedisEngine {
             for _ in 0..<count { cursor.skip() }
             try cursor.nextArray(of: count)
             answer.jobs.reserveCapacity(count)
+            var largest = 0
             for _ in 0..<count {
                 let id = JobID(unchecked: try ids.nextString())
                 let message = try messages.nextSlice()
+                largest = max(largest, message.count)
                 let run = try cursor.nextOptionalBytes()
                 let reference = ClaimReference(id: id, queue: request.queue, token: token, worker: request.worker)
                 do throws(PackingError) {
@@ -89,6 +91,7 @@ extension RedisEngine {
                         UnreadableJob(reference: reference, claimedAt: now, problem: error.description))
                 }
             }
+            noteLargestMessage(largest, in: request.queue)
             return answer
         } catch {
             throw SpanQueueError.unexpectedReply("claim", error)

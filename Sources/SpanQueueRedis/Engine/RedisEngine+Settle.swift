@@ -28,7 +28,7 @@ extension RedisEngine {
         let calls = chunks.map { call(for: $0, of: settlements) }
         var outcomes = [Result<SettleOutcome, SpanQueueError>](
             repeating: .success(.settled), count: settlements.count)
-        for (places, reply) in zip(chunks, try await results(of: calls, idempotent: true)) {
+        for (places, reply) in zip(chunks, try await results(of: calls, idempotent: true, on: leases)) {
             do throws(SpanQueueError) {
                 for place in try lost(reply, of: places) { outcomes[place] = .success(.lost) }
             } catch {
@@ -125,7 +125,7 @@ extension RedisEngine {
         var answers = [Result<ExtendReply, SpanQueueError>](repeating: .success(ExtendReply()), count: batches.count)
         guard !chunks.isEmpty else { return answers }
         let calls = chunks.map { call(for: $0.claims, of: batches[$0.batch]) }
-        for (chunk, reply) in zip(chunks, try await results(of: calls, idempotent: true)) {
+        for (chunk, reply) in zip(chunks, try await results(of: calls, idempotent: true, on: leases)) {
             answers[chunk.batch] = answers[chunk.batch].flatMap { answer in
                 Result { () throws(SpanQueueError) in try Self.extended(answer, by: reply, chunk.claims) }
             }

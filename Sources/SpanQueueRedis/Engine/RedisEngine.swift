@@ -15,6 +15,8 @@ final class RedisEngine: Engine, JobKeeper {
         /// Queues whose names this connection has put on the list of queues.
         var announced: Set<String> = []
         var keys: [String: RedisKeys] = [:]
+        /// The largest message of the latest claim, in bytes, of queues whose messages are large.
+        var largeMessages: [String: Int] = [:]
         /// Clients with a connection of their own for blocking pops: all, and those that are not in use.
         var waiters: [RedisClient] = []
         var idleWaiters: [(client: RedisClient, since: ContinuousClock.Instant)] = []
@@ -35,6 +37,9 @@ final class RedisEngine: Engine, JobKeeper {
     let commits: GroupCommit
     let confirmations = SharedWait()
     let client: RedisClient
+    /// For heartbeats and settlements, so that bulk data neither goes before them nor takes up their budget, nor drops their connection
+    /// when its reply is overdue. Connects with the first of them: a process that only enqueues has none.
+    let leases: RedisClient
     let loop: LoopThread
     private let connection = Mutex(Connection())
 
@@ -61,6 +66,8 @@ final class RedisEngine: Engine, JobKeeper {
             configuration.observer = { name, duration, error in metrics.record(name, duration, error?.code.label) }
         }
         client = RedisClient(url: url, name: "spanq", configuration: configuration, loop: loop, logger: logger)
+        configuration.scripts = [scripts.extend, scripts.settle]
+        leases = RedisClient(url: url, name: "spanq-lease", configuration: configuration, loop: loop, logger: logger)
         connected.set { [weak self] generation in
             guard generation > 1 else { return }
             metrics?.reconnected()
@@ -94,6 +101,7 @@ final class RedisEngine: Engine, JobKeeper {
             return connection.waiters
         }
         for waiter in waiters { await waiter.close() }
+        await leases.close()
         await client.close()
         loop.stop()
     }
@@ -111,6 +119,31 @@ final class RedisEngine: Engine, JobKeeper {
         }
     }
 
+    // MARK: Bytes of a claim
+
+    /// About the most bytes that one queue's part of a claim is to bring. Redis sends it in one go, and everything else waits.
+    private static let claimBytes = 16 << 20
+    private static let largeMessage = claimBytes / ClaimRequest.maximumBatch
+
+    /// How many jobs to ask for, by what the last claim from the queue has brought.
+    func claimLimit(_ request: ClaimRequest) -> Int {
+        let largest = connection.withLock { $0.largeMessages.isEmpty ? nil : $0.largeMessages[request.queue] }
+        let most = largest.map { max(1, Self.claimBytes / $0) } ?? ClaimRequest.maximumBatch
+        return max(0, min(request.limit, most, ClaimRequest.maximumBatch))
+    }
+
+    func noteLargestMessage(_ bytes: Int, in queue: String) {
+        connection.withLock { connection in
+            if bytes > Self.largeMessage {
+                // Names from outside must not fill the memory.
+                if connection.largeMessages.count >= 1000 { connection.largeMessages.removeAll() }
+                connection.largeMessages[queue] = bytes
+            } else if !connection.largeMessages.isEmpty {
+                connection.largeMessages[queue] = nil
+            }
+        }
+    }
+
     func call(_ script: RedisScriptCall, idempotent: Bool = true) async throws -> RESPReply {
         do {
             return try await client.run(script, idempotent: idempotent)
@@ -120,9 +153,12 @@ final class RedisEngine: Engine, JobKeeper {
     }
 
     /// Calls scripts in one write, each of them for itself.
+    ///
+    /// - Parameter other: another client than that for everything.
     func results(
-        of calls: [RedisScriptCall], idempotent: Bool
+        of calls: [RedisScriptCall], idempotent: Bool, on other: RedisClient? = nil
     ) async throws(CancellationError) -> [Result<RESPReply, RedisError>] {
+        let client = other ?? client
         do {
             guard calls.count == 1 else { return try await client.pipeline(calls, idempotent: idempotent) }
             return [.success(try await client.run(calls[0], idempotent: idempotent))]

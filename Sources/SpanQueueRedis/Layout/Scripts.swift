@@ -1,4 +1,4 @@
-import HiredisClient
+package import HiredisClient
 
 /// The Lua scripts, which are files in the folder `Scripts`, embedded in the binary. Each file tells its keys, arguments and
 /// reply.
@@ -45,7 +45,7 @@ package struct Scripts: Sendable {
         repair = try script("repair", PackageResources.repair_lua)
     }
 
-    var all: [RedisScript] {
+    package var all: [RedisScript] {
         [
             enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, inspect, list, counts, act, bulk,
             pause, resume, delete, audit, repair,

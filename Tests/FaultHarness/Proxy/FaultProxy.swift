@@ -38,7 +38,7 @@ package final class FaultProxy: Sendable {
 
     /// Listens on a free port of loopback.
     package init(to upstream: Endpoint) throws {
-        names = try ScriptNames()
+        names = ScriptNames()
         state = Mutex(State(upstream: upstream))
         (listener, port) = try Endpoint.listen()
         let listener = listener

@@ -1,23 +1,20 @@
 import Foundation
+import HiredisClient
 import SpanQueue
+import SpanQueueRedis
 
 /// Tells by a command's bytes which of the engine's scripts it calls.
 struct ScriptNames: Sendable {
     private let names: [String: String]
 
-    /// Reads the scripts of this checkout.
-    init() throws {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../../../Sources/SpanQueueRedis/Scripts").standardizedFileURL
-        var names: [String: String] = [:]
-        for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-        where file.pathExtension == "lua" {
-            let digest = Digest.sha1([UInt8](try Data(contentsOf: file)))
-                .map { String(format: "%02x", $0) }.joined()
-            names[digest] = file.deletingPathExtension().lastPathComponent
-        }
-        guard !names.isEmpty else { throw Unmet("no scripts in \(folder.path)") }
-        self.names = names
+    /// Knows the scripts as Redis gets them, with what they include.
+    init() {
+        names = Dictionary(
+            uniqueKeysWithValues: Scripts.embedded.all.map { (Self.digest(of: $0.source), $0.name) })
+    }
+
+    private static func digest(of source: [UInt8]) -> String {
+        Digest.sha1(source).map { String(format: "%02x", $0) }.joined()
     }
 
     var all: [String] { names.values.sorted() }
@@ -29,8 +26,7 @@ struct ScriptNames: Sendable {
         switch command {
         case "EVALSHA": return names[String(decoding: words[1], as: UTF8.self)] ?? command
         case "EVAL":
-            let digest = Digest.sha1(Array(words[1])).map { String(format: "%02x", $0) }.joined()
-            return names[digest] ?? command
+            return names[Self.digest(of: Array(words[1]))] ?? command
         default: return command
         }
     }

@@ -32,7 +32,13 @@ extension Scenario {
                 } catch let error as SpanQueueError where error.code == .invalidState {
                     throw Unmet("a cancel whose reply was lost was refused when it was sent again: \(error)")
                 }
+                try await operations.pause("default")
                 try await operations.resume("default")
+                let known = WorkerInfo(
+                    id: "known", host: "here", pid: 1, queues: ["default"], concurrency: 1, busy: 0,
+                    startedAt: Timestamp(Date()), version: "0")
+                try await operations.engine.announce(known, lifetime: .seconds(30))
+                try await operations.engine.retire(workerID: known.id)
                 let emptied = "emptied-\(enqueued.count)"
                 let gone = try await stage.queue.enqueue(type: "fault:gone", payload: [], .queue(emptied))
                 try await stage.queue.remove(gone.id, in: emptied)
