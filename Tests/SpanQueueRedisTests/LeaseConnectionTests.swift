@@ -51,26 +51,29 @@ struct LeaseConnectionTests {
     @Test("leases are extended and attempts settled while enqueues fill all that may wait for Redis")
     func ownConnection() async throws {
         try await withEngine { engine, server in
-            _ = try await engine.enqueue(jobs(2, bytes: 1), until: .now + .seconds(60))
-            let claimed = try await claim(engine, 2).jobs
-            try #require(claimed.count == 2)
+            _ = try await engine.enqueue(jobs(50, bytes: 1), until: .now + .seconds(60))
+            let claimed = try await claim(engine, 50).jobs
+            try #require(claimed.count == 50)
             // Connects.
             _ = try await engine.extend([LeaseBatch(queue: "q", claims: claimed.map(\.reference), lease: .seconds(600))]
             )
 
             server.signal(SIGSTOP)
-            let refused = Counter()
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for _ in 0..<80 {
-                    group.addTask {
-                        do {
-                            _ = try await engine.enqueue(jobs(2, bytes: 1 << 20), until: .now + .seconds(60))
-                        } catch let error as SpanQueueError where error.code == .overloaded {
-                            refused.increment()
+                // Large ones first, then what still fits beside them, until a heartbeat would not.
+                for bytes in [1 << 20, 100_000, 10_000, 1000, 10] {
+                    let refused = Counter()
+                    while refused.isZero {
+                        group.addTask {
+                            do {
+                                _ = try await engine.enqueue(jobs(2, bytes: bytes), until: .now + .seconds(60))
+                            } catch let error as SpanQueueError where error.code == .overloaded {
+                                refused.increment()
+                            }
                         }
+                        try await Task.sleep(for: .milliseconds(2))
                     }
                 }
-                while refused.isZero { try await Task.sleep(for: .milliseconds(5)) }
                 async let extended = engine.extend([
                     LeaseBatch(queue: "q", claims: claimed.map(\.reference), lease: .seconds(600))
                 ])
