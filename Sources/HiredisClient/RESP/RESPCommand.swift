@@ -28,9 +28,11 @@ package struct RESPCommand: Sendable {
         for argument in arguments { append(argument) }
     }
 
-    /// Arguments without a name, to stand behind the `EVALSHA` and the digest that a script call adds.
-    init(argumentsOf script: RedisScript, capacity: Int = 0) {
-        name = script.name
+    /// Arguments alone, to stand behind the `EVALSHA` and the digest that a script call adds.
+    ///
+    /// - Parameter script: the script's name.
+    init(argumentsOf script: String, capacity: Int = 0) {
+        name = script
         arguments.reserveCapacity(capacity)
     }
 

@@ -39,3 +39,18 @@ package final class RedisScript: Sendable {
         knownDigest.withLock { $0 = digest }
     }
 }
+
+extension RedisError {
+    /// The error of a script, made clear where it is about a right that the user lacks: the server then names the script's digest
+    /// and not the command.
+    func naming(commandsOf script: RedisScript) -> RedisError {
+        guard message.contains("user executing the script can't") || message.contains("ACL failure in script") else {
+            return self
+        }
+        return RedisError(
+            .authentication,
+            "the Redis user lacks a right that the script \(script.name) needs: give it those of deploy/redis/users.acl by ACL "
+                + "SETUSER, here above all \(script.commandNames.joined(separator: " ")) (Redis says: \(message))",
+            mayHaveRun: mayHaveRun)
+    }
+}

@@ -10,7 +10,7 @@ package struct RedisScriptCall: Sendable {
         _ script: RedisScript, keys: [String], capacity: Int = 0, arguments: (inout RESPCommand) -> Void = { _ in }
     ) {
         self.script = script
-        tail = RESPCommand(argumentsOf: script, capacity: capacity + keys.count * 32)
+        tail = RESPCommand(argumentsOf: script.name, capacity: capacity + keys.count * 32)
         tail.append(keys.count)
         for key in keys { tail.append(key) }
         arguments(&tail)
@@ -18,7 +18,7 @@ package struct RedisScriptCall: Sendable {
 
     package init(_ script: RedisScript, keys: [[UInt8]], arguments: (inout RESPCommand) -> Void = { _ in }) {
         self.script = script
-        tail = RESPCommand(argumentsOf: script)
+        tail = RESPCommand(argumentsOf: script.name)
         tail.append(keys.count)
         for key in keys { tail.append(key) }
         arguments(&tail)

@@ -60,3 +60,15 @@ public struct EnqueueRequest: Sendable {
         return (options, payload)
     }
 }
+
+extension JobCoding {
+    /// A job's payload.
+    func payload<J: Job>(of job: J) throws(SpanQueueError) -> [UInt8] {
+        do {
+            return try encode(job)
+        } catch {
+            throw SpanQueueError(
+                .invalidArgument, "\(J.jobType) can't be encoded: \(CodingProblem.describe(error))", underlying: error)
+        }
+    }
+}

@@ -9,18 +9,6 @@ public protocol JobCoding: Sendable {
     func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value
 }
 
-extension JobCoding {
-    /// A job's payload.
-    func payload<J: Job>(of job: J) throws(SpanQueueError) -> [UInt8] {
-        do {
-            return try encode(job)
-        } catch {
-            throw SpanQueueError(
-                .invalidArgument, "\(J.jobType) can't be encoded: \(CodingProblem.describe(error))", underlying: error)
-        }
-    }
-}
-
 /// Errors of coders in words.
 enum CodingProblem {
     /// What is wrong, and where.

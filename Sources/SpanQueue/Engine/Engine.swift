@@ -112,14 +112,3 @@ extension JobInspector {
         WorkersByQueue(try await workers().map(\.queues))
     }
 }
-
-/// How `JobQueue` gets its engine: `.redis("redis://localhost:6379")`, `.inMemory()`.
-public struct EngineSource: Sendable {
-    /// Makes the engine; it is not started yet.
-    package let make: @Sendable (EngineEnvironment) throws -> any Engine
-
-    /// Wraps a way to make an engine.
-    package init(_ make: @escaping @Sendable (EngineEnvironment) throws -> any Engine) {
-        self.make = make
-    }
-}

@@ -81,7 +81,7 @@ struct ApplicationSpans: Sendable {
 
     /// The end of an attempt that has counted, and its settlement.
     func ended(_ ending: Ending, settledFrom start: UInt64) {
-        guard let open = ending.applicationSpan, let message = ending.job?.claim.message,
+        guard let open = ending.applicationSpan, let message = ending.claim?.message,
             let record = ending.settlement.run.lastAttempt
         else { return }
         let failed = record.outcome == .retried || record.outcome == .buried

@@ -3,8 +3,10 @@ import SpanQueueTelemetry
 extension JobSpans {
     /// An attempt whose settlement has counted, and that settlement.
     func ended(_ ending: Ending, settledFrom settleStart: UInt64) {
-        guard let job = ending.job, let record = ending.settlement.run.lastAttempt else { return }
-        let (claim, context) = (job.claim, job.trace)
+        guard let claim = ending.claim, let context = ending.trace, let record = ending.settlement.run.lastAttempt
+        else {
+            return
+        }
         let failed = record.outcome == .retried || record.outcome == .buried
         let isSlow = telemetry.slowAttempt.map { (ending.duration ?? .zero) > $0 } ?? false
         let reason: KeepReason? = context.isSampled ? nil : failed ? .error : isSlow ? .slow : nil
@@ -66,7 +68,7 @@ extension JobSpans {
     ) {
         let operation = ending.settlement.verdict.word
         let queue = ending.settlement.reference.queue
-        var attributes = attributes(operation, "settle", queue: queue, message: ending.job?.claim.message)
+        var attributes = attributes(operation, "settle", queue: queue, message: ending.claim?.message)
         Self.describe(settlement: record, &attributes)
         let spanID = record.token.settlementSpanID(of: ending.settlement.reference.id)
         tracer.submit(

@@ -110,7 +110,11 @@ extension WorkerCore {
             return
         }
         log(settlement, slot)
-        settle(Ending(settlement, of: slot, attempt), in: slot.lane)
+        let ending = Ending(
+            settlement, of: slot.context.claim, trace: slot.context.trace, applicationSpan: slot.applicationSpan,
+            duration: attempt.result.ranHandler ? attempt.duration : nil, from: attempt.startNanoseconds,
+            to: attempt.endNanoseconds)
+        settle(ending, in: slot.lane)
     }
 
     private func log(_ settlement: Settlement, _ slot: Slot) {

@@ -94,8 +94,8 @@ extension WorkerCore {
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
             count(ending, in: lane)
         case .lost:
-            if let job = ending.job {
-                spans?.lost(job.claim, job.trace, from: ending.startNanoseconds, to: ending.endNanoseconds)
+            if let claim = ending.claim, let trace = ending.trace {
+                spans?.lost(claim, trace, from: ending.startNanoseconds, to: ending.endNanoseconds)
             }
             ending.applicationSpan?.endLost(atNanoseconds: ending.endNanoseconds)
             summary.attempts[.lost, default: 0] += 1
@@ -113,11 +113,11 @@ extension WorkerCore {
     /// worker that takes the job back.
     private func count(_ ending: Ending, in lane: QueueLane) {
         let queue = lane.queue
-        let type = ending.job?.type ?? "unreadable"
+        let type = ending.claim?.message.type ?? "unreadable"
         let outcome = ending.settlement.verdict.outcome
         let series = series(queue, type)
         let record = ending.settlement.run.lastAttempt
-        let source = (ending.job?.trace).map(ExemplarSource.init)
+        let source = ending.trace.map(ExemplarSource.init)
         if let source {
             series.attempts(outcome).increment(exemplar: source)
         } else {
@@ -126,8 +126,8 @@ extension WorkerCore {
         if let duration = ending.duration, let source {
             processDuration(lane, record?.errorType).record(duration.inSeconds)
             series.process(outcome).record(duration.inSeconds, exemplar: source)
-            if let job = ending.job, outcome == .completed {
-                let total = job.claimedAt - job.claim.message.eligibleAt + duration
+            if let claim = ending.claim, outcome == .completed {
+                let total = claim.claimedAt - claim.message.eligibleAt + duration
                 series.endToEnd.record(max(.zero, total).inSeconds, exemplar: source)
             }
         }

@@ -1,6 +1,17 @@
 public import Logging
 import SpanQueueTelemetry
 
+/// How `JobQueue` gets its engine: `.redis("redis://localhost:6379")`, `.inMemory()`.
+public struct EngineSource: Sendable {
+    /// Makes the engine; it is not started yet.
+    package let make: @Sendable (EngineEnvironment) throws -> any Engine
+
+    /// Wraps a way to make an engine.
+    package init(_ make: @escaping @Sendable (EngineEnvironment) throws -> any Engine) {
+        self.make = make
+    }
+}
+
 /// What an engine gets when it is made.
 public struct EngineEnvironment: Sendable {
     /// Where it logs.

@@ -6,8 +6,10 @@ import SpanQueueTelemetry
 /// A class, as is a slot: both go through several collections, and to copy a settlement is to retain a dozen objects.
 final class Ending: Sendable {
     let settlement: Settlement
-    /// Nil for a job whose record can't be read.
-    let job: JobContext?
+    /// Nil for a job whose record can't be read, as is `trace`.
+    let claim: ClaimedJob?
+    /// Where the attempt stands in its trace.
+    let trace: TraceContext?
     /// The attempt in the application's own tracer.
     let applicationSpan: ApplicationSpans.Open?
     /// How long the handler ran; nil where none did.
@@ -16,19 +18,24 @@ final class Ending: Sendable {
     let startNanoseconds: UInt64
     let endNanoseconds: UInt64
 
-    init(_ settlement: Settlement, of slot: WorkerCore.Slot, _ attempt: FinishedAttempt) {
+    init(
+        _ settlement: Settlement, of claim: ClaimedJob, trace: TraceContext, applicationSpan: ApplicationSpans.Open?,
+        duration: Duration?, from startNanoseconds: UInt64, to endNanoseconds: UInt64
+    ) {
         self.settlement = settlement
-        self.job = slot.context
-        self.applicationSpan = slot.applicationSpan
-        self.duration = attempt.result.ranHandler ? attempt.duration : nil
-        self.startNanoseconds = attempt.startNanoseconds
-        self.endNanoseconds = attempt.endNanoseconds
+        self.claim = claim
+        self.trace = trace
+        self.applicationSpan = applicationSpan
+        self.duration = duration
+        self.startNanoseconds = startNanoseconds
+        self.endNanoseconds = endNanoseconds
     }
 
     /// The burial of a job that no handler has seen.
     init(burial settlement: Settlement) {
         self.settlement = settlement
-        self.job = nil
+        self.claim = nil
+        self.trace = nil
         self.applicationSpan = nil
         self.duration = nil
         self.startNanoseconds = 0

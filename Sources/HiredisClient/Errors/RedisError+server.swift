@@ -19,19 +19,6 @@ extension RedisError {
         self.init(code, sentence + code.advice, mayHaveRun: mayHaveRun)
     }
 
-    /// The error of a script, made clear where it is about a right that the user lacks: the server then names the script's digest
-    /// and not the command.
-    func naming(commandsOf script: RedisScript) -> RedisError {
-        guard message.contains("user executing the script can't") || message.contains("ACL failure in script") else {
-            return self
-        }
-        return RedisError(
-            .authentication,
-            "the Redis user lacks a right that the script \(script.name) needs: give it those of deploy/redis/users.acl by ACL "
-                + "SETUSER, here above all \(script.commandNames.joined(separator: " ")) (Redis says: \(message))",
-            mayHaveRun: mayHaveRun)
-    }
-
     /// Whether a wait may cure it and the server says that it has not run the command.
     var isTransient: Bool {
         switch code {
