@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import SpanQueue
 
-/// The command `spanq`: one file a subcommand, in folders by what they are about.
+/// The command `spanq`: a folder for each noun. Below them are `Options`, then `Telemetry`, `Output`, `Settings` and `Failure`.
 @main
 struct Spanq: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -58,5 +58,20 @@ struct Spanq: AsyncParsableCommand {
         let line = ErrorLine(error, arguments: arguments)
         Console.note(line.text)
         Console.finish(line.exit.rawValue)
+    }
+}
+
+/// `spanq version`
+struct VersionCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
+
+    @OptionGroup var global: GlobalOptions
+
+    func run() throws {
+        if global.json {
+            try JSONLine.print(["version": SpanQueueVersion.text])
+        } else {
+            Console.print("spanq \(SpanQueueVersion.text)")
+        }
     }
 }

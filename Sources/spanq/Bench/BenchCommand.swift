@@ -1,7 +1,9 @@
 import ArgumentParser
 import Logging
+import ServiceLifecycle
 import SpanQueue
 import SpanQueueBenchmarks
+import SpanQueueOTLP
 import SpanQueueRedis
 import SpanQueueServer
 import SpanQueueTelemetry
@@ -153,3 +155,57 @@ extension Benchmark: ExpressibleByArgument {
 }
 
 extension BenchmarkOptions.Part: ExpressibleByArgument {}
+
+extension BenchCommand {
+    /// Runs something while this process exports what the `OTEL_…` variables ask for, and serves /metrics where it is told to.
+    static func reporting(
+        _ telemetry: CommandTelemetry, on listen: ListenChoice?, _ settings: ConnectionSettings, logger: Logger,
+        _ body: () async throws -> Void
+    ) async throws {
+        guard let listen else { return try await run(body, beside: [telemetry.telemetry], telemetry) }
+        try await settings.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
+            let page = try Observability(telemetry, queue: queue, listen: listen, fetchLimit: nil, logger: logger)
+            try await run(body, beside: page.services, telemetry)
+        }
+    }
+
+    private static func run(
+        _ body: () async throws -> Void, beside services: [any Service], _ telemetry: CommandTelemetry
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for service in services { group.addTask { try await service.run() } }
+            defer { group.cancelAll() }
+            let result: Result<Void, any Error>
+            do {
+                result = .success(try await body())
+            } catch {
+                result = .failure(error)
+            }
+            await telemetry.endCommand()
+            try result.get()
+        }
+    }
+}
+
+/// What became of the spans of one measurement.
+struct SpanLoad {
+    private let telemetry: Telemetry
+    private let before: ExportStatistics?
+
+    /// Counts from now on.
+    init(_ telemetry: Telemetry) {
+        self.telemetry = telemetry
+        before = telemetry.statistics.signals[.traces]
+    }
+
+    /// Waits until what is left was exported, for no more than two seconds, and tells a measurement.
+    func add(to measurement: inout Measurement) async {
+        guard let before, measurement.jobs > 0 else { return }
+        _ = await telemetry.flush(within: .seconds(2))
+        guard let after = telemetry.statistics.signals[.traces] else { return }
+        let jobs = Double(measurement.jobs)
+        func lost(_ statistics: ExportStatistics) -> Int { statistics.droppedItems + statistics.failedItems }
+        measurement.exportedSpans = Double(after.exported["", default: 0] - before.exported["", default: 0]) / jobs
+        measurement.droppedSpans = Double(lost(after) - lost(before)) / jobs
+    }
+}

@@ -1,4 +1,6 @@
 import Foundation
+import HiredisClient
+import ServiceLifecycle
 import Synchronization
 
 /// A redis-server of our own, with an append-only file, on a Unix socket.
@@ -124,5 +126,112 @@ final class RedisProcess: Sendable {
     func stop() async {
         try? lifeline.close()
         while process.isRunning { try? await Task.sleep(for: .milliseconds(10)) }
+    }
+}
+
+/// Ends `spanq dev` when its Redis ends by itself.
+struct RedisWatch: Service {
+    let server: RedisProcess
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            await server.waitForEnd()
+            guard !Task.isCancelled else { return }
+            let log = server.directory.isTemporary ? "" : ": see \(server.directory.logPath)"
+            throw CommandFailure.failed("the private redis-server ended by itself, or was killed\(log)")
+        }
+    }
+}
+
+/// Where the private Redis of `spanq dev` keeps its file, its socket and its log.
+struct DevDirectory: Sendable {
+    let path: String
+    let socketPath: String
+    /// Made for this run, and removed at its end.
+    let isTemporary: Bool
+
+    var logPath: String { path + "/redis.log" }
+
+    /// For `--redis`.
+    var url: String {
+        "unix://" + (socketPath.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? socketPath)
+    }
+
+    /// - Parameters:
+    ///   - given: a directory to keep; it is made where it is missing. Nil makes a fresh one for this run.
+    ///   - socket: where the socket goes; nil for the directory.
+    init(_ given: String?, socket: String?) throws(CommandFailure) {
+        let manager = FileManager.default
+        if let given {
+            path = Self.absolute(given)
+            isTemporary = false
+            do {
+                try manager.createDirectory(
+                    atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            } catch {
+                throw .usage("the directory \(path) can't be made: give --dir a place that you may write to")
+            }
+        } else {
+            var template = Array((NSTemporaryDirectory() + "/spanq-dev.XXXXXX").utf8CString)
+            guard let made = mkdtemp(&template) else {
+                throw .failed("no temporary directory can be made: give one with --dir")
+            }
+            path = Self.absolute(String(cString: made))
+            isTemporary = true
+        }
+        socketPath = socket.map(Self.absolute) ?? path + "/redis.sock"
+        guard socketPath.utf8.count <= RedisURL.longestSocketPath else {
+            removeIfTemporary()
+            throw .usage(
+                "the socket's path \(socketPath) is longer than \(RedisURL.longestSocketPath) bytes: give a shorter one with --redis-socket"
+            )
+        }
+    }
+
+    /// The last thing the server said, for an error.
+    var lastLogLine: String {
+        let log = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
+        guard let line = log.split(whereSeparator: \.isNewline).last(where: { !$0.hasSuffix("bye bye...") }) else {
+            return "it said nothing: may the directory be written to?"
+        }
+        return String(line)
+    }
+
+    func removeIfTemporary() {
+        if isTemporary { try? FileManager.default.removeItem(atPath: path) }
+    }
+
+    private static func absolute(_ path: String) -> String {
+        URL(fileURLWithPath: path).standardizedFileURL.path(percentEncoded: false)
+            .replacing(/(.)\/$/) { String($0.1) }
+    }
+}
+
+/// Asks whether someone listens on a Unix socket.
+enum UnixSocket {
+    static func accepts(_ path: String) -> Bool {
+        #if canImport(Darwin)
+            let descriptor = socket(AF_UNIX, SOCK_STREAM, 0)
+        #else
+            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        #endif
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) == 0 }
+        }
+    }
+}
+
+/// Finds programs as a shell does.
+enum Executable {
+    static func find(_ name: String) -> String? {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+        return path.split(separator: ":").map { "\($0)/\(name)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 }

@@ -1,4 +1,6 @@
+import Foundation
 import SpanQueue
+import SpanQueueHandlers
 
 /// A handler as `--exec` and `--http` name it: `PATTERN=TARGET`.
 struct HandlerRule: Equatable {
@@ -15,5 +17,97 @@ struct HandlerRule: Equatable {
         target = String(parts[1])
         let prefix = pattern.hasSuffix("*") ? String(pattern.dropLast()) : pattern
         if !prefix.isEmpty { try SettingProblem.wrap { try NameRule.jobType.check(prefix) } }
+    }
+}
+
+/// `PATTERN=VALUE`, where the pattern is that of an `--http`: something that goes along with its deliveries.
+struct DeliveryRule<Value: Sendable>: Sendable {
+    let pattern: String
+    let value: Value
+    /// For `--print-config`.
+    let shown: String
+}
+
+extension DeliveryRule where Value == HTTPHeader {
+    static var example: String { "hook:*=X-Api-Key: env:HOOK_KEY" }
+
+    /// `PATTERN=NAME: VALUE`
+    init(header text: String, of rules: [HandlerRule]) throws(SettingProblem) {
+        let (pattern, rest) = try deliveryParts(text, of: rules, example: Self.example)
+        let parts = rest.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else {
+            throw SettingProblem("there is no header behind \(pattern)=: write '\(Self.example)'")
+        }
+        let name = String(parts[0])
+        let secret = parts[1].trimmingPrefix { $0 == " " }
+        let header = try SecretText.read(String(secret))
+        self.init(
+            pattern: pattern, value: try SettingProblem.wrap { try HTTPHeader(name: name, value: header) },
+            shown: "\(pattern)=\(name): \(SecretText.shown(String(secret)))")
+    }
+}
+
+extension DeliveryRule where Value == WebhookKey {
+    static var example: String { "hook:*=file:/run/secrets/hook" }
+
+    /// `PATTERN=KEY`
+    init(key text: String, of rules: [HandlerRule]) throws(SettingProblem) {
+        let (pattern, rest) = try deliveryParts(text, of: rules, example: Self.example)
+        let secret = try SecretText.read(rest)
+        self.init(
+            pattern: pattern, value: try SettingProblem.wrap { try WebhookKey(secret) },
+            shown: "\(pattern)=\(SecretText.shown(rest))")
+    }
+}
+
+/// The two sides of `PATTERN=…`. What is wrong is said without the text, which may hold a secret.
+private func deliveryParts(
+    _ text: String, of rules: [HandlerRule], example: String
+) throws(SettingProblem) -> (pattern: String, rest: String) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[1].isEmpty else {
+        throw SettingProblem("it has no pattern, or nothing behind it: write '\(example)'")
+    }
+    let pattern = String(parts[0])
+    guard rules.contains(where: { $0.pattern == pattern }) else {
+        let known = rules.map(\.pattern).joined(separator: ", ")
+        throw SettingProblem(
+            "no --http has the pattern it begins with; " + (known.isEmpty ? "there is no --http" : "there is \(known)"))
+    }
+    return (pattern, String(parts[1]))
+}
+
+/// A value that may be a secret: a text as it stands, `env:NAME` for an environment variable, or `file:PATH` for a file, whose last
+/// line break is left out. A command line can be read by everybody on a machine, so secrets belong into one of the latter.
+enum SecretText {
+    private static let maximumFileBytes = 64 << 10
+
+    /// - Throws: where the variable or the file has nothing, without a word of what is in it.
+    static func read(
+        _ text: String, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(SettingProblem) -> String {
+        if text.hasPrefix("env:") {
+            let name = String(text.dropFirst(4))
+            guard let value = environment[name], !value.isEmpty else {
+                throw SettingProblem("the environment variable \(name) is not set: set it, or name another")
+            }
+            return value
+        }
+        guard text.hasPrefix("file:") else { return text }
+        let path = String(text.dropFirst(5))
+        guard let file = FileHandle(forReadingAtPath: path) else {
+            throw SettingProblem("\(path) can't be read: check the path and its permissions")
+        }
+        defer { try? file.close() }
+        guard let bytes = try? file.read(upToCount: maximumFileBytes + 1), bytes.count <= maximumFileBytes,
+            var value = String(data: bytes, encoding: .utf8)
+        else { throw SettingProblem("\(path) is empty, not a text, or has more than 64 KiB") }
+        if value.hasSuffix("\r\n") || value.hasSuffix("\n") { value.removeLast() }
+        return value
+    }
+
+    /// For `--print-config`: where it comes from, or `***`.
+    static func shown(_ text: String) -> String {
+        text.hasPrefix("env:") || text.hasPrefix("file:") ? text : "***"
     }
 }

@@ -1,3 +1,5 @@
+import SpanQueue
+
 /// Everything that can be configured. The raw value is the key in the file; the flag and the environment variable follow from it.
 enum Setting: String, CaseIterable {
     case redisURL = "redis-url"
@@ -50,6 +52,67 @@ enum Setting: String, CaseIterable {
         case .exec, .http, .httpHeader, .httpSigningKey: "\n"
         case .execPassEnvironment, .httpAllowHost, .strictQueues, .queues: ","
         default: nil
+        }
+    }
+}
+
+/// Where a value came from.
+enum SettingSource: Equatable {
+    case flag(String)
+    case environment(String)
+    case file(key: String, path: String)
+    case standard
+
+    /// For errors and for `--print-config`.
+    var description: String {
+        switch self {
+        case .flag(let name): name
+        case .environment(let name): name
+        case .file(let key, let path): "\(key) in \(path)"
+        case .standard: "default"
+        }
+    }
+
+    /// Nearer sources win: a lower rank.
+    var rank: Int {
+        switch self {
+        case .flag: 0
+        case .environment: 1
+        case .file: 2
+        case .standard: 3
+        }
+    }
+}
+
+/// A setting in force, as `--print-config` shows it.
+struct SettingEntry: Encodable {
+    let key: String
+    let value: String
+    let source: String
+
+    init(setting: Setting, value: String, source: SettingSource) {
+        self.key = setting.key
+        self.value = value
+        self.source = source.description
+    }
+}
+
+/// Why a text is no value for a setting; whoever asked knows where the text came from.
+struct SettingProblem: Error {
+    let message: String
+
+    init(_ message: String) {
+        self.message = message
+    }
+
+    /// Passes on what the library says of a value.
+    static func wrap<Value>(_ body: () throws -> Value) throws(SettingProblem) -> Value {
+        do {
+            return try body()
+        } catch let error as SpanQueueError {
+            throw SettingProblem(error.message)
+        } catch {
+            throw SettingProblem(String(describing: error))
         }
     }
 }

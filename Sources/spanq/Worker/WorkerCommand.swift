@@ -4,6 +4,7 @@ import Logging
 import SpanQueue
 import SpanQueueHandlers
 import SpanQueueServer
+import SpanQueueTelemetry
 
 /// `spanq worker`
 struct WorkerCommand: AsyncParsableCommand {
@@ -69,6 +70,86 @@ struct WorkerCommand: AsyncParsableCommand {
             let summary = try await process.run(once: once)
             await handlers.shutdown()
             if let summary { try SummaryOutput.print(summary, json: global.json) }
+        }
+    }
+}
+
+/// `spanq worker list`
+struct WorkerListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the live workers: where they run, what they serve, how busy they are.")
+
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        let workers = try await global.withQueue { try await $0.workers() }.sorted { $0.id < $1.id }
+        if global.json {
+            for worker in workers { try JSONLine.print(WorkerOutput(worker)) }
+            return
+        }
+        guard !workers.isEmpty else { return Console.note("spanq: no live workers: start one with spanq worker") }
+        var table = Table(
+            .id("ID"), .text("HOST"), .number("PID"), .number("BUSY"), .number("SLOTS"), .fixed("STARTED"),
+            .fixed("VERSION"), .text("QUEUES"))
+        for worker in workers {
+            table.add(
+                worker.id, worker.host, "\(worker.pid)", "\(worker.busy)", "\(worker.concurrency)",
+                worker.startedAt.description, worker.version, worker.queues.joined(separator: ","))
+        }
+        table.print()
+    }
+}
+
+/// The handlers that the settings name.
+struct Handlers {
+    private let programs: [(pattern: String, handler: ExecHandler)]
+    private let deliveries: [(pattern: String, handler: @Sendable (RawJob, JobContext) async throws -> Void)]
+    private let delivery: HTTPDelivery?
+    private let execTimeout: Duration?
+
+    /// - Throws: a usage error for a command or URL that can't be used.
+    init(_ settings: WorkerSettings) throws {
+        programs = try settings.exec.map { rule in
+            try Self.naming("--exec", rule) {
+                (rule.pattern, try ExecHandler(command: rule.target, configuration: settings.execConfiguration))
+            }
+        }
+        let delivery = settings.http.isEmpty ? nil : HTTPDelivery(configuration: settings.httpConfiguration)
+        deliveries = try settings.http.compactMap { rule in
+            try Self.naming("--http", rule) {
+                try delivery.map { (rule.pattern, try $0.handler(settings.route(of: rule))) }
+            }
+        }
+        self.delivery = delivery
+        execTimeout = settings.execTimeout
+    }
+
+    func register(with worker: Worker) throws(SpanQueueError) {
+        for (pattern, handler) in programs {
+            guard let execTimeout else {
+                try worker.handle(pattern) { job, context in try await handler.run(job, context) }
+                continue
+            }
+            try worker.handle(pattern) { job, context in
+                let done: Void? = try await TimeLimit.run(execTimeout) { try await handler.run(job, context) }
+                guard done != nil else {
+                    throw SpanQueueError(
+                        .timeout, "the attempt took longer than \(DurationText.format(execTimeout))")
+                }
+            }
+        }
+        for (pattern, handler) in deliveries { try worker.handle(pattern, handler) }
+    }
+
+    func shutdown() async {
+        await delivery?.shutdown()
+    }
+
+    private static func naming<Value>(_ flag: String, _ rule: HandlerRule, _ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as SpanQueueError {
+            throw CommandFailure.usage("\(flag) for \(rule.pattern): \(error.message)")
         }
     }
 }

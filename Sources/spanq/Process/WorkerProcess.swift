@@ -1,3 +1,5 @@
+import CSpanQueueSpawn
+import Foundation
 import Logging
 import ServiceLifecycle
 import SpanQueue
@@ -74,5 +76,13 @@ private final class WorkerService: Service, Sendable {
         guard once else { return try await worker.run() }
         let summary = try await worker.runOnce()
         result.withLock { $0 = summary }
+    }
+}
+
+/// The signals that end what stays, in good order.
+enum StopSignals {
+    /// SIGTERM, SIGINT, and SIGHUP, which a closed terminal sends, unless it is ignored, as `nohup` has it.
+    static var all: [UnixSignal] {
+        spanqueue_signal_is_ignored(SIGHUP) != 0 ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup]
     }
 }

@@ -1,7 +1,7 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
 import Logging
-import SpanQueue
+public import SpanQueue
 import SpanQueueOTLP
 import SpanQueueRedis
 import SpanQueueTelemetry
@@ -114,4 +114,41 @@ extension CommandTelemetry {
     func endCommand() async {
         _ = await telemetry.shutdown(within: .seconds(2))
     }
+}
+
+/// The word before something that can't be undone.
+struct Confirmation: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Do not ask.")
+    var yes = false
+
+    /// Asks on a terminal; where nobody can be asked, `--yes` must be there.
+    func require(_ question: String) throws {
+        if yes { return }
+        guard Console.canAsk else {
+            throw CommandFailure.usage("this can't be undone, and there is no terminal to ask on: add --yes")
+        }
+        guard Console.confirms(question) else { throw CommandFailure.failed("not confirmed: nothing was done") }
+    }
+}
+
+extension JobID {
+    /// An id from the command line.
+    init(argument text: String) throws(CommandFailure) {
+        do {
+            try self.init(text)
+        } catch {
+            throw .usage(error.message)
+        }
+    }
+}
+
+extension JobState: ExpressibleByArgument {
+    /// Only a state that this version knows.
+    public init?(argument: String) {
+        guard let state = Self.known.first(where: { $0.rawValue == argument }) else { return nil }
+        self = state
+    }
+
+    /// For the help and for shells.
+    public static var allValueStrings: [String] { known.map(\.rawValue) }
 }

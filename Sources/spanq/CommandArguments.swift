@@ -1,0 +1,171 @@
+import ArgumentParser
+import Foundation
+import SpanQueue
+
+/// The command line as the system passed it. Swift's own `CommandLine.arguments` puts U+FFFD where bytes are not UTF-8, and so
+/// changes them without a word.
+///
+/// Only a payload is opaque bytes. Names, keys, paths and all other arguments are texts, and are refused where they are not UTF-8.
+struct CommandArguments {
+    /// One argument that is not UTF-8: it may be a payload, which only the parsed command can tell.
+    struct Foreign {
+        /// Stands for it while the command line is parsed; no other argument has this text.
+        let placeholder: String
+        let bytes: [UInt8]
+        let refusal: CommandFailure
+    }
+
+    /// The arguments after the program's name, the placeholder among them.
+    let texts: [String]
+    let foreign: Foreign?
+
+    /// Those of the process.
+    static func ofProcess() throws(CommandFailure) -> CommandArguments {
+        let pointers = UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc))
+        return try CommandArguments(
+            pointers.dropFirst().compactMap { pointer in
+                guard let pointer else { return nil }
+                var bytes: [UInt8] = []
+                var next = pointer
+                while next.pointee != 0 {
+                    bytes.append(UInt8(bitPattern: next.pointee))
+                    next += 1
+                }
+                return bytes
+            })
+    }
+
+    /// - Throws: a usage error where two arguments are not UTF-8, or one that can't be a payload.
+    init(_ arguments: [[UInt8]]) throws(CommandFailure) {
+        var texts = arguments.map { String(decoding: $0, as: UTF8.self) }
+        let odd = arguments.indices.filter { String(validating: arguments[$0], as: UTF8.self) == nil }
+        guard let place = odd.first else {
+            (self.texts, foreign) = (texts, nil)
+            return
+        }
+        let shown = Excerpt.printable(texts[place], limit: 40)
+        let refusal = CommandFailure.usage(
+            "argument \(place + 1), \"\(shown)\", is not UTF-8: only the payload of spanq enqueue may have any bytes")
+        let mayBeOption = texts[place].hasPrefix("-") && !texts[..<place].contains("--")
+        guard odd.count == 1, !mayBeOption else { throw refusal }
+        var placeholder = "payload"
+        while texts.contains(where: { $0.contains(placeholder) }) { placeholder += "\u{FFFD}" }
+        texts[place] = placeholder
+        self.texts = texts
+        foreign = Foreign(placeholder: placeholder, bytes: arguments[place], refusal: refusal)
+    }
+
+    /// Gives the bytes to the command whose payload they are.
+    ///
+    /// - Throws: a usage error where they are anything else, of any command.
+    func complete(_ command: inout any ParsableCommand) throws(CommandFailure) {
+        guard let foreign else { return }
+        guard var enqueue = command as? EnqueueCommand, enqueue.payload == foreign.placeholder else {
+            throw foreign.refusal
+        }
+        enqueue.payloadBytes = foreign.bytes
+        command = enqueue
+    }
+}
+
+/// Lets global options stand before the subcommand too: `spanq --redis URL queue stats`.
+enum ArgumentOrder {
+    private static let flags: Set<String> = ["--json", "--allow-eviction"]
+    private static let options: Set<String> = [
+        "--redis", "--config", "--log-level", "--log-format", "--redis-timeout", "--durability",
+        "--redis-tls-ca", "--redis-tls-cert", "--redis-tls-key", "--redis-tls-server-name",
+    ]
+
+    /// Moves leading global options behind the names of the subcommand.
+    static func normalized(_ arguments: [String]) -> [String] {
+        var rest = arguments[...]
+        var moved: [String] = []
+        while let first = rest.first {
+            if flags.contains(first) || options.contains(where: { first.hasPrefix($0 + "=") }) {
+                moved.append(rest.removeFirst())
+            } else if options.contains(first), rest.count > 1 {
+                moved += rest.prefix(2)
+                rest = rest.dropFirst(2)
+            } else {
+                break
+            }
+        }
+        let names = subcommandNames(rest)
+        return joiningNegatives(names + moved + rest.dropFirst(names.count))
+    }
+
+    /// Writes `--delay -5s` as `--delay=-5s`: the parser would take the negative value for an option and say that there is none.
+    private static func joiningNegatives(_ arguments: [String]) -> [String] {
+        var joined: [String] = []
+        for (index, argument) in arguments.enumerated() {
+            let isNegative = argument.wholeMatch(of: /-\.?[0-9].*/) != nil
+            guard isNegative, let last = joined.last, last.hasPrefix("--"), last != "--", !last.contains("="),
+                !arguments[..<index].contains("--")
+            else {
+                joined.append(argument)
+                continue
+            }
+            joined[joined.count - 1] = "\(last)=\(argument)"
+        }
+        return joined
+    }
+
+    /// Refuses `help` for what does not exist: the parser would show the help of what does.
+    static func checkHelp(_ arguments: [String]) throws(CommandFailure) {
+        guard arguments.first == "help" else { return }
+        let words = arguments.dropFirst().prefix { !$0.hasPrefix("-") }
+        let names = subcommandNames(words)
+        guard names.count == words.count else {
+            let path = (["spanq"] + names).joined(separator: " ")
+            let word = Excerpt.printable(Array(words)[names.count], limit: 40)
+            throw .usage("\(path) has no command \(word): see \(path) --help")
+        }
+    }
+
+    /// The names at the start that lead down the tree of subcommands.
+    static func subcommandNames(_ arguments: some Sequence<String>) -> [String] {
+        var type: any ParsableCommand.Type = Spanq.self
+        var names: [String] = []
+        for argument in arguments {
+            guard let next = type.configuration.subcommands.first(where: { $0._commandName == argument }) else { break }
+            type = next
+            names.append(argument)
+        }
+        return names
+    }
+}
+
+/// What is done about variables of the environment that are not UTF-8. Foundation would put U+FFFD where they are not, and so
+/// change them without a word.
+enum CommandEnvironment {
+    /// Refuses variables of our own that are not UTF-8. Those of others that we read are taken for unset: OpenTelemetry has a
+    /// bad value ignored with a warning ("OpenTelemetry Environment Variable Specification"), W3C a bad context without one.
+    ///
+    /// To be called before anything else runs: it may take variables away.
+    static func check() throws(CommandFailure) {
+        for name in foreignNames() {
+            guard !name.hasPrefix("SPANQ_") else { throw .usage("\(name) is not UTF-8: set it anew, or unset it") }
+            if name.hasPrefix("OTEL_") { Console.note("spanq: warning: \(name) is ignored: it is not UTF-8") }
+            unsetenv(name)
+        }
+    }
+
+    /// The variables that we read and that are not UTF-8.
+    private static func foreignNames() -> [String] {
+        var names: [String] = []
+        var entry = environ
+        while let variable = entry.pointee {
+            let bytes = UnsafeRawBufferPointer(start: variable, count: strlen(variable))
+            if String(validating: bytes, as: UTF8.self) == nil {
+                let name = String(decoding: bytes.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self)
+                if isRead(name) { names.append(name) }
+            }
+            entry += 1
+        }
+        return names
+    }
+
+    private static func isRead(_ name: String) -> Bool {
+        name.hasPrefix("SPANQ_") || name.hasPrefix("OTEL_") || ["TRACEPARENT", "TRACESTATE", "BAGGAGE"].contains(name)
+    }
+}
