@@ -36,6 +36,8 @@ func withClient<Result>(
 extension RedisClient {
     var liveCount: Int { queue.live.count }
     func hasWritten(_ count: Int) -> Bool { queue.count == count && !queue.hasWaiting }
+    /// A call that is to be tried again.
+    var hasParked: Bool { !parked.isEmpty }
     /// One call in the queue, and one that waits for the connection.
     var holdsOneOfEach: Bool { queue.count == 1 && parked.count == 1 }
 
@@ -51,6 +53,15 @@ extension RedisClient {
         var command = RESPCommand(name)
         for argument in arguments { command.append(argument) }
         return try await send(command, timeout: timeout, idempotent: false)
+    }
+}
+
+extension RedisClient {
+    /// A command that is not sent again, whatever Redis says.
+    func callNow(_ name: String, _ arguments: String...) async throws -> RESPReply {
+        var command = RESPCommand(name)
+        for argument in arguments { command.append(argument) }
+        return try await send(command, idempotent: false, retried: false)
     }
 }
 

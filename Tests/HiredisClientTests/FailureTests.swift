@@ -120,31 +120,62 @@ struct FailureTests {
         }
     }
 
-    @Test("a server that is BUSY is waited for if the command may be sent again")
+    @Test("a server that is BUSY is waited for, by a command that may run only once too: it has not run")
     func busy() async throws {
         try await withClient("--busy-reply-threshold", "10") { client, server in
             _ = try await client.call("SET", "k", "v")
             try await withClient(url: server.url) { other in
                 let script = "local stop = redis.call('TIME')[1] + 2 repeat until redis.call('TIME')[1] + 0 >= stop"
                 let busy = Task { try? await other.callOnce("EVAL", script, "0") }
-                try await until { await redisError { try await client.callOnce("GET", "k") }?.code == .busy }
-                #expect(try await client.call("GET", "k").string() == "v")
+                try await until { await redisError { try await client.callNow("GET", "k") }?.code == .busy }
+                #expect(try await client.callOnce("GET", "k").string() == "v")
                 _ = await busy.value
             }
         }
     }
 
-    @Test("a primary that becomes a replica costs the connection; a command that may be sent again waits for a primary")
+    @Test("a primary that becomes a replica costs the connection; commands wait for a primary, and run once")
     func readOnly() async throws {
         try await withClient { client, server in
             _ = try await client.call("REPLICAOF", "127.0.0.1", "1")
-            #expect(await redisError { try await client.callOnce("SET", "k", "v") }?.code == .readOnly)
-            // Also what may run only once finds the new primary with its next call: a worker's claims are such commands.
+            #expect(await redisError { try await client.callNow("SET", "k", "v") }?.code == .readOnly)
             try await until { await client.generation > 1 }
-            async let reply = client.call("SET", "k", "v").string()
+            async let reply = client.call("SET", "k", "v", timeout: .seconds(60)).string()
+            // A worker's claims are such commands.
+            async let once = client.callOnce("INCR", "once", timeout: .seconds(60)).integer()
             try await until { await client.generation > 2 }
             try await withClient(url: server.url) { _ = try await $0.call("REPLICAOF", "NO", "ONE") }
             #expect(try await reply == "OK")
+            #expect(try await once == 1)
+        }
+    }
+
+    @Test("what Redis has refused until the deadline has not run, and the caller is told so")
+    func refusedToTheEnd() async throws {
+        try await withClient("--min-replicas-to-write", "1") { client, _ in
+            let error = await redisError { try await client.callOnce("INCR", "k", timeout: .milliseconds(300)) }
+            #expect(error?.code == .noReplicas)
+            #expect(error?.mayHaveRun == false)
+            async let count = client.callOnce("INCR", "k", timeout: .seconds(60)).integer()
+            try await until { await client.hasParked }
+            _ = try await client.call("CONFIG", "SET", "min-replicas-to-write", "0")
+            #expect(try await count == 1)
+        }
+    }
+
+    @Test("a pop that is given up by a primary that becomes a replica ends, and costs the connection")
+    func unblocked() async throws {
+        try await withClient { client, server in
+            async let popped = redisError { try await client.callOnce("BLPOP", "k", "60", timeout: .seconds(60)) }
+            try await until { await client.hasWritten(1) }
+            try await withClient(url: server.url) { other in
+                try await until { try await other.call("INFO", "clients").string().contains("blocked_clients:1") }
+                _ = try await other.call("REPLICAOF", "127.0.0.1", "1")
+            }
+            let error = await popped
+            #expect(error?.code == .unblocked)
+            #expect(error?.mayHaveRun == false)
+            #expect(await !client.isConnected)
         }
     }
 }

@@ -59,6 +59,11 @@ package final class PendingReply: Sendable {
         }
     }
 
+    /// What has become of it; nil while it is under way, or awaited.
+    package var result: Result<RESPReply, any Error>? {
+        state.withLockedValue { if case .finished(let result) = $0 { result } else { nil } }
+    }
+
     /// Gives the call up. What is not written yet is not sent.
     private func cancel() {
         client.loop.execute { [client, request] in client.assumeIsolated { $0.cancel(request) } }

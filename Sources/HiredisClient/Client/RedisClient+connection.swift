@@ -158,6 +158,7 @@ extension RedisClient {
         reader = nil
         output.removeAll()
         loadingScripts.removeAll()
+        refusal = nil
         guard let source else { return }
         self.source = nil
         loop.remove(source)

@@ -36,10 +36,10 @@ extension RedisClient {
         let time = request.start.duration(to: request.deadline)
         if request.place == .written || life.state == .ready {
             let message = "Redis at \(url) did not answer \(request.name) within \(time)"
-            return RedisError(.timeout, message, mayHaveRun: request.wasWritten)
+            return RedisError(.timeout, message, mayHaveRun: request.mayHaveRun)
         }
         let cause = lastFailure.map { ": \($0.message)" } ?? ""
         let message = "cannot reach Redis at \(url) within \(time)\(cause)"
-        return RedisError(.unreachable, message, mayHaveRun: request.wasWritten)
+        return RedisError(.unreachable, message, mayHaveRun: request.mayHaveRun)
     }
 }

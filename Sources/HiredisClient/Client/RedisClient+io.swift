@@ -27,8 +27,8 @@ extension RedisClient {
     func flush() {
         guard let source, life.state == .handshaking || life.state == .ready else { return }
         repeat {
-            while life.state == .ready, !output.isFull, let request = queue.nextToWrite() {
-                request.wasWritten = true
+            while life.state == .ready, refusal == nil, !output.isFull, let request = queue.nextToWrite() {
+                request.unanswered += 1
                 output.append(request.encode)
             }
             guard !output.isEmpty else { break }
@@ -41,7 +41,7 @@ extension RedisClient {
                 guard self.source === source else { return }
                 return lose(error)
             }
-        } while !output.isEmpty || queue.hasWaiting
+        } while !output.isEmpty || (queue.hasWaiting && refusal == nil)
         source.writeInterest = []
     }
 
@@ -94,6 +94,7 @@ extension RedisClient {
             if handshake?.isComplete == true { perform(life.greeted()) }
             return
         }
+        defer { if let refusal, !queue.hasWritten { lose(refusal) } }
         guard let request = queue.nextReply() else {
             throw RedisError(.protocolViolation, "Redis sent a reply that nobody asked for")
         }
@@ -107,6 +108,7 @@ extension RedisClient {
     }
 
     private func receive(_ error: RedisError, for request: Request) {
+        if !error.mayHaveRun { request.unanswered -= 1 }
         if error.code == .noScript, let script = request.script {
             // It did not run, so it may always be sent again: behind a SCRIPT LOAD, which the first of several such
             // calls pays for; and with its source if that did not help, so that it cannot go round in circles.
@@ -116,9 +118,13 @@ extension RedisClient {
             queue.append(request)
             return
         }
-        // A server that became a replica will not change its mind; another connection may find the new primary.
-        if error.code == .readOnly { lose(error) }
-        if error.isTransient, request.isIdempotent {
+        // A server that became a replica will not change its mind; another connection may find the new primary. What is on the wire
+        // is refused too, and better told so than lost.
+        if error.code == .readOnly || error.code == .unblocked { refusal = error }
+        // An earlier connection may have run what this one refuses.
+        var error = error
+        error.mayHaveRun = error.mayHaveRun || request.mayHaveRun
+        if error.isTransient, request.isRetried {
             retryLater(request, because: error)
         } else {
             finish(request, throwing: request.script.map { error.naming(commandsOf: $0) } ?? error)

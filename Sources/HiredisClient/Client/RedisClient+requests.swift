@@ -44,7 +44,7 @@ extension RedisClient {
     func cancel(_ request: Request) {
         // Before `submit` the completion still belongs to the task: leave a note only.
         guard request.place != .new else { return request.isCancelledEarly = true }
-        guard !request.isFinished, !(request.isCertain && request.wasWritten) else { return }
+        guard !request.isFinished, !(request.isCertain && request.mayHaveRun) else { return }
         let isOnTheWire = request.place == .written
         finish(request, throwing: CancellationError())
         guard isOnTheWire, configuration.dropConnectionOnCancel else { return }
@@ -68,7 +68,7 @@ extension RedisClient {
         guard let observer = configuration.observer else { return }
         var error: RedisError?
         if case .failure(let failure) = result {
-            error = failure as? RedisError ?? RedisError(.cancelled, "cancelled", mayHaveRun: request.wasWritten)
+            error = failure as? RedisError ?? RedisError(.cancelled, "cancelled", mayHaveRun: request.mayHaveRun)
         }
         observer(request.name, request.start.duration(to: .now), error)
     }

@@ -6,13 +6,16 @@ extension RedisClient {
     /// Throws the server's error as a ``RedisError``, `CancellationError` at once if the task is cancelled, and
     /// ``RedisError/Code/timeout`` or ``RedisError/Code/unreachable`` at the deadline.
     ///
-    /// - Parameter idempotent: whether a second run does no harm. If so it is sent again when the connection breaks, and
-    ///   when Redis cannot run it yet (LOADING, BUSY, TRYAGAIN, MASTERDOWN, READONLY), until the deadline.
+    /// - Parameters:
+    ///   - idempotent: whether a second run does no harm. If so it is sent again when the connection breaks.
+    ///   - retried: whether it is sent again, until the deadline, where Redis has not run it and a wait may cure that (LOADING, BUSY,
+    ///     TRYAGAIN, CLUSTERDOWN, MASTERDOWN, NOREPLICAS, READONLY). That needs not be idempotent, but leaves the order of the calls.
     package nonisolated func send(
-        _ command: RESPCommand, timeout: Duration? = nil, idempotent: Bool
+        _ command: RESPCommand, timeout: Duration? = nil, idempotent: Bool, retried: Bool = true
     ) async throws -> RESPReply {
         let timeout = timeout ?? configuration.commandTimeout
-        return try await perform(Request(command, timeout: timeout, idempotent: idempotent)) { $0.submit($1) }
+        let request = Request(command, timeout: timeout, idempotent: idempotent, retried: retried)
+        return try await perform(request) { $0.submit($1) }
     }
 
     /// Calls a script by its digest; by its source if Redis has lost it, which proves that it did not run.
@@ -35,6 +38,14 @@ extension RedisClient {
         return PendingReply(Request(call, timeout: timeout, idempotent: idempotent, certain: certain), of: self)
     }
 
+    /// Sends a command, and does not wait for its reply.
+    package nonisolated func start(
+        _ command: RESPCommand, timeout: Duration? = nil, idempotent: Bool
+    ) -> PendingReply {
+        PendingReply(
+            Request(command, timeout: timeout ?? configuration.commandTimeout, idempotent: idempotent), of: self)
+    }
+
     package nonisolated func run(
         _ script: RedisScript, keys: [String], timeout: Duration? = nil, idempotent: Bool,
         arguments: (inout RESPCommand) -> Void = { _ in }
@@ -44,12 +55,13 @@ extension RedisClient {
     }
 
     /// Sends commands in one write, one after the other, and waits for all replies. One that fails does not keep the
-    /// others from running. Throws only `CancellationError`.
+    /// others from running. Throws only `CancellationError`. `retried` is as for `send`: false where the order matters.
     package nonisolated func pipeline(
-        _ commands: [RESPCommand], timeout: Duration? = nil, idempotent: Bool
+        _ commands: [RESPCommand], timeout: Duration? = nil, idempotent: Bool, retried: Bool = true
     ) async throws -> [Result<RESPReply, RedisError>] {
         let timeout = timeout ?? configuration.commandTimeout
-        return try await perform(commands.map { Request($0, timeout: timeout, idempotent: idempotent) })
+        return try await perform(
+            commands.map { Request($0, timeout: timeout, idempotent: idempotent, retried: retried) })
     }
 
     /// Calls scripts in one write. Each is called again by itself if Redis has lost it; the order is then another.

@@ -40,6 +40,8 @@ package actor RedisClient {
     var connectionLog = ConnectionLog()
     /// Why there is no connection.
     var lastFailure: RedisError?
+    /// The server is none for us, by what it says: the connection ends with the last reply that is under way.
+    var refusal: RedisError?
     /// Scripts with a `SCRIPT LOAD` on this connection, under way or refused.
     var loadingScripts: Set<ObjectIdentifier> = []
 

@@ -28,17 +28,22 @@ final class Request: QueuedCommand, @unchecked Sendable {
     var isCancelledEarly = false
     /// Whether a cancellation ends it only while it is not written: its caller must know whether it ran.
     let isCertain: Bool
-    /// It was on the wire at least once, maybe on an earlier connection.
-    var wasWritten = false
+    /// Whether it is sent again where Redis has refused to run it and a wait may cure that.
+    let isRetried: Bool
+    /// How often it was written, on this connection or an earlier one, and Redis did not say that it has not run it.
+    var unanswered = 0
+    var mayHaveRun: Bool { unanswered > 0 }
     /// Send the source and not the digest, which the server has lost again since it was loaded for this request.
     var mustSendSource = false
     var isReloaded = false
     var retries = 0
 
     init(
-        _ command: RESPCommand, script: RedisScript? = nil, timeout: Duration, idempotent: Bool, certain: Bool = false
+        _ command: RESPCommand, script: RedisScript? = nil, timeout: Duration, idempotent: Bool, certain: Bool = false,
+        retried: Bool = true
     ) {
         isCertain = certain
+        isRetried = retried
         self.command = command
         self.script = script
         isIdempotent = idempotent

@@ -18,6 +18,8 @@ struct PendingQueue<Command: QueuedCommand> {
     private(set) var bytes = 0
 
     var hasWaiting: Bool { waiting.count > finishedWaiting }
+    /// Whether a reply is to come.
+    var hasWritten: Bool { !written.isEmpty }
 
     /// Commands with a caller.
     var live: [Command] { (written + waiting).filter { !$0.isFinished } }

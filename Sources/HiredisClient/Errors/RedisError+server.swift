@@ -16,10 +16,13 @@ extension RedisError {
         if case .other = code { mayHaveRun = true }
         // Some of the server's texts are sentences.
         let sentence = text.hasSuffix(".") ? String(text.dropLast()) : text
-        self.init(code, sentence + code.advice, mayHaveRun: mayHaveRun)
+        let isElsewhere = prefix == "MOVED" || prefix == "ASK"
+        let advice =
+            isElsewhere ? "; this is a node of a Redis Cluster: use a Redis that is not part of one" : code.advice
+        self.init(code, sentence + advice, mayHaveRun: mayHaveRun)
     }
 
-    /// Whether a wait may cure it and the server says that it has not run the command.
+    /// Whether a wait may cure it and the server says that it has not run the command. A script meets these before its first write.
     var isTransient: Bool {
         switch code {
         case .loading, .busy, .tryAgain, .masterDown, .readOnly, .noReplicas, .clusterDown: true
@@ -38,6 +41,7 @@ extension RedisError.Code {
         case "LATE": self = .late
         case "TRYAGAIN": self = .tryAgain
         case "MASTERDOWN": self = .masterDown
+        case "UNBLOCKED": self = .unblocked
         case "NOSCRIPT": self = .noScript
         case "NOAUTH", "WRONGPASS", "NOPERM": self = .authentication
         case "WRONGTYPE": self = .wrongType

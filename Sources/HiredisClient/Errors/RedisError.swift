@@ -22,6 +22,8 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         /// A script found that the time of its caller was up by Redis' clock, and did nothing.
         case late
         case masterDown
+        /// UNBLOCKED: it gave up a blocking command, since it became a replica.
+        case unblocked
         case noScript
         /// NOAUTH, WRONGPASS, NOPERM.
         case authentication

@@ -41,9 +41,11 @@ extension RedisEngine {
         wait.append(limit.milliseconds)
         let waiter = try takeWaiter()
         defer { giveBack(waiter) }
-        // Redis must be able to say that time is up before we stop listening.
+        // Redis must be able to say that time is up before we stop listening. A wait that is answered before its write has gone through
+        // says nothing, so neither is sent again.
         let replies = try await waiter.pipeline(
-            [RESPCommand("SET", fence, "", "PX", "1000"), wait], timeout: limit + .seconds(1), idempotent: false)
+            [RESPCommand("SET", fence, "", "PX", "1000"), wait], timeout: limit + .seconds(1), idempotent: false,
+            retried: false)
         do {
             for reply in replies.dropLast() { _ = try reply.get() }
             if let reply = try replies.last?.get(), let missing = try Self.missing(durability, in: reply) {

@@ -45,7 +45,7 @@ extension RedisEngine {
         guard !jobs.isEmpty else { return [] }
         let chunks = Self.chunks(of: jobs)
         let queues = Set(chunks.lazy.map { jobs[$0.places[0]].message.queue })
-        let listed = try await announce(queues, until: deadline)
+        let announcement = announce(queues, within: min(deadline - .now, options.commandTimeout))
         let generation = options.durability == .primary ? 0 : await client.generation
         var outcomes = [EnqueueOutcome?](repeating: nil, count: jobs.count)
         var begun: Set<String> = []
@@ -92,32 +92,20 @@ extension RedisEngine {
             if error.code == .cancelled { throw CancellationError() }
             throw SpanQueueError(error)
         }
+        if let announcement { note(announcement) }
         // A queue that begins with these jobs was deleted since we listed it, unless that was just now.
-        begun.subtract(listed)
+        begun.subtract(announcement?.queues ?? [])
         if !begun.isEmpty {
-            for queue in begun { forget(queue) }
             // The jobs are there: a list that lacks their queue until the next call is not a failure of this one.
             do {
-                try await announce(begun)
+                try await list(begun)
             } catch {
-                logger.warning("a queue is not listed", metadata: ["error": "\(error)"])
+                for queue in begun { forget(queue) }
+                logger.warning("a queue is not on the list of queues", metadata: ["error": "\(error)"])
             }
         }
         try await confirm(options.durability, in: jobs[0].message.queue, since: generation, until: deadline)
         return outcomes.compactMap { $0 }
-    }
-
-    /// Puts the queues of the jobs on the list of queues; gives those that were not known to be there. Where it fails no job was added.
-    private func announce(
-        _ queues: Set<String>, until deadline: ContinuousClock.Instant
-    ) async throws -> Set<String> {
-        do {
-            return try await announce(queues, within: min(deadline - .now, options.commandTimeout))
-        } catch let error as SpanQueueError {
-            var error = error
-            error.mayHaveRun = false
-            throw error
-        }
     }
 
     /// Each call leaves as soon as it is made, so that Redis works on one while the next is being made.

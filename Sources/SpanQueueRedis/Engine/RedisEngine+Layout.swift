@@ -48,7 +48,7 @@ extension RedisEngine {
     /// Not sent again where Redis refuses it: the start would wait for that, and the next start tries again.
     private func writeOnce(_ command: RESPCommand) async throws {
         do {
-            _ = try await client.send(command, idempotent: false)
+            _ = try await client.send(command, idempotent: false, retried: false)
         } catch let error as RedisError {
             throw SpanQueueError(error)
         }

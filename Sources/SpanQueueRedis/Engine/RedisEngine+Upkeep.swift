@@ -141,6 +141,8 @@ extension RedisEngine {
         defer { alarm.cancel() }
         do {
             _ = try await waiter.send(command, timeout: limit + options.commandTimeout, idempotent: false)
+        } catch let error as RedisError where error.code == .unblocked {
+            // It became a replica: whoever looks for work now finds the new primary.
         } catch let error as RedisError {
             throw SpanQueueError(error)
         }

@@ -14,6 +14,8 @@ final class RedisEngine: Engine, JobKeeper {
     private struct Connection: Sendable {
         /// Queues whose names this connection has put on the list of queues.
         var announced: Set<String> = []
+        /// How many connections were replaced.
+        var gaps = 0
         var keys: [String: RedisKeys] = [:]
         /// The largest message of the latest claim, in bytes, of queues whose messages are large.
         var largeMessages: [String: Int] = [:]
@@ -202,25 +204,49 @@ final class RedisEngine: Engine, JobKeeper {
         }
     }
 
-    /// Puts queues on the list of queues, once a connection.
-    ///
-    /// - Returns: those that were put there now.
-    @discardableResult
-    func announce(_ queues: Set<String>, within timeout: Duration? = nil) async throws -> Set<String> {
-        let fresh = connection.withLock { queues.subtracting($0.announced) }
-        guard !fresh.isEmpty else { return fresh }
-        try await list(fresh, within: timeout)
-        connection.withLock { connection in
-            // Names from outside must not fill the memory.
-            if connection.announced.count + fresh.count > Self.mostNames { connection.announced = [] }
-            connection.announced.formUnion(fresh)
-        }
-        return fresh
+    /// Queues on their way to the list of queues.
+    struct Announcement {
+        let queues: Set<String>
+        fileprivate let reply: PendingReply
+        /// Of the connection when it left.
+        fileprivate let gaps: Int
     }
 
-    /// Puts queues on the list of queues.
-    func list(_ queues: some Sequence<String>, within timeout: Duration? = nil) async throws {
-        _ = try await send(Self.listing(queues), timeout: timeout)
+    /// Puts queues on the list of queues, once a connection. Nobody waits for it: it leaves before what is sent next.
+    ///
+    /// - Returns: nil where they are listed.
+    func announce(_ queues: Set<String>, within timeout: Duration) -> Announcement? {
+        let (fresh, gaps) = connection.withLock { (queues.subtracting($0.announced), $0.gaps) }
+        guard !fresh.isEmpty else { return nil }
+        return Announcement(
+            queues: fresh, reply: client.start(Self.listing(fresh), timeout: timeout, idempotent: true), gaps: gaps)
+    }
+
+    /// Notes what has become of an announcement by now. One that is still under way, or has failed, is made again by the next call.
+    func note(_ announcement: Announcement) {
+        switch announcement.reply.result {
+        case nil: return
+        case .failure(let error):
+            logger.warning("a queue is not on the list of queues", metadata: ["error": "\(error)"])
+        case .success(let reply):
+            do {
+                _ = try reply.integer()
+            } catch {
+                return logger.warning("a queue is not on the list of queues", metadata: ["error": "\(error)"])
+            }
+            connection.withLock { connection in
+                // Another server may not have them.
+                guard connection.gaps == announcement.gaps else { return }
+                // Names from outside must not fill the memory.
+                if connection.announced.count + announcement.queues.count > Self.mostNames { connection.announced = [] }
+                connection.announced.formUnion(announcement.queues)
+            }
+        }
+    }
+
+    /// Puts queues on the list of queues, also those that are thought to be there.
+    func list(_ queues: Set<String>) async throws {
+        _ = try await send(Self.listing(queues))
     }
 
     static func listing(_ queues: some Sequence<String>) -> RESPCommand {
@@ -238,7 +264,10 @@ final class RedisEngine: Engine, JobKeeper {
     /// A connection was replaced: time has passed, and the server may be another, with other lists.
     func noteGap() {
         node.noteGap()
-        connection.withLock { $0.announced = [] }
+        connection.withLock { connection in
+            connection.announced = []
+            connection.gaps += 1
+        }
     }
 
     // MARK: Connections for blocking pops

@@ -8,7 +8,8 @@ extension SpanQueueError {
             switch error.code {
             case .connectionLost, .unreachable, .cancelled: .unavailable
             case .overloaded: .overloaded
-            case .loading, .busy, .tryAgain, .masterDown, .readOnly, .noReplicas, .cannotSave, .clusterDown:
+            case .loading, .busy, .tryAgain, .masterDown, .unblocked, .readOnly, .noReplicas, .cannotSave,
+                .clusterDown:
                 .unavailable
             case .unsupported: .unsupported
             case .timeout, .late: .timeout
@@ -51,7 +52,7 @@ extension RedisError {
     /// Whether a script of ours says by it that it has done nothing.
     var isRefusal: Bool {
         switch code {
-        case .late, .other("USES"), .other("DOOR"), .other("STATE"), .other("LOCK"): true
+        case .other("USES"), .other("DOOR"), .other("STATE"), .other("LOCK"): true
         default: false
         }
     }
@@ -88,6 +89,7 @@ extension RedisError.Code {
         case .late: "LATE"
         case .tryAgain: "TRYAGAIN"
         case .masterDown: "MASTERDOWN"
+        case .unblocked: "UNBLOCKED"
         case .noScript: "NOSCRIPT"
         case .authentication: "NOAUTH"
         case .tls: "tls"
