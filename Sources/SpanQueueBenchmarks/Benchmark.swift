@@ -1,3 +1,5 @@
+import SpanQueue
+
 /// One thing to measure. Each runs in queues and keys of its own, which it removes at its end.
 package enum Benchmark: String, Sendable, CaseIterable {
     /// The floor: `XADD` in pipelines of 64, nothing but what Redis does natively.
@@ -53,5 +55,54 @@ package enum Benchmark: String, Sendable, CaseIterable {
         case .retries: "drain, each fails once"
         case .idle: "nothing to do"
         }
+    }
+}
+
+/// How much is measured, and of what.
+package struct BenchmarkOptions: Sendable {
+    /// How many jobs; 10,000 unless set.
+    package var jobs = 10_000
+    /// The payload's length in bytes, roughly; 200 unless set.
+    package var payloadBytes = 200
+    /// How many jobs a worker runs at once; 100 unless set.
+    package var concurrency = 100
+    /// How many workers share the jobs, each with connections and threads of its own, as if it were a process; 1 unless set.
+    package var workers = 1
+    /// Over how many queues the jobs are spread; 1 unless set.
+    package var queues = 1
+    /// How many jobs wait below those that are measured; none unless set.
+    package var depth = 0
+    /// What completed jobs leave behind; the type's default unless set.
+    package var keepsCompleted = true
+    /// What the queues' names begin with.
+    package var prefix = "spanq-bench"
+    /// Which part runs, where the parts are to be measured apart or in several processes.
+    package var part = Part.all
+
+    /// The parts of a drain: putting the jobs there, and running them.
+    package enum Part: String, Sendable, CaseIterable {
+        /// Both, and what is left is removed.
+        case all
+        /// The jobs are put there and left.
+        case fill
+        /// The jobs are there; what is left stays.
+        case run
+    }
+
+    /// The values above.
+    package init() {}
+}
+
+/// A typed job that does nothing. Its JSON is about as long as was asked for.
+struct BenchmarkJob: Job {
+    static let jobType = "noop"
+    /// When it was enqueued or is due, in nanoseconds of the clock that its benchmark reads.
+    var moment: Int64 = 0
+    var filling: String
+
+    /// - Parameter bytes: the length of its JSON, names and quotes included; no less than they take.
+    init(bytes: Int, moment: Int64 = 0) {
+        self.moment = moment
+        filling = String(repeating: "x", count: max(0, bytes - #"{"moment":0,"filling":""}"#.utf8.count))
     }
 }

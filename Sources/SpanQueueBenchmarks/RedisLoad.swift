@@ -1,3 +1,5 @@
+// Where the compiler finds `timeval`: the first module that includes its header.
+import CSpanQueueHiredis
 import Foundation
 import HiredisClient
 
@@ -62,4 +64,46 @@ struct RedisLoad {
             cpuSeconds: cpuSeconds, commands: end.commands - start.commands, bytes: end.bytes - start.bytes,
             memory: end.memory - start.memory)
     }
+}
+
+/// What this process has used so far.
+struct ProcessLoad {
+    var cpuSeconds: Double
+    var peakMemoryMiB: Double
+    /// Nil where nobody counts them.
+    var allocations: Int?
+
+    static var now: ProcessLoad {
+        var usage = rusage()
+        #if canImport(Glibc)
+            getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
+            let unit = 1024.0
+        #else
+            getrusage(RUSAGE_SELF, &usage)
+            let unit = 1_048_576.0
+        #endif
+        func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1_000_000 }
+        return ProcessLoad(
+            cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+            peakMemoryMiB: Double(usage.ru_maxrss) / unit,
+            allocations: AllocationCount.now)
+    }
+
+    /// What was used from `start` to `end`; the peak is that of the end.
+    static func - (end: ProcessLoad, start: ProcessLoad) -> ProcessLoad {
+        var allocations: Int?
+        if let before = start.allocations, let after = end.allocations { allocations = after - before }
+        return ProcessLoad(
+            cpuSeconds: end.cpuSeconds - start.cpuSeconds, peakMemoryMiB: end.peakMemoryMiB, allocations: allocations)
+    }
+}
+
+/// How often this process has allocated memory, where a library was loaded before it that counts: see `Benchmarks/README.md`.
+enum AllocationCount {
+    private static let function: (@convention(c) () -> Int)? = {
+        guard let symbol = dlsym(dlopen(nil, RTLD_NOW), "spanqueue_process_allocation_count") else { return nil }
+        return unsafeBitCast(symbol, to: (@convention(c) () -> Int).self)
+    }()
+
+    static var now: Int? { function?() }
 }

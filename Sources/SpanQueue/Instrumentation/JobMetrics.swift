@@ -1,4 +1,5 @@
 import SpanQueueTelemetry
+import Synchronization
 
 /// The families of metrics that queues and workers record into. What each means, its labels and its unit stand in
 /// `docs/telemetry.md`.
@@ -162,5 +163,85 @@ extension MetricsRegistryConfiguration {
         var configuration = MetricsRegistryConfiguration()
         configuration.isEnabled = false
         return configuration
+    }
+}
+
+/// The series of one job type in one queue that enqueues record into when all goes well, looked up once and held.
+final class EnqueueMetrics: Sendable {
+    let queue: String
+    let type: String
+    let accepted: CounterSeries
+    let sent: CounterSeries
+    let duration: HistogramSeries
+
+    init(_ metrics: JobMetrics, queue: String, type: String) {
+        self.queue = queue
+        self.type = type
+        accepted = metrics.enqueued.child(queue, type, "accepted")
+        sent = metrics.series(metrics.sentMessages, "enqueue", queue)
+        duration = metrics.series(metrics.operationDuration, "enqueue", queue)
+    }
+}
+
+/// Those of the types and queues that a client has met.
+final class EnqueueMetricsTable: Sendable {
+    private struct Name: Hashable {
+        let queue: String
+        let type: String
+    }
+
+    /// Names come from outside: more of them are looked up each time.
+    private static let limit = 1000
+
+    private let metrics: JobMetrics
+    private let known = Mutex<[Name: EnqueueMetrics]>([:])
+
+    init(_ metrics: JobMetrics) {
+        self.metrics = metrics
+    }
+
+    func series(_ queue: String, _ type: String) -> EnqueueMetrics {
+        let name = Name(queue: queue, type: type)
+        return known.withLock { known in
+            if let series = known[name] { return series }
+            let fresh = EnqueueMetrics(metrics, queue: queue, type: type)
+            if known.count < Self.limit { known[name] = fresh }
+            return fresh
+        }
+    }
+}
+
+/// What an engine records of its round trips, whatever it talks to. Safe to call from any thread; it does not block.
+package final class EngineMetrics: Sendable {
+    private let metrics: JobMetrics
+    private let engine: String
+    private let reconnects: CounterSeries
+    private let series = Mutex<[String: HistogramSeries]>([:])
+
+    init(_ metrics: JobMetrics, engine: String) {
+        self.metrics = metrics
+        self.engine = engine
+        reconnects = metrics.engineReconnects.child(engine)
+    }
+
+    /// Records one round trip.
+    ///
+    /// - Parameters:
+    ///   - operation: the name of a script, function or command. There are as many as the program has, and no name comes from outside.
+    ///   - errorType: the kind of error; nil for success.
+    package func record(_ operation: String, _ duration: Duration, _ errorType: String?) {
+        if let errorType { metrics.engineErrors.child(engine, operation, errorType).increment() }
+        let histogram = series.withLock { series in
+            if let known = series[operation] { return known }
+            let fresh = metrics.engineSeconds.child(engine, operation)
+            series[operation] = fresh
+            return fresh
+        }
+        histogram.record(duration)
+    }
+
+    /// Records a connection that replaced a lost one.
+    package func reconnected() {
+        reconnects.increment()
     }
 }

@@ -106,3 +106,202 @@ extension Verdict {
         }
     }
 }
+
+/// An attempt that has ended, from its end until the engine has answered its settlement: what is to be settled, and what is to
+/// be reported once that has counted.
+///
+/// A class, as is a slot: both go through several collections, and to copy a settlement is to retain a dozen objects.
+final class Ending: Sendable {
+    let settlement: Settlement
+    /// Nil for a job whose record can't be read, as is `trace`.
+    let claim: ClaimedJob?
+    /// Where the attempt stands in its trace.
+    let trace: TraceContext?
+    /// The attempt in the application's own tracer.
+    let applicationSpan: ApplicationSpans.Open?
+    /// How long the handler ran; nil where none did.
+    let duration: Duration?
+    /// From the start of the attempt to its end, on the wall clock.
+    let startNanoseconds: UInt64
+    let endNanoseconds: UInt64
+
+    init(
+        _ settlement: Settlement, of claim: ClaimedJob, trace: TraceContext, applicationSpan: ApplicationSpans.Open?,
+        duration: Duration?, from startNanoseconds: UInt64, to endNanoseconds: UInt64
+    ) {
+        self.settlement = settlement
+        self.claim = claim
+        self.trace = trace
+        self.applicationSpan = applicationSpan
+        self.duration = duration
+        self.startNanoseconds = startNanoseconds
+        self.endNanoseconds = endNanoseconds
+    }
+
+    /// The burial of a job that no handler has seen.
+    init(burial settlement: Settlement) {
+        self.settlement = settlement
+        self.claim = nil
+        self.trace = nil
+        self.applicationSpan = nil
+        self.duration = nil
+        self.startNanoseconds = 0
+        self.endNanoseconds = 0
+    }
+}
+
+extension JobSpans {
+    /// One span for the claim, and the waits that it ended.
+    func claimed(_ reply: ClaimReply, from queue: String, start: UInt64) {
+        let end = SystemClock.now()
+        if reply.promoted > 0 {
+            tracer.submit(
+                SpanData(
+                    name: "promote \(queue)", context: tracer.makeContext(), startNanoseconds: start,
+                    endNanoseconds: end,
+                    attributes: attributes("promote", nil, queue: queue, count: reply.promoted)))
+        }
+        guard !reply.jobs.isEmpty else { return }
+        let context = tracer.makeContext()
+        if context.isSampled {
+            tracer.submit(
+                SpanData(
+                    name: "claim \(queue)", kind: .client, context: context, startNanoseconds: start,
+                    endNanoseconds: end,
+                    attributes: attributes("claim", "receive", queue: queue, count: reply.jobs.count),
+                    links: reply.jobs.prefix(128).map { SpanData.Link($0.message.trace, isRemote: true) }))
+        } else {
+            tracer.countUnsampled()
+        }
+        // The waits of other traces are rebuilt, or counted, when it is known whether their attempts matter.
+        for job in reply.jobs where job.message.trace.isSampled { waited(Wait(job), worker: worker) }
+    }
+
+    /// A job's wait for one of its claims.
+    struct Wait {
+        let message: JobMessage
+        let token: FencingToken
+        let attempt: Int
+        let eligibleAt: Timestamp
+        let claimedAt: Timestamp
+
+        init(_ claim: ClaimedJob) {
+            message = claim.message
+            token = claim.reference.token
+            attempt = claim.attempt
+            eligibleAt = claim.eligibleAt
+            claimedAt = claim.claimedAt
+        }
+
+        init(before record: AttemptRecord, of message: JobMessage) {
+            self.message = message
+            token = record.token
+            attempt = record.number
+            eligibleAt = record.eligibleAt
+            claimedAt = record.claimedAt
+        }
+
+        var duration: Duration { max(.zero, claimedAt - eligibleAt) }
+    }
+
+    /// - Parameter worker: the one that claimed the job.
+    private func waited(_ wait: Wait, worker: String?, keptBecause reason: KeepReason? = nil) {
+        var attributes = Self.attributes("wait", nil, queue: wait.message.queue, worker: worker, message: wait.message)
+        attributes.add(unique: "spanq.job.attempt", .int(wait.attempt))
+        tracer.submit(
+            SpanData(
+                name: "wait \(wait.message.queue)",
+                context: tracer.makeContext(
+                    parent: wait.message.trace, spanID: wait.token.waitSpanID(of: wait.message.id)),
+                parent: wait.message.trace.spanID, isParentRemote: true,
+                startNanoseconds: min(wait.eligibleAt, wait.claimedAt).nanoseconds,
+                endNanoseconds: wait.claimedAt.nanoseconds, attributes: attributes), keptBecause: reason)
+    }
+
+    /// The wait of an attempt that is kept although its trace was not sampled, and the enqueue unless an earlier attempt that was
+    /// kept has brought it: both from the record.
+    ///
+    /// - Parameters:
+    ///   - earlier: the attempts before that one.
+    ///   - worker: the one that claimed the job.
+    func rebuilt(_ wait: Wait, after earlier: [AttemptRecord], worker: String?, keptBecause reason: KeepReason) {
+        let message = wait.message
+        if !earlier.contains(where: { wasKept($0, of: message) }) {
+            // By whom it was enqueued is not in the record.
+            tracer.submit(
+                SpanData(
+                    name: "enqueue \(message.queue)", kind: .producer, context: message.trace,
+                    startNanoseconds: message.enqueuedAt.nanoseconds, endNanoseconds: message.enqueuedAt.nanoseconds,
+                    attributes: Self.attributes(
+                        "enqueue", "send", queue: message.queue, worker: nil, message: message)),
+                keptBecause: reason)
+        }
+        waited(wait, worker: worker, keptBecause: reason)
+    }
+
+    /// Whether an attempt of an unsampled trace was kept, by the rules that its worker went by if it is configured as this one.
+    private func wasKept(_ record: AttemptRecord, of message: JobMessage) -> Bool {
+        guard !context(of: record, message).isSampled else { return false }
+        switch record.outcome {
+        case .retried, .buried, .lost: return true
+        default:
+            return telemetry.slowAttempt.map { record.endedAt - record.claimedAt > $0 } ?? false
+        }
+    }
+
+    /// Where an attempt stands in its trace.
+    func context(of record: AttemptRecord, _ message: JobMessage) -> TraceContext {
+        AttemptTrace.context(of: message, token: record.token, eligibleAt: record.eligibleAt, telemetry: telemetry)
+    }
+}
+
+extension JobSpans {
+    /// The attempt that nobody lived to tell of, and its taking back.
+    ///
+    /// The synthetic span is the lost attempt: it has the id under which the attempt is on record and that was handed to whatever its
+    /// handler started, so those spans find their parent. A worker that lives and learns that it has lost its lease exports
+    /// what it did under another id (`lost`), so no two spans have this one.
+    func reclaimed(_ job: ReclaimedJob, from start: UInt64) {
+        let records = job.run.attemptRecords
+        guard let message = job.message, let index = records.lastIndex(where: { $0.outcome == .lost }) else { return }
+        let end = SystemClock.now()
+        let record = records[index]
+        let context = context(of: record, message)
+        let reason: KeepReason? = context.isSampled ? nil : .reclaim
+        let wait = Wait(before: record, of: message)
+        if !message.trace.isSampled {
+            rebuilt(wait, after: Array(records[..<index]), worker: record.worker, keptBecause: .reclaim)
+        }
+        var attempt = attempt(
+            wait, context: context, worker: record.worker, after: index > 0 ? records[index - 1] : nil,
+            from: record.claimedAt.nanoseconds, to: max(record.claimedAt, record.endedAt).nanoseconds)
+        attempt.attributes["spanq.synthetic"] = true
+        attempt.attributes["error.type"] = "lease_expired"
+        attempt.status = .error("the worker did not extend its lease")
+        tracer.submit(attempt, keptBecause: reason)
+        var settle = attributes("reclaim", "settle", queue: message.queue, message: message)
+        settle["spanq.lost_worker"] = .string(record.worker)
+        if let reason = record.reason { settle["spanq.job.reason"] = .string(reason) }
+        tracer.submit(
+            SpanData(
+                name: "reclaim \(message.queue)", kind: .client,
+                context: tracer.makeContext(
+                    parent: message.trace, spanID: record.token.settlementSpanID(of: message.id)),
+                parent: message.trace.spanID, isParentRemote: true, startNanoseconds: start, endNanoseconds: end,
+                attributes: settle, links: [SpanData.Link(context, isRemote: true)]),
+            keptBecause: message.trace.isSampled ? nil : .reclaim)
+    }
+
+    /// A person's cancel or redrive.
+    func acted(_ operation: String, on message: JobMessage, parent: TraceContext?, from start: UInt64) {
+        let context = tracer.makeContext(parent: parent)
+        guard context.isSampled else { return tracer.countUnsampled() }
+        tracer.submit(
+            SpanData(
+                name: "\(operation) \(message.queue)", kind: operation == "redrive" ? .producer : .client,
+                context: context, parent: parent?.spanID, startNanoseconds: start, endNanoseconds: SystemClock.now(),
+                attributes: attributes(
+                    operation, operation == "redrive" ? "send" : "settle", queue: message.queue, message: message),
+                links: [SpanData.Link(message.trace, isRemote: true)]))
+    }
+}

@@ -68,3 +68,138 @@ extension Timestamp {
         return overflow ? .max : product
     }
 }
+
+/// Where an attempt stands in its trace: a function of the job's record and the claim, so that the worker that runs it, the one
+/// that finds it lost, and the command that draws it agree without having stored it.
+enum AttemptTrace {
+    /// An attempt that was planned to start later than this after its enqueue begins a trace of its own.
+    static let longestParent = Duration.minutes(15)
+
+    static func isChild(
+        of message: JobMessage, eligibleAt: Timestamp, _ mode: JobTelemetry.AttemptParent
+    ) -> Bool {
+        switch mode {
+        case .parent: true
+        case .link: false
+        case .auto: eligibleAt - message.enqueuedAt <= longestParent
+        }
+    }
+
+    static func context(
+        of message: JobMessage, token: FencingToken, eligibleAt: Timestamp, telemetry: JobTelemetry
+    ) -> TraceContext {
+        let spanID = token.spanID(of: message.id)
+        if isChild(of: message, eligibleAt: eligibleAt, telemetry.attemptParent) {
+            guard let tracer = telemetry.tracer else { return message.trace.moved(to: spanID) }
+            return tracer.makeContext(parent: message.trace, spanID: spanID)
+        }
+        // The creation's trace id and the claim's token make the id of the new trace.
+        let traceID = TraceID(
+            nonZeroLow: spanID.value, high: message.trace.traceID.high ^ UInt64(bitPattern: token.value))
+        guard let tracer = telemetry.tracer else {
+            return TraceContext(traceID: traceID, spanID: spanID, flags: message.trace.flags & 1)
+        }
+        return tracer.makeContext(traceID: traceID, spanID: spanID)
+    }
+}
+
+extension TraceContext {
+    func moved(to spanID: SpanID) -> TraceContext {
+        var context = self
+        context.spanID = spanID
+        return context
+    }
+}
+
+extension FencingToken {
+    /// The span of the wait that ended with this claim, which anyone who knows the claim can name, as they can the attempt.
+    func waitSpanID(of job: JobID) -> SpanID { companion(1, of: job) }
+
+    /// The span of what ended the attempt under this claim: its settlement, or its reclaim.
+    func settlementSpanID(of job: JobID) -> SpanID { companion(2, of: job) }
+
+    /// The span that a worker exports for an attempt under this claim after it has lost its lease. The attempt's own id then
+    /// belongs to whoever took the job back.
+    func lostSpanID(of job: JobID) -> SpanID { companion(3, of: job) }
+
+    /// The nonce has 32 bits: what stands above them tells these ids from the attempt's own.
+    private func companion(_ place: UInt64, of job: JobID) -> SpanID {
+        .derived(from: job.fingerprint, UInt64(bitPattern: value), place << 32 | UInt64(nonce))
+    }
+}
+
+extension JobSpans {
+    /// One job: its own span is the creation that it carries.
+    func enqueued(
+        _ job: NewJob, parent: TraceContext?, from start: UInt64, _ outcome: Result<EnqueueOutcome, any Error>
+    ) {
+        let message = job.message
+        guard message.trace.isSampled else { return tracer.countUnsampled() }
+        var attributes = attributes("enqueue", "send", queue: message.queue, message: message)
+        describe(outcome, &attributes)
+        tracer.submit(
+            SpanData(
+                name: "enqueue \(message.queue)", kind: .producer, context: message.trace, parent: parent?.spanID,
+                startNanoseconds: start, endNanoseconds: SystemClock.now(), attributes: attributes,
+                status: status(of: outcome)
+            ))
+    }
+
+    /// Many: a send for each queue that links one creation for each job.
+    ///
+    /// - Parameter groups: the places of the jobs by queue.
+    func enqueued(
+        _ jobs: [NewJob], _ groups: [(queue: String, places: [Int])], parent: TraceContext?, from start: UInt64,
+        _ outcomes: Result<[EnqueueOutcome], any Error>
+    ) {
+        let end = SystemClock.now()
+        for (queue, places) in groups {
+            var unsampled = 0
+            for place in places {
+                guard jobs[place].message.trace.isSampled else {
+                    unsampled += 1
+                    continue
+                }
+                var attributes = attributes("create", "create", queue: queue, message: jobs[place].message)
+                let outcome = outcomes.map { $0[place] }
+                describe(outcome, &attributes)
+                tracer.submit(
+                    SpanData(
+                        name: "create \(queue)", kind: .producer, context: jobs[place].message.trace,
+                        parent: parent?.spanID, startNanoseconds: start, endNanoseconds: end, attributes: attributes,
+                        status: status(of: outcome)))
+            }
+            tracer.countUnsampled(unsampled)
+            tracer.submit(
+                SpanData(
+                    name: "enqueue \(queue)", kind: .client, context: tracer.makeContext(parent: parent),
+                    parent: parent?.spanID, startNanoseconds: start, endNanoseconds: end,
+                    attributes: attributes("enqueue", "send", queue: queue, count: places.count),
+                    links: places.prefix(128).map { SpanData.Link(jobs[$0].message.trace) },
+                    status: status(of: outcomes)))
+        }
+    }
+
+    private func describe(_ outcome: Result<EnqueueOutcome, any Error>, _ attributes: inout Attributes) {
+        switch outcome {
+        case .success(.accepted(_, let runAt, _)):
+            attributes["spanq.enqueue.result"] = "accepted"
+            if let runAt { attributes["spanq.job.run_at"] = .string(runAt.description) }
+        case .success(.duplicate): attributes["spanq.enqueue.result"] = "duplicate"
+        case .success(let outcome): attributes["error.type"] = outcome.errorType.map { .string($0) }
+        case .failure(let error): attributes["error.type"] = .string(ErrorType.name(of: error))
+        }
+    }
+
+    private func status<Value>(of outcome: Result<Value, any Error>) -> SpanData.Status {
+        switch outcome {
+        case .failure(let error): .error(Excerpt.bounded("\(error)", bytes: 256))
+        case .success(let value):
+            switch value as? EnqueueOutcome {
+            case .conflict: .error("the id is taken")
+            case .refused(let error): .error(Excerpt.bounded(error.message, bytes: 256))
+            default: .unset
+            }
+        }
+    }
+}

@@ -1,3 +1,6 @@
+import Foundation
+import SpanQueueTelemetry
+
 /// The name of a job, unique in its queue for as long as the job's record is kept.
 ///
 /// SpanQueue's own ids are UUIDs of version 7 (RFC 9562, section 5.7): they sort by the time they were made. An
@@ -43,4 +46,60 @@ public struct JobID: Sendable, Hashable, Codable, CustomStringConvertible, Expre
         var container = encoder.singleValueContainer()
         try container.encode(description)
     }
+}
+
+/// A UUID of version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then 74 random bits.
+///
+/// Ids made in one millisecond are not ordered among themselves: the queue's order is the engine's affair, and a counter
+/// shared by all threads would cost more than it says. Nor are they secrets, so a system call for each would be wasted.
+struct UUIDv7: CustomStringConvertible {
+    let high: UInt64
+    let low: UInt64
+
+    static func make() -> UUIDv7 {
+        let milliseconds = UInt64(max(0, Date().timeIntervalSince1970 * 1000))
+        return UUIDv7(
+            high: milliseconds << 16 | 0x7000 | (randomWord() & 0x0FFF),
+            low: 0x8000_0000_0000_0000 | (randomWord() >> 2))
+    }
+
+    var description: String {
+        String(unsafeUninitializedCapacity: 36) { buffer in
+            var position = 0
+            for nibble in 0..<32 {
+                if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
+                    buffer[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                let word = nibble < 16 ? high : low
+                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - (nibble & 15) * 4)) & 0xF
+                buffer[position] = digit < 10 ? 48 + digit : 87 + digit
+                position += 1
+            }
+            return position
+        }
+    }
+}
+
+/// What tells one claim of a job from every other.
+///
+/// `value` strictly rises from claim to claim of one job, so a handler can hand it to a database of its own and refuse the
+/// writes of a holder that was thought dead (Kleppmann, "How to do distributed locking", 2016). The nonce keeps two claims
+/// apart even where the server lost its last writes and its clock was set back.
+public struct FencingToken: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Rises with every claim of the job: microseconds of the engine's clock, or the last value plus one.
+    public let value: Int64
+    /// Random, drawn by the claiming worker.
+    public let nonce: UInt32
+
+    package init(value: Int64, nonce: UInt32) {
+        self.value = value
+        self.nonce = nonce
+    }
+
+    /// `<value>-<nonce in hex>`.
+    public var description: String { "\(value)-\(String(nonce, radix: 16))" }
+
+    /// The later claim is greater; the nonce has no part in the order.
+    public static func < (left: FencingToken, right: FencingToken) -> Bool { left.value < right.value }
 }

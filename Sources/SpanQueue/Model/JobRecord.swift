@@ -47,3 +47,46 @@ public struct ActiveClaim: Sendable, Hashable {
         self.leaseExpiresAt = leaseExpiresAt
     }
 }
+
+/// Where a job stands. A job is in exactly one state at every instant.
+///
+/// A later version may know more: `switch` over the states needs a `default`.
+public struct JobState: RawRepresentable, Sendable, Hashable, Codable, CustomStringConvertible {
+    /// A word of lower-case letters.
+    public let rawValue: String
+
+    /// Takes a state by its word.
+    public init(rawValue: String) {
+        self.rawValue = rawValue
+    }
+
+    /// The word.
+    public var description: String { rawValue }
+
+    /// Put off until its first run time.
+    public static let scheduled = JobState(rawValue: "scheduled")
+    /// Held back by a limit, or until other jobs have ended. No feature of this version holds a job back.
+    public static let held = JobState(rawValue: "held")
+    /// Waiting for a worker.
+    public static let ready = JobState(rawValue: "ready")
+    /// Claimed by a worker, under a lease.
+    public static let active = JobState(rawValue: "active")
+    /// Put off until its next attempt.
+    public static let retrying = JobState(rawValue: "retrying")
+    /// Done. Kept for its retention, then forgotten.
+    public static let completed = JobState(rawValue: "completed")
+    /// Will not be tried again until a person redrives it.
+    public static let dead = JobState(rawValue: "dead")
+    /// Called off by a person or by its handler. Kept like a completed job.
+    public static let cancelled = JobState(rawValue: "cancelled")
+    /// A state that this version can't tell: the job's queue uses a feature that it does not know.
+    public static let unknown = JobState(rawValue: "unknown")
+
+    /// The states that this version knows, in the order in which a job goes through them; without `unknown`.
+    public static let known: [JobState] = [
+        .scheduled, .held, .ready, .active, .retrying, .completed, .dead, .cancelled,
+    ]
+
+    /// Whether the job is done with, one way or another.
+    public var isTerminal: Bool { self == .completed || self == .dead || self == .cancelled }
+}

@@ -41,3 +41,67 @@ public struct Limits: Sendable, Hashable {
     /// The farthest a job can be put off, also by a retry: 10 years.
     public static let farthestDelay = Duration.hours(24 * 3650)
 }
+
+/// The alphabets of the names that come from outside. They keep a name from being mistaken for a key, a hash tag, a label or
+/// a path, so every name is checked where it enters.
+package struct NameRule: Sendable {
+    let what: String
+    let alphabet: String
+    private let allowed: [Bool]
+
+    private init(_ what: String, punctuation: String) {
+        self.what = what
+        self.alphabet = "A-Z a-z 0-9 " + punctuation.map(String.init).joined(separator: " ")
+        let punctuation = Set(punctuation.utf8)
+        self.allowed = (0...255).map { byte in
+            switch UInt8(byte) {
+            case 48...57, 65...90, 97...122: true
+            case let other: punctuation.contains(other)
+            }
+        }
+    }
+
+    package static let queue = NameRule("queue name", punctuation: "_.-")
+    package static let jobType = NameRule("job type", punctuation: "_.:/-")
+    package static let jobID = NameRule("job id", punctuation: "_.:-@+=")
+    package static let tag = NameRule("tag", punctuation: "_.:/-@+#=")
+
+    package func allows(_ name: String) -> Bool {
+        let bytes = name.utf8
+        return (1...128).contains(bytes.count) && bytes.allSatisfy { allowed[Int($0)] }
+    }
+
+    package func check(_ name: String) throws(SpanQueueError) {
+        guard !allows(name) else { return }
+        let shown = Excerpt.printable(name, limit: 40)
+        throw .invalidArgument("\(what) \"\(shown)\" is not allowed: use 1 to 128 characters of \(alphabet)")
+    }
+}
+
+/// Text from outside, made fit to be stored and shown.
+package enum Excerpt {
+    /// At most `limit` bytes of `text`, cut between characters, with an ellipsis where something was cut.
+    package static func bounded(_ text: String, bytes limit: Int) -> String {
+        guard text.utf8.count > limit else { return text }
+        let end = text.utf8.index(text.startIndex, offsetBy: max(0, limit - 3))
+        var cut = end
+        // Only so far back: a character may be made of any number of marks.
+        for _ in 0..<64 where cut > text.startIndex && cut.samePosition(in: text) == nil {
+            cut = text.utf8.index(before: cut)
+        }
+        if cut.samePosition(in: text) == nil { cut = end }
+        while cut > text.startIndex, cut.samePosition(in: text.unicodeScalars) == nil {
+            cut = text.utf8.index(before: cut)
+        }
+        return text[..<cut] + "…"
+    }
+
+    /// At most `limit` characters of `text` on one line, control characters as `\u{…}`.
+    package static func printable(_ text: String, limit: Int) -> String {
+        var shown = ""
+        for scalar in text.unicodeScalars.prefix(limit) {
+            shown += scalar.properties.generalCategory == .control ? scalar.escaped(asASCII: true) : String(scalar)
+        }
+        return text.unicodeScalars.count > limit ? shown + "…" : shown
+    }
+}

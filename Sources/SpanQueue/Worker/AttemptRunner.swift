@@ -1,6 +1,8 @@
 import Instrumentation
 import Logging
+import NIOConcurrencyHelpers
 import ServiceContextModule
+import SpanQueueLoop
 import SpanQueueTelemetry
 
 /// Runs one attempt: finds the handler, and calls it inside the middleware and the job's trace.
@@ -49,5 +51,124 @@ final class AttemptRunner: Sendable {
     ) async throws {
         guard index < middleware.count else { return try await handler.body(job, context) }
         try await middleware[index](context) { try await call(handler, job, context, from: index + 1) }
+    }
+}
+
+/// Finds the handler of a job type: one registered under its name, or else the one with the longest pattern that matches.
+struct HandlerRegistry: Sendable {
+    struct Handler: Sendable {
+        let retryPolicy: (any RetryPolicy)?
+        let body: @Sendable (RawJob, JobContext) async throws -> Void
+    }
+
+    private var exact: [String: Handler] = [:]
+    /// Without the asterisk, longest first.
+    private var prefixes: [(prefix: String, handler: Handler)] = []
+
+    /// - Parameter pattern: a job type, or the beginning of one and an asterisk: `email:*`, `*`.
+    mutating func register(_ pattern: String, _ handler: Handler) throws(SpanQueueError) {
+        guard pattern.hasSuffix("*") else {
+            try NameRule.jobType.check(pattern)
+            guard exact.updateValue(handler, forKey: pattern) == nil else { throw Self.taken(pattern) }
+            return
+        }
+        let prefix = String(pattern.dropLast())
+        if !prefix.isEmpty { try NameRule.jobType.check(prefix) }
+        guard !prefixes.contains(where: { $0.prefix == prefix }) else { throw Self.taken(pattern) }
+        prefixes.append((prefix, handler))
+        prefixes.sort { $0.prefix.utf8.count > $1.prefix.utf8.count }
+    }
+
+    func handler(for type: String) -> Handler? {
+        exact[type] ?? prefixes.first { type.hasPrefix($0.prefix) }?.handler
+    }
+
+    private static func taken(_ pattern: String) -> SpanQueueError {
+        SpanQueueError(.invalidArgument, "\(pattern) has a handler already: register one for each job type or pattern")
+    }
+}
+
+/// How a handler ended, before it is decided what that means for the job.
+enum AttemptResult: Sendable {
+    /// It returned.
+    case returned
+    /// It threw.
+    case threw(any Error)
+    /// It was not run: the payload can't be decoded.
+    case undecodable(String)
+    /// It was not run: no handler is registered for the type.
+    case unknownType
+    /// It was not run: the job's deadline has passed.
+    case expired
+    /// It was not run: the claim came when the worker was told to stop, or when no slot was free.
+    case notStarted
+
+    /// Whether the application's code ran, so that there is a time to measure.
+    var ranHandler: Bool {
+        switch self {
+        case .returned, .threw: true
+        case .undecodable, .unknownType, .expired, .notStarted: false
+        }
+    }
+}
+
+/// Why the worker cancelled a handler.
+enum CancelCause: Sendable, Equatable {
+    /// The attempt ran longer than its timeout.
+    case timeout
+    /// A person called the job off.
+    case cancelRequested
+    /// The lease is lost: another worker may have the job.
+    case leaseLost
+    /// The worker is being shut down.
+    case drain
+}
+
+/// A payload that is not what its type says. Thrown by typed handlers before the application's code runs.
+struct UndecodablePayload: Error {
+    let problem: String
+}
+
+/// What a handler throws that was ended from outside because the whole worker is to end: the job is given back, and no attempt is
+/// charged.
+package struct JobReleased: Error {
+    /// It says nothing more.
+    package init() {}
+}
+
+/// How an attempt ended, and when.
+struct FinishedAttempt: Sendable {
+    let result: AttemptResult
+    /// On the wall clock.
+    let startNanoseconds: UInt64
+    let duration: Duration
+
+    /// By the duration, which no one who sets the wall clock can change.
+    var endNanoseconds: UInt64 { startNanoseconds &+ UInt64(max(0, duration.inSeconds) * 1e9) }
+}
+
+/// Attempts that have ended, on their way from the threads of handlers to that of the worker. Those that end close together go
+/// together: each way costs more than all the rest of an attempt that does nothing.
+final class FinishedAttempts: Sendable {
+    typealias Element = (slot: Int, attempt: FinishedAttempt)
+
+    private let waiting = NIOLockedValueBox<[Element]>([])
+
+    /// - Returns: whether it is the first since they were last taken, so that somebody must be told.
+    func add(_ attempt: FinishedAttempt, of slot: Int) -> Bool {
+        waiting.withLockedValue { waiting in
+            waiting.append((slot, attempt))
+            return waiting.count == 1
+        }
+    }
+
+    /// Takes all that have gathered.
+    func takeAll() -> [Element] {
+        waiting.withLockedValue { waiting in
+            let all = waiting
+            waiting = []
+            waiting.reserveCapacity(all.count)
+            return all
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Logging
 public import SpanQueue
+import SpanQueueTelemetry
 
 #if canImport(Darwin)
     import Darwin
@@ -71,5 +72,107 @@ public struct ExecHandler: Sendable {
         ResultStore.store(
             outcome.output.bytes, droppedBytes: outcome.output.droppedBytes, of: "the program's standard output",
             in: context)
+    }
+}
+
+/// How programs are run for jobs.
+public struct ExecConfiguration: Sendable, Hashable {
+    /// How long a program whose attempt is over has between SIGTERM and SIGKILL, both of which go to its whole process
+    /// group; 5 s by default.
+    public var killGrace = Duration.seconds(5)
+    /// How many bytes of standard output are kept as the job's result, in bytes; 64 KiB by default, which is the limit of a
+    /// result. What a program writes beyond is read and dropped, with a line in the log.
+    public var stdoutLimit = 64 << 10
+    /// How many bytes of the end of standard error are kept for the error's text, in bytes; 4 KiB by default.
+    public var stderrLimit = 4 << 10
+    /// The names of the variables that programs get from the worker's own environment, where they are set. Everything else
+    /// in it stays with the worker: it may hold the credentials of Redis.
+    public var passedEnvironment = [
+        "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    ]
+
+    /// The defaults above.
+    public init() {}
+}
+
+/// Why an attempt of a program failed; the job is tried again.
+struct ExecError: NamedError, CustomStringConvertible {
+    let errorType: String
+    let description: String
+
+    init?(_ outcome: ChildOutcome) {
+        let text: String
+        switch outcome.end {
+        case .exit(0), .cancelled: return nil
+        case .exit(let code): (errorType, text) = ("exit_status", "exit status \(code)")
+        case .signal(let number): (errorType, text) = ("signal", "killed by \(Self.signalName(number))")
+        case .unknown:
+            (errorType, text) = (
+                "exit_status_unknown", "exit status unknown: SIGCHLD is ignored or waited for elsewhere"
+            )
+        case .notStarted(let code):
+            (errorType, text) = ("spawn", "the program can't be started: \(Self.words(for: code))")
+        }
+        let room = Limits.errorBytes - text.utf8.count - 2
+        let end = ForeignText.end(of: outcome.error.bytes, isCut: outcome.error.isCut, limit: room)
+        description = end.isEmpty ? text : "\(text): \(end)"
+    }
+
+    private static func words(for code: Int32) -> String {
+        switch code {
+        case ENOEXEC: "it is neither a binary of this machine nor a script that begins with `#!`"
+        case ENOENT: "it, or the interpreter that its first line names, is gone"
+        case EAGAIN: "too many processes (see `ulimit -u`)"
+        case EMFILE, ENFILE: "too many open files (see `ulimit -n`)"
+        default: strerror(code).map { String(cString: $0) } ?? "error \(code)"
+        }
+    }
+
+    private static func signalName(_ number: Int32) -> String {
+        let names: [Int32: String] = [
+            SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP",
+            SIGABRT: "SIGABRT",
+            SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL", SIGSEGV: "SIGSEGV", SIGPIPE: "SIGPIPE",
+            SIGALRM: "SIGALRM", SIGTERM: "SIGTERM", SIGXCPU: "SIGXCPU", SIGXFSZ: "SIGXFSZ", SIGSYS: "SIGSYS",
+            SIGUSR1: "SIGUSR1", SIGUSR2: "SIGUSR2",
+        ]
+        return names[number].map { "signal \(number) (\($0))" } ?? "signal \(number)"
+    }
+}
+
+/// What a program finds in its environment: the variables that are passed through, and what its job is.
+struct ExecEnvironment: Sendable {
+    /// `NAME=value`, read once. The bytes as they are: a value need not be UTF-8.
+    private let passed: [[UInt8]]
+
+    init(passing names: [String]) throws(SpanQueueError) {
+        for name in names where name.isEmpty || name.utf8.contains(where: { $0 == 0x3D || $0 <= 0x20 || $0 >= 0x7F }) {
+            throw SpanQueueError(
+                .invalidArgument, "\(Excerpt.printable(name, limit: 100)) is not the name of an environment variable")
+        }
+        var seen: Set<String> = []
+        passed = names.compactMap { name in
+            guard seen.insert(name).inserted, !Self.isOurs(name), let value = getenv(name) else { return nil }
+            return Array("\(name)=".utf8) + UnsafeRawBufferPointer(start: value, count: strlen(value))
+        }
+    }
+
+    func variables(for context: JobContext) -> [[UInt8]] {
+        var variables = [
+            "SPANQ_JOB_ID=\(context.id)", "SPANQ_JOB_TYPE=\(context.type)", "SPANQ_QUEUE=\(context.queue)",
+            "SPANQ_ATTEMPT=\(context.attempt)", "SPANQ_MAX_ATTEMPTS=\(context.maxAttempts)",
+            "SPANQ_TOKEN=\(context.token.value)", "TRACEPARENT=\(context.trace.traceParent)",
+        ]
+        if let traceState = context.trace.traceState { variables.append("TRACESTATE=\(traceState)") }
+        if let baggage = context.trace.baggage { variables.append("BAGGAGE=\(baggage)") }
+        // A NUL would cut the variable short, and only the last two can have one: what is broken is left out.
+        return passed + variables.filter { !$0.utf8.contains(0) }.map { Array($0.utf8) }
+    }
+
+    /// A variable that names the job is the job's, also where the worker itself runs inside another trace.
+    private static func isOurs(_ name: String) -> Bool {
+        ["TRACEPARENT", "TRACESTATE", "BAGGAGE"].contains(name)
+            || ["SPANQ_JOB_ID", "SPANQ_JOB_TYPE", "SPANQ_QUEUE", "SPANQ_ATTEMPT", "SPANQ_MAX_ATTEMPTS", "SPANQ_TOKEN"]
+                .contains(name)
     }
 }

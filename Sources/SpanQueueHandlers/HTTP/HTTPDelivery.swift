@@ -138,3 +138,90 @@ public final class HTTPDelivery: Sendable {
         return host
     }
 }
+
+/// How jobs are delivered over HTTP.
+public struct HTTPDeliveryConfiguration: Sendable, Hashable {
+    /// From the start of a request to the last byte of its response; 30 s by default.
+    public var timeout = Duration.seconds(30)
+    /// Name resolution, TCP and TLS together, within `timeout`; 5 s by default.
+    public var connectTimeout = Duration.seconds(5)
+    /// How many bytes of the response's body are kept as the job's result, in bytes; 64 KiB by default, which is the limit of
+    /// a result. Of a longer one no more is read.
+    public var responseLimit = 64 << 10
+    /// The hosts that jobs may be delivered to, names or addresses without port; empty, the default, for any.
+    public var allowedHosts: [String] = []
+
+    /// Whether a delivery goes through the proxy that the environment names (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`); false
+    /// by default. A proxy reads payloads that go to `http` URLs, and connects to an address of its own choice, which
+    /// `allowedHosts` can't see. Deliveries to this machine never have one.
+    public var usesProxy = false
+
+    /// The defaults above.
+    public init() {}
+}
+
+/// Why a delivery failed; the job is tried again.
+struct HTTPDeliveryError: NamedError, CustomStringConvertible {
+    let errorType: String
+    let description: String
+}
+
+/// Where jobs are delivered, and what goes along with each.
+public struct HTTPRoute: Sendable {
+    /// `http` or `https`. User and password in it are sent as basic authentication and shown nowhere.
+    public var url: String
+    /// Headers of your own, in this order; none by default. `Content-Type` and `User-Agent` take the place of ours.
+    public var headers: [HTTPHeader]
+    /// Signs each request by [Standard Webhooks](https://www.standardwebhooks.com); none, the default, for no signature. With several
+    /// there is a signature for each, so that a receiver can change from an old key to a new one.
+    public var signingKeys: [WebhookKey]
+
+    /// Makes a route.
+    public init(url: String, headers: [HTTPHeader] = [], signingKeys: [WebhookKey] = []) {
+        self.url = url
+        self.headers = headers
+        self.signingKeys = signingKeys
+    }
+}
+
+/// A header of an HTTP request.
+public struct HTTPHeader: Sendable, Hashable {
+    /// What tells the receiver which job it is; what frames a request is not yours either.
+    private static let reserved = CurlRequest.reservedHeaders.union(["baggage", "traceparent", "tracestate"])
+    private static let reservedPrefixes = ["proxy-", "spanq-", "webhook-"]
+
+    /// As it was given; names are compared without case.
+    public let name: String
+    /// May be a secret: it is in no log and no error.
+    public let value: String
+
+    /// Makes a header.
+    ///
+    /// - Throws: `.invalidArgument` for a name that is not a token (RFC 9110, section 5.6.2) or that is SpanQueue's own, and for a value
+    ///   that is empty, or has anything but ASCII characters, blanks and tabs.
+    public init(name: String, value: String) throws(SpanQueueError) {
+        let isToken = !name.isEmpty && name.utf8.allSatisfy(Self.isTokenByte)
+        guard isToken else {
+            throw SpanQueueError(.invalidArgument, "a header's name has letters, digits and hyphens, as in X-Api-Key")
+        }
+        let lowercased = name.lowercased()
+        guard !Self.reserved.contains(lowercased), !Self.reservedPrefixes.contains(where: lowercased.hasPrefix) else {
+            throw SpanQueueError(
+                .invalidArgument, "the header \(name) is set by SpanQueue or by HTTP itself: leave it out")
+        }
+        guard !value.isEmpty, value.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F || $0 == 0x09 }) else {
+            throw SpanQueueError(
+                .invalidArgument,
+                "the value of the header \(name) is empty, or has a character that is not printable ASCII")
+        }
+        self.name = name
+        self.value = value
+    }
+
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+    }
+}

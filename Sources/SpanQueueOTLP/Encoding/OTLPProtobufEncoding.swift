@@ -1,4 +1,4 @@
-internal import SpanQueueTelemetry
+package import SpanQueueTelemetry
 
 /// Binary protobuf. The numbers of the fields are those of opentelemetry-proto 1.x, which does not change them.
 package struct OTLPProtobufEncoding: OTLPEncoding {
@@ -54,5 +54,151 @@ extension ProtobufWriter {
         message(5) { list in
             for element in elements { list.message(1) { $0.value(wrap(element)) } }
         }
+    }
+}
+
+extension OTLPProtobufEncoding {
+    package func encode(_ spans: [SpanData], resource: TelemetryResource) -> [UInt8] {
+        request(resource, capacity: 1024 + spans.count * 512) { writer in
+            for index in spans.indices {
+                writer.message(2) { Self.write(spans[index], to: &$0) }
+            }
+        }
+    }
+
+    private static func write(_ span: SpanData, to writer: inout ProtobufWriter) {
+        writer.id(1, span.context.traceID)
+        writer.id(2, span.context.spanID)
+        if let traceState = span.context.traceState { writer.string(3, traceState) }
+        if let parent = span.parent { writer.id(4, parent) }
+        writer.string(5, span.name)
+        writer.varint(6, span.kind.rawValue)
+        writer.fixed64(7, span.startNanoseconds)
+        writer.fixed64(8, span.endNanoseconds)
+        writer.attributes(9, span.attributes)
+        writer.varint(10, span.droppedAttributes)
+        for event in span.events { writer.message(11) { write(event, to: &$0) } }
+        writer.varint(12, span.droppedEvents)
+        for link in span.links { writer.message(13) { write(link, to: &$0) } }
+        writer.varint(14, span.droppedLinks)
+        switch span.status {
+        case .unset: break
+        case .ok: writer.message(15) { $0.varint(3, 1) }
+        case .error(let message):
+            writer.message(15) { status in
+                status.string(2, message)
+                status.varint(3, 2)
+            }
+        }
+        writer.fixed32(16, OTLPMeaning.flags(of: span))
+    }
+
+    private static func write(_ event: SpanData.Event, to writer: inout ProtobufWriter) {
+        writer.fixed64(1, event.timeNanoseconds)
+        writer.string(2, event.name)
+        writer.attributes(3, event.attributes)
+        writer.varint(4, event.droppedAttributes)
+    }
+
+    private static func write(_ link: SpanData.Link, to writer: inout ProtobufWriter) {
+        writer.id(1, link.context.traceID)
+        writer.id(2, link.context.spanID)
+        if let traceState = link.context.traceState { writer.string(3, traceState) }
+        writer.attributes(4, link.attributes)
+        writer.varint(5, link.droppedAttributes)
+        writer.fixed32(6, OTLPMeaning.flags(link.context, isRemote: link.isRemote))
+    }
+}
+
+extension OTLPProtobufEncoding {
+    package func encode(_ snapshot: MetricsSnapshot, resource: TelemetryResource) -> [UInt8] {
+        request(resource, capacity: 64 << 10) { writer in
+            for family in snapshot.families where !family.points.isEmpty {
+                writer.message(2) { Self.write(family, at: snapshot.timeUnixNanoseconds, to: &$0) }
+            }
+        }
+    }
+
+    private static func write(_ family: MetricFamilySnapshot, at time: UInt64, to writer: inout ProtobufWriter) {
+        writer.string(1, family.openTelemetryName)
+        writer.string(2, family.help)
+        writer.string(3, OTLPMeaning.unit(family.unit))
+        let field =
+            switch family.kind {
+            case .gauge, .info: 5
+            case .counter: 7
+            case .histogram: 9
+            }
+        writer.message(field) { data in
+            for point in family.points {
+                data.message(1) { write(point, of: family.kind, at: time, to: &$0) }
+            }
+            switch family.kind {
+            case .counter:
+                data.varint(2, OTLPMeaning.cumulative)
+                data.varint(3, 1)
+            case .histogram: data.varint(2, OTLPMeaning.cumulative)
+            case .gauge, .info: break
+            }
+        }
+    }
+
+    /// A `NumberDataPoint`, or a `HistogramDataPoint`.
+    private static func write(
+        _ point: MetricPoint, of kind: MetricKind, at time: UInt64, to writer: inout ProtobufWriter
+    ) {
+        if kind == .counter || kind == .histogram { writer.fixed64(2, point.startUnixNanoseconds) }
+        writer.fixed64(3, time)
+        let attributes = OTLPMeaning.attributes(of: point)
+        switch point.value {
+        case .integer(let value):
+            if let exemplar = point.exemplar { writer.message(5) { write(exemplar, to: &$0) } }
+            writer.fixed64(always: 6, UInt64(bitPattern: value))
+            writer.attributes(7, attributes)
+        case .double(let value):
+            writer.double(always: 4, value)
+            if let exemplar = point.exemplar { writer.message(5) { write(exemplar, to: &$0) } }
+            writer.attributes(7, attributes)
+        case .histogram(let value):
+            writer.fixed64(4, value.count)
+            // `sum` has presence in the definition: 0 is said, too.
+            writer.double(always: 5, value.sum)
+            writer.packed(6, value.bucketCounts)
+            writer.packed(7, value.bounds)
+            for exemplar in value.exemplars {
+                if let exemplar { writer.message(8) { write(exemplar, to: &$0) } }
+            }
+            writer.attributes(9, attributes)
+        }
+    }
+
+    private static func write(_ exemplar: MetricExemplar, to writer: inout ProtobufWriter) {
+        writer.fixed64(2, exemplar.timeUnixNanoseconds)
+        writer.double(always: 3, exemplar.value)
+        writer.id(4, exemplar.spanID)
+        writer.id(5, exemplar.traceID)
+    }
+}
+
+extension OTLPProtobufEncoding {
+    package func encode(_ records: [LogRecordData], resource: TelemetryResource) -> [UInt8] {
+        request(resource, capacity: 1024 + records.count * 256) { writer in
+            for record in records { writer.message(2) { Self.write(record, to: &$0) } }
+        }
+    }
+
+    private static func write(_ record: LogRecordData, to writer: inout ProtobufWriter) {
+        writer.fixed64(1, record.timeNanoseconds)
+        writer.varint(2, record.severity.rawValue)
+        writer.string(3, record.severity.text)
+        writer.message(5) { $0.value(.string(record.body)) }
+        writer.attributes(6, record.attributes)
+        writer.varint(7, record.droppedAttributes)
+        if let context = record.context {
+            writer.fixed32(8, Int(context.flags))
+            writer.id(9, context.traceID)
+            writer.id(10, context.spanID)
+        }
+        writer.fixed64(11, record.timeNanoseconds)
     }
 }

@@ -1,3 +1,7 @@
+internal import SpanQueueCurl
+internal import SpanQueueGzip
+internal import SpanQueueTelemetry
+
 /// Takes one request to a collector. What is sent over it, when, and whether again, is the exporter's matter.
 package protocol OTLPTransport: Sendable {
     /// Where it leads, for a person: no credentials, no query.
@@ -22,4 +26,55 @@ package enum OTLPAnswer: Sendable, Hashable {
     case unanswered(errorType: String)
     /// Neither is known, or it is no use to try again.
     case failed(errorType: String)
+}
+
+/// OTLP/HTTP through libcurl.
+struct CurlTransport: OTLPTransport {
+    /// How much of an answer is read; more than any partial success has to say.
+    private static let responseLimitBytes = 64 << 10
+
+    private let endpoint: OTLPEndpoint
+    private let http: CurlLoop
+
+    init(to endpoint: OTLPEndpoint, over http: CurlLoop) {
+        self.endpoint = endpoint
+        self.http = http
+    }
+
+    var shownURL: String { endpoint.shownURL }
+    var timeout: Duration { endpoint.timeout }
+
+    func send(_ body: [UInt8], as contentType: String, within limit: Duration) async -> OTLPAnswer {
+        var request = CurlRequest(url: endpoint.url, method: "POST")
+        request.headers = endpoint.headers.filter { !$0.isReserved }.map { ($0.name, $0.value) }
+        request.headers.append(("Content-Type", contentType))
+        if !endpoint.headers.contains(where: { $0.name.lowercased() == "user-agent" }) {
+            request.headers.append(("User-Agent", "OTel-OTLP-Exporter-SpanQueue/\(LibraryVersion.text)"))
+        }
+        if endpoint.usesGzip, let packed = Gzip.compress(body) {
+            request.headers.append(("Content-Encoding", "gzip"))
+            request.body = packed
+        } else {
+            request.body = body
+        }
+        request.timeout = limit
+        request.responseLimitBytes = Self.responseLimitBytes
+        request.usesProxy = true
+        request.tls = CurlTLSFiles(
+            authorities: endpoint.authorities, certificate: endpoint.clientCertificate, key: endpoint.clientKey)
+        do {
+            let response = try await http.send(request)
+            return .status(
+                response.status, retryAfter: response.retryAfter, contentType: response.contentType,
+                body: response.body)
+        } catch {
+            // With a status the collector has decided, whatever became of the rest of its answer.
+            if let status = error.status { return .status(status) }
+            switch error.kind {
+            case .connect, .resolve, .transfer: return .unanswered(errorType: error.kind.rawValue)
+            case .invalidRequest, .tls, .timeout, .cancelled, .closed:
+                return .failed(errorType: error.kind.rawValue)
+            }
+        }
+    }
 }

@@ -1,3 +1,4 @@
+import HiredisClient
 import SpanQueue
 
 /// Says what is wrong with a job by what Redis holds of it. Pure: facts in, violations out.
@@ -145,5 +146,150 @@ struct JobJudge {
             return facts.sets.isEmpty && run.history.last?.attempt?.outcome == .completed
         }
         return facts.sets.isDisjoint(with: [.scheduled, .retrying, .active, .priority])
+    }
+}
+
+/// The sorted sets that an id is in.
+struct AuditSets: OptionSet, Sendable, Hashable {
+    let rawValue: Int
+    static let scheduled = AuditSets(rawValue: 1)
+    static let retrying = AuditSets(rawValue: 2)
+    static let active = AuditSets(rawValue: 4)
+    static let priority = AuditSets(rawValue: 8)
+    static let dead = AuditSets(rawValue: 16)
+    static let cancelled = AuditSets(rawValue: 32)
+    static let retained = AuditSets(rawValue: 64)
+
+    private static let names = ["scheduled", "retrying", "active", "priority", "dead", "cancelled", "retained"]
+
+    var names: [String] { Self.names.indices.filter { rawValue & 1 << $0 != 0 }.map { Self.names[$0] } }
+}
+
+/// All that Redis holds of one job, read in one moment, but for its places in the two lists.
+struct JobFacts: Sendable, Hashable {
+    let id: String
+    /// The length of its message; nil if it has none.
+    let messageBytes: Int?
+    /// The start of its message.
+    let messageStart: [UInt8]
+    let run: [UInt8]?
+    let lease: String?
+    let isCancelling: Bool
+    let sets: AuditSets
+    /// What the lock that its message names has for its value.
+    let lock: [UInt8]?
+
+    /// How much Redis copied to tell.
+    var bytes: Int { (messageBytes ?? 0) + (run?.count ?? 0) }
+
+    var stamp: [UInt8] { Array(messageStart.prefix(13)) }
+
+    /// The same in two looks if the job has stood still between them: it is in the same sets, and nothing was written of it. What
+    /// moves a job through several sets and back leaves its trace in the run. A number, because there may be many to remember.
+    var standing: Int {
+        var hasher = Hasher()
+        hasher.combine(messageBytes)
+        hasher.combine(stamp)
+        hasher.combine(run)
+        hasher.combine(lease)
+        hasher.combine(isCancelling)
+        hasher.combine(sets)
+        return hasher.finalize()
+    }
+
+    static func read(_ cursor: inout RESPCursor) throws -> [JobFacts] {
+        let count = try cursor.nextArrayCount() / 8
+        var facts: [JobFacts] = []
+        facts.reserveCapacity(count)
+        for _ in 0..<count {
+            let id = try cursor.nextString()
+            let length = Int(try cursor.nextInteger())
+            let start = try cursor.nextBytes()
+            facts.append(
+                JobFacts(
+                    id: id, messageBytes: length < 0 ? nil : length, messageStart: start,
+                    run: try cursor.nextOptionalBytes(), lease: try cursor.nextOptionalString(),
+                    isCancelling: try cursor.nextOptionalBytes() != nil,
+                    sets: AuditSets(rawValue: Int(try cursor.nextInteger())), lock: try cursor.nextOptionalBytes()))
+        }
+        return facts
+    }
+}
+
+/// A unique lock and its owner, read in one moment.
+struct LockFacts: Sendable, Hashable {
+    let digest: [UInt8]
+    let value: [UInt8]
+    /// Whether the sweep knows of it.
+    let hasExpiry: Bool
+    let owner: JobFacts
+
+    private var shownDigest: String {
+        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// Says what is wrong with it.
+    func violations(queue: String) -> [AuditViolation] {
+        func violation(_ rule: AuditRule, _ detail: String) -> [AuditViolation] {
+            [
+                AuditViolation(
+                    rule, queue: queue, subject: shownDigest, detail,
+                    evidence: .init(
+                        id: owner.id, stamp: owner.stamp, run: owner.run ?? [], digest: digest, value: value))
+            ]
+        }
+        let text = String(decoding: value, as: UTF8.self)
+        guard let colon = text.firstIndex(of: ":"), let expiry = UInt64(text[..<colon]) else {
+            return violation(.unreadableLock, "\"\(Excerpt.printable(text, limit: 150))\" is no lock")
+        }
+        if expiry > 0 {
+            return hasExpiry
+                ? [] : violation(.lockWithoutExpiry, "of \(owner.id) ends by time, and is not in unique-expiry")
+        }
+        guard owner.messageBytes != nil else { return violation(.lockWithoutOwner, "its owner \(owner.id) is gone") }
+        // Of a message that can't be read nothing is known.
+        guard
+            let message = try? MessagePacking.unpack(owner.messageStart, id: JobID(unchecked: owner.id), queue: queue),
+            let run = try? owner.run.map({ try RunPacking.unpack($0, eligibleAt: message.eligibleAt) }) ?? RunRecord()
+        else { return [] }
+        guard let unique = message.unique, unique.digest == digest else {
+            return violation(.lockWithoutOwner, "its owner \(owner.id) has no such lock")
+        }
+        if JobJudge.hasEnded(owner, run) { return violation(.lockWithoutOwner, "its owner \(owner.id) has ended") }
+        if unique.span == .untilStarted, owner.sets == .active {
+            return violation(.lockWithoutOwner, "its owner \(owner.id) has started")
+        }
+        return []
+    }
+}
+
+/// Says whether a queue's totals agree with what is in its keys.
+enum TotalsJudge {
+    /// - Parameter numbers: the lengths of the first 13 keys of ``QueueKey``, then the totals enqueued, completed, dead, cancelled and
+    ///   removed; nil for what is no number.
+    static func violations(_ numbers: [Int64?], queue: String) -> [AuditViolation] {
+        func violation(_ detail: String) -> [AuditViolation] {
+            [AuditViolation(.totals, queue: queue, subject: queue, detail)]
+        }
+        let known = numbers.compactMap(\.self)
+        guard known.count == 18 else { return violation("one of its totals is no number") }
+        func length(_ key: QueueKey) -> Int64 { known[key.rawValue - 1] }
+        let messages = length(.jobs)
+        let states: [QueueKey] = [
+            .ready, .priority, .scheduled, .retrying, .active, .completed, .retained, .dead, .cancelled,
+        ]
+        let inStates = states.reduce(0) { $0 + length($1) }
+        let (enqueued, removed) = (known[13], known[17])
+        // Where jobs and states differ, an id is in too few or too many of them, which has a rule of its own.
+        let expected = enqueued &- removed
+        if expected != messages, expected != inStates {
+            return violation("\(enqueued) enqueued less \(removed) removed are not the \(messages) jobs that there are")
+        }
+        guard messages == inStates else { return [] }
+        let ended: [(String, Int64, Int64)] = [
+            ("completed", known[14], length(.completed) + length(.retained)), ("dead", known[15], length(.dead)),
+            ("cancelled", known[16], length(.cancelled)),
+        ]
+        return ended.first { $1 < $2 }.map { violation("\($2) jobs are \($0), and its total is \($1)") } ?? []
     }
 }

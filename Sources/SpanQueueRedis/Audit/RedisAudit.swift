@@ -110,3 +110,121 @@ extension AuditViolation: Comparable {
         (left.queue ?? "", left.rule.rawValue, left.subject) < (right.queue ?? "", right.rule.rawValue, right.subject)
     }
 }
+
+/// What an audit found.
+public struct AuditReport: Sendable {
+    /// The violations that were there each time they were looked at, by queue, rule and subject.
+    public internal(set) var violations: [AuditViolation] = []
+    /// Whether there was more wrong than is kept of: ``RedisAudit/maximumViolations`` for each queue.
+    public internal(set) var isCut = false
+    /// The queues that were audited: all that were asked for, but for those with a key of a wrong type.
+    public internal(set) var queues: [String] = []
+    /// Queues that were not audited: they use features that this version does not know. Upgrade SpanQueue to audit them.
+    public internal(set) var skipped: [String] = []
+    /// All queues that are listed.
+    public internal(set) var listed: [String] = []
+    /// The jobs that were read.
+    public internal(set) var jobs = 0
+    /// The calls of Redis.
+    public internal(set) var steps = 0
+    /// The longest of them, the way to Redis and back included.
+    public internal(set) var longestStep = Duration.zero
+    /// How long it all took.
+    public internal(set) var duration = Duration.zero
+}
+
+/// How far an audit has come.
+public struct AuditProgress: Sendable {
+    /// The queue that is audited; nil while the names of keys are.
+    public let queue: String?
+    /// 0 to 1, of the whole audit.
+    public let fraction: Double
+}
+
+/// What became of a violation that was to be repaired.
+public struct RepairOutcome: Sendable {
+    /// The violation.
+    public let violation: AuditViolation
+    /// Whether it was repaired. If not it had changed meanwhile, or is one for a person.
+    public let isRepaired: Bool
+}
+
+/// Something in Redis that must not be.
+public struct AuditViolation: Sendable, Hashable {
+    /// What is broken.
+    public let rule: AuditRule
+    /// The queue; nil for a key that belongs to none.
+    public let queue: String?
+    /// The job's id; of a lock without an owner the lock's digest in hex, of a key its name, of totals the queue.
+    public let subject: String
+    /// What was seen, in words.
+    public let detail: String
+    let evidence: Evidence
+
+    /// What a repair compares before it changes anything.
+    struct Evidence: Sendable, Hashable {
+        /// The job that must not have changed: the subject itself, or a lock's owner.
+        var id = ""
+        /// The first 13 bytes of its message and its run; empty where there is none.
+        var stamp: [UInt8] = []
+        var run: [UInt8] = []
+        var digest: [UInt8] = []
+        /// The lock, lease or token that was seen.
+        var value: [UInt8] = []
+    }
+
+    init(
+        _ rule: AuditRule, queue: String?, subject: String, _ detail: String, evidence: Evidence = Evidence()
+    ) {
+        self.rule = rule
+        self.queue = queue
+        self.subject = subject
+        self.detail = detail
+        self.evidence = evidence
+    }
+
+    /// Violations are the same when they are of one rule and one thing, whatever was seen of it.
+    public static func == (left: AuditViolation, right: AuditViolation) -> Bool {
+        left.rule == right.rule && left.queue == right.queue && left.subject == right.subject
+    }
+
+    /// Agrees with `==`.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(rule)
+        hasher.combine(queue)
+        hasher.combine(subject)
+    }
+}
+
+extension RedisEngine {
+    /// Repairs one violation, if it is still there.
+    ///
+    /// - Returns: whether something was repaired.
+    func repair(_ violation: AuditViolation) async throws -> Bool {
+        switch violation.rule {
+        case .queueNotListed:
+            return try await send(RESPCommand("SADD", RedisKeys.queues, violation.subject)).integer() == 1
+        case .workerKeyWithoutTTL:
+            // A worker that is alive sets a TTL of its own at its next announcement.
+            return try await send(RESPCommand("PEXPIRE", violation.subject, "30000", "NX")).integer() == 1
+        default:
+            guard let queue = violation.queue else { return false }
+            return try await repair(violation, in: keys(queue))
+        }
+    }
+
+    private func repair(_ violation: AuditViolation, in keys: RedisKeys) async throws -> Bool {
+        let evidence = violation.evidence
+        // Sent again after a lost reply it does no harm: the damage is then gone.
+        let reply = try await call(
+            RedisScriptCall(scripts.repair, keys: keys.all) { arguments in
+                arguments.append(violation.rule.rawValue)
+                arguments.append(evidence.id)
+                arguments.append(evidence.stamp)
+                arguments.append(evidence.run)
+                arguments.append(evidence.digest)
+                arguments.append(evidence.value)
+            })
+        return try reply.integer() > 0
+    }
+}

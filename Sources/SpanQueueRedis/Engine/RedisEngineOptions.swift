@@ -1,5 +1,5 @@
 package import HiredisClient
-package import SpanQueue
+public import SpanQueue
 
 /// The settings of the Redis engine.
 public struct RedisEngineOptions: Sendable, Hashable {
@@ -68,6 +68,129 @@ public struct RedisEngineOptions: Sendable, Hashable {
         }
         guard (0...10_000_000).contains(retentionCount) else {
             throw SpanQueueError(.invalidArgument, "retention count \(retentionCount): use 0 to 10000000")
+        }
+    }
+}
+
+/// What must have happened to new jobs before an enqueue succeeds.
+public enum RedisDurability: Sendable, Hashable, CustomStringConvertible {
+    /// The primary has taken them. What it then does with them, its persistence decides.
+    case primary
+    /// This many replicas, 1 to 16, have taken them too (`WAIT`). They hold them in memory; a replica that is promoted knows them.
+    case replicas(Int)
+    /// The primary has them in its AOF on disk, and so have this many replicas, 0 to 16, in theirs (`WAITAOF`). For a server whose
+    /// `WAITAOF` keeps its word: Redis 8.0 or later, or another one under `appendfsync always`. The start checks that.
+    case disk(replicas: Int)
+
+    /// Reads `none`, `wait:N`, `aof` or `aof:N`.
+    ///
+    /// - Throws: `.invalidArgument` for another text.
+    public init(_ text: String) throws(SpanQueueError) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        let durability: RedisDurability? =
+            switch (parts[0], parts.dropFirst().first.map { Int($0) }) {
+            case ("none", nil): .primary
+            case ("wait", .some(.some(let count))): .replicas(count)
+            case ("aof", nil): .disk(replicas: 0)
+            case ("aof", .some(.some(let count))) where count > 0: .disk(replicas: count)
+            default: nil
+            }
+        guard let durability, durability.isInRange else {
+            throw SpanQueueError(
+                .invalidArgument,
+                "\"\(text)\" is no durability: write none, wait:1 to wait:16 for so many replicas, aof for the disk, "
+                    + "or aof:1 to aof:16 for the disks of so many replicas too")
+        }
+        self = durability
+    }
+
+    var isInRange: Bool {
+        switch self {
+        case .primary: true
+        case .replicas(let count): (1...16).contains(count)
+        case .disk(let replicas): (0...16).contains(replicas)
+        }
+    }
+
+    /// The text that it is read from.
+    public var description: String {
+        switch self {
+        case .primary: "none"
+        case .replicas(let count): "wait:\(count)"
+        case .disk(replicas: 0): "aof"
+        case .disk(let replicas): "aof:\(replicas)"
+        }
+    }
+}
+
+/// How the server of a `rediss://` URL is checked, and how it checks us.
+///
+/// The server's certificate is always verified: that an authority which is trusted here has signed it, that it has not expired, and
+/// that it is for the host of the URL. Nothing turns that off. TLS 1.2 and 1.3 are spoken. The files are in PEM; they are read at the
+/// start, and again at a connection when they have changed, so a certificate can be renewed under a running process.
+public struct RedisTLS: Sendable, Hashable {
+    /// The path of a file with the certificates of the authorities to trust, or of a folder as `openssl rehash` makes it; the
+    /// system's unless set.
+    public var authorities: String?
+    /// The path of our own certificate with the chain that leads to it, for servers that ask clients for one; none unless set.
+    public var certificate: String?
+    /// The path of its key, which must not have a password.
+    public var key: String?
+    /// The name that the server's certificate must be for, where that is not the URL's host: for a server that is reached by its
+    /// address, or through a tunnel.
+    public var serverName: String?
+
+    /// - Parameters:
+    ///   - authorities: see the property of this name, as for the others.
+    public init(
+        authorities: String? = nil, certificate: String? = nil, key: String? = nil, serverName: String? = nil
+    ) {
+        self.authorities = authorities
+        self.certificate = certificate
+        self.key = key
+        self.serverName = serverName
+    }
+
+    package var settings: TLSSettings {
+        TLSSettings(caPath: authorities, certificatePath: certificate, keyPath: key, serverName: serverName)
+    }
+
+    /// Whether it can be used for a URL.
+    func check(for url: RedisURL) throws(SpanQueueError) {
+        guard url.usesTLS else {
+            guard self == RedisTLS() else {
+                throw SpanQueueError(
+                    .invalidArgument, "TLS settings have no effect on \(url): write rediss:// to connect by TLS")
+            }
+            return
+        }
+        do throws(RedisError) {
+            try settings.check()
+        } catch {
+            throw SpanQueueError(.invalidArgument, error.message)
+        }
+    }
+}
+
+extension EngineSource {
+    /// The Redis engine.
+    ///
+    /// - Parameters:
+    ///   - url: `redis://[user:password@]host[:port][/db]`, the same with `rediss://` for TLS, or `unix:///path[?db=n]`. Errors
+    ///     and logs show it without the password.
+    ///   - options: the settings.
+    /// - Throws: `.invalidArgument` for a URL or a setting that can't be used.
+    public static func redis(_ url: String, _ options: RedisEngineOptions = RedisEngineOptions()) -> EngineSource {
+        redis(url, options, scripts: .embedded)
+    }
+
+    /// The Redis engine with scripts of the caller's choice.
+    package static func redis(
+        _ url: String, _ options: RedisEngineOptions = RedisEngineOptions(), scripts: Scripts
+    ) -> EngineSource {
+        EngineSource { environment in
+            RedisEngine(
+                url: try options.checkedURL(url), options: options, scripts: scripts, environment: environment)
         }
     }
 }

@@ -1,3 +1,4 @@
+package import HiredisClient
 import SpanQueue
 
 /// The names of the keys of one queue. The queue's name is the hash tag, so all of them share a slot of a Redis Cluster.
@@ -77,5 +78,40 @@ final class RedisKeys: Sendable {
         }
         let queue = String(words[0])
         return NameRule.queue.allows(queue) ? (queue, key[end.upperBound...]) : nil
+    }
+}
+
+/// The keys of a queue by their numbers: the order of KEYS in the scripts that take all of them (`audit`, `repair`, `delete`).
+enum QueueKey: Int, CaseIterable {
+    case jobs = 1
+    case runs, ready, priority, scheduled, retrying, active, leases, cancelling, completed, retained, dead, cancelled
+    case unique, uniqueExpiry, meta, wake, fence
+
+    /// The type that the layout says.
+    var type: String {
+        switch self {
+        case .jobs, .runs, .leases, .cancelling, .unique, .meta: "hash"
+        case .ready, .completed, .wake: "list"
+        case .priority, .scheduled, .retrying, .active, .retained, .dead, .cancelled, .uniqueExpiry: "zset"
+        case .fence: "string"
+        }
+    }
+
+    /// What stands behind the queue in its name.
+    var part: String { self == .uniqueExpiry ? "unique-expiry" : "\(self)" }
+
+    /// Where an id can be without a message: the sorted sets that are states, and the hashes of what a job has beside its message.
+    static let members: [QueueKey] = [
+        .priority, .scheduled, .retrying, .active, .retained, .dead, .cancelled, .leases, .cancelling, .runs,
+    ]
+}
+
+/// Removes a queue with all that it holds. For queues that nobody works on, such as those of benchmarks.
+package enum QueueErasure {
+    /// The commands that do it; they are safe to send again.
+    package static func commands(queue: String) -> [RESPCommand] {
+        var unlink = RESPCommand("UNLINK")
+        for key in RedisKeys(queue: queue).all { unlink.append(key) }
+        return [unlink, RESPCommand("SREM", RedisKeys.queues, queue)]
     }
 }

@@ -1,4 +1,13 @@
 public import SpanQueue
+internal import Synchronization
+
+#if canImport(Darwin)
+    internal import Darwin
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Glibc
+#endif
 
 /// Where the server listens: `127.0.0.1:9464`, `:9464`, `[::1]:9464`, `0.0.0.0:9464`, or `none`.
 public enum ListenAddress: Sendable, Hashable {
@@ -70,6 +79,109 @@ extension ListenAddress: CustomStringConvertible {
         switch self {
         case .off: "none"
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+    }
+}
+
+/// A socket that listens, opened before anything else starts: a taken port is then an error at once, and not one out of the
+/// midst of a running process. Connections queue up in the kernel until someone takes the socket and serves them.
+final class ListeningSocket: Sendable {
+    /// The port it has, also where port 0 was asked for.
+    let port: Int
+    /// -1 once it was taken.
+    private let descriptor: Mutex<CInt>
+
+    private init(_ descriptor: CInt, port: Int) {
+        self.descriptor = Mutex(descriptor)
+        self.port = port
+    }
+
+    deinit {
+        if let descriptor = take() { close(descriptor) }
+    }
+
+    /// Hands the descriptor to the caller, who closes it; nil for all callers but the first.
+    func take() -> CInt? {
+        descriptor.withLock { descriptor in
+            defer { descriptor = -1 }
+            return descriptor >= 0 ? descriptor : nil
+        }
+    }
+
+    /// Opens a socket on the first address of `host` that lets us.
+    static func open(host: String, port: Int) throws(SpanQueueError) -> ListeningSocket {
+        var hints = addrinfo()
+        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+        hints.ai_family = AF_UNSPEC
+        #if canImport(Glibc)
+            hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+        #else
+            hints.ai_socktype = SOCK_STREAM
+        #endif
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = getaddrinfo(host, String(port), &hints, &list)
+        guard status == 0, let first = list else {
+            throw SpanQueueError(
+                .invalidArgument,
+                "can't listen on \(host): \(String(cString: gai_strerror(status))); choose another address with --listen"
+            )
+        }
+        defer { freeaddrinfo(list) }
+        var problem: CInt = 0
+        var address: UnsafeMutablePointer<addrinfo>? = first
+        while let candidate = address {
+            let descriptor = open(candidate.pointee)
+            if descriptor >= 0 { return ListeningSocket(descriptor, port: boundPort(of: descriptor) ?? port) }
+            if problem == 0 { problem = -descriptor }
+            address = candidate.pointee.ai_next
+        }
+        throw refusal(ListenAddress.tcp(host: host, port: port), problem)
+    }
+
+    /// A listening descriptor, or the negative error number.
+    private static func open(_ address: addrinfo) -> CInt {
+        let descriptor = socket(address.ai_family, address.ai_socktype, address.ai_protocol)
+        guard descriptor >= 0 else { return -errno }
+        var on: CInt = 1
+        let size = socklen_t(MemoryLayout<CInt>.size)
+        // Connections of a predecessor that linger must not keep the port; one that still listens does.
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+        guard bind(descriptor, address.ai_addr, address.ai_addrlen) == 0, listen(descriptor, 128) == 0 else {
+            let problem = errno
+            close(descriptor)
+            return -problem
+        }
+        return descriptor
+    }
+
+    private static func boundPort(of descriptor: CInt) -> Int? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &storage) { pointer in
+            // Both kinds of address have the port in the same place.
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address -> Int? in
+                guard getsockname(descriptor, address, &length) == 0 else { return nil }
+                return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                    Int(UInt16(bigEndian: $0.pointee.sin_port))
+                }
+            }
+        }
+    }
+
+    private static func refusal(_ address: ListenAddress, _ problem: CInt) -> SpanQueueError {
+        let advice = "choose another address with --listen HOST:PORT, or --listen none"
+        switch problem {
+        case EADDRINUSE:
+            return SpanQueueError(.unavailable, "\(address) is taken by another process: \(advice)")
+        case EACCES:
+            return SpanQueueError(.denied, "may not listen on \(address): \(advice)")
+        case EADDRNOTAVAIL:
+            return SpanQueueError(.unavailable, "\(address) is no address of this machine: \(advice)")
+        default:
+            let text = String(cString: strerror(problem))
+            return SpanQueueError(.unavailable, "can't listen on \(address): \(text); \(advice)")
         }
     }
 }

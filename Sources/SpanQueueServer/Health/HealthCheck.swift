@@ -1,4 +1,9 @@
+internal import NIOCore
+internal import NIOPosix
 public import SpanQueue
+internal import SpanQueueLoop
+internal import SpanQueueTelemetry
+internal import Synchronization
 
 /// One thing that must be so for a process to be alive, or ready.
 public struct HealthCheck: Sendable {
@@ -74,5 +79,93 @@ public struct HealthChecks: Sendable {
     public init(live: [HealthCheck] = [], ready: [HealthCheck] = []) {
         self.live = live
         self.ready = ready
+    }
+}
+
+/// Some checks, asked together.
+struct HealthProbe: Sendable {
+    private let checks: [(about: HealthCheck, run: SharedRun<String?>)]
+
+    init(_ checks: [HealthCheck], on thread: LoopThread) {
+        self.checks = checks.map { check in
+            (check, SharedRun(deadline: check.deadline, on: thread, check.check))
+        }
+    }
+
+    /// What is wrong, in one line; nil when nothing is.
+    func problem(isDraining: Bool = false) async -> String? {
+        let checks = checks.filter { !isDraining || $0.about.countsWhileDraining }
+        let problems = await withTaskGroup(of: (Int, String?).self) { group in
+            for (index, check) in checks.enumerated() {
+                group.addTask { (index, Self.problem(check.about.name, await check.run.value())) }
+            }
+            return await group.reduce(into: [(Int, String)]()) { found, result in
+                if let problem = result.1 { found.append((result.0, problem)) }
+            }
+        }
+        guard !problems.isEmpty else { return nil }
+        return problems.sorted { $0.0 < $1.0 }.map(\.1).joined(separator: "; ")
+    }
+
+    private static func problem(_ name: String, _ outcome: SharedRun<String?>.Outcome) -> String? {
+        let problem: String
+        switch outcome {
+        case .success(nil): return nil
+        case .success(let text?): problem = text
+        case .failure(let error): problem = "\(error)"
+        case .late: problem = "no answer in time"
+        }
+        // An error's text may have lines; the answer has one.
+        return "\(name): \(problem.split(whereSeparator: \.isNewline).joined(separator: " ").prefix(300))"
+    }
+}
+
+/// Tells a worker that is cut off from one whose engine is away.
+///
+/// It measures how long the worker has had no answer, and leaves out the time in which the engine did not answer us either: a
+/// restart mends the first and not the second.
+final class FetchWatch: Sendable {
+    /// How long the engine may take. A probe is answered within a second, whatever the engine does.
+    private static let patience = TimeAmount.milliseconds(500)
+
+    private let queue: JobQueue
+    private let limit: Duration
+    private let last: @Sendable () -> ContinuousClock.Instant?
+    /// Until when nothing is held against the worker: its start, or the last look at which the engine was away.
+    private let excused = Mutex(ContinuousClock.now)
+
+    init(_ queue: JobQueue, _ limit: Duration, _ last: @escaping @Sendable () -> ContinuousClock.Instant?) {
+        self.queue = queue
+        self.limit = limit
+        self.last = last
+    }
+
+    /// What is wrong; nil for nothing.
+    func problem() async -> String? {
+        let excused = excused.withLock { $0 }
+        let age = ContinuousClock.now - max(last() ?? excused, excused)
+        guard age > limit else { return nil }
+        guard await engineAnswers() else {
+            self.excused.withLock { $0 = .now }
+            return nil
+        }
+        return "no claim was answered for \(age.components.seconds) s, more than \(DurationText.format(limit))"
+    }
+
+    /// The timer is an event loop's: the wake-up of `Task.sleep` needs a thread of the pool, which handlers may block.
+    private func engineAnswers() async -> Bool {
+        let timer = MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: Self.patience) {}
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask { [queue] in (try? await queue.engine.now()) != nil }
+            group.addTask {
+                try? await timer.futureResult.get()
+                return false
+            }
+            defer {
+                timer.cancel()
+                group.cancelAll()
+            }
+            return await group.next() ?? false
+        }
     }
 }

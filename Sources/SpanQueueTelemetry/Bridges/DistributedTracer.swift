@@ -71,3 +71,149 @@ public struct DistributedTracer: Tracer {
         propagator.extract(carrier, into: &context, using: extractor)
     }
 }
+
+/// A ``SpanQueueSpan`` as swift-distributed-tracing sees it.
+public struct DistributedTracerSpan: Tracing.Span {
+    /// The context for what happens within the span.
+    public let context: ServiceContext
+    /// The span.
+    public let span: SpanQueueSpan
+
+    init(_ span: SpanQueueSpan, context: ServiceContext) {
+        self.span = span
+        self.context = context
+    }
+
+    /// The name; empty for a span that is not recorded.
+    public var operationName: String {
+        get { span.name }
+        nonmutating set { span.name = newValue }
+    }
+
+    /// The attributes; none for a span that is not recorded.
+    public var attributes: SpanAttributes {
+        get {
+            var attributes = SpanAttributes([:])
+            for attribute in span.attributes.list {
+                attributes.set(attribute.key, value: SpanAttribute(attribute.value))
+            }
+            return attributes
+        }
+        nonmutating set {
+            guard span.isRecording else { return }
+            span.replaceAttributes(by: Attributes(newValue))
+        }
+    }
+
+    /// Whether anything is recorded.
+    public var isRecording: Bool { span.isRecording }
+
+    /// Says how it ended.
+    public func setStatus(_ status: SpanStatus) {
+        switch status.code {
+        case .ok: span.set(.ok)
+        case .error: span.set(.error(status.message ?? ""))
+        }
+    }
+
+    /// Adds an event.
+    public func addEvent(_ event: SpanEvent) {
+        span.add(
+            SpanData.Event(
+                event.name, atNanoseconds: event.nanosecondsSinceEpoch, attributes: Attributes(event.attributes)))
+    }
+
+    /// Adds an `exception` event (OpenTelemetry, "Exceptions") and sets the status to error: `withSpan` calls this for what its
+    /// body throws, and nothing else. A status of `ok`, before or after, overrides it.
+    public func recordError<Instant: TracerInstant>(
+        _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
+    ) {
+        guard span.isRecording else { return }
+        var all = Attributes(attributes)
+        all["exception.type"] = .string(String(reflecting: type(of: error)))
+        all["exception.message"] = .string(String(describing: error))
+        span.add(SpanData.Event("exception", atNanoseconds: instant().nanosecondsSinceEpoch, attributes: all))
+        span.set("error.type", to: .string(String(reflecting: type(of: error))))
+        span.set(.error(""))
+    }
+
+    /// Adds a link; one to a context without a trace is ignored.
+    public func addLink(_ link: SpanLink) {
+        guard span.isRecording, let position = link.context.tracePosition else { return }
+        span.add(
+            SpanData.Link(position.context, isRemote: position.isRemote, attributes: Attributes(link.attributes)))
+    }
+
+    /// Ends the span.
+    public func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
+        guard span.isRecording else { return }
+        span.end(atNanoseconds: instant().nanosecondsSinceEpoch)
+    }
+}
+
+extension Tracing.Span {
+    /// Sets all of them.
+    package func set(_ attributes: Attributes) {
+        for attribute in attributes.list { self.attributes[attribute.key] = SpanAttribute(attribute.value) }
+    }
+}
+
+extension Attributes {
+    /// The same attributes, in the order of their keys.
+    init(_ attributes: SpanAttributes) {
+        var list: [Attribute] = []
+        list.reserveCapacity(attributes.count)
+        attributes.forEach { key, value in
+            if !key.isEmpty { list.append(Attribute(key, AttributeValue(value))) }
+        }
+        list.sort { $0.key < $1.key }
+        self.init(unique: list)
+    }
+}
+
+extension AttributeValue {
+    init(_ value: SpanAttribute) {
+        switch value {
+        case .int32(let value): self = .int(Int64(value))
+        case .int64(let value): self = .int(value)
+        case .int32Array(let values): self = .ints(values.map { Int64($0) })
+        case .int64Array(let values): self = .ints(values)
+        case .double(let value): self = .double(value)
+        case .doubleArray(let values): self = .doubles(values)
+        case .bool(let value): self = .bool(value)
+        case .boolArray(let values): self = .bools(values)
+        case .string(let value): self = .string(value)
+        case .stringArray(let values): self = .strings(values)
+        case .stringConvertible(let value): self = .string("\(value)")
+        case .stringConvertibleArray(let values): self = .strings(values.map { "\($0)" })
+        default: self = .string("\(value)")
+        }
+    }
+}
+
+extension SpanAttribute {
+    init(_ value: AttributeValue) {
+        switch value {
+        case .string(let value): self = .string(value)
+        case .bool(let value): self = .bool(value)
+        case .int(let value): self = .int64(value)
+        case .double(let value): self = .double(value)
+        case .strings(let values): self = .stringArray(values)
+        case .bools(let values): self = .boolArray(values)
+        case .ints(let values): self = .int64Array(values)
+        case .doubles(let values): self = .doubleArray(values)
+        }
+    }
+}
+
+extension SpanData.Kind {
+    init(_ kind: SpanKind) {
+        switch kind {
+        case .server: self = .server
+        case .client: self = .client
+        case .producer: self = .producer
+        case .consumer: self = .consumer
+        case .internal: self = .internal
+        }
+    }
+}

@@ -111,3 +111,147 @@ public struct SwiftMetricsFactory: MetricsFactory {
         }
     }
 }
+
+/// A `Counter` of swift-metrics over a series.
+final class SwiftMetricsCounter: CounterHandler {
+    private let series: CounterSeries
+
+    init(_ series: CounterSeries) {
+        self.series = series
+    }
+
+    func increment(by amount: Int64) {
+        series.increment(by: Int(clamping: amount))
+    }
+
+    func reset() {
+        series.reset()
+    }
+}
+
+/// A `FloatingPointCounter` of swift-metrics over a series.
+final class SwiftMetricsFloatingCounter: FloatingPointCounterHandler {
+    private let series: FloatingCounterSeries
+
+    init(_ series: FloatingCounterSeries) {
+        self.series = series
+    }
+
+    func increment(by amount: Double) {
+        series.increment(by: amount)
+    }
+
+    func reset() {
+        series.reset()
+    }
+}
+
+/// A `Meter`, or a `Gauge` (which to swift-metrics is a recorder that does not aggregate), over a series.
+final class SwiftMetricsGauge: MeterHandler, RecorderHandler {
+    private let series: GaugeSeries
+
+    init(_ series: GaugeSeries) {
+        self.series = series
+    }
+
+    func set(_ value: Int64) {
+        series.set(Double(value))
+    }
+
+    func set(_ value: Double) {
+        series.set(value)
+    }
+
+    func increment(by amount: Double) {
+        series.increment(by: amount)
+    }
+
+    func decrement(by amount: Double) {
+        series.decrement(by: amount)
+    }
+
+    func record(_ value: Int64) {
+        series.set(Double(value))
+    }
+
+    func record(_ value: Double) {
+        series.set(value)
+    }
+}
+
+/// A `Recorder` that aggregates, or a `Timer`, over a series.
+final class SwiftMetricsHistogram: RecorderHandler, TimerHandler {
+    private let series: HistogramSeries
+
+    init(_ series: HistogramSeries) {
+        self.series = series
+    }
+
+    func record(_ value: Int64) {
+        series.record(Double(value))
+    }
+
+    func record(_ value: Double) {
+        series.record(value)
+    }
+
+    func recordNanoseconds(_ duration: Int64) {
+        series.record(Double(duration) / 1e9)
+    }
+}
+
+/// How metrics of swift-metrics, whose labels and dimensions may be any text, become series of a registry.
+struct SwiftMetricsNames: Sendable {
+    let registry: MetricsRegistry
+
+    /// The series of a label and its dimensions; nil where no name for it is free.
+    func series<Series: AnyObject & Sendable>(
+        _ label: String, _ dimensions: [(String, String)], _ kind: MetricKind,
+        number: FamilyDefinition.Number = .floating, unit: String = "", buckets: [Double] = [],
+        make: @escaping @Sendable (SeriesContext) -> Series, point: @escaping @Sendable (Series) -> MetricPoint
+    ) -> Series? {
+        let name = MetricNaming.metricName(for: label)
+        for candidate in [name, name + "_" + kind.openMetricsType] {
+            let base = unit.isEmpty || candidate.hasSuffix("_" + unit) ? candidate : candidate + "_" + unit
+            guard
+                var definition = try? FamilyDefinition(
+                    name: base, openTelemetryName: label, help: "From swift-metrics.", unit: unit, kind: kind)
+            else { continue }
+            definition.number = number
+            definition.buckets = buckets
+            definition.hasOpenLabels = true
+            if let family = try? registry.register(definition, make: make, point: point) {
+                return family.child(open: Self.labels(dimensions))
+            }
+        }
+        registry.bridgeTally.countRejection()
+        return nil
+    }
+
+    /// Sorted, so that the order in which dimensions are given makes no difference.
+    static func labels(_ dimensions: [(String, String)]) -> [MetricLabel] {
+        var byName: [String: MetricLabel] = [:]
+        for (key, value) in dimensions {
+            let name = MetricNaming.labelName(for: key)
+            byName[name] = value.isEmpty ? nil : MetricLabel(name, value, attributeName: key)
+        }
+        return byName.values.sorted()
+    }
+}
+
+extension MetricsRegistry {
+    /// That of the process: SpanQueue records into it unless it is given another one.
+    public static let standard = MetricsRegistry(.alongsideApplication())
+}
+
+extension MetricsRegistryConfiguration {
+    /// The defaults, and where the application has bootstrapped swift-metrics with a backend of its own, that backend as a second
+    /// place to record into.
+    public static func alongsideApplication() -> MetricsRegistryConfiguration {
+        var configuration = MetricsRegistryConfiguration()
+        let factory = MetricsSystem.factory
+        let isForeign = !(factory is NOOPMetricsHandler) && !(factory is SwiftMetricsFactory)
+        configuration.mirror = isForeign ? factory : nil
+        return configuration
+    }
+}

@@ -65,3 +65,46 @@ package struct LineLogHandler: LogHandler {
         atexit { _ = StreamWriter.standardError.flush(within: .milliseconds(500)) } == 0
     }()
 }
+
+/// How lines of the log look.
+public struct LogFormat: Sendable, Hashable {
+    /// One of `text`, `logfmt`, `json`.
+    public let name: String
+
+    private init(_ name: String) {
+        self.name = name
+    }
+
+    /// For people: time, level, message, then what belongs to it as `key=value`.
+    public static let text = LogFormat("text")
+    /// `key=value` throughout, `time`, `level`, `logger` and `msg` first (https://brandur.org/logfmt).
+    public static let logfmt = LogFormat("logfmt")
+    /// A JSON object a line; the same members, and those of the metadata beside them.
+    public static let json = LogFormat("json")
+
+    /// All of them.
+    public static let all: [LogFormat] = [.text, .logfmt, .json]
+
+    /// The format of this name; nil where there is none.
+    public init?(named name: String) {
+        guard let found = Self.all.first(where: { $0.name == name }) else { return nil }
+        self = found
+    }
+}
+
+/// The time of a line of the log: RFC 3339, UTC, to the millisecond.
+enum LogClock {
+    static func now() -> String {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        var parts = tm()
+        var seconds = now.tv_sec
+        gmtime_r(&seconds, &parts)
+        let date = "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday))"
+        let milliseconds = Int32(now.tv_nsec / 1_000_000)
+        let fraction = (milliseconds < 100 ? "0" : "") + padded(milliseconds)
+        return "\(date)T\(padded(parts.tm_hour)):\(padded(parts.tm_min)):\(padded(parts.tm_sec)).\(fraction)Z"
+    }
+
+    private static func padded(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+}

@@ -128,3 +128,152 @@ struct SeriesContext: Sendable {
     /// The series' labels as swift-metrics calls them.
     var dimensions: [(String, String)] { labels.pairs.map { ($0.attributeName, $0.value) } }
 }
+
+/// All that a family is, apart from its series.
+struct FamilyDefinition: Sendable {
+    /// How the family's numbers are kept.
+    enum Number: Sendable {
+        case integer, floating
+    }
+
+    /// The name without `_total` or `_info`.
+    var name: String
+    var openTelemetryName: String
+    var help: String
+    var unit: String
+    var kind: MetricKind
+    var number: Number = .floating
+    /// The names of the labels, in the order in which values are given; with `hasOpenLabels`, none.
+    var labels: [MetricLabelName] = []
+    /// Whether each series has label names of its own: so it is with swift-metrics' dimensions.
+    var hasOpenLabels = false
+    var buckets: [Double] = []
+    var keepsExemplars = false
+
+    /// Checks `name` and cuts off the suffix that samples of this kind carry.
+    init(
+        name: String, openTelemetryName: String?, help: String, unit: String, kind: MetricKind
+    ) throws(MetricsError) {
+        let suffix = kind.sampleSuffix
+        let base = suffix.isEmpty || !name.hasSuffix(suffix) ? name : String(name.dropLast(suffix.count))
+        guard MetricNaming.isMetricName(base) else {
+            throw MetricsError(.invalidName, name, "metric names match [a-zA-Z_:][a-zA-Z0-9_:]*")
+        }
+        if !unit.isEmpty && !base.hasSuffix("_" + unit) {
+            throw MetricsError(.unitNotInName, name, "the name of a metric in \(unit) ends with _\(unit)")
+        }
+        self.name = base
+        self.openTelemetryName = openTelemetryName ?? base + suffix
+        self.help = help
+        self.unit = unit
+        self.kind = kind
+    }
+
+    /// Whether both describe the same series, so that one may stand for the other. What they say for people (help, the
+    /// name in OTLP) and whether exemplars are kept does not matter; the first to register decides it.
+    func hasSameShape(as other: FamilyDefinition) -> Bool {
+        kind == other.kind && number == other.number && unit == other.unit && buckets == other.buckets
+            && hasOpenLabels == other.hasOpenLabels && labels.map(\.name) == other.labels.map(\.name)
+    }
+
+    /// Every name that a sample of the family can have, which no other family may use.
+    var sampleNames: [String] {
+        switch kind {
+        case .counter, .info: [name, name + kind.sampleSuffix]
+        case .gauge: [name]
+        case .histogram: [name, name + "_bucket", name + "_sum", name + "_count"]
+        }
+    }
+}
+
+/// The families of a registry, and who has which sample name.
+struct FamilyTable {
+    static let differentShape = "it exists with another kind, number, unit, labels or buckets"
+
+    private(set) var families: [any RegisteredFamily] = []
+    private var byName: [String: any RegisteredFamily] = [:]
+    private var ownerBySampleName: [String: String]
+
+    /// A table in which nobody can have the names in `reserved`.
+    init(reserved: [String]) {
+        ownerBySampleName = Dictionary(reserved.map { ($0, "the registry") }) { first, _ in first }
+    }
+
+    /// The family of this definition's name; nil where the name is free.
+    func existing(_ definition: FamilyDefinition) throws(MetricsError) -> (any RegisteredFamily)? {
+        if let family = byName[definition.name] {
+            guard family.definition.hasSameShape(as: definition) else {
+                throw MetricsError(.differentShape, definition.name, Self.differentShape)
+            }
+            return family
+        }
+        for name in definition.sampleNames {
+            if let owner = ownerBySampleName[name] {
+                throw MetricsError(.nameTaken, definition.name, "'\(owner)' already has samples called '\(name)'")
+            }
+        }
+        return nil
+    }
+
+    mutating func add(_ family: any RegisteredFamily) {
+        families.append(family)
+        byName[family.definition.name] = family
+        for name in family.definition.sampleNames { ownerBySampleName[name] = family.definition.name }
+    }
+
+    /// Whether a family of that kind and name would clash with one that is registered.
+    func isTaken(_ family: MetricFamilySnapshot) -> Bool {
+        family.sampleNames.contains { ownerBySampleName[$0] != nil }
+    }
+}
+
+/// The series of one family: found by their label values, kept in the order in which they are exposed, and limited in
+/// number.
+struct SeriesTable<Series: Sendable>: Sendable {
+    /// The value of every label of the overflow child.
+    static var overflowValue: String { "_other_" }
+
+    private let limit: Int
+    private let make: @Sendable (MetricLabels) -> Series
+    private var byKey: [[String]: Series] = [:]
+    private var order: [(labels: MetricLabels, series: Series)] = []
+    private var overflow: Series?
+
+    init(limit: Int, make: @escaping @Sendable (MetricLabels) -> Series) {
+        self.limit = limit
+        self.make = make
+    }
+
+    var count: Int { order.count }
+    var inOrder: [Series] { order.map(\.series) }
+
+    /// The series of `key`, made if it is new and there is room, else the overflow child.
+    mutating func find(
+        _ key: [String], overflowKey: () -> [String], labels: ([String]) -> MetricLabels
+    ) -> (series: Series, isOverflow: Bool) {
+        if let series = byKey[key] { return (series, false) }
+        if byKey.count < limit {
+            let series = insert(labels(key))
+            byKey[key] = series
+            return (series, false)
+        }
+        let overflowKey = overflowKey()
+        if let series = overflow ?? byKey[overflowKey] { return (series, true) }
+        let series = insert(labels(overflowKey))
+        overflow = series
+        return (series, true)
+    }
+
+    /// Series are made seldom and read at every scrape, so they are put in their place when they are made.
+    private mutating func insert(_ labels: MetricLabels) -> Series {
+        let series = make(labels)
+        var low = 0
+        var high = order.count
+        while low < high {
+            let middle = (low + high) / 2
+            if order[middle].labels < labels { low = middle + 1 } else { high = middle }
+        }
+        order.insert((labels, series), at: low)
+        return series
+    }
+}

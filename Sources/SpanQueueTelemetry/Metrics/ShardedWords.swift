@@ -1,6 +1,14 @@
 internal import CSpanQueueTelemetry
 internal import Synchronization
 
+#if canImport(Darwin)
+    internal import Darwin
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Glibc
+#endif
+
 /// A row of 64-bit words that any thread may add to, kept in several copies ("shards") so that threads do not fight over
 /// one cache line.
 ///
@@ -90,4 +98,9 @@ struct ShardedWords: ~Copyable, @unchecked Sendable {
     func reset() {
         for index in 0..<(shards * stride) { base[index].store(0, ordering: .relaxed) }
     }
+}
+
+/// How many processors this machine has running.
+enum ProcessorCount {
+    static var online: Int { sysconf(Int32(_SC_NPROCESSORS_ONLN)) }
 }

@@ -55,3 +55,154 @@ public struct SpanData: Sendable, Hashable {
         self.status = status
     }
 }
+
+extension SpanData {
+    /// The role of a span. The numbers are those of `Span.SpanKind` in opentelemetry-proto.
+    public enum Kind: Int, Sendable, Hashable, CaseIterable {
+        /// Work within the process.
+        case `internal` = 1
+        /// Answers a request from elsewhere.
+        case server
+        /// Asks something of another process and waits.
+        case client
+        /// Leaves a message for later.
+        case producer
+        /// Works on such a message.
+        case consumer
+    }
+}
+
+extension SpanData {
+    /// How a span ended, as far as anybody said so.
+    public enum Status: Sendable, Hashable {
+        /// Nobody said.
+        case unset
+        /// Someone who knows said that it succeeded; this overrides an error.
+        case ok
+        /// It failed; in words, which may be empty.
+        case error(String)
+    }
+}
+
+extension SpanData {
+    /// Something that happened at one moment of a span.
+    public struct Event: Sendable, Hashable {
+        /// What happened, with few different values.
+        public var name: String
+        /// When, in nanoseconds since the Unix epoch.
+        public var timeNanoseconds: UInt64
+        /// What is known about it.
+        public var attributes: Attributes
+        /// How many attributes the limits kept out.
+        public var droppedAttributes = 0
+
+        /// Makes an event; it happens now unless a time is given.
+        public init(_ name: String, atNanoseconds: UInt64? = nil, attributes: Attributes = Attributes()) {
+            self.name = name
+            self.timeNanoseconds = atNanoseconds ?? SystemClock.now()
+            self.attributes = attributes
+        }
+    }
+}
+
+extension SpanData {
+    /// A span that another one has to do with, though it is not its parent.
+    public struct Link: Sendable, Hashable {
+        /// The span that is linked to.
+        public var context: TraceContext
+        /// Whether it was in another process.
+        public var isRemote: Bool
+        /// What is known about the link.
+        public var attributes: Attributes
+        /// How many attributes the limits kept out.
+        public var droppedAttributes = 0
+
+        /// Makes a link.
+        public init(_ context: TraceContext, isRemote: Bool = false, attributes: Attributes = Attributes()) {
+            self.context = context
+            self.isRemote = isRemote
+            self.attributes = attributes
+        }
+    }
+}
+
+/// How much a span may carry (OpenTelemetry SDK, "Span Limits"). What goes beyond is dropped and counted in the span.
+public struct SpanLimits: Sendable, Hashable {
+    /// Of the span's attributes.
+    public var attributes: AttributeLimits
+    /// The most events.
+    public var events: Int
+    /// Of the attributes of each event.
+    public var eventAttributes: AttributeLimits
+    /// The most links.
+    public var links: Int
+    /// Of the attributes of each link.
+    public var linkAttributes: AttributeLimits
+
+    /// Makes limits; those of OpenTelemetry unless others are given.
+    public init(
+        attributes: AttributeLimits = AttributeLimits(), events: Int = 128,
+        eventAttributes: AttributeLimits = AttributeLimits(), links: Int = 128,
+        linkAttributes: AttributeLimits = AttributeLimits()
+    ) {
+        self.attributes = attributes
+        self.events = events
+        self.eventAttributes = eventAttributes
+        self.links = links
+        self.linkAttributes = linkAttributes
+    }
+}
+
+/// How many attributes something may carry, and how long their texts may be.
+public struct AttributeLimits: Sendable, Hashable {
+    /// The most attributes; those set after them are dropped and counted.
+    public var count: Int
+    /// The most Unicode scalars of a text; longer ones are cut. Nil for any number.
+    public var valueLength: Int?
+
+    /// Makes limits; those of OpenTelemetry unless others are given.
+    public init(count: Int = 128, valueLength: Int? = nil) {
+        self.count = count
+        self.valueLength = valueLength
+    }
+}
+
+extension SpanData {
+    mutating func set(_ key: String, to value: AttributeValue, within limits: SpanLimits) {
+        if !attributes.set(key, to: value, within: limits.attributes) { droppedAttributes += 1 }
+    }
+
+    mutating func add(_ event: Event, within limits: SpanLimits) {
+        guard events.count < limits.events else {
+            droppedEvents += 1
+            return
+        }
+        var event = event
+        event.droppedAttributes += event.attributes.apply(limits.eventAttributes)
+        events.append(event)
+    }
+
+    mutating func add(_ link: Link, within limits: SpanLimits) {
+        guard links.count < limits.links else {
+            droppedLinks += 1
+            return
+        }
+        var link = link
+        link.droppedAttributes += link.attributes.apply(limits.linkAttributes)
+        links.append(link)
+    }
+
+    /// Brings a span that was built by hand within the limits.
+    mutating func apply(_ limits: SpanLimits) {
+        droppedAttributes += attributes.apply(limits.attributes)
+        let (events, links) = (self.events, self.links)
+        if !events.isEmpty {
+            self.events = []
+            for event in events { add(event, within: limits) }
+        }
+        if links.count > limits.links || !links.allSatisfy(\.attributes.isEmpty) {
+            self.links = []
+            for link in links { add(link, within: limits) }
+        }
+    }
+}

@@ -126,3 +126,92 @@ public final class SpanQueueTracer: Sendable {
         }
     }
 }
+
+/// Decides at the head of a trace whether it is recorded: the six standard samplers of OpenTelemetry.
+public enum Sampler: Sendable, Hashable {
+    /// Every span (`always_on`).
+    case alwaysOn
+    /// None (`always_off`).
+    case alwaysOff
+    /// That share of traces, 0 to 1, by trace id alone, so that all processes agree (`traceidratio`).
+    case traceIDRatio(Double)
+    /// As the parent; roots always (`parentbased_always_on`).
+    case parentBasedAlwaysOn
+    /// As the parent; roots never (`parentbased_always_off`).
+    case parentBasedAlwaysOff
+    /// As the parent; roots by share (`parentbased_traceidratio`).
+    case parentBasedTraceIDRatio(Double)
+
+    /// Whether a span is recorded and exported.
+    ///
+    /// - Parameters:
+    ///   - traceID: the trace that the span is in.
+    ///   - parent: the span's parent; nil for a root. A remote and a local parent count the same.
+    public func samples(_ traceID: TraceID, parent: TraceContext?) -> Bool {
+        switch self {
+        case .alwaysOn: true
+        case .alwaysOff: false
+        case .traceIDRatio(let ratio): Self.isWithin(ratio, traceID)
+        case .parentBasedAlwaysOn: parent?.isSampled ?? true
+        case .parentBasedAlwaysOff: parent?.isSampled ?? false
+        case .parentBasedTraceIDRatio(let ratio): parent?.isSampled ?? Self.isWithin(ratio, traceID)
+        }
+    }
+
+    /// The last 8 bytes of the id, without the lowest bit, as a share of 2⁶³: what the SDKs for Go and Java compute too.
+    private static func isWithin(_ ratio: Double, _ traceID: TraceID) -> Bool {
+        guard ratio > 0 else { return false }
+        guard ratio < 1 else { return true }
+        return traceID.low >> 1 < UInt64(ratio * 0x1p63)
+    }
+}
+
+extension Sampler: CustomStringConvertible {
+    /// As `OTEL_TRACES_SAMPLER` names it, with its argument.
+    public var description: String {
+        switch self {
+        case .alwaysOn: "always_on"
+        case .alwaysOff: "always_off"
+        case .traceIDRatio(let ratio): "traceidratio(\(ratio))"
+        case .parentBasedAlwaysOn: "parentbased_always_on"
+        case .parentBasedAlwaysOff: "parentbased_always_off"
+        case .parentBasedTraceIDRatio(let ratio): "parentbased_traceidratio(\(ratio))"
+        }
+    }
+}
+
+/// Why a span is exported although its trace was not sampled: the value of the attribute `spanq.sampled.by`.
+public enum KeepReason: String, Sendable, Hashable, CaseIterable {
+    /// It failed.
+    case error
+    /// It took longer than a configured bound.
+    case slow
+    /// Its worker lost the job.
+    case reclaim
+
+    /// The attribute that marks such a span.
+    public static let attributeKey = "spanq.sampled.by"
+}
+
+/// Takes finished spans from a tracer: `BatchProcessor` of `SpanQueueOTLP`, or one of an application's own.
+public protocol SpanProcessor: Sendable {
+    /// Takes a span. Called where the span ends, which is in a handler: it must not wait.
+    func submit(_ span: SpanData)
+}
+
+/// How many spans a tracer has started: `otel.sdk.span.started` by `otel.span.sampling_result`.
+public struct StartedSpans: Sendable, Hashable {
+    /// Sampled (`RECORD_AND_SAMPLE`).
+    public var sampled: Int
+    /// Not sampled, but recorded in case there is a reason to keep them (`RECORD_ONLY`).
+    public var recorded: Int
+    /// Not recorded (`DROP`).
+    public var dropped: Int
+
+    /// Makes counts.
+    public init(sampled: Int = 0, recorded: Int = 0, dropped: Int = 0) {
+        self.sampled = sampled
+        self.recorded = recorded
+        self.dropped = dropped
+    }
+}

@@ -1,3 +1,4 @@
+import Foundation
 public import SpanQueue
 import Synchronization
 
@@ -41,5 +42,89 @@ public final class ManualClock: EngineClock {
         guard let sleeper else { return try Task.checkCancellation() }
         defer { state.withLock { _ = $0.sleepers.removeValue(forKey: sleeper) } }
         try await wakeUp.wait()
+    }
+}
+
+/// The clock by which an in-memory engine judges every deadline.
+public protocol EngineClock: Sendable {
+    /// The present moment, in milliseconds.
+    var now: Timestamp { get }
+    /// Returns when `now` has reached `moment`, at once where it has already.
+    ///
+    /// - Throws: `CancellationError` where the task is cancelled first.
+    func sleep(until moment: Timestamp) async throws
+}
+
+/// The clock of the machine.
+public struct SystemClock: EngineClock {
+    /// Makes one; all are alike.
+    public init() {}
+
+    /// The machine's time of day.
+    public var now: Timestamp { Timestamp(Date()) }
+
+    /// Sleeps in real time.
+    public func sleep(until moment: Timestamp) async throws {
+        // The time of day may be set back during a sleep, and a sleep of centuries overflows what sleeps: hence the steps.
+        while now < moment {
+            try await Task.sleep(for: min(moment - now, .seconds(3600)))
+        }
+    }
+}
+
+extension EngineClock where Self == SystemClock {
+    /// The clock of the machine.
+    public static var system: SystemClock { SystemClock() }
+}
+
+/// A signal that is given once and waited for once. Given before the wait, it is not lost.
+final class WakeUp: Sendable {
+    private enum State {
+        case idle
+        case waiting(CheckedContinuation<Void, any Error>)
+        case fired
+        case cancelled
+    }
+
+    private let state = Mutex(State.idle)
+
+    /// Ends the wait, or spares it. A second signal does nothing.
+    func fire() {
+        finish(as: .fired, with: .success(()))
+    }
+
+    /// Returns when the signal is given; throws `CancellationError` where the task is cancelled first.
+    func wait() async throws {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let known: Result<Void, any Error>? = state.withLock { state in
+                    switch state {
+                    case .fired: return .success(())
+                    case .cancelled: return .failure(CancellationError())
+                    case .idle, .waiting:
+                        state = .waiting(continuation)
+                        return nil
+                    }
+                }
+                if let known { continuation.resume(with: known) }
+            }
+        } onCancel: {
+            finish(as: .cancelled, with: .failure(CancellationError()))
+        }
+    }
+
+    private func finish(as end: State, with result: Result<Void, any Error>) {
+        let waiting: CheckedContinuation<Void, any Error>? = state.withLock { state in
+            switch state {
+            case .fired, .cancelled: return nil
+            case .idle:
+                state = end
+                return nil
+            case .waiting(let continuation):
+                state = end
+                return continuation
+            }
+        }
+        waiting?.resume(with: result)
     }
 }

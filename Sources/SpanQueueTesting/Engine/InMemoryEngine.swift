@@ -1,4 +1,4 @@
-package import SpanQueue
+public import SpanQueue
 import Synchronization
 
 /// An engine that keeps its jobs in this process: for tests of applications, and for trying things out. It does all that
@@ -94,4 +94,117 @@ package final class InMemoryEngine: Engine, JobKeeper {
 
     /// The moment at which the clock stands.
     package func now() async throws -> Timestamp { try look { _ in clock.now } }
+}
+
+extension EngineSource {
+    /// A fresh engine in this process, for tests.
+    ///
+    /// - Parameter clock: what judges every deadline; a `ManualClock` makes delays, retries and leases run at the test's
+    ///   word.
+    public static func inMemory(clock: any EngineClock = .system) -> EngineSource {
+        EngineSource { _ in InMemoryEngine(clock: clock) }
+    }
+}
+
+extension InMemoryEngine {
+    package func enqueue(_ job: NewJob, until deadline: ContinuousClock.Instant) async throws -> EnqueueOutcome {
+        let now = clock.now
+        return try step(job.message.queue) { queue throws(SpanQueueError) in queue.enqueue(job, at: now) }
+    }
+
+    /// Adds each job to its queue, or says why not.
+    package func enqueue(
+        _ jobs: [NewJob], until deadline: ContinuousClock.Instant
+    ) async throws -> [EnqueueOutcome] {
+        let now = clock.now
+        return try jobs.map { job in
+            try step(job.message.queue) { queue throws(SpanQueueError) in queue.enqueue(job, at: now) }
+        }
+    }
+
+    /// Makes due jobs ready, then claims; all claims of a call share one moment and one nonce.
+    package func claim(
+        _ requests: [ClaimRequest]
+    ) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
+        let now = clock.now
+        let nonce = UInt32.random(in: 0...UInt32.max)
+        return requests.map { request in result(request.queue) { $0.claim(request, at: now, nonce: nonce) } }
+    }
+
+    /// Extends leases; one that has lapsed and was not taken back is still its worker's.
+    package func extend(
+        _ batches: [LeaseBatch]
+    ) async throws(CancellationError) -> [Result<ExtendReply, SpanQueueError>] {
+        let now = clock.now
+        return batches.map { batch in
+            result(batch.queue) { $0.extend(batch.claims, by: batch.lease, at: now) }
+        }
+    }
+
+    /// Ends attempts. A settlement repeated with the same token and run is answered as it was.
+    package func settle(
+        _ settlements: [Settlement]
+    ) async throws(CancellationError) -> [Result<SettleOutcome, SpanQueueError>] {
+        let now = clock.now
+        var outcomes = [Result<SettleOutcome, SpanQueueError>](
+            repeating: .success(.lost), count: settlements.count)
+        for (queue, places) in Dictionary(grouping: settlements.indices, by: { settlements[$0].reference.queue }) {
+            switch result(queue, { $0.settle(places.map { settlements[$0] }, at: now) }) {
+            case .success(let settled):
+                for (place, outcome) in zip(places, settled) { outcomes[place] = .success(outcome) }
+            case .failure(let error):
+                for place in places { outcomes[place] = .failure(error) }
+            }
+        }
+        return outcomes
+    }
+
+    /// Stores a progress report or result; false where the lease is lost.
+    package func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool {
+        try step(claim.queue) { queue throws(SpanQueueError) in queue.update(claim, run: run) }
+    }
+}
+
+extension InMemoryEngine {
+    /// A worker that waits for work in some queues.
+    struct Waiter {
+        var queues: [String]
+        var wakeUp: WakeUp
+    }
+
+    /// Returns when one of the queues may have something to claim, when its next job is due, or when the time until `deadline` has
+    /// passed on the engine's clock. All who wait are woken: which of them gets the work, their claims decide.
+    package func waitForWork(in queues: [String], until deadline: ContinuousClock.Instant) async throws {
+        let now = clock.now
+        let limit = max(.zero, deadline - .now)
+        let waiter = Waiter(queues: queues, wakeUp: WakeUp())
+        let wait: (key: Int, end: Timestamp)? = try look { state in
+            let waitedFor = queues.map { state.queue(named: $0) }
+            guard !waitedFor.contains(where: { $0.hasWork(at: now) }) else { return nil }
+            let nextDue = waitedFor.filter { !$0.isPaused }.compactMap(\.nextDue).min()
+            state.lastWaiter += 1
+            state.waiters[state.lastWaiter] = waiter
+            return (state.lastWaiter, min(now + limit, nextDue ?? Timestamp(milliseconds: .max)))
+        }
+        guard let wait else { return try Task.checkCancellation() }
+        // Where the engine was shut down meanwhile, nobody looks for it any more.
+        defer { try? look { $0.waiters[wait.key] = nil } }
+        try await withThrowingTaskGroup(of: Void.self) { [clock] group in
+            group.addTask { try await clock.sleep(until: wait.end) }
+            group.addTask { try await waiter.wakeUp.wait() }
+            // Whichever comes first; the other is cancelled.
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+        try look { _ in }
+    }
+
+    /// Wakes those who wait for a queue that has something to claim.
+    package func passWakeUp(in queues: [String]) async {
+        let now = clock.now
+        let woken = try? look { state in
+            queues.filter { state.queue(named: $0).hasWork(at: now) }.flatMap { state.waiters(for: $0) }
+        }
+        for wakeUp in woken ?? [] { wakeUp.fire() }
+    }
 }

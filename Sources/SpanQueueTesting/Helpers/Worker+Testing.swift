@@ -1,3 +1,4 @@
+public import Logging
 public import SpanQueue
 
 extension Worker {
@@ -29,5 +30,49 @@ extension Worker {
             guard let next, next <= end else { return total }
             clock.advance(by: max(.zero, next - clock.now))
         }
+    }
+}
+
+extension JobQueue {
+    /// A queue on a fresh in-memory engine.
+    ///
+    /// ```swift
+    /// let clock = ManualClock()
+    /// let queue = try await JobQueue.testing(clock: clock)
+    /// try await signUp(user, queue)
+    /// #expect(try await queue.enqueued(WelcomeEmail.self).map(\.userID) == [42])
+    /// ```
+    ///
+    /// - Parameter clock: what judges every deadline; by default the system's.
+    public static func testing(
+        clock: any EngineClock = .system, configuration: JobQueueConfiguration = JobQueueConfiguration(),
+        logger: Logger = Logger(label: "spanqueue.testing", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) async throws -> JobQueue {
+        try await JobQueue(engine: .inMemory(clock: clock), configuration: configuration, logger: logger)
+    }
+
+    /// The jobs of a type that wait for a worker, decoded: ready ones first, then scheduled and retrying ones by due time.
+    ///
+    /// - Parameter queue: the only queue to look at; all by default.
+    /// - Throws: a `DecodingError` where a payload is not a `J`.
+    public func enqueued<J: Job>(_ type: J.Type, in queue: String? = nil) async throws -> [J] {
+        try await enqueuedRecords(J.jobType, in: queue).map { try $0.message.decode(type) }
+    }
+
+    /// The records of the jobs of a type that wait for a worker; see `enqueued(_:in:)`.
+    public func enqueuedRecords(_ type: String, in queue: String? = nil) async throws -> [JobRecord] {
+        let queues = try await counts(of: queue.map { [$0] }).map(\.queue)
+        var records: [JobRecord] = []
+        for state in [JobState.ready, .scheduled, .retrying] {
+            for queue in queues {
+                var request = ListRequest(queue: queue, state: state)
+                repeat {
+                    let page = try await list(request)
+                    records += page.jobs.filter { $0.message.type == type }
+                    request.cursor = page.cursor
+                } while request.cursor != nil
+            }
+        }
+        return records
     }
 }

@@ -104,3 +104,114 @@ package struct MemoryQueue: Sendable {
         totals.cancelled += 1
     }
 }
+
+/// What decides an id's place in its line: the smaller comes first, and equal ranks stand in the order of their ids.
+package struct Rank: Sendable, Hashable, Comparable {
+    var major: Int64
+    var minor: Int64 = 0
+
+    package static func < (left: Rank, right: Rank) -> Bool {
+        (left.major, left.minor) < (right.major, right.minor)
+    }
+}
+
+/// The ids that stand in one state, in order: a sorted array, as most changes are at its two ends.
+package struct Line: Sendable {
+    package struct Member: Sendable, Hashable, Comparable {
+        var rank: Rank
+        package var id: JobID
+
+        package static func < (left: Member, right: Member) -> Bool {
+            left.rank == right.rank ? left.id.description < right.id.description : left.rank < right.rank
+        }
+    }
+
+    package private(set) var members: [Member] = []
+
+    package var count: Int { members.count }
+    package var first: Member? { members.first }
+
+    /// How many members stand before the first that satisfies `isLater`, which no member may do that stands before one
+    /// that doesn't.
+    func count(before isLater: (Member) -> Bool) -> Int {
+        var low = 0
+        var high = members.count
+        while low < high {
+            let middle = (low + high) / 2
+            if isLater(members[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    /// The ids of the first members whose rank's major part is at most `bound`.
+    func ids(upTo bound: Int64, limit: Int) -> [JobID] {
+        members.prefix(limit).prefix { $0.rank.major <= bound }.map(\.id)
+    }
+
+    mutating func insert(_ member: Member) {
+        if let last = members.last, last < member {
+            members.append(member)
+        } else {
+            members.insert(member, at: count { $0 >= member })
+        }
+    }
+
+    mutating func remove(_ member: Member) {
+        let index = count { $0 >= member }
+        if index < members.count, members[index] == member { members.remove(at: index) }
+    }
+}
+
+/// Where a job stands, with what its state needs: so nothing can be active without a claim, or wait without a due time.
+package enum Place: Sendable, Hashable {
+    case scheduled(due: Timestamp, priority: Int)
+    /// `turn` is the order inside a priority: arrivals count upwards, returning jobs downwards.
+    case ready(priority: Int, turn: Int64)
+    case active(ActiveClaim)
+    case retrying(due: Timestamp, priority: Int)
+    /// Completed with the standard retention.
+    case completed(at: Timestamp, turn: Int64)
+    /// Completed with a retention of its own.
+    case retained(until: Timestamp)
+    case dead(since: Timestamp)
+    case cancelled(since: Timestamp)
+
+    package var state: JobState {
+        switch self {
+        case .scheduled: .scheduled
+        case .ready: .ready
+        case .active: .active
+        case .retrying: .retrying
+        case .completed, .retained: .completed
+        case .dead: .dead
+        case .cancelled: .cancelled
+        }
+    }
+
+    /// Jobs whose retention is their own stand before those with the standard one.
+    static let firstStandardCompletion: Int64 = 1
+
+    var rank: Rank {
+        switch self {
+        case .scheduled(let due, let priority), .retrying(let due, let priority):
+            Rank(major: due.milliseconds, minor: Int64(priority))
+        case .ready(let priority, let turn): Rank(major: Int64(9 - priority), minor: turn)
+        case .active(let claim): Rank(major: claim.leaseExpiresAt.milliseconds)
+        case .completed(_, let turn): Rank(major: Self.firstStandardCompletion, minor: turn)
+        case .retained(let until): Rank(major: 0, minor: until.milliseconds)
+        case .dead(let since), .cancelled(let since): Rank(major: since.milliseconds)
+        }
+    }
+
+    /// For a job that waits for its time, when that is.
+    var dueAt: Timestamp? {
+        switch self {
+        case .scheduled(let due, _), .retrying(let due, _): due
+        default: nil
+        }
+    }
+
+    package var claim: ActiveClaim? {
+        if case .active(let claim) = self { claim } else { nil }
+    }
+}

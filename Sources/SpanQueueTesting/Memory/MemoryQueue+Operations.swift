@@ -1,0 +1,211 @@
+package import SpanQueue
+
+extension MemoryQueue {
+    /// Does to one job what a person asked for.
+    package mutating func perform(_ action: JobAction, on id: JobID, at now: Timestamp) -> ActionOutcome {
+        guard let state = entries[id]?.place.state else { return .notFound }
+        switch action {
+        case .cancel(let reason): return cancel(id, in: state, reason: reason, at: now)
+        case .bury(let reason): return bury(id, in: state, reason: reason, at: now)
+        case .redrive: return redrive(id, in: state, at: now)
+        case .remove:
+            guard state != .active else { return .invalidState(state) }
+            remove(id)
+            return .done(nil)
+        }
+    }
+
+    private mutating func cancel(
+        _ id: JobID, in state: JobState, reason: String, at now: Timestamp
+    ) -> ActionOutcome {
+        switch state {
+        case .active:
+            entries[id]?.cancelReason = reason
+            return .requested
+        case .cancelled: return .done(state)
+        case .scheduled, .ready, .retrying:
+            moveToCancelled(id, at: now)
+            release(entries[id]?.message.unique, of: id)
+            entries[id]?.run.append(.cancelled(at: now, reason: reason))
+            return .done(.cancelled)
+        default: return .invalidState(state)
+        }
+    }
+
+    private mutating func bury(
+        _ id: JobID, in state: JobState, reason: String, at now: Timestamp
+    ) -> ActionOutcome {
+        switch state {
+        case .dead: return .done(state)
+        case .scheduled, .ready, .retrying:
+            moveToDead(id, at: now)
+            release(entries[id]?.message.unique, of: id)
+            entries[id]?.run.append(.buried(at: now, reason: reason))
+            return .done(.dead)
+        default: return .invalidState(state)
+        }
+    }
+
+    mutating func redrive(_ id: JobID, in state: JobState, at now: Timestamp) -> ActionOutcome {
+        guard let message = entries[id]?.message else { return .notFound }
+        switch state {
+        case .ready: return .done(state)
+        case .dead:
+            if let lock = message.unique, lock.span == .untilStarted || lock.span == .untilFinished {
+                if let holder = holder(of: lock, otherThan: id, at: now) { return .duplicate(of: holder) }
+                take(lock, for: id, at: now)
+            }
+            entries[id]?.run.attempts = 0
+            entries[id]?.run.reclaims = 0
+        case .scheduled, .retrying: break
+        default: return .invalidState(state)
+        }
+        move(id, to: .ready(priority: message.priority, turn: nextTurn()))
+        entries[id]?.run.append(.redriven(at: now))
+        wake()
+        return .done(.ready)
+    }
+
+    /// Forgets a job and the lock that waited for its start or end.
+    mutating func remove(_ id: JobID) {
+        release(entries[id]?.message.unique, of: id)
+        forget(id)
+    }
+}
+
+extension MemoryQueue {
+    /// Removes or redrives jobs of one state, oldest first.
+    ///
+    /// - Throws: `.invalidArgument` for a state that the action does not take.
+    package mutating func performAll(
+        _ request: BulkRequest, at now: Timestamp
+    ) throws(SpanQueueError) -> BulkReply {
+        try Self.check(request)
+        var line = self[request.state].members[...]
+        if let notAfter = request.notAfter {
+            line = line.prefix { $0.rank.major <= notAfter.milliseconds }
+        }
+        let ids = line.dropFirst(request.skip).prefix(min(request.limit, 100)).map(\.id)
+        var reply = BulkReply(done: 0, skipped: 0)
+        for id in ids {
+            switch request.action {
+            case .remove:
+                remove(id)
+                reply.done += 1
+            case .redrive:
+                if case .done = redrive(id, in: request.state, at: now) { reply.done += 1 } else { reply.skipped += 1 }
+            }
+        }
+        return reply
+    }
+
+    private static func check(_ request: BulkRequest) throws(SpanQueueError) {
+        guard request.state != .active else {
+            throw SpanQueueError(.invalidArgument, "active jobs can't be acted on in bulk: cancel them one by one")
+        }
+        guard request.action == .remove || request.state == .dead else {
+            throw SpanQueueError(.invalidArgument, "only dead jobs can be redriven in bulk, not \(request.state) ones")
+        }
+        guard request.notAfter == nil || request.state == .dead || request.state == .cancelled else {
+            throw SpanQueueError(.invalidArgument, "only dead and cancelled jobs can be chosen by the time they ended")
+        }
+    }
+}
+
+extension MemoryQueue {
+    /// All that is known of a job.
+    package func record(of id: JobID) -> JobRecord? {
+        guard let entry = entries[id] else { return nil }
+        return JobRecord(
+            message: entry.message, state: entry.place.state, run: entry.run, dueAt: entry.place.dueAt,
+            claim: entry.place.claim, cancelRequested: entry.cancelReason != nil)
+    }
+
+    /// A page of the jobs in one state, in the order in which they will run or have ended.
+    ///
+    /// - Throws: `.invalidArgument` for a cursor that is none.
+    package func list(_ request: ListRequest) throws(SpanQueueError) -> ListPage {
+        let line = self[request.state]
+        let members = request.newestFirst ? Array(line.members.reversed()) : Array(line.members)
+        var rest = members[...]
+        if let cursor = request.cursor {
+            let last = try Self.member(atCursor: cursor)
+            // Those before the cursor, or those before it with itself: they end where the other way round would begin.
+            let seen = request.newestFirst ? members.count - line.count { $0 >= last } : line.count { $0 > last }
+            rest = rest.dropFirst(seen)
+        }
+        let page = rest.prefix(min(max(1, request.limit), 1000))
+        let isLast = page.endIndex == rest.endIndex
+        return ListPage(
+            jobs: page.compactMap { record(of: $0.id) }, cursor: isLast ? nil : page.last.map(Self.cursor(behind:)))
+    }
+
+    private static func cursor(behind member: Line.Member) -> String {
+        "\(member.rank.major)/\(member.rank.minor)/\(member.id)"
+    }
+
+    private static func member(atCursor cursor: String) throws(SpanQueueError) -> Line.Member {
+        let parts = cursor.split(separator: "/", maxSplits: 2)
+        guard parts.count == 3, let major = Int64(parts[0]), let minor = Int64(parts[1]) else {
+            throw SpanQueueError(.invalidArgument, "not a cursor of this list: use the one of the page before")
+        }
+        return Line.Member(rank: Rank(major: major, minor: minor), id: JobID(unchecked: String(parts[2])))
+    }
+
+    /// How many jobs stand in each state, and what has happened so far.
+    package func counts(at now: Timestamp) -> QueueCounts {
+        let jobs = Dictionary(uniqueKeysWithValues: JobState.known.map { ($0, self[$0].count) })
+        return QueueCounts(
+            queue: name, jobs: jobs, isPaused: isPaused, oldestReadyAge: oldestReadyAge(at: now), totals: totals)
+    }
+
+    /// Of each priority the arrivals stand in their order, and before them those that came back, the latest first. So the oldest of
+    /// both kinds stand where they meet, and the cost does not grow with the depth.
+    private func oldestReadyAge(at now: Timestamp) -> Duration? {
+        let line = self[.ready]
+        var oldest: Duration?
+        for level in Int64(0)...9 {
+            let middle = line.count { $0.rank >= Rank(major: level, minor: 0) }
+            for place in [middle - 1, middle] where line.members.indices.contains(place) {
+                let member = line.members[place]
+                guard member.rank.major == level, let entry = entries[member.id] else { continue }
+                let age = max(.zero, now - (entry.run.eligibleAt ?? entry.message.eligibleAt))
+                oldest = max(oldest ?? .zero, age)
+            }
+        }
+        return oldest
+    }
+}
+
+extension MemoryQueue {
+    /// The most records of one kind that a sweep drops.
+    private static let sweepStep = 250
+
+    /// Forgets finished jobs whose retention is over and locks that have run out, a bounded number at a time.
+    ///
+    /// - Returns: how many records and locks were dropped.
+    package mutating func sweep(at now: Timestamp) -> Int {
+        let oldest = now.milliseconds - keeping.standard.milliseconds
+        var gone = overdueCompletions(notAfter: oldest)
+        gone += self[.completed].members.prefix(Self.sweepStep)
+            .prefix { $0.rank.major < Place.firstStandardCompletion && $0.rank.minor <= now.milliseconds }.map(\.id)
+        gone += self[.cancelled].ids(upTo: oldest, limit: Self.sweepStep)
+        if let dead = keeping.dead {
+            gone += self[.dead].ids(upTo: now.milliseconds - dead.milliseconds, limit: Self.sweepStep)
+        }
+        for id in gone { forget(id) }
+        let lapsed = locks.filter { !$0.value.isHeld(at: now) }.keys.prefix(Self.sweepStep)
+        for digest in lapsed { locks[digest] = nil }
+        return gone.count + lapsed.count
+    }
+
+    /// Completed jobs with the standard retention that are too old or too many.
+    private func overdueCompletions(notAfter oldest: Int64) -> [JobID] {
+        let line = standardCompletions
+        let over = line.count - keeping.completedJobs
+        return line.prefix(Self.sweepStep).map(\.id).enumerated().prefix { index, id in
+            guard index >= over, case .completed(let at, _) = entries[id]?.place else { return true }
+            return at.milliseconds <= oldest
+        }.map(\.element)
+    }
+}
