@@ -133,9 +133,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "SpanQueueAdmin",
+            dependencies: ["SpanQueue", "SpanQueueTelemetry", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
+        .target(
             name: "SpanQueueServer",
             dependencies: [
-                "SpanQueue", "SpanQueueGzip", "SpanQueueLoop", "SpanQueueTelemetry",
+                "SpanQueue", "SpanQueueAdmin", "SpanQueueGzip", "SpanQueueLoop", "SpanQueueTelemetry",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -161,7 +166,7 @@ let package = Package(
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "CSpanQueueSpawn", "HiredisClient", "SpanQueue", "SpanQueueBenchmarks", "SpanQueueCurl",
+                "CSpanQueueSpawn", "HiredisClient", "SpanQueue", "SpanQueueAdmin", "SpanQueueBenchmarks", "SpanQueueCurl",
                 "SpanQueueHandlers",
                 "SpanQueueOTLP", "SpanQueueRedis",
                 "SpanQueueServer",
@@ -289,9 +294,18 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "SpanQueueAdminTests",
+            dependencies: [
+                "SpanQueue", "SpanQueueAdmin", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SpanQueueServerTests",
             dependencies: [
-                "SpanQueue", "SpanQueueGzip", "SpanQueueServer", "SpanQueueTelemetry", "SpanQueueTesting",
+                "SpanQueue", "SpanQueueAdmin", "SpanQueueGzip", "SpanQueueServer", "SpanQueueTelemetry",
+                "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -336,8 +350,8 @@ let package = Package(
         .testTarget(
             name: "SpanqTests",
             dependencies: [
-                "RedisServerFixture", "SpanQueue", "SpanQueueCurl", "SpanQueueHandlers", "SpanQueueServer",
-                "SpanQueueTelemetry", "spanq",
+                "RedisServerFixture", "SpanQueue", "SpanQueueAdmin", "SpanQueueCurl", "SpanQueueHandlers",
+                "SpanQueueServer", "SpanQueueTelemetry", "spanq",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

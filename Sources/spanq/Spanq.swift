@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SpanQueue
+import SpanQueueAdmin
 
 /// The command `spanq`: a folder for each noun. Below them are `Options`, then `Telemetry`, `Output`, `Settings` and `Failure`.
 @main
@@ -69,7 +70,7 @@ struct VersionCommand: ParsableCommand {
 
     func run() throws {
         if global.json {
-            try JSONLine.print(["version": SpanQueueVersion.text])
+            try JSONLine.print(VersionView())
         } else {
             Console.print("spanq \(SpanQueueVersion.text)")
         }

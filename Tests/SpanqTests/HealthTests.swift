@@ -1,5 +1,6 @@
 import Foundation
 import RedisServerFixture
+import SpanQueueAdmin
 import Testing
 
 @testable import SpanQueueCurl
@@ -58,7 +59,7 @@ struct HealthTests {
         let response = CurlResponse(
             status: 500, retryAfter: nil, contentType: nil, body: Array("\u{1B}[31mred\r\nmore".utf8),
             isTruncated: false)
-        #expect(HealthOutput(url: "http://h/", .success(response)).message == "http://h/ answered 500 [31mred")
+        #expect(HealthView(url: "http://h/", .success(response)).message == "http://h/ answered 500 [31mred")
     }
 }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import spanq
 
-@Suite("JSON output")
+@Suite("Output")
 struct OutputTests {
     private func record() throws -> JobRecord {
         let trace = try #require(
@@ -27,33 +27,6 @@ struct OutputTests {
         ]
         return JobRecord(
             message: message, state: .retrying, run: run, dueAt: Timestamp(milliseconds: 1_795_253_402_300))
-    }
-
-    @Test("a job's record")
-    func job() throws {
-        let expected =
-            #"{"attempt":1,"attempts":[{"ended_at":"2026-11-21T09:30:00.300Z","error":"no route","error_type":"timeout","#
-            + #""number":1,"outcome":"retried","span_id":"SPAN","started_at":"2026-11-21T09:30:00.200Z","#
-            + #""token":"7-ff","worker":"w-1"}],"cancel_requested":false,"deadline":null,"#
-            + #""enqueued_at":"2026-11-21T09:30:00.125Z","events":[],"id":"job-1","last_error":"no route","#
-            + #""lease_expires_at":null,"max_retries":5,"payload":"{\"user\":42}","priority":3,"progress":null,"#
-            + #""queue":"mail","reason":null,"reclaims":0,"result":null,"retention":null,"run_at":"2026-11-21T09:30:02.300Z","#
-            + #""state":"retrying","tags":["vip"],"timeout":null,"trace_id":"0af7651916cd43dd8448eb211c80319c","#
-            + #""traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","type":"email:welcome","#
-            + #""unique":null,"unique_digest":null,"worker":null}"#
-        let record = try record()
-        let span = try #require(record.run.attemptRecords.first).spanID(of: record.message.id).description
-        #expect(try JSONLine.encode(JobOutput(record)) == expected.replacing("SPAN", with: span))
-    }
-
-    @Test("bytes that are no text are shown in base64")
-    func binary() throws {
-        var record = try record()
-        record.message.payload = [0xFF, 0x00]
-        record.run.result = [0xFE]
-        let json = try JSONLine.encode(JobOutput(record))
-        #expect(json.contains(#""payload":null,"payload_base64":"/wA=""#))
-        #expect(json.contains(#""result":null,"result_base64":"/g==""#))
     }
 
     @Test("a person sees the facts and the attempts, in eighty columns")

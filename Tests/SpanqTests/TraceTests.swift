@@ -1,5 +1,6 @@
 import Foundation
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueTelemetry
 import Testing
 
@@ -153,7 +154,7 @@ struct TraceTests {
 
     @Test("the JSON of a span")
     func json() throws {
-        let running = TraceOutput(try TraceSample.trace(.active, claimedAt: 20))
+        let running = TraceView(try TraceSample.trace(.active, claimedAt: 20))
         let id = FencingToken(value: 21, nonce: 7)
         #expect(running.spans.map(\.name) == ["enqueue mail", "wait mail", "process mail"])
         let expected =
@@ -166,9 +167,9 @@ struct TraceTests {
             + #""start":"2026-11-21T09:30:00.145Z","status":"unset","status_message":null,"#
             + #""trace_id":"0af7651916cd43dd8448eb211c80319c"}"#
         #expect(
-            try JSONLine.encode(try #require(running.spans.last))
+            try AdminJSON.line(try #require(running.spans.last))
                 == expected.replacing("SPAN", with: id.spanID(of: "job-1").description))
-        let object = try JSONSerialization.jsonObject(with: Data(JSONLine.encode(running).utf8)) as? [String: Any]
+        let object = try JSONSerialization.jsonObject(with: Data(AdminJSON.line(running).utf8)) as? [String: Any]
         #expect(object.map { Set($0.keys) } == ["trace_id", "job_id", "spans"])
     }
 
@@ -179,7 +180,7 @@ struct TraceTests {
         #expect(text == TraceDocument.encode(try TraceSample.eventful()))
         // Only a span has a name behind its flags; a link has none.
         let named = /"spanId":"([0-9a-f]{16})",(?:"parentSpanId":"[0-9a-f]{16}",)?"flags":\d+,"name"/
-        #expect(text.matches(of: named).map { String($0.1) } == TraceOutput(trace).spans.map(\.spanID))
+        #expect(text.matches(of: named).map { String($0.1) } == TraceView(trace).spans.map(\.spanID))
     }
 
     @Test("the link has the trace id in its place, and no password")

@@ -48,8 +48,13 @@ extension JobQueue {
     /// - Parameter reason: in words, for those who find it paused.
     /// - Throws: `.notFound` where there is no such queue: it begins with its first job.
     public func pause(_ queue: String, reason: String = "") async throws {
+        try await pause(queue, reason: reason, by: nil)
+    }
+
+    /// Stops claims in somebody's name.
+    package func pause(_ queue: String, reason: String, by: String?) async throws {
         try NameRule.queue.check(queue)
-        let note = OperatorNote(reason: Excerpt.bounded(reason, bytes: Limits.errorBytes))
+        let note = OperatorNote(reason: try Self.checked(reason), by: by)
         guard try await engine.pause(queue, note: note) else { throw Self.noQueue(queue) }
     }
 
@@ -76,8 +81,7 @@ extension JobQueue {
     /// - Returns: where it stands now; `active` means that its worker will hear of it.
     @discardableResult
     public func cancel(_ id: JobID, in queue: String? = nil, reason: String = "") async throws -> JobState {
-        let reason = try Self.checked(reason)
-        return try await perform(.cancel(reason: reason), on: id, in: queue) ?? .cancelled
+        try await perform(.cancel(reason: reason), on: id, in: queue, by: nil) ?? .cancelled
     }
 
     /// Makes a dead letter, or a job that waits for its time, ready now. A dead letter starts afresh: attempts and reclaims
@@ -86,19 +90,18 @@ extension JobQueue {
     /// - Throws: `.notFound`; `.invalidState` unless it is dead, scheduled, retrying or ready; `.conflict` where another job
     ///   holds its lock.
     public func redrive(_ id: JobID, in queue: String? = nil) async throws {
-        _ = try await perform(.redrive, on: id, in: queue)
+        _ = try await perform(.redrive, on: id, in: queue, by: nil)
     }
 
     /// Makes a job that does not run a dead letter.
     ///
     /// - Throws: `.notFound`; `.invalidState` unless it is scheduled, ready, retrying or dead.
     public func bury(_ id: JobID, in queue: String? = nil, reason: String = DeadReason.manual.rawValue) async throws {
-        let reason = try Self.checked(reason)
-        _ = try await perform(.bury(reason: reason), on: id, in: queue)
+        _ = try await perform(.bury(reason: reason), on: id, in: queue, by: nil)
     }
 
     /// A reason as it can be stored: a NUL would end it.
-    private static func checked(_ reason: String) throws -> String {
+    fileprivate static func checked(_ reason: String) throws -> String {
         guard !reason.utf8.contains(0) else {
             throw SpanQueueError(.invalidArgument, "a reason can't have a NUL character in it")
         }
@@ -109,7 +112,7 @@ extension JobQueue {
     ///
     /// - Throws: `.notFound`; `.invalidState` for a running job: cancel it first.
     public func remove(_ id: JobID, in queue: String? = nil) async throws {
-        _ = try await perform(.remove, on: id, in: queue)
+        _ = try await perform(.remove, on: id, in: queue, by: nil)
     }
 
     /// Forgets all jobs that are in one state now, in bounded steps.
@@ -117,7 +120,7 @@ extension JobQueue {
     /// - Returns: how many.
     @discardableResult
     public func purge(_ queue: String, _ state: JobState) async throws -> Int {
-        try await performAll(.remove, queue: queue, state: state).done
+        try await performAll(.remove, queue: queue, state: state, by: nil).done
     }
 
     /// Makes all dead letters of a queue ready again, in bounded steps; those that die again meanwhile are left.
@@ -125,17 +128,20 @@ extension JobQueue {
     /// - Returns: how many were redriven, and how many were not because another job holds their lock.
     @discardableResult
     public func redriveAll(_ queue: String) async throws -> BulkReply {
-        try await performAll(.redrive, queue: queue, state: .dead)
+        try await performAll(.redrive, queue: queue, state: .dead, by: nil)
     }
 
-    private func performAll(_ action: BulkRequest.Action, queue: String, state: JobState) async throws -> BulkReply {
+    /// Acts on all jobs that are in one state now, in bounded steps, in somebody's name.
+    package func performAll(
+        _ action: BulkRequest.Action, queue: String, state: JobState, by: String?
+    ) async throws -> BulkReply {
         try NameRule.queue.check(queue)
         guard state != .active else {
             throw SpanQueueError(.invalidState, "running jobs can't be purged: cancel them, or stop their workers")
         }
         let isSorted = state == .dead || state == .cancelled
         let now = isSorted ? try await engine.now() : nil
-        var request = BulkRequest(queue: queue, state: state, action: action, notAfter: now)
+        var request = BulkRequest(queue: queue, state: state, action: action, notAfter: now, by: by)
         // Jobs that arrive meanwhile must not keep us busy for ever: no more than there were at the start.
         var left = isSorted ? Int.max : try await counts(of: [queue]).first?[state] ?? 0
         var total = BulkReply(done: 0, skipped: 0)
@@ -151,7 +157,13 @@ extension JobQueue {
         return total
     }
 
-    private func perform(_ action: JobAction, on id: JobID, in queue: String?) async throws -> JobState? {
+    /// Acts on one job in somebody's name.
+    ///
+    /// - Returns: where it stands now, `active` where its worker is yet to hear of it; nil where it is gone.
+    package func perform(
+        _ action: JobAction, on id: JobID, in queue: String?, by: String?
+    ) async throws -> JobState? {
+        let action = try action.checked()
         guard let queue = try await queueName(of: id, given: queue) else { throw Self.notFound(id) }
         // For its span's link: read before the action, which may remove the record.
         let message = spans == nil ? nil : try await engine.job(id, in: queue)?.message
@@ -159,7 +171,7 @@ extension JobQueue {
         defer {
             if let message { spans?.acted(action.word, on: message, parent: .current, from: start) }
         }
-        switch try await engine.perform(action, on: id, in: queue, by: nil) {
+        switch try await engine.perform(action, on: id, in: queue, by: by) {
         case .done(let state): return state
         case .requested: return .active
         case .notFound: throw Self.notFound(id)
@@ -188,7 +200,17 @@ extension JobQueue {
 }
 
 extension JobAction {
-    fileprivate var word: String {
+    /// With a reason as it can be stored.
+    fileprivate func checked() throws -> JobAction {
+        switch self {
+        case .cancel(let reason): .cancel(reason: try JobQueue.checked(reason))
+        case .bury(let reason): .bury(reason: try JobQueue.checked(reason))
+        case .redrive, .remove: self
+        }
+    }
+
+    /// The word for it.
+    package var word: String {
         switch self {
         case .cancel: "cancel"
         case .redrive: "redrive"

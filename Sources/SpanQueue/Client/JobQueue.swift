@@ -17,7 +17,7 @@ public final class JobQueue: Service, Sendable {
     package let engine: any Engine
     /// Where it reports.
     public let telemetry: JobTelemetry
-    let logger: Logger
+    package let logger: Logger
     let spans: JobSpans?
     let applicationSpans: ApplicationSpans?
     let running = RunningWorkers()

@@ -1,6 +1,6 @@
-internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import SpanQueueAdmin
 internal import SpanQueueGzip
 internal import SpanQueueLoop
 internal import SpanQueueTelemetry
@@ -144,12 +144,7 @@ struct StatisticsRoute: Sendable {
 
     init(on thread: LoopThread, _ read: @escaping @Sendable () async throws -> QueueStatistics) {
         body = SharedRun(deadline: .seconds(2), on: thread) {
-            let statistics = try await read()
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            var buffer = ByteBuffer(bytes: try encoder.encode(statistics))
-            buffer.writeString("\n")
-            return buffer
+            ByteBuffer(string: try AdminJSON.line(try await read()) + "\n")
         }
     }
 

@@ -23,7 +23,7 @@ extension InMemoryEngine {
         _ action: JobAction, on id: JobID, in queue: String, by: String?
     ) async throws -> ActionOutcome {
         let now = clock.now
-        return try step(queue) { queue throws(SpanQueueError) in queue.perform(action, on: id, at: now) }
+        return try step(queue) { queue throws(SpanQueueError) in queue.perform(action, on: id, by: by, at: now) }
     }
 
     /// Removes or redrives jobs of one state, oldest first.

@@ -2,12 +2,14 @@ package import SpanQueue
 
 extension MemoryQueue {
     /// Does to one job what a person asked for.
-    package mutating func perform(_ action: JobAction, on id: JobID, at now: Timestamp) -> ActionOutcome {
+    package mutating func perform(
+        _ action: JobAction, on id: JobID, by: String? = nil, at now: Timestamp
+    ) -> ActionOutcome {
         guard let state = entries[id]?.place.state else { return .notFound }
         switch action {
-        case .cancel(let reason): return cancel(id, in: state, reason: reason, at: now)
-        case .bury(let reason): return bury(id, in: state, reason: reason, at: now)
-        case .redrive: return redrive(id, in: state, at: now)
+        case .cancel(let reason): return cancel(id, in: state, OperatorNote(reason: reason, by: by), at: now)
+        case .bury(let reason): return bury(id, in: state, OperatorNote(reason: reason, by: by), at: now)
+        case .redrive: return redrive(id, in: state, by: by, at: now)
         case .remove:
             guard state != .active else { return .invalidState(state) }
             remove(id)
@@ -16,37 +18,37 @@ extension MemoryQueue {
     }
 
     private mutating func cancel(
-        _ id: JobID, in state: JobState, reason: String, at now: Timestamp
+        _ id: JobID, in state: JobState, _ note: OperatorNote, at now: Timestamp
     ) -> ActionOutcome {
         switch state {
         case .active:
-            entries[id]?.cancelReason = reason
+            entries[id]?.cancelNote = note
             return .requested
         case .cancelled: return .done(state)
         case .scheduled, .ready, .retrying:
             moveToCancelled(id, at: now)
             release(entries[id]?.message.unique, of: id)
-            entries[id]?.run.append(.cancelled(at: now, reason: reason))
+            entries[id]?.run.append(.cancelled(at: now, reason: note.reason, by: note.by))
             return .done(.cancelled)
         default: return .invalidState(state)
         }
     }
 
     private mutating func bury(
-        _ id: JobID, in state: JobState, reason: String, at now: Timestamp
+        _ id: JobID, in state: JobState, _ note: OperatorNote, at now: Timestamp
     ) -> ActionOutcome {
         switch state {
         case .dead: return .done(state)
         case .scheduled, .ready, .retrying:
             moveToDead(id, at: now)
             release(entries[id]?.message.unique, of: id)
-            entries[id]?.run.append(.buried(at: now, reason: reason))
+            entries[id]?.run.append(.buried(at: now, reason: note.reason, by: note.by))
             return .done(.dead)
         default: return .invalidState(state)
         }
     }
 
-    mutating func redrive(_ id: JobID, in state: JobState, at now: Timestamp) -> ActionOutcome {
+    mutating func redrive(_ id: JobID, in state: JobState, by: String?, at now: Timestamp) -> ActionOutcome {
         guard let message = entries[id]?.message else { return .notFound }
         switch state {
         case .ready: return .done(state)
@@ -61,7 +63,7 @@ extension MemoryQueue {
         default: return .invalidState(state)
         }
         move(id, to: .ready(priority: message.priority, turn: nextTurn()))
-        entries[id]?.run.append(.redriven(at: now))
+        entries[id]?.run.append(.redriven(at: now, by: by))
         wake()
         return .done(.ready)
     }
@@ -93,7 +95,8 @@ extension MemoryQueue {
                 remove(id)
                 reply.done += 1
             case .redrive:
-                if case .done = redrive(id, in: request.state, at: now) { reply.done += 1 } else { reply.skipped += 1 }
+                let outcome = redrive(id, in: request.state, by: request.by, at: now)
+                if case .done = outcome { reply.done += 1 } else { reply.skipped += 1 }
             }
         }
         return reply
@@ -118,7 +121,7 @@ extension MemoryQueue {
         guard let entry = entries[id] else { return nil }
         return JobRecord(
             message: entry.message, state: entry.place.state, run: entry.run, dueAt: entry.place.dueAt,
-            claim: entry.place.claim, cancelRequested: entry.cancelReason != nil)
+            claim: entry.place.claim, cancelRequested: entry.cancelNote != nil)
     }
 
     /// A page of the jobs in one state, in the order in which they will run or have ended.

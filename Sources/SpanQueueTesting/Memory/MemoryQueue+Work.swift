@@ -137,7 +137,7 @@ extension MemoryQueue {
             }
             claim.leaseExpiresAt = now + lease
             move(reference.id, to: .active(claim))
-            if entries[reference.id]?.cancelReason != nil { reply.cancelRequested.insert(reference.id) }
+            if entries[reference.id]?.cancelNote != nil { reply.cancelRequested.insert(reference.id) }
         }
         return reply
     }
@@ -177,9 +177,9 @@ extension MemoryQueue {
         var isOver = true
         switch settlement.verdict {
         case .retry, .release:
-            if let reason = entries[id]?.cancelReason {
+            if let note = entries[id]?.cancelNote {
                 // Asked for while it ran, and unheard by its worker: the job is called off instead of going on.
-                run.append(.cancelled(at: now, reason: reason))
+                run.append(.cancelled(at: now, reason: note.reason, by: note.by))
                 moveToCancelled(id, at: now)
             } else if case .retry(let delay) = settlement.verdict {
                 isOver = false
@@ -192,15 +192,15 @@ extension MemoryQueue {
         case .complete: complete(id, settlement.terms.retention, at: now)
         case .bury: moveToDead(id, at: now)
         case .cancel:
-            // The reason is that of the person who asked for it, where one was given.
-            if let reason = entries[id]?.cancelReason, !reason.isEmpty {
-                run.append(.cancelled(at: now, reason: reason))
+            // The reason is that of the person who asked for it, where anything is known of that.
+            if let note = entries[id]?.cancelNote, !note.reason.isEmpty || note.by != nil {
+                run.append(.cancelled(at: now, reason: note.reason, by: note.by))
             }
             moveToCancelled(id, at: now)
         }
         if isOver, settlement.terms.unique?.span == .untilFinished { release(settlement.terms.unique, of: id) }
         entries[id]?.run = run
-        entries[id]?.cancelReason = nil
+        entries[id]?.cancelNote = nil
         return .settled
     }
 
@@ -269,9 +269,9 @@ extension MemoryQueue {
             eligibleAt: entry.run.eligibleAt ?? message.eligibleAt, claimedAt: min(claim.claimedAt, now), endedAt: now,
             outcome: .lost, errorType: "lease_expired", error: "the worker did not extend its lease")
         entry.run.reclaims += 1
-        if let reason = entry.cancelReason {
+        if let note = entry.cancelNote {
             entry.run.append(.attempt(lost))
-            entry.run.append(.cancelled(at: now, reason: reason))
+            entry.run.append(.cancelled(at: now, reason: note.reason, by: note.by))
             moveToCancelled(id, at: now)
         } else if entry.run.reclaims >= maxReclaims {
             lost.reason = DeadReason.leaseExpired.rawValue
@@ -282,7 +282,7 @@ extension MemoryQueue {
             move(id, to: .ready(priority: message.priority, turn: turnBeforeAll()))
         }
         entries[id]?.run = entry.run
-        entries[id]?.cancelReason = nil
+        entries[id]?.cancelNote = nil
         let state = entries[id]?.place.state ?? .ready
         if state.isTerminal { release(message.unique, of: id) }
         let reference = ClaimReference(id: id, queue: name, token: claim.token, worker: claim.worker)

@@ -25,7 +25,7 @@ package struct MemoryQueue: Sendable {
         package internal(set) var place: Place
         package internal(set) var run = RunRecord()
         /// Why an active job is to be cancelled, once that was asked for.
-        package internal(set) var cancelReason: String?
+        package internal(set) var cancelNote: OperatorNote?
     }
 
     /// A unique lock that is held.

@@ -1,4 +1,5 @@
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueRedis
 
 /// An audit's result as `--json` shows it.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpanQueue
+import SpanQueueAdmin
 
 /// `spanq dead …`
 struct DeadCommand: ParsableCommand {
@@ -26,8 +27,8 @@ struct DeadListCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await global.withQueue { client in
-            try await JobLines(json: global.json).print(listing, in: client, states: [.dead]) { cursor in
+        try await global.withAdmin { admin in
+            try await JobLines(json: global.json).print(listing, in: admin, states: [.dead]) { cursor in
                 listing.queue != nil && !cursor.isEmpty
                     ? "go on with --cursor '\(cursor)'" : "raise --limit, or give --queue"
             }
@@ -44,7 +45,7 @@ struct DeadShowCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let record = try await global.withQueue { try await job.find(in: $0) }
+        let record = try await global.withAdmin { try await job.find(in: $0) }
         guard record.state == .dead else {
             throw CommandFailure.notFound(
                 "job \(record.message.id) is \(record.state.rawValue), not dead: see spanq job show \(record.message.id)"
@@ -74,29 +75,20 @@ struct DeadRedriveCommand: AsyncParsableCommand {
 
     func run() async throws {
         let ids = try ids.map { try JobID(argument: $0) }
-        try await global.withQueue { client in
-            if let queue, all { return try await redriveAll(queue, client) }
+        try await global.withAdmin { admin in
+            if let queue, all {
+                let result = try await admin.run(.redriveAll(queue: queue), as: .ofProcess)
+                return try result.print(json: global.json) { "\($0) dead letters of queue \(queue) made ready" }
+            }
             for id in ids {
-                guard let record = try await client.job(id, in: queue) else {
-                    throw CommandFailure.notFound("no job \(id): it never was, or its record is no longer kept")
-                }
+                let record = try await admin.record(id, in: queue)
                 guard record.state == .dead else {
                     throw CommandFailure.failed("job \(id) is \(record.state.rawValue), not dead: nothing to redrive")
                 }
-                try await client.redrive(id, in: record.message.queue)
-                try ActionOutput.print(id, state: .ready, json: global.json, text: "\(id) ready")
+                try await admin.run(.act(.redrive, id, queue: record.message.queue), as: .ofProcess)
+                    .print(json: global.json)
             }
         }
-    }
-
-    private func redriveAll(_ queue: String, _ client: JobQueue) async throws {
-        _ = try await client.counts(ofKnown: [queue])
-        let reply = try await client.redriveAll(queue)
-        if global.json {
-            return try JSONLine.print(CountOutput(queue: queue, done: reply.done, skipped: reply.skipped))
-        }
-        let rest = reply.skipped == 0 ? "" : "; \(reply.skipped) left, because another job holds their lock"
-        Console.print("\(reply.done) dead letters of queue \(queue) made ready\(rest)")
     }
 }
 

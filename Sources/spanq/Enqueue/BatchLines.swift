@@ -1,5 +1,6 @@
 import Foundation
 import SpanQueue
+import SpanQueueAdmin
 
 /// Enqueues a job for each line of a file or stream, and prints one result a line, in order.
 ///
@@ -220,16 +221,6 @@ enum BatchResult {
     case done(EnqueueReceipt)
     case refused(line: Int, code: String, message: String)
 
-    private struct Refusal: Encodable {
-        struct Problem: Encodable {
-            let code: String
-            let message: String
-        }
-
-        let line: Int
-        let error: Problem
-    }
-
     var line: Int? {
         switch self {
         case .pending(let line), .refused(let line, _, _): line
@@ -244,10 +235,10 @@ enum BatchResult {
     func text(json: Bool) throws -> String {
         switch self {
         case .done(let receipt):
-            if json { return try JSONLine.encode(ReceiptOutput(receipt)) }
+            if json { return try AdminJSON.line(ReceiptView(receipt)) }
             return receipt.isDuplicate ? "duplicate \(receipt.id)" : "enqueued \(receipt.id)"
         case .refused(let line, let code, let message):
-            if json { return try JSONLine.encode(Refusal(line: line, error: .init(code: code, message: message))) }
+            if json { return try AdminJSON.line(RefusalView(line: line, code: code, message: message)) }
             return "refused line \(line): \(Table.clean(message))"
         case .pending(let line):
             return "refused line \(line): no answer"

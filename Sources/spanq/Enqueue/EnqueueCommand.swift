@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueTelemetry
 import Tracing
 
@@ -77,7 +78,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         let receipt = try await inTrace { try await global.withQueue { try await $0.enqueue(request) } }
         let done = receipt.isDuplicate ? "job \(receipt.id) was there already" : "job \(receipt.id) was enqueued"
         Console.print(
-            global.json ? try JSONLine.encode(ReceiptOutput(receipt)) : receipt.id.description, done: done)
+            global.json ? try AdminJSON.line(ReceiptView(receipt)) : receipt.id.description, done: done)
         guard !global.json else { return }
         if receipt.isDuplicate { Console.note("spanq: nothing was added: job \(receipt.id) is there already") }
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueCurl
 import SpanQueueServer
 
@@ -34,10 +35,10 @@ struct HealthCommand: AsyncParsableCommand {
         if case .failure(let error) = result, error.kind == .invalidRequest {
             throw CommandFailure.usage("--url: \(error.message)")
         }
-        try report(HealthOutput(url: Masking.url(url), result))
+        try report(HealthView(url: Masking.url(url), result))
     }
 
-    private func report(_ output: HealthOutput) throws {
+    private func report(_ output: HealthView) throws {
         if global.json { try JSONLine.print(output) }
         guard output.ready else { throw CommandFailure.failed("not ready: \(output.message)") }
         if !global.json { Console.print(output.message) }
@@ -69,5 +70,27 @@ struct HealthCommand: AsyncParsableCommand {
         case "::": "[::1]"
         default: host.contains(":") ? "[\(host)]" : host
         }
+    }
+}
+
+extension HealthView {
+    init(url: String, _ result: Result<CurlResponse, CurlError>) {
+        switch result {
+        case .success(let response):
+            let text = Self.line(response.body)
+            let isReady = response.status == 200
+            let message = isReady ? (text.isEmpty ? "ok" : text) : "\(url) answered \(response.status) \(text)"
+            self.init(url: url, ready: isReady, status: response.status, message: message)
+        case .failure(let error):
+            self.init(url: url, ready: false, status: error.status, message: Masking.redact(error.message))
+        }
+    }
+
+    /// The first line of an answer, without control characters, and no longer than a person reads.
+    private static func line(_ body: [UInt8]) -> String {
+        let first = String(decoding: body, as: UTF8.self).split(whereSeparator: \.isNewline).first ?? ""
+        return String(
+            String.UnicodeScalarView(
+                first.unicodeScalars.filter { $0.properties.generalCategory != .control }.prefix(300)))
     }
 }

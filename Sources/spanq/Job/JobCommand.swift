@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpanQueue
+import SpanQueueAdmin
 
 /// `spanq job …`
 struct JobCommand: ParsableCommand {
@@ -19,12 +20,8 @@ struct JobSelection: ParsableArguments {
     @Option(help: ArgumentHelp("The queue it is in; without it all are searched.", valueName: "name"))
     var queue: String?
 
-    func find(in client: JobQueue) async throws -> JobRecord {
-        let id = try JobID(argument: jobID)
-        guard let record = try await client.job(id, in: queue) else {
-            throw CommandFailure.notFound("no job \(id): it never was, or its record is no longer kept")
-        }
-        return record
+    func find(in admin: Admin) async throws -> JobRecord {
+        try await admin.record(JobID(argument: jobID), in: queue)
     }
 }
 
@@ -37,9 +34,9 @@ struct JobShowCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let (record, note) = try await global.withQueue { client in
-            let record = try await job.find(in: client)
-            return (record, global.json ? nil : try await WaitingNote.read(record, from: client))
+        let (record, note) = try await global.withAdmin { admin in
+            let record = try await job.find(in: admin)
+            return (record, global.json ? nil : try await WaitingNote.read(record, from: admin))
         }
         try JobPage.print(record, note: note, json: global.json)
     }
@@ -56,10 +53,9 @@ struct JobCancelCommand: AsyncParsableCommand {
 
     func run() async throws {
         let id = try JobID(argument: job.jobID)
-        let state = try await global.withQueue { try await $0.cancel(id, in: job.queue, reason: reason) }
-        try ActionOutput.print(
-            id, state: state, json: global.json,
-            text: state == .active ? "\(id) runs: its worker was told to cancel it" : "\(id) cancelled")
+        try await global.withAdmin { admin in
+            try await admin.run(.act(.cancel(reason: reason), id, queue: job.queue), as: .ofProcess)
+        }.print(json: global.json)
     }
 }
 
@@ -75,8 +71,8 @@ struct JobRetryCommand: AsyncParsableCommand {
 
     func run() async throws {
         let id = try JobID(argument: job.jobID)
-        try await global.withQueue { try await $0.redrive(id, in: job.queue) }
-        try ActionOutput.print(id, state: .ready, json: global.json, text: "\(id) ready")
+        try await global.withAdmin { try await $0.run(.act(.redrive, id, queue: job.queue), as: .ofProcess) }
+            .print(json: global.json)
     }
 }
 
@@ -90,7 +86,7 @@ struct JobRemoveCommand: AsyncParsableCommand {
 
     func run() async throws {
         let id = try JobID(argument: job.jobID)
-        try await global.withQueue { try await $0.remove(id, in: job.queue) }
-        try ActionOutput.print(id, state: nil, json: global.json, text: "\(id) removed")
+        try await global.withAdmin { try await $0.run(.act(.remove, id, queue: job.queue), as: .ofProcess) }
+            .print(json: global.json)
     }
 }

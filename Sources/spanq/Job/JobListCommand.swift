@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpanQueue
+import SpanQueueAdmin
 
 /// `spanq job list`
 struct JobListCommand: AsyncParsableCommand {
@@ -21,8 +22,8 @@ struct JobListCommand: AsyncParsableCommand {
     func run() async throws {
         let states = state.map { [$0] } ?? JobState.known
         let isOneList = listing.queue != nil && state != nil
-        try await global.withQueue { client in
-            try await JobLines(json: global.json).print(listing, in: client, states: states) { cursor in
+        try await global.withAdmin { admin in
+            try await JobLines(json: global.json).print(listing, in: admin, states: states) { cursor in
                 isOneList && !cursor.isEmpty
                     ? "go on with --cursor '\(cursor)'" : "raise --limit, or give --queue and --state"
             }
@@ -53,11 +54,11 @@ struct JobListing: ParsableArguments {
 
     /// Hands over the jobs page by page, dead letters with the newest first; returns where to go on, if there are more.
     func each(
-        in client: JobQueue, states: [JobState], _ body: ([JobRecord]) throws -> Void
+        in admin: Admin, states: [JobState], _ body: ([JobRecord]) throws -> Void
     ) async throws -> String? {
-        let counts = if let queue { try await client.counts(ofKnown: [queue]) } else { try await client.counts() }
-        let known = counts.map(\.queue)
-        if states == [.dead], queue == nil, limit > 0 { return try await newestDead(of: known, in: client, body) }
+        let views = if let queue { try await admin.queues([queue]) } else { try await admin.queues() }
+        let known = views.map(\.name)
+        if states == [.dead], queue == nil, limit > 0 { return try await newestDead(of: known, in: admin, body) }
         var left = limit == 0 ? Int.max : limit
         for queue in known {
             for state in states {
@@ -65,7 +66,7 @@ struct JobListing: ParsableArguments {
                 repeat {
                     // With a filter, a page of the queue is not a page of ours: small steps, so that the cursor stays exact.
                     let size = isFiltered ? min(left, 100) : min(left, 500)
-                    let page = try await client.list(
+                    let page = try await admin.list(
                         ListRequest(
                             queue: queue, state: state, cursor: cursor, limit: size, newestFirst: state == .dead))
                     let jobs = page.jobs.filter(matches)
@@ -81,7 +82,7 @@ struct JobListing: ParsableArguments {
 
     /// The newest dead letters of all queues together.
     private func newestDead(
-        of queues: [String], in client: JobQueue, _ body: ([JobRecord]) throws -> Void
+        of queues: [String], in admin: Admin, _ body: ([JobRecord]) throws -> Void
     ) async throws -> String? {
         var newest: [JobRecord] = []
         for queue in queues {
@@ -90,7 +91,7 @@ struct JobListing: ParsableArguments {
             one.cursor = nil
             // One more than is shown tells whether there are more.
             one.limit = limit + 1
-            _ = try await one.each(in: client, states: [.dead]) { newest += $0 }
+            _ = try await one.each(in: admin, states: [.dead]) { newest += $0 }
             newest.sort { ($0.run.changedAt ?? .distantPast) > ($1.run.changedAt ?? .distantPast) }
             newest = Array(newest.prefix(limit + 1))
         }
@@ -116,13 +117,13 @@ struct JobLines {
     let json: Bool
 
     func print(
-        _ listing: JobListing, in client: JobQueue, states: [JobState], more: (_ cursor: String) -> String
+        _ listing: JobListing, in admin: Admin, states: [JobState], more: (_ cursor: String) -> String
     ) async throws {
         let layout = Layout(states)
         var table = layout.table
-        let cursor = try await listing.each(in: client, states: states) { jobs in
+        let cursor = try await listing.each(in: admin, states: states) { jobs in
             guard !json else {
-                let lines = try jobs.map { try JSONLine.encode(JobOutput($0)) }
+                let lines = try jobs.map { try AdminJSON.line(JobView($0)) }
                 if !lines.isEmpty { Console.print(lines.joined(separator: "\n")) }
                 return try Console.check()
             }

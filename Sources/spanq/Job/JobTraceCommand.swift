@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueTelemetry
 
 /// `spanq job trace`
@@ -46,14 +47,13 @@ struct JobTraceCommand: AsyncParsableCommand {
         let template = try reader.traceURL()
         let parent = try reader.attemptParent()
         let isDrawn = !global.json && !otlp
-        let (trace, note) = try await global.withQueue(reader) { client in
-            // The record first: what is in it then lies before `now`.
-            let record = try await job.find(in: client)
-            let trace = JobTrace(record, now: try await client.engine.now(), attemptParent: parent)
-            return (trace, isDrawn ? try await WaitingNote.read(record, from: client) : nil)
+        let (trace, note) = try await global.withAdmin(reader) { admin in
+            let trace = try await admin.trace(
+                JobID(argument: job.jobID), in: job.queue, attemptParent: parent)
+            return (trace, isDrawn ? try await WaitingNote.read(trace.record, from: admin) : nil)
         }
         if global.json {
-            try JSONLine.print(TraceOutput(trace))
+            try JSONLine.print(TraceView(trace))
         } else if otlp {
             Console.print(TraceDocument.encode(trace))
         } else {
@@ -70,12 +70,11 @@ struct JobTraceCommand: AsyncParsableCommand {
 /// Why a job that waits does not run, as far as its queue tells: for people, in a few words.
 enum WaitingNote {
     /// Nil for a job that does not wait, and where nothing keeps it.
-    static func read(_ record: JobRecord, from client: JobQueue) async throws -> String? {
+    static func read(_ record: JobRecord, from admin: Admin) async throws -> String? {
         guard [.ready, .scheduled, .retrying].contains(record.state) else { return nil }
         let queue = record.message.queue
-        let isPaused = try await client.counts(of: [queue]).first?.isPaused ?? false
-        let isServed = ServingWorkers(try await client.workers())[queue] > 0
-        return text(queue, isPaused: isPaused, isServed: isServed)
+        guard let view = try await admin.queues([queue]).first else { return nil }
+        return text(queue, isPaused: view.paused, isServed: view.workersAlive > 0)
     }
 
     static func text(_ queue: String, isPaused: Bool, isServed: Bool) -> String? {

@@ -2,6 +2,7 @@ public import ArgumentParser
 import Foundation
 import Logging
 public import SpanQueue
+import SpanQueueAdmin
 import SpanQueueOTLP
 import SpanQueueRedis
 import SpanQueueTelemetry
@@ -151,4 +152,25 @@ extension JobState: ExpressibleByArgument {
 
     /// For the help and for shells.
     public static var allValueStrings: [String] { known.map(\.rawValue) }
+}
+
+extension GlobalOptions {
+    /// Runs something with a connected queue and what a person may do to it, and closes it whatever happens.
+    func withAdmin<Result>(
+        _ reader: SettingsReader? = nil, _ body: (Admin) async throws -> Result
+    ) async throws -> Result {
+        let reader = try reader ?? self.reader()
+        return try await withQueue(reader) { queue in try await body(Admin(queue)) }
+    }
+}
+
+extension Principal {
+    /// Whoever runs this process, who may do everything that Redis lets them.
+    static let ofProcess = Principal(name: "\(userName)@\(ProcessInfo.processInfo.hostName)", way: .command)
+
+    /// By the password file, which nobody can set like a variable; a container's user may not stand in it.
+    private static var userName: String {
+        guard let entry = getpwuid(getuid()) else { return "uid-\(getuid())" }
+        return String(cString: entry.pointee.pw_name)
+    }
 }

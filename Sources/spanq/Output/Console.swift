@@ -1,4 +1,5 @@
 import Foundation
+import SpanQueueAdmin
 import SpanQueueTelemetry
 import Synchronization
 
@@ -124,5 +125,25 @@ enum Console {
         draw("\(question) [y/N] ")
         let answer = readLine()?.trimmingCharacters(in: .whitespaces).lowercased()
         return answer == "y" || answer == "yes"
+    }
+}
+
+/// Writes a value as JSON on one line, by the encoder of all interfaces.
+enum JSONLine {
+    static func print(_ value: some Encodable) throws {
+        Console.print(try AdminJSON.line(value))
+    }
+}
+
+/// The three descriptors that every program expects to be open.
+enum StandardDescriptors {
+    /// Takes the numbers of those that were closed (`>&-`), so that no socket gets one of them and is then written to by mistake.
+    /// Reading from or writing to what stands there fails, as it would if it were closed. To be called before anything is opened.
+    static func reserve() {
+        for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY)]
+        where fcntl(descriptor, F_GETFD) == -1 {
+            // The lowest number that is free, which is this one.
+            _ = open("/dev/null", mode)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueTelemetry
 
 /// A job's record for a person: one fact a line, then the attempts.
@@ -6,7 +7,7 @@ enum JobPage {
     /// - Parameter note: why it waits, if that is known.
     static func print(_ record: JobRecord, note: String? = nil, json: Bool) throws {
         if json {
-            try JSONLine.print(JobOutput(record))
+            try JSONLine.print(JobView(record))
         } else {
             Console.print(render(record, note: note, width: Console.width, hasStyle: Console.hasStyle))
         }

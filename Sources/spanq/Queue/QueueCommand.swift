@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpanQueue
+import SpanQueueAdmin
 
 /// `spanq queue …`
 struct QueueCommand: ParsableCommand {
@@ -18,21 +19,20 @@ struct QueueListCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let (counts, workers) = try await global.withQueue { client in
-            try await (client.counts(), ServingWorkers(client.workers()))
-        }
+        let queues = try await global.withAdmin { try await $0.queues() }
         if global.json {
-            for queue in counts { try JSONLine.print(QueueOutput(queue, workers: workers[queue.queue])) }
+            for queue in queues { try JSONLine.print(queue) }
             return
         }
-        guard !counts.isEmpty else { return Console.note("spanq: no queues yet: the first job makes one") }
+        guard !queues.isEmpty else { return Console.note("spanq: no queues yet: the first job makes one") }
         var table = Table(
             .text("QUEUE"), .number("WAITING"), .number("ACTIVE"), .number("DEAD"), .number("WORKERS"),
             .fixed("PAUSED"))
-        for queue in counts {
+        for queue in queues {
+            let jobs = queue.jobs
             table.add(
-                queue.queue, "\(queue[.ready] + queue[.scheduled] + queue[.retrying])", "\(queue[.active])",
-                "\(queue[.dead])", "\(workers[queue.queue])", queue.isPaused ? "paused" : "")
+                queue.name, "\(jobs[.ready] + jobs[.scheduled] + jobs[.retrying])", "\(jobs[.active])",
+                "\(jobs[.dead])", "\(queue.workersAlive)", queue.paused ? "paused" : "")
         }
         table.print()
     }
@@ -49,51 +49,23 @@ struct QueueStatsCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let (counts, workers) = try await global.withQueue { client in
-            let counts = queues.isEmpty ? try await client.counts() : try await client.counts(ofKnown: queues)
-            return (counts, ServingWorkers(try await client.workers()))
+        let views = try await global.withAdmin { admin in
+            queues.isEmpty ? try await admin.queues() : try await admin.queues(queues)
         }
-        guard !global.json else {
-            let output = counts.map { QueueOutput($0, workers: workers[$0.queue]) }
-            return try JSONLine.print(QueuesOutput(queues: output))
-        }
-        guard !counts.isEmpty else { return Console.note("spanq: no queues yet: the first job makes one") }
+        guard !global.json else { return try JSONLine.print(QueuesView(queues: views)) }
+        guard !views.isEmpty else { return Console.note("spanq: no queues yet: the first job makes one") }
         var table = Table(
             .text("QUEUE"), .number("READY"), .number("SCHED"), .number("RETRY"), .number("ACTIVE"), .number("DONE"),
             .number("DEAD"), .number("CANC"), .number("OLDEST"), .number("WORKERS"),
             .fixed("PAUSED"))
-        for queue in counts {
+        for queue in views {
+            let jobs = queue.jobs
             table.add(
-                queue.queue, "\(queue[.ready])", "\(queue[.scheduled])", "\(queue[.retrying])", "\(queue[.active])",
-                "\(queue[.completed])", "\(queue[.dead])", "\(queue[.cancelled])",
-                queue.oldestReadyAge.map(AgeText.format) ?? "-", "\(workers[queue.queue])",
-                queue.isPaused ? "paused" : "")
+                queue.name, "\(jobs[.ready])", "\(jobs[.scheduled])", "\(jobs[.retrying])", "\(jobs[.active])",
+                "\(jobs[.completed])", "\(jobs[.dead])", "\(jobs[.cancelled])",
+                queue.oldestReadyAgeSeconds.map { AgeText.format(.seconds($0)) } ?? "-", "\(queue.workersAlive)",
+                queue.paused ? "paused" : "")
         }
         table.print()
-    }
-}
-
-/// How many live workers serve each queue.
-struct ServingWorkers {
-    private var numbers: [String: Int] = [:]
-
-    init(_ workers: [WorkerInfo]) {
-        for worker in workers {
-            for queue in Set(worker.queues) { numbers[queue, default: 0] += 1 }
-        }
-    }
-
-    subscript(queue: String) -> Int { numbers[queue] ?? 0 }
-}
-
-extension JobQueue {
-    /// Counts of queues that exist; one that does not is an error, for its name was probably mistyped.
-    func counts(ofKnown names: [String]) async throws -> [QueueCounts] {
-        let all = try await counts()
-        return try names.map { name in
-            if let counts = all.first(where: { $0.queue == name }) { return counts }
-            try NameRule.queue.check(name)
-            throw CommandFailure.notFound("no queue \(name): see spanq queue list")
-        }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import SpanQueue
+import SpanQueueAdmin
 
 /// `spanq queue pause`
 struct QueuePauseCommand: AsyncParsableCommand {
@@ -7,15 +8,14 @@ struct QueuePauseCommand: AsyncParsableCommand {
         commandName: "pause", abstract: "Stop claims from a queue; what runs goes on, and enqueues are accepted.")
 
     @Argument(help: "The queue.") var queue: String
+    @Option(help: "Why, for those who find it paused.") var reason = ""
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        try await global.withQueue { client in
-            // A name that nobody knows was probably mistyped, and the real queue would run on.
-            _ = try await client.counts(ofKnown: [queue])
-            try await client.pause(queue)
+        let result = try await global.withAdmin { admin in
+            try await admin.run(.pause(queue: queue, reason: reason), as: .ofProcess)
         }
-        try PausedOutput.print(queue, paused: true, json: global.json)
+        try result.print(json: global.json)
     }
 }
 
@@ -28,11 +28,7 @@ struct QueueResumeCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        try await global.withQueue { client in
-            _ = try await client.counts(ofKnown: [queue])
-            try await client.resume(queue)
-        }
-        try PausedOutput.print(queue, paused: false, json: global.json)
+        try await global.withAdmin { try await $0.run(.resume(queue: queue), as: .ofProcess) }.print(json: global.json)
     }
 }
 
@@ -62,18 +58,14 @@ enum Purge {
     static func run(
         _ queue: String, _ state: JobState, _ confirmation: Confirmation, _ global: GlobalOptions
     ) async throws {
-        let removed = try await global.withQueue { client in
-            let count = try await client.counts(ofKnown: [queue]).first?[state] ?? 0
+        let result = try await global.withAdmin { admin in
+            let count = try await admin.queues([queue]).first?.jobs[state] ?? 0
             if count > 0 {
                 try confirmation.require("Forget \(count) \(state.rawValue) jobs of queue \(queue), for good?")
             }
-            return try await client.purge(queue, state)
+            return try await admin.run(.purge(queue: queue, state), as: .ofProcess)
         }
-        if global.json {
-            try JSONLine.print(CountOutput(queue: queue, done: removed, skipped: 0))
-        } else {
-            Console.print("\(removed) \(state.rawValue) jobs of queue \(queue) removed")
-        }
+        try result.print(json: global.json) { "\($0) \(state.rawValue) jobs of queue \(queue) removed" }
     }
 }
 
@@ -88,20 +80,11 @@ struct QueueDeleteCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        try await global.withQueue { client in
-            _ = try await client.counts(ofKnown: [queue])
+        let result = try await global.withAdmin { admin in
+            _ = try await admin.queues([queue])
             try confirmation.require("Forget queue \(queue), with its totals?")
-            try await client.deleteQueue(queue)
+            return try await admin.run(.delete(queue: queue), as: .ofProcess)
         }
-        if global.json {
-            try JSONLine.print(DeletedOutput(queue: queue, deleted: true))
-        } else {
-            Console.print("queue \(queue) deleted")
-        }
-    }
-
-    private struct DeletedOutput: Encodable {
-        let queue: String
-        let deleted: Bool
+        try result.print(json: global.json)
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueHandlers
 import SpanQueueServer
 import SpanQueueTelemetry
@@ -69,7 +70,7 @@ struct WorkerCommand: AsyncParsableCommand {
                 feeders: [observability.drainNotice])
             let summary = try await process.run(once: once)
             await handlers.shutdown()
-            if let summary { try SummaryOutput.print(summary, json: global.json) }
+            if let summary { try SummaryPage.print(summary, json: global.json) }
         }
     }
 }
@@ -82,9 +83,9 @@ struct WorkerListCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let workers = try await global.withQueue { try await $0.workers() }.sorted { $0.id < $1.id }
+        let workers = try await global.withAdmin { try await $0.workers() }
         if global.json {
-            for worker in workers { try JSONLine.print(WorkerOutput(worker)) }
+            for worker in workers { try JSONLine.print(worker) }
             return
         }
         guard !workers.isEmpty else { return Console.note("spanq: no live workers: start one with spanq worker") }
@@ -94,7 +95,7 @@ struct WorkerListCommand: AsyncParsableCommand {
         for worker in workers {
             table.add(
                 worker.id, worker.host, "\(worker.pid)", "\(worker.busy)", "\(worker.concurrency)",
-                worker.startedAt.description, worker.version, worker.queues.joined(separator: ","))
+                worker.startedAt, worker.version, worker.queues.joined(separator: ","))
         }
         table.print()
     }

@@ -53,7 +53,7 @@ extension Keyspace {
             if let claim = member.place.claim { holders[member.id] = "\(claim.token):\(claim.worker)" }
         }
         try same("leases", leases, holders)
-        try same("cancelling", cancelling, queue.entries.compactMapValues(\.cancelReason))
+        try same("cancelling", cancelling, queue.entries.compactMapValues(\.cancelNote?.stored))
         let done = line(.completed)
         try same("completed", completed, done.filter { $0.place.retainedUntil == nil }.map(\.id))
         try same("retained", retained, scored(done) { $0.retainedUntil })
@@ -110,4 +110,9 @@ extension Place {
         default: nil
         }
     }
+}
+
+extension OperatorNote {
+    /// As Redis holds it: behind a NUL comes who.
+    fileprivate var stored: String { by.map { "\(reason)\0\($0)" } ?? reason }
 }

@@ -1,0 +1,97 @@
+import Logging
+package import SpanQueue
+
+/// What a person may ask of queues and do to them: the one contract behind the command line and every other interface.
+///
+/// What it shows are values that encode themselves (`JobView`, `QueueView` …, by `AdminJSON`). What it does is an `Operation` of a
+/// `Principal`, whose name goes into the records of what was acted on.
+package struct Admin: Sendable {
+    let queue: JobQueue
+    /// Told of each operation before and after it.
+    var logger: Logger { queue.logger }
+
+    package init(_ queue: JobQueue) {
+        self.queue = queue
+    }
+
+    // MARK: Queues
+
+    /// All queues, by name.
+    package func queues() async throws -> [QueueView] {
+        try await views(queue.counts())
+    }
+
+    /// The named queues.
+    ///
+    /// - Throws: `.notFound` for one that does not exist: its name was probably mistyped.
+    package func queues(_ names: [String]) async throws -> [QueueView] {
+        try await views(counts(of: names))
+    }
+
+    /// All queues at a glance.
+    ///
+    /// - Parameter limit: how many of them are shown; the others are in the sums.
+    package func stats(limit: Int = 240) async throws -> StatsView {
+        let names = try await queue.queues()
+        let workers = try await queue.engine.workersByQueue()
+        var counts: [QueueCounts] = []
+        var left = names[...]
+        // One after the other, so that a great many queues do not get in the way of what else the connection does.
+        while !left.isEmpty {
+            counts += try await queue.engine.counts(of: Array(left.prefix(Self.batch)))
+            left = left.dropFirst(Self.batch)
+        }
+        return StatsView(Array(counts.prefix(limit)), rest: Array(counts.dropFirst(limit)), workers: workers)
+    }
+
+    /// How many queues are counted in one round trip.
+    private static let batch = 500
+
+    private func views(_ counts: [QueueCounts]) async throws -> [QueueView] {
+        let workers = try await queue.engine.workersByQueue()
+        return counts.map { QueueView($0, workers: workers.serving[$0.queue] ?? 0) }
+    }
+
+    private func counts(of names: [String]) async throws -> [QueueCounts] {
+        for name in names { try NameRule.queue.check(name) }
+        let known = Set(try await queue.queues())
+        if let name = names.first(where: { !known.contains($0) }) {
+            throw SpanQueueError(.notFound, "no queue \(name): a queue begins with its first job")
+        }
+        return try await queue.counts(of: names)
+    }
+
+    // MARK: Jobs and workers
+
+    /// A job's record.
+    ///
+    /// - Parameter queue: where it is; all are searched unless given.
+    /// - Throws: `.notFound`.
+    package func record(_ id: JobID, in queue: String? = nil) async throws -> JobRecord {
+        guard let record = try await self.queue.job(id, in: queue) else {
+            throw SpanQueueError(.notFound, "no job \(id): it never was, or its record is no longer kept")
+        }
+        return record
+    }
+
+    /// A page of the jobs of a queue in one state.
+    package func list(_ request: ListRequest) async throws -> ListPage {
+        try await queue.list(request)
+    }
+
+    /// A job's life up to now, made of its record alone.
+    ///
+    /// - Parameter attemptParent: what the workers are configured to.
+    package func trace(
+        _ id: JobID, in queue: String? = nil, attemptParent: JobTelemetry.AttemptParent = .auto
+    ) async throws -> JobTrace {
+        // The record first: what is in it then lies before `now`.
+        let record = try await record(id, in: queue)
+        return JobTrace(record, now: try await self.queue.engine.now(), attemptParent: attemptParent)
+    }
+
+    /// The live workers, by id.
+    package func workers() async throws -> [WorkerView] {
+        try await queue.workers().sorted { $0.id < $1.id }.map(WorkerView.init)
+    }
+}

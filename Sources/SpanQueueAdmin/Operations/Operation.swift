@@ -1,0 +1,97 @@
+package import SpanQueue
+
+/// Something that a person does to jobs or queues.
+package enum Operation: Sendable, Hashable {
+    /// Acts on one job; without a queue all are searched for it.
+    case act(JobAction, JobID, queue: String?)
+    /// Stops claims from a queue.
+    case pause(queue: String, reason: String)
+    /// Lets claims go on.
+    case resume(queue: String)
+    /// Forgets a queue without jobs.
+    case delete(queue: String)
+    /// Forgets all jobs of a queue that are in one state.
+    case purge(queue: String, JobState)
+    /// Makes all dead letters of a queue ready.
+    case redriveAll(queue: String)
+
+    /// The word for it in logs.
+    package var word: String {
+        switch self {
+        case .act(let action, _, _): action.word
+        case .pause: "pause"
+        case .resume: "resume"
+        case .delete: "delete"
+        case .purge: "purge"
+        case .redriveAll: "redrive_all"
+        }
+    }
+
+    /// What one must be allowed to do it.
+    package var scope: Scope {
+        switch self {
+        case .act(.remove, _, _), .delete, .purge, .redriveAll: .admin
+        case .act, .pause, .resume: .operate
+        }
+    }
+
+    var queue: String? {
+        switch self {
+        case .act(_, _, let queue): queue
+        case .pause(let queue, _), .resume(let queue), .delete(let queue), .purge(let queue, _), .redriveAll(let queue):
+            queue
+        }
+    }
+
+    var job: JobID? {
+        if case .act(_, let id, _) = self { id } else { nil }
+    }
+}
+
+/// What an operation did.
+package enum OperationResult: Encodable, Sendable {
+    case job(JobActionView)
+    case pause(PauseView)
+    case deletion(DeletionView)
+    case count(CountView)
+
+    package func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .job(let view): try view.encode(to: encoder)
+        case .pause(let view): try view.encode(to: encoder)
+        case .deletion(let view): try view.encode(to: encoder)
+        case .count(let view): try view.encode(to: encoder)
+        }
+    }
+}
+
+/// Where a job stands after an action, null when it is gone.
+package struct JobActionView: Encodable, Sendable {
+    package let id: String
+    @OrNull package var state: String?
+
+    package init(id: JobID, state: JobState?) {
+        self.id = id.description
+        _state = OrNull(wrappedValue: state?.rawValue)
+    }
+}
+
+/// Whether claims from a queue are stopped now.
+package struct PauseView: Encodable, Sendable {
+    package let name: String
+    package let paused: Bool
+}
+
+/// That a queue is forgotten.
+package struct DeletionView: Encodable, Sendable {
+    package let queue: String
+    package let deleted: Bool
+}
+
+/// What an action on many jobs did.
+package struct CountView: Encodable, Sendable {
+    package let queue: String
+    package let done: Int
+    /// Jobs left as they were, because another job holds their lock.
+    package let skipped: Int
+}

@@ -1,0 +1,194 @@
+import Foundation
+package import SpanQueue
+import SpanQueueTelemetry
+
+/// A job's record. The names are a contract: see docs/compatibility.md.
+package struct JobView: Encodable, Sendable {
+    package struct Progress: Encodable, Sendable {
+        package let fraction: Double
+        package let note: String
+    }
+
+    package let id: String
+    package let type: String
+    package let queue: String
+    package let state: String
+    package let attempt: Int
+    package let maxRetries: Int
+    package let reclaims: Int
+    @OrNull package var lastError: String?
+    package let traceID: String
+    package let traceparent: String
+    package let enqueuedAt: String
+    @OrNull package var runAt: String?
+    @OrNull package var payload: String?
+    package let payloadBase64: String?
+    @OrNull package var result: String?
+    package let resultBase64: String?
+    @OrNull package var progress: Progress?
+    package let tags: [String]
+    package let priority: Int
+    package let attempts: [AttemptView]
+    @OrNull package var reason: String?
+    @OrNull package var deadline: String?
+    @OrNull package var worker: String?
+    @OrNull package var leaseExpiresAt: String?
+    package let cancelRequested: Bool
+    @OrNull package var timeout: String?
+    @OrNull package var retention: String?
+    @OrNull package var unique: String?
+    @OrNull package var uniqueDigest: String?
+    package let events: [EventView]
+
+    private enum CodingKeys: String, CodingKey {
+        case id, type, queue, state, attempt, reclaims, traceparent, payload, result, progress, tags, priority, attempts
+        case reason, deadline, worker, events, timeout, retention, unique
+        case uniqueDigest = "unique_digest"
+        case maxRetries = "max_retries"
+        case lastError = "last_error"
+        case traceID = "trace_id"
+        case enqueuedAt = "enqueued_at"
+        case runAt = "run_at"
+        case payloadBase64 = "payload_base64"
+        case resultBase64 = "result_base64"
+        case leaseExpiresAt = "lease_expires_at"
+        case cancelRequested = "cancel_requested"
+    }
+
+    package init(_ record: JobRecord) {
+        let message = record.message
+        let payload = BytesText(message.payload)
+        let result = BytesText(record.run.result)
+        self.id = message.id.description
+        self.type = message.type
+        self.queue = message.queue
+        self.state = record.state.rawValue
+        self.attempt = record.attempt
+        self.maxRetries = message.maxRetries
+        self.reclaims = record.run.reclaims
+        self.lastError = record.run.lastError
+        self.traceID = message.trace.traceID.description
+        self.traceparent = message.trace.traceParent
+        self.enqueuedAt = message.enqueuedAt.description
+        self.runAt = (record.dueAt ?? message.runAt)?.description
+        self.payload = payload.text
+        self.payloadBase64 = payload.base64
+        self.result = result.text
+        self.resultBase64 = result.base64
+        self.progress = record.run.progress.map { Progress(fraction: $0.fraction, note: $0.note) }
+        self.tags = message.tags
+        self.priority = message.priority
+        self.attempts = AttemptView.all(of: record)
+        self.reason = record.state.isTerminal ? record.run.endReason : nil
+        self.deadline = message.deadline?.description
+        self.worker = record.claim?.worker
+        self.leaseExpiresAt = record.claim?.leaseExpiresAt.description
+        self.cancelRequested = record.cancelRequested
+        self.timeout = message.timeout.map(DurationText.format)
+        self.retention = message.retention.text
+        self.unique = message.unique?.span.text
+        self.uniqueDigest = message.unique?.digest.hexadecimal
+        self.events = record.run.history.compactMap(EventView.init)
+    }
+}
+
+/// One attempt at a job; the one that runs now has no end and no outcome.
+package struct AttemptView: Encodable, Sendable {
+    package let number: Int
+    package let startedAt: String
+    @OrNull package var endedAt: String?
+    @OrNull package var outcome: String?
+    package let worker: String
+    @OrNull package var error: String?
+    @OrNull package var errorType: String?
+    package let spanID: String
+    package let token: String
+
+    private enum CodingKeys: String, CodingKey {
+        case number, outcome, worker, error, token
+        case startedAt = "started_at"
+        case endedAt = "ended_at"
+        case errorType = "error_type"
+        case spanID = "span_id"
+    }
+
+    static func all(of record: JobRecord) -> [AttemptView] {
+        let ended = record.run.attemptRecords.map { AttemptView($0, in: record) }
+        guard record.state == .active, let claim = record.claim else { return ended }
+        return ended + [AttemptView(claim, in: record)]
+    }
+
+    private init(_ attempt: AttemptRecord, in record: JobRecord) {
+        number = attempt.number
+        startedAt = attempt.claimedAt.description
+        endedAt = attempt.endedAt.description
+        outcome = attempt.outcome.rawValue
+        worker = attempt.worker
+        error = attempt.error
+        errorType = attempt.errorType
+        spanID = attempt.spanID(of: record.message.id).description
+        token = attempt.token.description
+    }
+
+    private init(_ claim: ActiveClaim, in record: JobRecord) {
+        number = record.attempt
+        startedAt = claim.claimedAt.description
+        worker = claim.worker
+        spanID = claim.token.spanID(of: record.message.id).description
+        token = claim.token.description
+    }
+}
+
+/// What a person did to a job.
+package struct EventView: Encodable, Sendable {
+    package let at: String
+    package let event: String
+    @OrNull package var reason: String?
+    @OrNull package var by: String?
+
+    /// Nil for an attempt, which is shown among the attempts.
+    init?(_ event: HistoryEvent) {
+        guard event.attempt == nil else { return nil }
+        at = event.at.description
+        self.event = event.kind
+        reason = event.reason
+        by = event.by
+    }
+}
+
+/// Opaque bytes in JSON: text where they are UTF-8, else base64 under another name.
+private struct BytesText {
+    let text: String?
+    let base64: String?
+
+    init(_ bytes: [UInt8]?) {
+        text = bytes.flatMap { String(validating: $0, as: UTF8.self) }
+        base64 = text == nil ? bytes.map { Data($0).base64EncodedString() } : nil
+    }
+}
+
+extension UniqueSpan {
+    /// As `--unique` takes it.
+    package var text: String {
+        switch kind {
+        case .untilStarted: "until-started"
+        case .untilFinished: "until-finished"
+        case .duration(let duration): DurationText.format(duration)
+        }
+    }
+}
+
+extension Retention {
+    /// As `--retention` takes it; nil for what the engine's settings say.
+    package var text: String? {
+        switch kind {
+        case .standard: nil
+        case .none: "none"
+        case .duration(let duration): DurationText.format(duration)
+        }
+    }
+}
+
+extension [UInt8] {
+    package var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+}

@@ -1,0 +1,57 @@
+import SpanQueue
+import SpanQueueAdmin
+
+extension OperationResult {
+    /// What an operation did, for a person in one line, or as JSON.
+    ///
+    /// - Parameter text: the line for what was done to many jobs.
+    func print(json: Bool, text: (_ done: Int) -> String = { "\($0) jobs" }) throws {
+        if json { return try JSONLine.print(self) }
+        Console.print(line(text))
+    }
+
+    private func line(_ text: (_ done: Int) -> String) -> String {
+        switch self {
+        case .job(let job):
+            switch job.state {
+            case nil: "\(job.id) removed"
+            case JobState.active.rawValue: "\(job.id) runs: its worker was told to cancel it"
+            case let state?: "\(job.id) \(state)"
+            }
+        case .pause(let queue):
+            queue.paused
+                ? "\(queue.name) paused: go on with spanq queue resume \(queue.name)" : "\(queue.name) resumed"
+        case .deletion(let queue): "queue \(queue.queue) deleted"
+        case .count(let count):
+            text(count.done)
+                + (count.skipped == 0 ? "" : "; \(count.skipped) left, because another job holds their lock")
+        }
+    }
+}
+
+/// What `worker --once` prints at its end.
+enum SummaryPage {
+    static func print(_ summary: RunSummary, json: Bool) throws {
+        let view = RunSummaryView(summary)
+        if json { return try JSONLine.print(view) }
+        let parts = [
+            ("retried", view.retried), ("dead", view.dead), ("cancelled", view.cancelled),
+            ("released", view.released), ("reclaimed", view.reclaimed),
+        ]
+        let rest = parts.filter { $0.1 > 0 }.map { ", \($0.1) \($0.0)" }.joined()
+        Console.print("\(view.completed) completed\(rest)")
+    }
+}
+
+/// The settings in force, for `--print-config`.
+enum SettingsPage {
+    static func print(_ entries: [SettingEntry], json: Bool) throws {
+        if json {
+            for entry in entries { try JSONLine.print(entry) }
+            return
+        }
+        var table = Table(.text("SETTING"), .text("VALUE"), .text("FROM"))
+        for entry in entries { table.add(entry.key, entry.value, entry.source) }
+        table.print()
+    }
+}
