@@ -27,7 +27,9 @@ package final class BenchmarkSession: Sendable {
         telemetry: JobTelemetry, logger: Logger
     ) async throws -> Measurement {
         let open = { @Sendable in
-            try await JobQueue(engine: .redis(url, engine), telemetry: telemetry, logger: logger)
+            let queue = try JobQueue(engine: .redis(url, engine), telemetry: telemetry, logger: logger)
+            try await queue.connect()
+            return queue
         }
         let session = try BenchmarkSession(
             queue: try await open(), options, url: engine.checkedURL(url), tls: engine.tls, open: open, logger: logger)

@@ -17,7 +17,7 @@ struct ReportCommand: AsyncParsableCommand {
     private static let queues = ["files", "programs", "deliveries", "poison"]
 
     func run() async throws {
-        let queue = try await connection.queue()
+        let queue = try connection.queue()
         let deadline = ContinuousClock.now + .seconds(patience)
         while try await !isReached(queue) {
             guard ContinuousClock.now < deadline else {

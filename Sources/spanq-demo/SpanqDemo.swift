@@ -21,10 +21,10 @@ struct RedisOption: ParsableArguments {
     var redis: String
 
     /// A queue that keeps the record of every job of a large folder for the report.
-    func queue() async throws -> JobQueue {
+    func queue() throws -> JobQueue {
         var options = RedisEngineOptions()
         options.retentionCount = 1_000_000
-        return try await JobQueue(engine: .redis(redis, options))
+        return try JobQueue(engine: .redis(redis, options))
     }
 }
 
@@ -35,7 +35,7 @@ struct ProduceCommand: AsyncParsableCommand {
     @OptionGroup var connection: RedisOption
 
     func run() async throws {
-        let queue = try await connection.queue()
+        let queue = try connection.queue()
         var paths: [String] = []
         while let line = readLine() { paths.append(line) }
         guard !paths.isEmpty else { throw ValidationError("no files: name a folder that has some") }
@@ -85,7 +85,7 @@ struct WorkCommand: AsyncParsableCommand {
             handler.logLevel = .error
             return handler
         }
-        let client = try await connection.queue()
+        let client = try connection.queue()
         var configuration = WorkerConfiguration(concurrency: 2, queues: .strict([queue]), lease: .seconds(2))
         configuration.retryPolicy = Backoff.constant(.milliseconds(500))
         let worker = try Worker(client, configuration)

@@ -18,7 +18,8 @@ struct CostBench {
         let loop = LoopThread(name: "probe")
         defer { loop.stop() }
         let probe = RedisClient(url: try RedisURL(server.url), name: "probe", loop: loop, logger: logger)
-        let queue = try await JobQueue(engine: .redis(server.url), logger: logger)
+        let queue = try JobQueue(engine: .redis(server.url), logger: logger)
+        try await queue.connect()
         let result: Result<Void, any Error>
         do {
             let bench = CostBench(queue: queue, probe: probe)

@@ -15,7 +15,8 @@ struct Bench {
     ) async throws {
         let server = try await RedisServer.start(arguments, program: program)
         defer { server.stop() }
-        let queue = try await JobQueue(engine: .redis(server.url), logger: .quiet)
+        let queue = try JobQueue(engine: .redis(server.url), logger: .quiet)
+        try await queue.connect()
         let bench = Bench(server: server, queue: queue, history: server.directory + "/history")
         let result: Result<Void, any Error>
         do {

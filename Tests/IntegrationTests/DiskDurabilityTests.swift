@@ -90,7 +90,9 @@ struct DiskDurabilityTests {
         var options = RedisEngineOptions()
         options.durability = durability
         options.commandTimeout = timeout
-        return try await JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
+        let queue = try JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
+        try await queue.connect()
+        return queue
     }
 
     /// What is said at the start of a queue on such a server.
@@ -100,7 +102,7 @@ struct DiskDurabilityTests {
         var options = RedisEngineOptions()
         options.durability = .disk(replicas: 0)
         let error = await #expect(throws: SpanQueueError.self) {
-            try await JobQueue(engine: .redis(server.url, options), logger: .quiet)
+            try await JobQueue(engine: .redis(server.url, options), logger: .quiet).connect()
         }
         #expect(error?.code == .unsupported)
         return error?.message ?? ""

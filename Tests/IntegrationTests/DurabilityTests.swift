@@ -15,11 +15,11 @@ struct DurabilityTests {
             var options = RedisEngineOptions()
             options.durability = .replicas(1)
             options.commandTimeout = .seconds(20)
-            let patient = try await JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
+            let patient = try JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
             // The first one waits until the replica has joined.
             _ = try await patient.enqueue(type: "kept", payload: [1], .id("a"))
             options.commandTimeout = .seconds(2)
-            let hasty = try await JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
+            let hasty = try JobQueue(engine: .redis(bench.server.url, options), logger: .quiet)
             // Leaves a connection that has waited before, and must not be content with what it waited for then.
             _ = try await hasty.enqueue([EnqueueRequest(type: "kept", payload: [2], options: [.id("b")])])
 

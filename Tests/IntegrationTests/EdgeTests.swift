@@ -25,7 +25,7 @@ struct EdgeTests {
             #expect(try await eventually(within: .seconds(5)) { try await bench.record(id).state == .completed })
             worker.drain()
             try await run.value
-            let fresh = try await JobQueue(engine: .redis(bench.server.url), logger: .quiet)
+            let fresh = try JobQueue(engine: .redis(bench.server.url), logger: .quiet)
             #expect(try await fresh.purge("default", .scheduled) == 1)
             await fresh.shutdown()
             _ = try setMemoryLimit("0", bench.server)
@@ -38,13 +38,15 @@ struct EdgeTests {
         let server = try await RedisServer.start(["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"])
         defer { server.stop() }
         let error = await #expect(throws: SpanQueueError.self) {
-            try await JobQueue(engine: .redis(server.url), logger: .quiet)
+            try await JobQueue(engine: .redis(server.url), logger: .quiet).connect()
         }
         #expect(error?.code == .unsupported)
         #expect(error?.message.contains("maxmemory-policy noeviction") == true)
         var options = RedisEngineOptions()
         options.allowsEviction = true
-        await (try JobQueue(engine: .redis(server.url, options), logger: .quiet)).shutdown()
+        let queue = try JobQueue(engine: .redis(server.url, options), logger: .quiet)
+        try await queue.connect()
+        await queue.shutdown()
     }
 
     @Test("a layout newer than this program knows is refused")
@@ -52,7 +54,7 @@ struct EdgeTests {
         try await Bench.with { bench in
             _ = try redisCLI(["SET", "spanq:layout", "3"], bench.server)
             let error = await #expect(throws: SpanQueueError.self) {
-                try await JobQueue(engine: .redis(bench.server.url), logger: .quiet)
+                try await JobQueue(engine: .redis(bench.server.url), logger: .quiet).connect()
             }
             #expect(error?.code == .unsupported)
         }
@@ -83,7 +85,7 @@ struct EdgeTests {
     @Test("a group that is cancelled because a service fails still gives running jobs back")
     func cancelledGroup() async throws {
         try await Bench.with { bench in
-            let queue = try await JobQueue(engine: .redis(bench.server.url), logger: .quiet)
+            let queue = try JobQueue(engine: .redis(bench.server.url), logger: .quiet)
             let worker = try Worker(queue, logger: .quiet)
             try worker.handle(Step.self) { _, _ in try await Task.sleep(for: .seconds(60)) }
             let id = try await bench.queue.enqueue(Step()).id

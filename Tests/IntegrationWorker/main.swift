@@ -38,7 +38,7 @@ let history = open(arguments[2], O_WRONLY | O_APPEND | O_CREAT, 0o600)
 }
 
 LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-let queue = try await JobQueue(engine: .redis(arguments[1]))
+let queue = try JobQueue(engine: .redis(arguments[1]))
 var configuration = WorkerConfiguration(concurrency: concurrency, lease: .milliseconds(lease))
 configuration.drainTimeout = .milliseconds(drain)
 configuration.cancellationGrace = .milliseconds(500)

@@ -21,7 +21,7 @@ struct HostileNameTests {
     func library() async throws {
         let redis = try await RedisServer.start()
         defer { redis.stop() }
-        let queue = try await JobQueue(engine: .redis(redis.url))
+        let queue = try JobQueue(engine: .redis(redis.url))
         for name in Self.inside {
             func refuses(_ what: String, _ body: () async throws -> Void) async {
                 let error = await #expect(throws: SpanQueueError.self, "\(what) \(name.prefix(40))") {

@@ -17,7 +17,7 @@ struct EngineMetricsTests {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let telemetry = JobTelemetry(registry: MetricsRegistry())
-        let queue = try await JobQueue(engine: .redis(server.url), telemetry: telemetry, logger: logger)
+        let queue = try JobQueue(engine: .redis(server.url), telemetry: telemetry, logger: logger)
         try await queue.enqueue(type: "t", payload: [])
         await queue.shutdown()
 
@@ -33,7 +33,7 @@ struct EngineMetricsTests {
     func scrapeCost() async throws {
         try await AuditBench.with { bench in
             let engine = bench.engine
-            let queue = try await JobQueue(engine: EngineSource { _ in engine })
+            let queue = try JobQueue(engine: EngineSource { _ in engine })
             _ = try await queue.enqueue(
                 (0..<600).map { EnqueueRequest(type: "t", payload: [], options: [.queue("q\($0)")]) })
             for number in 0..<100 { try await announce("w\(number)", engine) }

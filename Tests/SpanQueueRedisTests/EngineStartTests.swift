@@ -33,16 +33,17 @@ struct EngineStartTests {
             let before = threads
             for _ in 0..<10 {
                 await #expect(throws: SpanQueueError.self) {
-                    try await JobQueue(
+                    let queue = try JobQueue(
                         engine: .redis("unix:///nowhere/redis.sock", options(.milliseconds(100), waits: false)),
                         logger: logger)
+                    try await queue.connect()
                 }
             }
             let server = try await RedisServer.start(["--maxmemory-policy", "allkeys-lru"])
             defer { server.stop() }
             for _ in 0..<10 {
                 await #expect(throws: SpanQueueError.self) {
-                    try await JobQueue(engine: .redis(server.url, options()), logger: logger)
+                    try await JobQueue(engine: .redis(server.url, options()), logger: logger).connect()
                 }
             }
             let deadline = ContinuousClock.now + .seconds(20)
@@ -57,7 +58,7 @@ struct EngineStartTests {
     func readOnly(arguments: [String]) async throws {
         let server = try await RedisServer.start(arguments)
         defer { server.stop() }
-        let queue = try await JobQueue(engine: .redis(server.url, options(.milliseconds(500))), logger: logger)
+        let queue = try JobQueue(engine: .redis(server.url, options(.milliseconds(500))), logger: logger)
         #expect(try await queue.counts().isEmpty)
         let error = await #expect(throws: SpanQueueError.self) {
             try await queue.enqueue(type: "t", payload: [])
@@ -71,9 +72,10 @@ struct EngineStartTests {
     func crowded() async throws {
         let server = try await RedisServer.start(["--maxclients", "1"])
         defer { server.stop() }
-        let first = try await JobQueue(engine: .redis(server.url, options()), logger: logger)
+        let first = try JobQueue(engine: .redis(server.url, options()), logger: logger)
+        try await first.connect()
         let error = await #expect(throws: SpanQueueError.self) {
-            try await JobQueue(engine: .redis(server.url, options(.milliseconds(500))), logger: logger)
+            try await JobQueue(engine: .redis(server.url, options(.milliseconds(500))), logger: logger).connect()
         }
         #expect(error?.message.contains("max number of clients") == true, "\(error?.message ?? "")")
         await first.shutdown()

@@ -11,7 +11,7 @@ struct BlockedPoolTests {
     @Test("every path is answered while all threads of the global pool are blocked")
     func blocked() async throws {
         let registry = MetricsRegistry()
-        let queue = try await JobQueue.testing()
+        let queue = try JobQueue.testing()
         try SharedGauges.register(queue, on: registry)
         let health = HealthChecks(
             live: [.fetching(queue, within: .zero) { .now }], ready: [.engine(queue), .engine(queue, name: "again")])

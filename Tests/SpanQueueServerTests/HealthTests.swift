@@ -41,10 +41,10 @@ struct HealthTests {
 
     @Test("an engine that refuses or hangs makes a process not ready, in one line and in time")
     func readyz() async throws {
-        let failing = try await JobQueue(engine: EngineSource { _ in FailingEngine() })
-        let hanging = try await JobQueue(
+        let failing = try JobQueue(engine: EngineSource { _ in FailingEngine() })
+        let hanging = try JobQueue(
             engine: EngineSource { _ in FailingEngine { try await Task.sleep(for: .seconds(60)) } })
-        let working = try await JobQueue.testing()
+        let working = try JobQueue.testing()
         let health = HealthChecks(ready: [
             .engine(working, name: "memory"), .engine(failing),
             .engine(hanging, name: "other", deadline: .milliseconds(50)),
@@ -64,7 +64,7 @@ struct HealthTests {
     func fetching() async throws {
         let isUp = Atomic<Bool>(false)
         let engine = FailingEngine(tellsTime: { isUp.load(ordering: .relaxed) })
-        let queue = try await JobQueue(engine: EngineSource { _ in engine })
+        let queue = try JobQueue(engine: EngineSource { _ in engine })
         let last = Mutex<ContinuousClock.Instant?>(nil)
         let health = HealthChecks(live: [
             .fetching(queue, within: .milliseconds(400)) { last.withLock { $0 } }
@@ -93,7 +93,7 @@ struct HealthTests {
     @Test("an engine that hangs does not make a worker dead, nor a probe wait")
     func hangingEngine() async throws {
         let engine = FailingEngine { try await Task.sleep(for: .seconds(60)) }
-        let queue = try await JobQueue(engine: EngineSource { _ in engine })
+        let queue = try JobQueue(engine: EngineSource { _ in engine })
         let health = HealthChecks(live: [.fetching(queue, within: .zero) { nil }])
         try await ServerUnderTest.run(health: health) { test async throws in
             #expect(try await test.request("/livez")?.status == 200)
@@ -102,7 +102,7 @@ struct HealthTests {
 
     @Test("a worker whose only queue is paused goes on asking, and stays alive")
     func paused() async throws {
-        let queue = try await JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
         var configuration = WorkerConfiguration()
         configuration.idleWait = .milliseconds(20)
         let worker = try Worker(queue, configuration)

@@ -13,7 +13,7 @@ struct IndependentParserTests {
     func served() async throws {
         // It stands still, so that ages are the same in both pages.
         let clock = ManualClock()
-        let queue = try await JobQueue.testing(clock: clock)
+        let queue = try JobQueue.testing(clock: clock)
         try await queue.enqueue(type: "t", payload: [], .queue("mail"))
         clock.advance(by: .milliseconds(9))
         let registry = MetricsRegistry()

@@ -26,7 +26,7 @@ struct RequestRulesTests {
 
     @Test("another method is 405", arguments: ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
     func method(method: String) async throws {
-        let queue = try await JobQueue.testing()
+        let queue = try JobQueue.testing()
         try await ServerUnderTest.run(queue: queue) { test async throws in
             for path in ["/metrics", "/livez", "/readyz", "/stats"] {
                 let answer = try await test.request(path, method: method)

@@ -18,8 +18,8 @@ struct SharedGaugesTests {
             version: "1")
     }
 
-    private func queue(_ engine: any Engine) async throws -> JobQueue {
-        try await JobQueue(
+    private func queue(_ engine: any Engine) throws -> JobQueue {
+        try JobQueue(
             engine: EngineSource { _ in engine },
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
@@ -28,7 +28,7 @@ struct SharedGaugesTests {
     func all() async throws {
         let clock = ManualClock()
         let engine = InMemoryEngine(clock: clock)
-        let queue = try await queue(engine)
+        let queue = try queue(engine)
         try await queue.enqueue(type: "t", payload: [], .queue("mail"))
         try await queue.enqueue(type: "t", payload: [], .queue("mail"), .delay(.seconds(60)))
         clock.advance(by: .milliseconds(12_009))
@@ -65,7 +65,7 @@ struct SharedGaugesTests {
     @Test("an engine that fails, or hangs, is a 0 and no stale values, and is asked again")
     func failure() async throws {
         let engine = InMemoryEngine(clock: .system)
-        let working = try await queue(engine)
+        let working = try queue(engine)
         try await working.enqueue(type: "t", payload: [])
         let registry = MetricsRegistry()
         try SharedGauges.register(working, on: registry)
@@ -76,7 +76,7 @@ struct SharedGaugesTests {
 
         let hanging = MetricsRegistry()
         let deaf = FailingEngine { try await Task.sleep(for: .seconds(60)) }
-        try SharedGauges.register(try await queue(deaf), on: hanging, deadline: .milliseconds(50))
+        try SharedGauges.register(try queue(deaf), on: hanging, deadline: .milliseconds(50))
         let start = ContinuousClock.now
         #expect(await samples(hanging) == ["spanq_queue_scrape_success": "0"])
         #expect(ContinuousClock.now - start < .seconds(10))
@@ -85,14 +85,14 @@ struct SharedGaugesTests {
     @Test("a second registration is refused")
     func twice() async throws {
         let registry = MetricsRegistry()
-        let queue = try await JobQueue.testing()
+        let queue = try JobQueue.testing()
         try SharedGauges.register(queue, on: registry)
         #expect(throws: MetricsError.self) { try SharedGauges.register(queue, on: registry) }
     }
 
     @Test("of too many queues the first by name are shown, and it is said that there are more")
     func cap() async throws {
-        let queue = try await JobQueue.testing()
+        let queue = try JobQueue.testing()
         let requests = (0..<600).map { EnqueueRequest(type: "t", payload: [], options: [.queue("q\(1_000 + $0)")]) }
         _ = try await queue.enqueue(requests)
         let registry = MetricsRegistry()

@@ -11,7 +11,7 @@ struct StatisticsRouteTests {
     func all() async throws {
         let clock = ManualClock()
         let engine = InMemoryEngine(clock: clock)
-        let queue = try await JobQueue(engine: EngineSource { _ in engine })
+        let queue = try JobQueue(engine: EngineSource { _ in engine })
         try await queue.enqueue(type: "t", payload: [], .queue("a/b".replacing("/", with: ".")))
         let id = try await queue.enqueue(type: "t", payload: [], .queue("mail")).id
         try await queue.cancel(id, in: "mail")
@@ -45,7 +45,7 @@ struct StatisticsRouteTests {
 
     @Test("what it says of all together is of all queues, also of those that it does not show")
     func many() async throws {
-        let queue = try await JobQueue.testing()
+        let queue = try JobQueue.testing()
         let requests = (0..<1_500).map { EnqueueRequest(type: "t", payload: [], options: [.queue("q\($0)")]) }
         _ = try await queue.enqueue(requests)
         let statistics = try await QueueStatistics.read(queue).view
@@ -55,7 +55,7 @@ struct StatisticsRouteTests {
 
     @Test("an engine that fails is a 503 in one line")
     func failure() async throws {
-        let queue = try await JobQueue(engine: EngineSource { _ in FailingEngine() })
+        let queue = try JobQueue(engine: EngineSource { _ in FailingEngine() })
         try await ServerUnderTest.run(queue: queue) { test async throws in
             let answer = try #require(try await test.request("/stats"))
             #expect(answer.status == 503)

@@ -11,7 +11,7 @@ struct HelperTests {
 
     @Test("the jobs that wait can be read back as values, ready ones first")
     func enqueued() async throws {
-        let queue = try await JobQueue.testing(clock: ManualClock())
+        let queue = try JobQueue.testing(clock: ManualClock())
         try await queue.enqueue(WelcomeEmail(userID: 2), .delay(.hours(1)))
         try await queue.enqueue(WelcomeEmail(userID: 1), .queue("critical"))
         try await queue.enqueue(type: "other", payload: [])
@@ -22,7 +22,7 @@ struct HelperTests {
     @Test("delays and retries run inline when the clock is a manual one")
     func runAllDue() async throws {
         let clock = ManualClock()
-        let queue = try await JobQueue.testing(clock: clock)
+        let queue = try JobQueue.testing(clock: clock)
         let worker = try Worker(queue)
         try worker.handle(WelcomeEmail.self) { email, context in
             if context.attempt < email.userID { throw JobError.retry(after: .minutes(10)) }

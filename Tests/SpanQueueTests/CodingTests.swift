@@ -78,7 +78,7 @@ struct CodingTests {
     @Test("a queue's coding is used for payloads and results, by the client and by the worker")
     func replaced() async throws {
         let configuration = JobQueueConfiguration(coding: PropertyListCoding())
-        let queue = try await JobQueue(engine: .inMemory(), configuration: configuration, telemetry: JobTelemetry())
+        let queue = try JobQueue(engine: .inMemory(), configuration: configuration, telemetry: JobTelemetry())
         let worker = try Worker(queue)
         try worker.handle(Order.self) { order, context in try context.setResult(order.lineItems) }
         let order = Order(lineItems: ["a": 2])
@@ -96,7 +96,7 @@ struct CodingTests {
 
     @Test("what can't be encoded is refused, and does not keep the others of a call out")
     func unencodable() async throws {
-        let queue = try await JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
         let bad = Reminder(at: Date(timeIntervalSince1970: .infinity))
         let error = await #expect(throws: SpanQueueError.self) { try await queue.enqueue(bad) }
         #expect(error?.code == .invalidArgument && error?.message.contains("reminder can't be encoded") == true)
@@ -106,7 +106,7 @@ struct CodingTests {
 
     @Test("a result is a value, and nil where there is none")
     func results() async throws {
-        let queue = try await JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
         let worker = try Worker(queue)
         try worker.handle("sum") { _, context in try context.setResult([1.5, 2]) }
         try worker.handle("none") { _, _ in }

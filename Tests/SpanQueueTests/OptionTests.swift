@@ -13,7 +13,7 @@ struct OptionTests {
 
     @Test("are passed as an array wherever they are passed one by one")
     func arrays() async throws {
-        let queue = try await JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
         var options: [EnqueueOption] = [.queue("mail")]
         options.append(.tags(["ann+work@example.com", "#1", "a=b"]))
         var ids = [
@@ -31,7 +31,7 @@ struct OptionTests {
 
     @Test("take dates, and a retention by its duration")
     func dates() async throws {
-        let queue = try await JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
         let date = Date().addingTimeInterval(3600)
         let receipt = try await queue.enqueue(
             Greeting(), .runAt(date), .deadline(date + 60), .retention(for: .seconds(5)))

@@ -266,7 +266,7 @@ struct JobPolicyTests {
 
     @Test("what is not a policy is refused when its handler is registered")
     func refused() async throws {
-        let queue = try await JobQueue(engine: .inMemory())
+        let queue = try JobQueue(engine: .inMemory())
         let worker = try Worker(queue)
         #expect { try worker.handle(Wrong.self) { _, _ in } } throws: {
             ($0 as? SpanQueueError)?.code == .invalidArgument

@@ -47,7 +47,7 @@ extension TelemetryEndToEnd {
         ) async throws -> Duration {
             let telemetry = socket.map { self.telemetry($0) }
             let exporting = telemetry.map { telemetry in Task { try await telemetry.run() } }
-            let queue = try await JobQueue(
+            let queue = try JobQueue(
                 engine: .redis(stage.server.url), telemetry: JobTelemetry(tracer: telemetry?.tracer), logger: quiet)
             let jobs = (0..<1_000).map { _ in EnqueueRequest(type: "t", payload: [], options: [.queue(name)]) }
             _ = try await queue.enqueue(jobs)

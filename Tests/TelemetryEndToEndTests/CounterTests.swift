@@ -33,7 +33,7 @@ extension TelemetryEndToEnd {
                 var options = RedisEngineOptions()
                 options.retentionCount = 20_000
                 let telemetry = JobTelemetry(messagingMetrics: true)
-                let queue = try await JobQueue(
+                let queue = try JobQueue(
                     engine: .redis(stage.server.url, options), telemetry: telemetry, logger: logger)
                 let workers = try (0..<2).map { _ in
                     try stage.start(HeldProgram.product("TelemetryWorker"), [stage.server.url])

@@ -33,12 +33,12 @@ enum EmailWorker {
         ProcessInfo.processInfo.environment[name] ?? standard
     }
 
-    static func connect() async throws -> JobQueue {
-        try await JobQueue(engine: .redis(setting("SPANQ_REDIS_URL", default: "redis://localhost:6379")))
+    static func queue() throws -> JobQueue {
+        try JobQueue(engine: .redis(setting("SPANQ_REDIS_URL", default: "redis://localhost:6379")))
     }
 
     static func enqueue(_ email: SendEmail) async throws {
-        let queue = try await connect()
+        let queue = try queue()
         print(try await queue.enqueue(email, .queue("email")).id)
         await queue.shutdown()
     }
@@ -47,7 +47,7 @@ enum EmailWorker {
         let sender = SMTPSender(
             server: setting("SMTP_URL", default: "smtp://localhost:2525"),
             from: setting("MAIL_FROM", default: "queue@example.org"))
-        let queue = try await connect()
+        let queue = try queue()
         let worker = try Worker(queue, WorkerConfiguration(concurrency: 4, queues: ["email": 1]))
         try worker.handle(SendEmail.self) { email, context in
             try await sender.send(email, id: context.id)

@@ -10,7 +10,7 @@ struct WelcomeEmail: Job {
 }
 
 func producing(users: [Int]) async throws {
-    let queue = try await JobQueue(engine: .redis("redis://localhost:6379"))
+    let queue = try JobQueue(engine: .redis("redis://localhost:6379"))
     let receipt = try await queue.enqueue(WelcomeEmail(userID: 42), .queue("critical"), .delay(.seconds(5)))
     print(receipt.id)
 

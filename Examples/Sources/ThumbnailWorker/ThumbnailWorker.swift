@@ -29,8 +29,8 @@ enum ThumbnailWorker {
         ProcessInfo.processInfo.environment[name] ?? standard
     }
 
-    static func connect() async throws -> JobQueue {
-        try await JobQueue(engine: .redis(setting("SPANQ_REDIS_URL", default: "redis://localhost:6379")))
+    static func queue() throws -> JobQueue {
+        try JobQueue(engine: .redis(setting("SPANQ_REDIS_URL", default: "redis://localhost:6379")))
     }
 
     /// All in one round trip.
@@ -41,7 +41,7 @@ enum ThumbnailWorker {
             let target = URL(fileURLWithPath: folder).appendingPathComponent(name)
             return MakeThumbnail(source: source.path, target: target.path, size: 200)
         }
-        let queue = try await connect()
+        let queue = try queue()
         for (job, result) in zip(jobs, try await queue.enqueue(jobs, .queue("images"))) {
             switch result {
             case .accepted(let receipt): print(receipt.id)
@@ -54,7 +54,7 @@ enum ThumbnailWorker {
 
     static func work() async throws {
         let converter = ImageConverter(program: setting("IMAGE_CONVERTER", default: "convert"))
-        let queue = try await connect()
+        let queue = try queue()
         // Each job keeps a core busy.
         let cores = ProcessInfo.processInfo.activeProcessorCount
         let worker = try Worker(queue, WorkerConfiguration(concurrency: cores, queues: ["images": 1]))

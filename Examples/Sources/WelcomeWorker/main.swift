@@ -10,7 +10,7 @@ struct WelcomeEmail: Job {
 }
 
 let url = ProcessInfo.processInfo.environment["SPANQ_REDIS_URL"] ?? "redis://localhost:6379"
-let queue = try await JobQueue(engine: .redis(url))
+let queue = try JobQueue(engine: .redis(url))
 try await queue.enqueue(WelcomeEmail(userID: 42), .maxRetries(5), .timeout(.seconds(30)))
 
 let worker = try Worker(queue, WorkerConfiguration(concurrency: 20))

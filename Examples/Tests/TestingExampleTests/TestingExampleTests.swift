@@ -18,7 +18,7 @@ actor Outbox {
 
 @Test("a sign-up enqueues one welcome")
 func enqueues() async throws {
-    let queue = try await JobQueue.testing()
+    let queue = try JobQueue.testing()
     try await signUp(userID: 42, on: queue)
     try await signUp(userID: 42, on: queue)
     #expect(try await queue.enqueued(WelcomeEmail.self).map(\.userID) == [42])
@@ -27,7 +27,7 @@ func enqueues() async throws {
 @Test("the welcome is sent after an hour")
 func sends() async throws {
     let clock = ManualClock()
-    let queue = try await JobQueue.testing(clock: clock)
+    let queue = try JobQueue.testing(clock: clock)
     let outbox = Outbox()
     let worker = try Worker(queue)
     try worker.handle(WelcomeEmail.self) { email, _ in await outbox.add(email.userID) }
@@ -44,7 +44,7 @@ func sends() async throws {
 @Test("a welcome that fails is tried again, and then a dead letter")
 func fails() async throws {
     let clock = ManualClock()
-    let queue = try await JobQueue.testing(clock: clock)
+    let queue = try JobQueue.testing(clock: clock)
     let worker = try Worker(queue)
     try worker.handle(WelcomeEmail.self) { _, _ in throw JobError.retry(after: .seconds(60), "no mail server") }
 

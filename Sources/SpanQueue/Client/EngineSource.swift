@@ -3,11 +3,17 @@ import SpanQueueTelemetry
 
 /// How `JobQueue` gets its engine: `.redis("redis://localhost:6379")`, `.inMemory()`.
 public struct EngineSource: Sendable {
+    /// Finds what is wrong with the settings, without any connection.
+    package let check: @Sendable () throws(SpanQueueError) -> Void
     /// Makes the engine; it is not started yet.
     package let make: @Sendable (EngineEnvironment) throws -> any Engine
 
     /// Wraps a way to make an engine.
-    package init(_ make: @escaping @Sendable (EngineEnvironment) throws -> any Engine) {
+    package init(
+        check: @escaping @Sendable () throws(SpanQueueError) -> Void = {},
+        _ make: @escaping @Sendable (EngineEnvironment) throws -> any Engine
+    ) {
+        self.check = check
         self.make = make
     }
 }

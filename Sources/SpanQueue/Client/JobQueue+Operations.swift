@@ -29,6 +29,7 @@ extension JobQueue {
     /// Counts of the named queues, or of all, by name.
     public func counts(of queues: [String]? = nil) async throws -> [QueueCounts] {
         for queue in queues ?? [] { try NameRule.queue.check(queue) }
+        let engine = try await engine
         if let queues { return try await engine.counts(of: queues) }
         return try await engine.counts(of: engine.queues())
     }

@@ -5,55 +5,62 @@ import SpanQueueTelemetry
 /// The client: puts jobs on queues, and looks after them.
 ///
 /// ```swift
-/// let queue = try await JobQueue(engine: .redis("redis://localhost:6379"))
+/// let queue = try JobQueue(engine: .redis("redis://localhost:6379"))
 /// let receipt = try await queue.enqueue(WelcomeEmail(userID: 42), .queue("critical"), .delay(.seconds(5)))
 /// ```
 ///
-/// Calls throw `SpanQueueError`, and `CancellationError` where their task was cancelled. One value serves any number of
-/// tasks; concurrent enqueues share round trips.
+/// It connects in `run()`, or with its first use. Calls throw `SpanQueueError`, and `CancellationError` where their task was
+/// cancelled. One value serves any number of tasks; concurrent enqueues share round trips.
 public final class JobQueue: Service, Sendable {
     /// The settings.
     public let configuration: JobQueueConfiguration
-    package let engine: any Engine
     /// Where it reports.
     public let telemetry: JobTelemetry
     package let logger: Logger
     let spans: JobSpans?
     let applicationSpans: ApplicationSpans?
     let running = RunningWorkers()
+    private let connection: EngineStart
     private let series: EnqueueMetricsTable
 
-    /// Connects to an engine and checks that it can be worked with.
+    /// Checks the settings. It connects to nothing yet.
     ///
-    /// - Throws: `.invalidArgument` for a bad name of the default queue, and where the telemetry's registry did not take SpanQueue's
-    ///   metrics; `.unavailable` where it can't be reached, `.unsupported` where it can't be worked with, `.denied` where it
-    ///   refuses us.
+    /// - Throws: `.invalidArgument` for a setting or a URL that can't be used, and where the telemetry's registry did not take
+    ///   SpanQueue's metrics.
     public init(
         engine source: EngineSource, configuration: JobQueueConfiguration = JobQueueConfiguration(),
         telemetry: JobTelemetry = .standard, logger: Logger = Logger(label: "spanqueue")
-    ) async throws {
+    ) throws(SpanQueueError) {
         try NameRule.queue.check(configuration.defaultQueue)
         try configuration.limits.check()
+        try source.check()
         if let conflict = telemetry.conflict {
             throw SpanQueueError(
                 .invalidArgument,
                 "the registry does not take SpanQueue's metrics; give JobTelemetry one of its own, or rename yours: \(conflict)"
             )
         }
-        let engine = try source.make(EngineEnvironment(logger: logger, telemetry: telemetry))
-        do {
-            try await engine.start()
-        } catch {
-            await engine.shutdown()
-            throw error
-        }
         self.configuration = configuration
-        self.engine = engine
         self.telemetry = telemetry
         self.logger = logger
+        self.connection = EngineStart { try source.make(EngineEnvironment(logger: logger, telemetry: telemetry)) }
         self.series = EnqueueMetricsTable(telemetry.metrics)
         self.spans = JobSpans(telemetry)
         self.applicationSpans = ApplicationSpans(telemetry)
+    }
+
+    /// The engine; connects it where that has not happened.
+    package var engine: any Engine {
+        get async throws { try await connection.engine() }
+    }
+
+    /// Connects to the engine and checks that it can be worked with. Every other call does so where it is the first; this one is for
+    /// programs that want to know before they go on.
+    ///
+    /// - Throws: `.unavailable` where it can't be reached, `.unsupported` where it can't be worked with, `.denied` where it refuses
+    ///   us. Nothing is left behind then, and the next use tries again.
+    public func connect() async throws {
+        _ = try await connection.engine()
     }
 
     /// Enqueues one job.
@@ -83,7 +90,8 @@ public final class JobQueue: Service, Sendable {
         let began = ContinuousClock.now
         let outcome: EnqueueOutcome
         do {
-            outcome = try await engine.enqueue(job, until: began + configuration.enqueueTimeout)
+            let deadline = began + configuration.enqueueTimeout
+            outcome = try await connection.engine(until: deadline).enqueue(job, until: deadline)
         } catch {
             count(job, .failure(error))
             time("enqueue", job.message.queue, ContinuousClock.now - began, ErrorType.name(of: error))
@@ -141,7 +149,9 @@ public final class JobQueue: Service, Sendable {
         let began = ContinuousClock.now
         let outcomes: [EnqueueOutcome]
         do {
-            outcomes = jobs.isEmpty ? [] : try await engine.enqueue(jobs, until: began + configuration.enqueueTimeout)
+            let deadline = began + configuration.enqueueTimeout
+            outcomes =
+                jobs.isEmpty ? [] : try await connection.engine(until: deadline).enqueue(jobs, until: deadline)
         } catch {
             for job in jobs { count(job, .failure(error)) }
             for (queue, _) in jobs.placesByQueue() {
@@ -167,21 +177,59 @@ public final class JobQueue: Service, Sendable {
         return results
     }
 
-    /// Keeps the queue open until a graceful shutdown, then closes it. List it before the workers that use it: services stop in
-    /// reverse order.
+    /// Connects, keeps the queue open until a graceful shutdown, then closes it. List it before the workers that use it: services stop
+    /// in reverse order.
     ///
-    /// Also where the group is cancelled instead, because another service failed: workers that use the queue still settle and give
-    /// back what they hold, and the queue waits for them, for half a minute at most.
+    /// An engine that can't be reached is tried again until it can. Also where the group is cancelled instead of shut down, because
+    /// another service failed, workers that use the queue still settle and give back what they hold, and the queue waits for them,
+    /// for half a minute at most.
+    ///
+    /// - Throws: `.unsupported`, `.denied` and the like: what trying again can't help.
     public func run() async throws {
-        try? await gracefulShutdown()
+        let result: Result<Void, any Error>
+        do {
+            try await cancelWhenGracefulShutdown { _ = try await self.engineWhenReachable() }
+            try? await gracefulShutdown()
+            result = .success(())
+        } catch is CancellationError {
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
         let workers = Task { [running] in await running.waitUntilNone(within: .seconds(30)) }
         await workers.value
         await shutdown()
+        try result.get()
+    }
+
+    /// The engine, tried again and again while it can't be reached.
+    ///
+    /// - Parameter limit: for how long; nil for ever.
+    /// - Throws: what trying again can't help; `CancellationError`.
+    func engineWhenReachable(within limit: Duration? = nil) async throws -> any Engine {
+        let deadline = limit.map { ContinuousClock.now + $0 }
+        var pause = Duration.milliseconds(100)
+        var isKnown = false
+        while true {
+            do {
+                let engine = try await connection.engine()
+                if isKnown { logger.notice("connected to the engine") }
+                return engine
+            } catch let error as SpanQueueError where !error.isFinal {
+                if let deadline, ContinuousClock.now + pause > deadline { throw error }
+                if !isKnown {
+                    logger.error("can't connect: trying again until it works", metadata: ["error": "\(error)"])
+                }
+                isKnown = true
+            }
+            try await Task.sleep(for: pause * Double.random(in: 0.5...1))
+            pause = min(pause * 2, .seconds(2))
+        }
     }
 
     /// Closes the connection to the engine. Calls afterwards throw `.closed`.
     public func shutdown() async {
-        await engine.shutdown()
+        await connection.shutdown()
     }
 
     /// Where a job is created in its trace: a span of its own where spans are exported, else that of the caller. Where there is no

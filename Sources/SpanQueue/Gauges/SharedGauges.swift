@@ -107,7 +107,7 @@ package struct SharedGaugesReading: Sendable {
 
     /// Reads the state now.
     package static func read(_ queue: JobQueue) async throws -> SharedGaugesReading {
-        let engine = queue.engine
+        let engine = try await queue.engine
         async let asked = engine.workersByQueue()
         let known = Set(try await engine.queues())
         let workers = try await asked

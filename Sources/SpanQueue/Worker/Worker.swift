@@ -25,13 +25,19 @@ public final class Worker: Service, Sendable {
     private struct Setup: Sendable {
         var handlers = HandlerRegistry()
         var middleware: [Middleware] = []
-        var core: WorkerCore?
+        var phase = Phase.idle
         /// Told to drain before it ran.
         var isDraining = false
 
+        enum Phase: Sendable {
+            case idle
+            case connecting(Task<any Engine, any Error>)
+            case running(WorkerCore)
+        }
+
         /// A run has its own copy of the handlers: what came later would never be called.
         func checkIdle(_ id: String, _ what: String) throws(SpanQueueError) {
-            guard core == nil else {
+            guard case .idle = phase else {
                 throw SpanQueueError(
                     .invalidState, "worker \(id) is running: add \(what) before run() is called")
             }
@@ -120,32 +126,64 @@ public final class Worker: Service, Sendable {
     /// returns at once.
     public func drain() {
         let core = setup.withLock { setup in
-            if setup.core == nil { setup.isDraining = true }
-            return setup.core
+            switch setup.phase {
+            case .idle: setup.isDraining = true
+            case .connecting(let connecting): connecting.cancel()
+            case .running(let core): return core as WorkerCore?
+            }
+            return nil
         }
         core?.post { $0.beginDrain() }
     }
 
     private func run(untilEmpty: Bool) async throws -> RunSummary {
-        let (core, isDraining) = try setup.withLock { setup in
-            guard setup.core == nil else {
+        // A worker runs where the engine is away, and begins when it is back.
+        let connecting = Task { [queue] in
+            try await queue.engineWhenReachable(within: untilEmpty ? WorkerLife.onceBound : nil)
+        }
+        let isDraining = try setup.withLock { setup in
+            guard case .idle = setup.phase else {
+                connecting.cancel()
                 throw SpanQueueError(.closed, "worker \(id) runs already: make another worker")
             }
-            let runner = AttemptRunner(
-                handlers: setup.handlers, middleware: setup.middleware, coding: queue.configuration.coding)
-            let core = WorkerCore(
-                id: id, engine: queue.engine, configuration: configuration, isOnce: untilEmpty,
-                limits: queue.configuration.limits, runner: runner, telemetry: queue.telemetry, logger: logger)
-            setup.core = core
+            setup.phase = .connecting(connecting)
             defer { setup.isDraining = false }
-            return (core, setup.isDraining)
+            return setup.isDraining
         }
-        if isDraining { core.post { $0.beginDrain() } }
         queue.running.begin()
         defer {
             queue.running.end()
-            setup.withLock { $0.core = nil }
+            setup.withLock { $0.phase = .idle }
         }
+        if isDraining { connecting.cancel() }
+        let engine: any Engine
+        do {
+            engine = try await withTaskCancellationHandler {
+                try await withGracefulShutdownHandler {
+                    try await connecting.value
+                } onGracefulShutdown: {
+                    connecting.cancel()
+                }
+            } onCancel: {
+                connecting.cancel()
+            }
+        } catch is CancellationError {
+            return RunSummary()
+        }
+        return try await run(on: engine, untilEmpty: untilEmpty, isDraining: connecting.isCancelled)
+    }
+
+    private func run(on engine: any Engine, untilEmpty: Bool, isDraining: Bool) async throws -> RunSummary {
+        let core = setup.withLock { setup in
+            let runner = AttemptRunner(
+                handlers: setup.handlers, middleware: setup.middleware, coding: queue.configuration.coding)
+            let core = WorkerCore(
+                id: id, engine: engine, configuration: configuration, isOnce: untilEmpty,
+                limits: queue.configuration.limits, runner: runner, telemetry: queue.telemetry, logger: logger)
+            setup.phase = .running(core)
+            return core
+        }
+        if isDraining { core.post { $0.beginDrain() } }
         // The core's work is not a child of this task: a cancelled caller must cut the drain short, not tear up the calls by
         // which jobs are settled and given back.
         let work = Task(executorPreference: core.thread) { try await core.run() }

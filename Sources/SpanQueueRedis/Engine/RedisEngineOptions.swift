@@ -179,7 +179,8 @@ extension EngineSource {
     ///   - url: `redis://[user:password@]host[:port][/db]`, the same with `rediss://` for TLS, or `unix:///path[?db=n]`. Errors
     ///     and logs show it without the password.
     ///   - options: the settings.
-    /// - Throws: `.invalidArgument` for a URL or a setting that can't be used.
+    ///
+    /// A URL or a setting that can't be used is found when the queue is made: `.invalidArgument`.
     public static func redis(_ url: String, _ options: RedisEngineOptions = RedisEngineOptions()) -> EngineSource {
         redis(url, options, scripts: .embedded)
     }
@@ -188,7 +189,7 @@ extension EngineSource {
     package static func redis(
         _ url: String, _ options: RedisEngineOptions = RedisEngineOptions(), scripts: Scripts
     ) -> EngineSource {
-        EngineSource { environment in
+        EngineSource(check: { () throws(SpanQueueError) in _ = try options.checkedURL(url) }) { environment in
             RedisEngine(
                 url: try options.checkedURL(url), options: options, scripts: scripts, environment: environment)
         }

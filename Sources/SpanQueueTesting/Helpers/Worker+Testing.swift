@@ -38,7 +38,7 @@ extension JobQueue {
     ///
     /// ```swift
     /// let clock = ManualClock()
-    /// let queue = try await JobQueue.testing(clock: clock)
+    /// let queue = try JobQueue.testing(clock: clock)
     /// try await signUp(user, queue)
     /// #expect(try await queue.enqueued(WelcomeEmail.self).map(\.userID) == [42])
     /// ```
@@ -47,8 +47,8 @@ extension JobQueue {
     public static func testing(
         clock: any EngineClock = .system, configuration: JobQueueConfiguration = JobQueueConfiguration(),
         logger: Logger = Logger(label: "spanqueue.testing", factory: { _ in SwiftLogNoOpLogHandler() })
-    ) async throws -> JobQueue {
-        try await JobQueue(engine: .inMemory(clock: clock), configuration: configuration, logger: logger)
+    ) throws -> JobQueue {
+        try JobQueue(engine: .inMemory(clock: clock), configuration: configuration, logger: logger)
     }
 
     /// The jobs of a type that wait for a worker, decoded: ready ones first, then scheduled and retrying ones by due time.

@@ -74,9 +74,10 @@ extension ConnectionSettings {
     func withQueue<Result>(
         telemetry: JobTelemetry, logger: Logger? = nil, _ body: (JobQueue) async throws -> Result
     ) async throws -> Result {
-        let queue = try await JobQueue(
+        let queue = try JobQueue(
             engine: .redis(redisURL, engine), telemetry: telemetry, logger: logger ?? self.logger())
         do {
+            try await queue.connect()
             let result = try await body(queue)
             await queue.shutdown()
             return result

@@ -11,7 +11,7 @@ package enum ProducerRole {
             let milliseconds = Int(arguments[5])
         else { throw Unmet("usage: producer URL FILE NAME COUNT PAUSE_MS HANDLER_MS") }
         let history = try HistoryFile(arguments[1])
-        let queue = try await JobQueue(engine: .redis(arguments[0], WorkerRole.keepsAll))
+        let queue = try JobQueue(engine: .redis(arguments[0], WorkerRole.keepsAll))
         await withDiscardingTaskGroup { group in
             // Several callers at once, so that enqueues share round trips.
             for lane in 0..<4 {

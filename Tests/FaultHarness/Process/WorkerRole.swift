@@ -24,7 +24,7 @@ package enum WorkerRole {
         let source = EngineSource { environment in
             recorded(try EngineSource.redis(arguments[0], keepsAll).make(environment), history)
         }
-        let queue = try await JobQueue(engine: source)
+        let queue = try JobQueue(engine: source)
         var configuration = WorkerConfiguration(concurrency: concurrency, lease: .milliseconds(lease))
         configuration.drainTimeout = .milliseconds(drain)
         configuration.cancellationGrace = .milliseconds(500)

@@ -30,7 +30,7 @@ extension Scenario {
         options.commandTimeout = size == .full ? .seconds(5) : .seconds(1)
         let limit = options.commandTimeout
         return try await Stage.with { [options] stage in
-            let queue = try await JobQueue(engine: .redis(stage.server.url, options), logger: .silent)
+            let queue = try JobQueue(engine: .redis(stage.server.url, options), logger: .silent)
             // It learns Redis' clock.
             try await queue.enqueue(type: "fault:crowd", payload: [])
             let told = SharedTold()

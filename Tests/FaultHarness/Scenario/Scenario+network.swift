@@ -11,7 +11,8 @@ extension Scenario {
             try stage.worker(url, concurrency: 8, lease: .seconds(1))
             try stage.worker(url, concurrency: 8, lease: .seconds(1))
             // What a person and a worker do beside, so that each script is called.
-            let operations = try await JobQueue(engine: .redis(url, WorkerRole.keepsAll), logger: .silent)
+            let operations = try JobQueue(engine: .redis(url, WorkerRole.keepsAll), logger: .silent)
+            try await operations.connect()
             let producer = try stage.producer(url, count: jobs, pause: .milliseconds(4), handler: .milliseconds(30))
             for number in 0..<8 {
                 try await stage.enqueue(
@@ -43,7 +44,7 @@ extension Scenario {
                 let gone = try await stage.queue.enqueue(type: "fault:gone", payload: [], .queue(emptied))
                 try await stage.queue.remove(gone.id, in: emptied)
                 try await operations.deleteQueue(emptied)
-                await operations.engine.passWakeUp(in: ["default"])
+                try await operations.engine.passWakeUp(in: ["default"])
                 _ = try await operations.engine.sweep("default")
                 // These two are not sent again, as documented: what they did is done, and only the news of it is lost.
                 do {

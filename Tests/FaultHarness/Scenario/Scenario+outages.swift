@@ -120,7 +120,7 @@ extension Scenario {
             try await promote(other, port: second, by: stage.redis)
             let resumed = try await time(until: "a completion", in: stage, .settled)
             try await producer.waitUntilExit(within: .seconds(120))
-            let queue = try await JobQueue(engine: .redis(replica.url, WorkerRole.keepsAll), logger: .silent)
+            let queue = try JobQueue(engine: .redis(replica.url, WorkerRole.keepsAll), logger: .silent)
             try await wait(for: "the queue to drain", within: .seconds(60)) {
                 let counts = try await queue.counts(of: ["default"])[0]
                 return counts[.ready] + counts[.scheduled] + counts[.active] + counts[.retrying] == 0

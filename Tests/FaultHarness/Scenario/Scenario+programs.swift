@@ -39,7 +39,7 @@ extension Scenario {
         let (types, cap) = (size == .full ? 100_000 : 10_000, MetricsRegistryConfiguration().maximumSeriesPerFamily)
         return try await Stage.with { stage in
             let telemetry = JobTelemetry()
-            let queue = try await JobQueue(
+            let queue = try JobQueue(
                 engine: .redis(stage.server.url, WorkerRole.keepsAll), telemetry: telemetry, logger: .silent)
             for start in stride(from: 0, to: types, by: 1000) {
                 _ = try await queue.enqueue(

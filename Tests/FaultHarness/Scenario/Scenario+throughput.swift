@@ -9,7 +9,7 @@ extension Scenario {
     static let throughput = Scenario("throughput", "1,000,000 jobs through, then drained") { size in
         let jobs = size == .full ? 1_000_000 : 20_000
         return try await Stage.with { stage in
-            let queue = try await JobQueue(engine: .redis(stage.server.url, sparing), logger: .silent)
+            let queue = try JobQueue(engine: .redis(stage.server.url, sparing), logger: .silent)
             let runs = RunCounts(jobs)
             let worker = try Worker(queue, WorkerConfiguration(concurrency: 200))
             try worker.handle("fault:number") { job, _ in runs.note(job.payload) }

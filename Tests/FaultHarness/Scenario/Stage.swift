@@ -22,7 +22,8 @@ package final class Stage: @unchecked Sendable {
         redis = try RawRedis(server.url)
         // Connected now: a Redis that is busy later would not let it in.
         try await redis.call("PING")
-        queue = try await JobQueue(engine: .redis(server.url, WorkerRole.keepsAll), logger: .silent)
+        queue = try JobQueue(engine: .redis(server.url, WorkerRole.keepsAll), logger: .silent)
+        try await queue.connect()
     }
 
     /// Whatever happens, nothing that was started on it is left running.

@@ -19,7 +19,7 @@ struct ApplicationTracerTests {
     func oneTrace() async throws {
         let foreign = HeaderTracer()
         try await withTracer(foreign) {
-            let queue = try await JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+            let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
             let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: .strict(["q"])))
             try worker.handle("t") { _, context in
                 try withSpan("inner") { _ in
@@ -57,7 +57,7 @@ struct ApplicationTracerTests {
             let clock = ManualClock()
             let engine = InMemoryEngine(clock: clock)
             let telemetry = JobTelemetry()
-            let queue = try await JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
+            let queue = try JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
             let request = EnqueueRequest(type: "t", payload: [], options: [.queue("q")])
             _ = try await queue.enqueue([request, request])
             let created = finished(foreign.base, "create q")

@@ -13,7 +13,7 @@ struct LostLeaseTests {
         let engine = InMemoryEngine(clock: clock)
         let (telemetry, spans) = CollectedSpans.telemetry()
         let source = EngineSource { _ in engine }
-        let queue = try await JobQueue(engine: source, telemetry: telemetry)
+        let queue = try JobQueue(engine: source, telemetry: telemetry)
         var configuration = WorkerConfiguration(concurrency: 1, queues: .strict(["q"]))
         configuration.lease = .seconds(1)
         let worker = try Worker(queue, configuration)

@@ -7,7 +7,7 @@ import Testing
 struct SeriesOnPageTests {
     private func snapshot(messaging: Bool) async throws -> MetricsSnapshot {
         let telemetry = JobTelemetry(registry: MetricsRegistry(), messagingMetrics: messaging)
-        let queue = try await JobQueue(engine: .inMemory(), telemetry: telemetry)
+        let queue = try JobQueue(engine: .inMemory(), telemetry: telemetry)
         let worker = try Worker(queue)
         try worker.handle("t") { _, _ in }
         try await queue.enqueue(type: "t", payload: [])
@@ -56,8 +56,8 @@ struct SeriesOnPageTests {
         small.maximumFamilies = 3
         for registry in [registry, MetricsRegistry(small)] {
             let telemetry = JobTelemetry(registry: registry)
-            let error = await #expect(throws: SpanQueueError.self) {
-                try await JobQueue(engine: .inMemory(), telemetry: telemetry)
+            let error = #expect(throws: SpanQueueError.self) {
+                try JobQueue(engine: .inMemory(), telemetry: telemetry)
             }
             #expect(error?.code == .invalidArgument && error?.message.contains("spanq_") == true)
         }

@@ -10,7 +10,7 @@ struct TraceShapeTests {
         "has the ids that a worker of that mode exports", arguments: JobTelemetry.AttemptParent.allCases)
     func ids(mode: JobTelemetry.AttemptParent) async throws {
         let (telemetry, spans) = CollectedSpans.telemetry(attemptParent: mode)
-        let queue = try await JobQueue(engine: .inMemory(), telemetry: telemetry)
+        let queue = try JobQueue(engine: .inMemory(), telemetry: telemetry)
         let worker = try Worker(queue)
         try worker.handle("a") { _, _ in }
         let id = try await queue.enqueue(type: "a", payload: []).id

@@ -12,7 +12,7 @@ struct UnsampledTests {
         _ telemetry: JobTelemetry, engine: InMemoryEngine = InMemoryEngine(),
         _ types: (String, [EnqueueOption])...
     ) async throws {
-        let queue = try await JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
+        let queue = try JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
         let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: .strict(["q"])))
         try worker.handle("good") { _, _ in }
         try worker.handle("bad") { _, _ in throw Failure() }
@@ -34,7 +34,7 @@ struct UnsampledTests {
     @Test("the enqueue comes with the first attempt that fails, and not again with the next")
     func enqueueOnce() async throws {
         let (telemetry, spans) = CollectedSpans.telemetry(.alwaysOff)
-        let queue = try await JobQueue(engine: .inMemory(), telemetry: telemetry)
+        let queue = try JobQueue(engine: .inMemory(), telemetry: telemetry)
         let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: .strict(["q"])))
         try worker.handle("bad") { _, _ in throw JobError.retry(after: .zero) }
         try await queue.enqueue(
@@ -63,9 +63,10 @@ struct UnsampledTests {
     func failedCalls() async throws {
         let telemetry = JobTelemetry(messagingMetrics: true)
         let engine = InMemoryEngine()
-        let queue = try await JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
+        let queue = try JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
         let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: .strict(["q"])))
         try worker.handle("good") { _, _ in }
+        try await queue.connect()
         await queue.shutdown()
         await #expect(throws: SpanQueueError.self) { try await queue.enqueue(type: "good", payload: [], .queue("q")) }
         await #expect(throws: SpanQueueError.self) { try await worker.runOnce() }

@@ -6,7 +6,7 @@ import Testing
 /// The in-memory engine, with a script that sees each call first: it may refuse it, hold it up, or only take note of it.
 struct ScriptedEngine: Engine, JobKeeper {
     enum Call: Hashable {
-        case claim, extend, settle, reclaim, wait, passWakeUp, sweep, announce, retire
+        case start, shutdown, claim, extend, settle, reclaim, wait, passWakeUp, sweep, announce, retire
     }
 
     let engine: InMemoryEngine
@@ -21,9 +21,9 @@ struct ScriptedEngine: Engine, JobKeeper {
         self.script = script
     }
 
-    func queue(telemetry: JobTelemetry = JobTelemetry()) async throws -> JobQueue {
+    func queue(telemetry: JobTelemetry = JobTelemetry()) throws -> JobQueue {
         let engine = self
-        return try await JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
+        return try JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
     }
 
     var name: String { "scripted" }
@@ -85,8 +85,14 @@ struct ScriptedEngine: Engine, JobKeeper {
         try await script(.retire, [])
         try await engine.retire(workerID: workerID)
     }
-    func start() async throws { try await engine.start() }
-    func shutdown() async { await engine.shutdown() }
+    func start() async throws {
+        try await script(.start, [])
+        try await engine.start()
+    }
+    func shutdown() async {
+        try? await script(.shutdown, [])
+        await engine.shutdown()
+    }
     func now() async throws -> Timestamp { try await engine.now() }
     func enqueue(_ job: NewJob, until deadline: ContinuousClock.Instant) async throws -> EnqueueOutcome {
         try await engine.enqueue(job, until: deadline)

@@ -33,7 +33,7 @@ struct WorkerOnScriptTests {
                 throw Self.refusal
             }
         }
-        let queue = try await engine.queue()
+        let queue = try engine.queue()
         let worker = try Worker(queue, Self.configuration(["q"]))
         let wasCancelled = Mutex(false)
         // Its end has the worker claim for the second time.
@@ -58,7 +58,7 @@ struct WorkerOnScriptTests {
             attempts.withLock { $0 += 1 }
             throw Self.refusal
         }
-        let queue = try await engine.queue()
+        let queue = try engine.queue()
         let worker = try Worker(queue, Self.configuration(["q"]))
         try worker.handle("t") { _, _ in }
         try await queue.enqueue(type: "t", payload: [], .queue("q"))
@@ -78,7 +78,7 @@ struct WorkerOnScriptTests {
             throw Self.refusal
         }
         let telemetry = JobTelemetry()
-        let queue = try await engine.queue(telemetry: telemetry)
+        let queue = try engine.queue(telemetry: telemetry)
         let worker = try Worker(queue, Self.configuration(["bad", "good"], concurrency: 2))
         try worker.handle("t") { _, _ in }
         try await queue.enqueue(type: "t", payload: [], .queue("bad"))
@@ -102,7 +102,7 @@ struct WorkerOnScriptTests {
             isBlocked.withLock { $0 = true }
             await Self.never()
         }
-        let queue = try await engine.queue()
+        let queue = try engine.queue()
         let worker = try Worker(queue, Self.configuration(["bad", "good"], concurrency: 2))
         try worker.handle("t") { _, _ in }
         try await queue.enqueue(type: "t", payload: [], .queue("bad"))
@@ -127,7 +127,7 @@ struct WorkerOnScriptTests {
             seen.withLock { _ = $0.insert(call) }
             if call == blocked { await Self.never() }
         }
-        let queue = try await engine.queue()
+        let queue = try engine.queue()
         var configuration = Self.configuration(["q"], concurrency: 1)
         configuration.lease = .milliseconds(300)
         let worker = try Worker(queue, configuration)
@@ -140,7 +140,7 @@ struct WorkerOnScriptTests {
         switch blocked {
         case .claim, .extend, .reclaim, .wait, .announce:
             try await eventually("the call that blocks") { seen.withLock { $0.contains(blocked) } }
-        case .settle, .sweep, .passWakeUp, .retire:
+        case .start, .shutdown, .settle, .sweep, .passWakeUp, .retire:
             try await eventually("a call") { seen.withLock { $0.contains(.claim) } }
         }
         isDraining.withLock { $0 = true }
@@ -159,7 +159,7 @@ struct WorkerOnScriptTests {
                 handed.withLock { $0.append(isCancelled) }
             }
         }
-        let queue = try await engine.queue()
+        let queue = try engine.queue()
         var configuration = Self.configuration(["q"])
         configuration.drainTimeout = .seconds(60)
         configuration.idleWait = .seconds(60)
@@ -187,7 +187,7 @@ struct WorkerOnScriptTests {
             isHeld.withLock { $0 = true }
             while !mayGo.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(2)) }
         }
-        let queue = try await engine.queue()
+        let queue = try engine.queue()
         var configuration = Self.configuration(["q"])
         configuration.drainTimeout = .seconds(60)
         let worker = try Worker(queue, configuration)
@@ -212,7 +212,7 @@ struct WorkerOnScriptTests {
     @Test("a drain before run() is heeded by the next run, and only by that")
     func drainBeforeRun() async throws {
         let engine = ScriptedEngine { _, _ in }
-        let queue = try await engine.queue()
+        let queue = try engine.queue()
         let worker = try Worker(queue, Self.configuration(["q"]))
         try worker.handle("t") { _, _ in }
         try await queue.enqueue(type: "t", payload: [], .queue("q"))
@@ -226,7 +226,7 @@ struct WorkerOnScriptTests {
     func tooLate() async throws {
         let isClaiming = Mutex(false)
         let engine = ScriptedEngine { call, _ in if call == .claim { isClaiming.withLock { $0 = true } } }
-        let queue = try await engine.queue()
+        let queue = try engine.queue()
         let worker = try Worker(queue, Self.configuration(["q"]))
         let run = Task { try await worker.run() }
         try await eventually("a claim") { isClaiming.withLock { $0 } }

@@ -26,7 +26,7 @@ LoggingSystem.bootstrap { label in
 let telemetry = JobTelemetry(messagingMetrics: true)
 var options = RedisEngineOptions()
 options.retentionCount = 20_000
-let queue = try await JobQueue(engine: .redis(CommandLine.arguments[1], options), telemetry: telemetry)
+let queue = try JobQueue(engine: .redis(CommandLine.arguments[1], options), telemetry: telemetry)
 var configuration = WorkerConfiguration(concurrency: 32, lease: .seconds(10))
 configuration.retryPolicy = Backoff.constant(.milliseconds(20))
 let worker = try Worker(queue, configuration)
