@@ -13,7 +13,7 @@ struct OperationTests {
 
     @Test("what is done to a job says who did it, in the job's own record")
     func whoActed() async throws {
-        let queue = try await JobQueue.testing()
+        let queue = try JobQueue.testing()
         let admin = Admin(queue)
         for id: JobID in ["a", "b"] {
             _ = try await queue.enqueue(type: "t", payload: [], .id(id), .queue("mail"), .delay(.seconds(60)))
@@ -31,7 +31,7 @@ struct OperationTests {
 
     @Test("all dead letters of a queue are redriven in somebody's name, and queues are paused, emptied and deleted")
     func queues() async throws {
-        let queue = try await JobQueue.testing()
+        let queue = try JobQueue.testing()
         let admin = Admin(queue)
         for id: JobID in ["a", "b"] {
             _ = try await queue.enqueue(type: "t", payload: [], .id(id), .queue("mail"))
@@ -61,7 +61,7 @@ struct OperationTests {
             .purge(queue: "mial", .ready), .redriveAll(queue: "mial"), .act(.redrive, "none", queue: "mial"),
         ])
     func unknown(_ operation: Operation) async throws {
-        let admin = Admin(try await JobQueue.testing())
+        let admin = Admin(try JobQueue.testing())
         await #expect {
             try await admin.run(operation, as: ada)
         } throws: {
@@ -79,7 +79,7 @@ struct OperationTests {
             (.purge(queue: "mail", .ready), .admin), (.redriveAll(queue: "mail"), .admin),
         ])
     func scopes(_ operation: Operation, _ scope: Scope) async throws {
-        let queue = try await JobQueue.testing(clock: ManualClock())
+        let queue = try JobQueue.testing(clock: ManualClock())
         let admin = Admin(queue)
         _ = try await queue.enqueue(type: "t", payload: [], .id("a"), .queue("mail"))
         _ = try await queue.enqueue(type: "t", payload: [], .id("e"), .queue("empty"))
