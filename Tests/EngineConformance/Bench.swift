@@ -158,7 +158,16 @@ extension EnqueueOutcome {
 
     /// Whether the job had been added by an earlier call.
     var isRepeat: Bool {
-        if case .accepted(_, _, let isRepeat) = self { isRepeat } else { false }
+        switch self {
+        case .accepted(_, _, let isRepeat): isRepeat
+        case .present: true
+        default: false
+        }
+    }
+
+    /// Who holds the lock that the job wanted, if that is why it was not added.
+    var owner: JobID? {
+        if case .duplicate(let job) = self { job.id } else { nil }
     }
 }
 

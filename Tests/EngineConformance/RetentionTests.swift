@@ -67,7 +67,7 @@ struct RetentionTests {
             #expect(try await bench.engine.sweep(bench.queue) == 0)
             let outcomes = try await bench.enqueue((1...3).map { bench.job(unique: bench.lock($0, .untilFinished)) })
             #expect(outcomes[0].isFresh)
-            #expect(Array(outcomes.dropFirst()) == [.duplicate(of: ids[1]), .duplicate(of: ids[2])])
+            #expect(outcomes.map(\.owner) == [nil, ids[1], ids[2]])
         }
     }
 

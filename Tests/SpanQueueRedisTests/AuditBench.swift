@@ -202,3 +202,10 @@ struct Finding: Hashable, CustomStringConvertible {
 extension AuditReport {
     var findings: Set<Finding> { Set(violations.map { Finding($0.rule, $0.subject) }) }
 }
+
+extension EnqueueOutcome {
+    /// Who holds the lock that the job wanted, if that is why it was not added.
+    var owner: JobID? {
+        if case .duplicate(let job) = self { job.id } else { nil }
+    }
+}

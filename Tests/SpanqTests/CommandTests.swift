@@ -47,6 +47,28 @@ struct CommandTests {
         }
     }
 
+    @Test("an enqueue that adds nothing prints the job that is there, alone and in a batch")
+    func receiptsOfExistingJobs() async throws {
+        try await withRedis { redis in
+            func enqueue(_ words: String..., input: String = "") async throws -> CommandRun {
+                try await CommandRun.spanq(["enqueue", "--json"] + words, redis: redis, input: input)
+            }
+            let first = try await enqueue("a", "--id", "s2", "--delay", "1h", "--unique", "1h", "--unique-key", "k")
+                .output
+            let again = try await enqueue("a", "--id", "s2")
+            #expect(again.code == 0 && again.output == first)
+            let duplicate = try await enqueue("b", "--unique", "1h", "--unique-key", "k")
+            #expect(duplicate.output == first.replacing(#""duplicate":false"#, with: #""duplicate":true"#))
+            let batch = try await enqueue("--batch", "-", input: "{\"type\":\"a\",\"id\":\"s2\"}\n")
+            #expect(batch.output == first)
+
+            _ = try await CommandRun.spanq("job", "remove", "s2", redis: redis)
+            let gone = try await enqueue("b", "--unique", "1h", "--unique-key", "k").object
+            #expect(gone["id"] as? String == "s2" && gone["duplicate"] as? Bool == true)
+            for name in ["type", "state", "run_at", "trace_id"] { #expect(gone[name] is NSNull) }
+        }
+    }
+
     @Test("a job's trace is drawn from its record, with the ids that job show prints")
     func trace() async throws {
         try await withRedis { redis in

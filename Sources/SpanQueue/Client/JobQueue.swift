@@ -284,16 +284,18 @@ public final class JobQueue: Service, Sendable {
     private static func result(of job: NewJob, _ outcome: EnqueueOutcome) -> EnqueueResult {
         var receipt = EnqueueReceipt(
             id: job.message.id, type: job.message.type, queue: job.message.queue, enqueuedAt: nil, runAt: nil,
-            isDuplicate: false, traceID: job.message.trace.traceID)
+            isDuplicate: false, traceID: job.message.trace.traceID, state: nil)
         switch outcome {
         case .accepted(let enqueuedAt, let runAt, _):
             receipt.enqueuedAt = enqueuedAt
             receipt.runAt = runAt
+            receipt.state = runAt == nil ? .ready : .scheduled
             return .accepted(receipt)
+        case .present(let existing):
+            return .accepted(EnqueueReceipt(existing, asked: receipt))
         case .duplicate(let owner):
-            receipt.id = owner
             receipt.isDuplicate = true
-            return .duplicate(receipt)
+            return .duplicate(EnqueueReceipt(owner, asked: receipt))
         case .conflict:
             return .refused(
                 SpanQueueError(
@@ -306,11 +308,24 @@ public final class JobQueue: Service, Sendable {
     }
 }
 
+extension EnqueueReceipt {
+    /// Of a job that was there before, by what is known of it.
+    fileprivate init(_ job: ExistingJob, asked: EnqueueReceipt) {
+        self = asked
+        id = job.id
+        type = job.type ?? asked.type
+        traceID = job.traceID ?? asked.traceID
+        enqueuedAt = job.enqueuedAt
+        runAt = job.dueAt
+        state = job.state
+    }
+}
+
 extension EnqueueOutcome {
     /// A word for why the job was not taken; nil where it was, or where another holds its lock.
     var errorType: String? {
         switch self {
-        case .accepted, .duplicate: nil
+        case .accepted, .present, .duplicate: nil
         case .conflict: SpanQueueError.Code.conflict.rawValue
         case .refused(let error): error.code.rawValue
         }
@@ -319,7 +334,7 @@ extension EnqueueOutcome {
     /// The word for it in metrics.
     fileprivate var word: String {
         switch self {
-        case .accepted: "accepted"
+        case .accepted, .present: "accepted"
         case .duplicate: "duplicate"
         case .conflict, .refused: "error"
         }

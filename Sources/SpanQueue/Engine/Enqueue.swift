@@ -1,3 +1,5 @@
+package import SpanQueueTelemetry
+
 /// When a new job is to run first.
 public enum Schedule: Sendable, Hashable {
     /// As soon as a worker is free.
@@ -54,22 +56,47 @@ public struct NewJob: Sendable, Hashable {
     }
 }
 
+/// What a receipt tells of a job that was there before the call. All but the id is nil where its record is gone, as that of the owner of
+/// a lock that is held for a time may be; all but id and state where a later version wrote it.
+package struct ExistingJob: Sendable, Hashable {
+    package var id: JobID
+    package var state: JobState?
+    package var dueAt: Timestamp?
+    package var type: String?
+    package var traceID: TraceID?
+    package var enqueuedAt: Timestamp?
+
+    package init(
+        id: JobID, state: JobState? = nil, dueAt: Timestamp? = nil, type: String? = nil, traceID: TraceID? = nil,
+        enqueuedAt: Timestamp? = nil
+    ) {
+        self.id = id
+        self.state = state
+        self.dueAt = dueAt
+        self.type = type
+        self.traceID = traceID
+        self.enqueuedAt = enqueuedAt
+    }
+}
+
 /// What became of one job of an enqueue.
-public enum EnqueueOutcome: Sendable, Hashable {
-    /// It is in the queue, now or since an earlier call with the same id and content.
+package enum EnqueueOutcome: Sendable, Hashable {
+    /// It is in the queue; since an earlier sending of this very call, if it is a repeat.
     case accepted(enqueuedAt: Timestamp, runAt: Timestamp?, isRepeat: Bool)
+    /// It was not added: an earlier call has added it, under the same id of the caller's and with the same content.
+    case present(ExistingJob)
     /// It was not added: this job holds the lock that it wanted.
-    case duplicate(of: JobID)
+    case duplicate(of: ExistingJob)
     /// It was not added: its id is taken by a job with other content.
     case conflict
     /// It was not added, for this reason.
     case refused(SpanQueueError)
 
     /// Whether two outcomes are the same; errors are compared by code and message.
-    public static func == (left: EnqueueOutcome, right: EnqueueOutcome) -> Bool {
+    package static func == (left: EnqueueOutcome, right: EnqueueOutcome) -> Bool {
         switch (left, right) {
         case (.accepted(let a, let b, let c), .accepted(let d, let e, let f)): a == d && b == e && c == f
-        case (.duplicate(let a), .duplicate(let b)): a == b
+        case (.present(let a), .present(let b)), (.duplicate(let a), .duplicate(let b)): a == b
         case (.conflict, .conflict): true
         case (.refused(let a), .refused(let b)): a.code == b.code && a.message == b.message
         default: false
@@ -77,13 +104,13 @@ public enum EnqueueOutcome: Sendable, Hashable {
     }
 
     /// Hashes what `==` compares.
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         switch self {
         case .accepted(let enqueuedAt, let runAt, let isRepeat):
             hasher.combine(enqueuedAt)
             hasher.combine(runAt)
             hasher.combine(isRepeat)
-        case .duplicate(let id): hasher.combine(id)
+        case .present(let job), .duplicate(let job): hasher.combine(job)
         case .conflict: hasher.combine(0)
         case .refused(let error): hasher.combine(error.code)
         }

@@ -185,6 +185,9 @@ extension JobSpans {
         case .success(.accepted(_, let runAt, _)):
             attributes["spanq.enqueue.result"] = "accepted"
             if let runAt { attributes["spanq.job.run_at"] = .string(runAt.description) }
+        case .success(.present(let job)):
+            attributes["spanq.enqueue.result"] = "accepted"
+            if let runAt = job.dueAt { attributes["spanq.job.run_at"] = .string(runAt.description) }
         case .success(.duplicate): attributes["spanq.enqueue.result"] = "duplicate"
         case .success(let outcome): attributes["error.type"] = outcome.errorType.map { .string($0) }
         case .failure(let error): attributes["error.type"] = .string(ErrorType.name(of: error))

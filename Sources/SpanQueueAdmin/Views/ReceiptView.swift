@@ -4,12 +4,12 @@ import SpanQueueTelemetry
 /// What became of a job that was enqueued.
 package struct ReceiptView: Encodable, Sendable {
     package let id: String
-    package let type: String
+    @OrNull package var type: String?
     package let queue: String
     @OrNull package var state: String?
     @OrNull package var runAt: String?
     package let duplicate: Bool
-    package let traceID: String
+    @OrNull package var traceID: String?
 
     private enum CodingKeys: String, CodingKey {
         case id, type, queue, state, duplicate
@@ -19,12 +19,14 @@ package struct ReceiptView: Encodable, Sendable {
 
     package init(_ receipt: EnqueueReceipt) {
         id = receipt.id.description
-        type = receipt.type
+        // Of a job whose record is gone only its id and queue are known.
+        let isKnown = receipt.state != nil
+        type = isKnown ? receipt.type : nil
         queue = receipt.queue
         state = receipt.state?.rawValue
         runAt = receipt.runAt?.description
         duplicate = receipt.isDuplicate
-        traceID = receipt.traceID.description
+        traceID = isKnown ? receipt.traceID.description : nil
     }
 }
 

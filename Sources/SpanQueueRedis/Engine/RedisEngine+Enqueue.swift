@@ -161,16 +161,24 @@ extension RedisEngine {
             && job.message.contentDigest == nil
     }
 
+    private static func mayMeetAnother(_ job: NewJob) -> Bool {
+        job.message.unique != nil || job.message.contentDigest != nil
+    }
+
     /// Jobs are looked at where they stand in `jobs`: to copy one is to retain all that it has.
     private func call(for chunk: Chunk, of jobs: [NewJob], notAfter: Int64) -> RedisScriptCall {
         let keys = keys(jobs[chunk.places[0]].message.queue)
         let plain = chunk.places.prefix { Self.isPlain(jobs[$0]) }
+        var names = [
+            keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta,
+            keys.wake,
+        ]
+        // What may meet another job is told where that stands.
+        if chunk.places.dropFirst(plain.count).contains(where: { Self.mayMeetAnother(jobs[$0]) }) {
+            names += [keys.runs, keys.retrying, keys.active, keys.dead, keys.cancelled, keys.retained]
+        }
         return RedisScriptCall(
-            scripts.enqueue,
-            keys: [
-                keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta,
-                keys.wake,
-            ],
+            scripts.enqueue, keys: names,
             capacity: chunk.bytes + chunk.places.count * Self.overheadBytes
         ) { arguments in
             arguments.append(notAfter)
@@ -220,25 +228,50 @@ extension RedisEngine {
             for _ in 0..<(count - 1) / 3 {
                 let index = Int(try cursor.nextInteger()) - 1
                 let kind = try cursor.nextString()
-                let detail = try cursor.nextString()
+                let isMet = kind == "r" || kind == "d"
+                let existing = isMet ? try Self.existing(&cursor) : nil
+                if !isMet { cursor.skip() }
                 if kind == "n" {
                     isNew = true
                     continue
                 }
                 guard places.indices.contains(index) else { throw PackingError(description: "no job \(index)") }
                 let place = places[index]
-                switch kind {
-                case "r":
-                    let at = Timestamp(milliseconds: Int64(detail) ?? now.milliseconds)
-                    outcomes[place] = Self.accepted(jobs[place], at: at, isRepeat: true)
-                case "d": outcomes[place] = .duplicate(of: JobID(unchecked: detail))
-                default: outcomes[place] = .conflict
+                guard let existing else {
+                    outcomes[place] = .conflict
+                    continue
+                }
+                if kind == "d" {
+                    outcomes[place] = .duplicate(of: existing)
+                } else if jobs[place].message.contentDigest != nil {
+                    outcomes[place] = .present(existing)
+                } else {
+                    // An id of our own is known only to an earlier sending of this call.
+                    outcomes[place] = Self.accepted(jobs[place], at: existing.enqueuedAt ?? now, isRepeat: true)
                 }
             }
             return isNew
         } catch {
             throw SpanQueueError.unexpectedReply("enqueue", error)
         }
+    }
+
+    private static func existing(_ cursor: inout RESPCursor) throws -> ExistingJob {
+        try cursor.nextArray(of: 4)
+        var job = ExistingJob(id: JobID(unchecked: try cursor.nextString()))
+        let state = try cursor.nextString()
+        let score = try cursor.nextString()
+        let start = try cursor.nextSlice()
+        if !state.isEmpty { job.state = JobState(rawValue: state) }
+        if job.state == .scheduled || job.state == .retrying {
+            job.dueAt = Int64(score).map { Timestamp(milliseconds: $0) }
+        }
+        if let origin = try? MessagePacking.origin(start) {
+            job.type = origin.type
+            job.traceID = origin.traceID
+            job.enqueuedAt = origin.enqueuedAt
+        }
+        return job
     }
 
     private static func accepted(_ job: NewJob, at now: Timestamp, isRepeat: Bool) -> EnqueueOutcome {

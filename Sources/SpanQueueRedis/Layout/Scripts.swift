@@ -20,6 +20,7 @@ package struct Scripts: Sendable {
         for (name, source) in [
             ("place", PackageResources.place_lua), ("run", PackageResources.run_lua),
             ("lock", PackageResources.lock_lua), ("uses", PackageResources.uses_lua),
+            ("state", PackageResources.state_lua),
         ] { shared.add(name, try replacing(name, source)) }
         func script(_ name: String, _ source: [UInt8]) throws -> RedisScript {
             RedisScript(name: name, source: shared.including(in: try replacing(name, source)))

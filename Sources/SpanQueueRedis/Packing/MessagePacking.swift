@@ -113,11 +113,10 @@ package enum MessagePacking {
         let head = try readHead(&reader)
         let type = try reader.shortText("the type")
         let maxRetries: UInt16 = try reader.integer("the number of retries")
-        guard
-            let traceID = TraceID(
-                high: try reader.integer("the trace id"), low: try reader.integer("the trace id")),
-            let spanID = SpanID(try reader.integer("the span id"))
-        else { throw PackingError(description: "its trace or span id is zero") }
+        let traceID = try readTraceID(&reader)
+        guard let spanID = SpanID(try reader.integer("the span id")) else {
+            throw PackingError(description: "its span id is zero")
+        }
         let traceFlags = try reader.byte("the trace flags")
         let span: UniqueSpan
         if head.flags & Flag.forDuration != 0 {
@@ -158,6 +157,24 @@ package enum MessagePacking {
         var reader = PackedReader(start)
         let head = try readHead(&reader)
         return max(head.enqueuedAt, head.runAt ?? head.enqueuedAt)
+    }
+
+    /// What a receipt tells of a job, from the start of its stored message: as much of it as `enqueue.lua` gives.
+    static func origin(
+        _ start: ArraySlice<UInt8>
+    ) throws(PackingError) -> (enqueuedAt: Timestamp, type: String, traceID: TraceID) {
+        var reader = PackedReader(start)
+        let head = try readHead(&reader)
+        let type = try reader.shortText("the type")
+        try reader.skip(2, "the number of retries")
+        return (head.enqueuedAt, type, try readTraceID(&reader))
+    }
+
+    private static func readTraceID(_ reader: inout PackedReader) throws(PackingError) -> TraceID {
+        guard
+            let id = TraceID(high: try reader.integer("the trace id"), low: try reader.integer("the trace id"))
+        else { throw PackingError(description: "its trace id is zero") }
+        return id
     }
 
     /// The priority of a stored message of any version: its place never changes.

@@ -2,6 +2,8 @@
 -- Adds jobs to one queue.
 --
 -- KEYS  1 jobs  2 ready  3 priority  4 scheduled  5 unique  6 unique-expiry  7 meta  8 wake
+--       and, where a job has a lock or an id of the caller's own:  9 runs  10 retrying  11 active  12 dead  13 cancelled
+--       14 retained
 -- ARGV  1 the server time (ms) past which this call must not run, 0 for none
 --       2 the door that the caller brings, '' for none
 --       3 the number N of plain jobs: no delay, no priority, no lock, an id of our own making
@@ -12,7 +14,9 @@
 --         digest    '' or the 16 bytes of its unique lock
 --         lock      '' until its end or start, else how long the lock is held (ms)
 -- reply {now, index, kind, detail, ...}: one triple for each job that was not simply accepted
---         'r' accepted by an earlier call, detail its enqueue time;  'd' duplicate, detail the lock's owner;
+--         'r' accepted by an earlier call;  'd' duplicate;  the detail of both is the job that is there:
+--             {id, state, score, the start of its message}. Where its record is gone all but the id are '', and without the keys from
+--             9 on state and score are.
 --         'c' conflict: the id is taken by a job with other content
 --         and once, with the index 0, 'n': these are the first jobs of the queue
 --       or an error  'LATE ...', 'DOOR <the queue's door>': nothing was done
@@ -59,8 +63,17 @@ if #digests > 0 then
 end
 
 local reply = { stamp }
-local function except(index, kind, detail)
+local met = nil
+-- What tells all of a message that a receipt says.
+local start_bytes = 480
+local function except(index, kind, id, stored)
   local n = #reply
+  local detail = ''
+  if id then
+    detail = { id, '', '', stored and string.sub(stored, 1, start_bytes) or '' }
+    met = met or {}
+    met[#met + 1] = detail
+  end
   reply[n + 1], reply[n + 2], reply[n + 3] = index, kind, detail
 end
 
@@ -87,9 +100,9 @@ for i = 1, plain do
     fields[#fields + 1] = value
     ready[#ready + 1] = id
   elseif same(stored, message) then
-    except(i, 'r', string.sub(stored, 1, 13))
+    except(i, 'r', id, stored)
   else
-    except(i, 'c', '')
+    except(i, 'c')
   end
 end
 
@@ -101,7 +114,7 @@ for at = first_extended, #ARGV, 6 do
   local digest = ARGV[at + 4]
   local owner = digest ~= '' and owners[digest] or nil
   if stored then
-    if same(stored, message) then except(index, 'r', string.sub(stored, 1, 13)) else except(index, 'c', '') end
+    if same(stored, message) then except(index, 'r', id, stored) else except(index, 'c') end
   elseif owner and owner ~= id then
     except(index, 'd', owner)
   else
@@ -138,10 +151,41 @@ for at = first_extended, #ARGV, 6 do
   end
 end
 
+if met and KEYS[9] then
+-- include run
+-- include uses
+-- include state
+  local others, places = {}, {}
+  for _, job in ipairs(met) do
+    if not places[job[1]] then
+      others[#others + 1] = job[1]
+      places[job[1]] = #others
+    end
+  end
+  local messages = redis.call('HMGET', KEYS[1], unpack(others))
+  local runs = redis.call('HMGET', KEYS[9], unpack(others))
+  local sets = { KEYS[4], KEYS[10], KEYS[11], KEYS[3], KEYS[12], KEYS[13], KEYS[14] }
+  local states, scores = states_of(others, runs, sets, KEYS[7])
+  local put_off = {}
+  for k = 2, #scheduled, 2 do put_off[scheduled[k]] = scheduled[k - 1] end
+  for _, job in ipairs(met) do
+    local id = job[1]
+    local place = places[id]
+    if messages[place] then
+      job[2], job[3], job[4] = states[place], scores[place], string.sub(messages[place], 1, start_bytes)
+    elseif added[id] then
+      local due = put_off[id]
+      job[2] = due and 'scheduled' or 'ready'
+      job[3] = due and string.format('%.0f', math.floor(tonumber(due))) or ''
+      job[4] = string.sub(added[id], 1, start_bytes)
+    end
+  end
+end
+
 if #fields == 0 then return reply end
 redis.call('HSET', KEYS[1], unpack(fields))
 -- Whoever lists the queues by what it remembers must list this one again: it may have been deleted since.
-if redis.call('HINCRBY', KEYS[7], 'enqueued', #fields / 2) == #fields / 2 then except(0, 'n', '') end
+if redis.call('HINCRBY', KEYS[7], 'enqueued', #fields / 2) == #fields / 2 then except(0, 'n') end
 local wake = false
 if #ready > 0 then
   redis.call('RPUSH', KEYS[2], unpack(ready))

@@ -1,4 +1,5 @@
 package import SpanQueue
+import SpanQueueTelemetry
 
 extension MemoryQueue {
     /// Adds a job, or says why not: its id is known, or another job holds the lock that it wants.
@@ -7,10 +8,11 @@ extension MemoryQueue {
         let id = message.id
         if let known = entries[id] {
             guard Self.isRepeat(job, of: known) else { return .conflict }
+            if message.contentDigest != nil { return .present(existing(id)) }
             return .accepted(enqueuedAt: known.message.enqueuedAt, runAt: known.message.runAt, isRepeat: true)
         }
         if let lock = message.unique {
-            if let holder = holder(of: lock, otherThan: id, at: now) { return .duplicate(of: holder) }
+            if let holder = holder(of: lock, otherThan: id, at: now) { return .duplicate(of: existing(holder)) }
             take(lock, for: id, at: now)
         }
         if let runAt = message.runAt {
@@ -24,6 +26,13 @@ extension MemoryQueue {
             wake()
         }
         return .accepted(enqueuedAt: now, runAt: message.runAt, isRepeat: false)
+    }
+
+    private func existing(_ id: JobID) -> ExistingJob {
+        guard let entry = entries[id] else { return ExistingJob(id: id) }
+        return ExistingJob(
+            id: id, state: entry.place.state, dueAt: entry.place.dueAt, type: entry.message.type,
+            traceID: entry.message.trace.traceID, enqueuedAt: entry.message.enqueuedAt)
     }
 
     /// A caller-given id is repeated where the content's digest is the same; one of our own only by the same job.

@@ -22,8 +22,12 @@ enum Answer: Sendable, Hashable {
         case .enqueued(let outcomes):
             .enqueued(
                 outcomes.map { outcome in
-                    guard case .accepted(let enqueuedAt, let runAt, _) = outcome else { return outcome }
-                    return .accepted(enqueuedAt: enqueuedAt, runAt: runAt, isRepeat: true)
+                    switch outcome {
+                    case .accepted(let at, _, _): .accepted(enqueuedAt: at, runAt: nil, isRepeat: true)
+                    case .present(let job):
+                        job.enqueuedAt.map { .accepted(enqueuedAt: $0, runAt: nil, isRepeat: true) } ?? outcome
+                    default: outcome
+                    }
                 })
         case .swept: .nothing
         default: self

@@ -120,7 +120,7 @@ struct LayoutUpgradeTests {
                 ])
             #expect(claimed[3].attempt == 1 && claimed[3].run.history.count == 4)
             let duplicate = bench.job("again", unique: bench.lock(9, .untilFinished))
-            #expect(try await bench.add(duplicate) == [.duplicate(of: "unique")])
+            #expect(try await bench.add(duplicate).map(\.owner) == ["unique"])
             for job in claimed { try await bench.settle(job, .complete) }
             // What was due, lapsed or kept ends by itself.
             time.now = Self.madeAt + .hours(3)
