@@ -16,6 +16,7 @@ def board() -> Board:
     _now(page)
     _metrics(page)
     _spans(page)
+    _log(page)
     return page
 
 
@@ -71,3 +72,11 @@ def _spans(page: Board) -> None:
         Query(q.rate("otel_sdk_exporter_operation_duration_seconds_sum", WHERE, "instance")
               + " / (" + q.rate("otel_sdk_exporter_operation_duration_seconds_count", WHERE, "instance") + " > 0)", "{{instance}}")],
         link=WORKER_LINK), 12, 8)
+
+
+def _log(page: Board) -> None:
+    page.row("Do the lines of the log leave?")
+    page.add(series("Log lines dropped", "In the last five minutes, by process: queue_full, what reads standard error takes too little; write_failed, a "
+                    "write to it failed, as on a full disk.", "short", [
+        Query(q.recent("spanq_log_records_dropped_total", WHERE, "instance, reason"), "{{instance}}: {{reason}}")],
+        link=WORKER_LINK), 24, 8)
