@@ -71,6 +71,7 @@ extension LifeModel {
     }
 
     private mutating func take(_ share: QueueSelector.Share) -> Answer {
+        lanes[share.lane].looked = tick()
         var lane = lanes[share.lane]
         defer { lanes[share.lane] = lane }
         let moment = now

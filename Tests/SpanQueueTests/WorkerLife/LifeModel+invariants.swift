@@ -17,6 +17,10 @@ extension LifeModel {
             }
             throw violation("the lease of job \(id) in \(job.lane) has lapsed, and its queue answers")
         }
+        for (lane, state) in lanes.enumerated() where life.isRunning && life.terms.hasKeeper {
+            guard let sweepBy = state.sweepBy, sweepBy < now else { continue }
+            throw violation("queue \(lane) is not swept, \(now - sweepBy) after it was due")
+        }
     }
 
     private var beats: Bool {
@@ -108,6 +112,9 @@ extension LifeModel {
         guard life.unsettled == 0 else { throw violation("it stopped, and attempts are not settled") }
         for lane in lanes.indices where !lanes[lane].ready.isEmpty {
             // What came after the last claim had looked is for the next run.
+            guard lanes[lane].looked > lanes[lane].putThere else {
+                throw violation("it stopped without a look at what it had put into queue \(lane) itself")
+            }
             let last = lanes[lane].claims.last ?? start
             guard now - last <= .seconds(12) else { throw violation("it stopped, and queue \(lane) has work") }
         }

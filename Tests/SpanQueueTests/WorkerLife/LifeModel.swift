@@ -35,7 +35,7 @@ struct LifeModel {
         var description: String { "seed \(seed), after \(at): \(text)" }
     }
 
-    /// The engine's own timeout for a call. A lease is three times as long at least: one queue's timeout may hold up the answer of a claim that
+    /// The engine's own timeout for a call. Where calls fail a lease is three times as long at least: one queue's timeout may hold up the answer of a claim that
     /// several share, and the next heartbeat after it.
     static let timeout = Duration.seconds(5)
     /// How long a sound call takes at most.
@@ -73,6 +73,11 @@ struct LifeModel {
         var settleWake: Instant?
         var reclaims: [Instant] = []
         var claims: [Instant] = []
+        /// When a claim looked at it last, and when the worker learnt last that it has put a job there itself, counted.
+        var looked = 0
+        var putThere = 0
+        /// When it is to have been swept again; nil while it is being swept.
+        var sweepBy: Instant?
     }
 
     enum Event {
@@ -127,29 +132,33 @@ struct LifeModel {
     var faultsEnd: Instant
     var coverage: Set<String> = []
     var steps = 0
+    private var count = 0
 
     init(seed: UInt64) {
         self.seed = seed
         var random = SplitMix(state: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1)
         start = Self.origin
         now = start
-        allowsHang = random.below(4) == 0
+        allowsHang = random.below(3) == 0
         let count = 1 + random.below(4)
         let names = (0..<count).map { "q\($0)" }
         let queues: QueueSelection =
             random.below(4) == 0 ? .strict(names) : .weighted(names.map { ($0, 1 + random.below(5)) })
+        // Some runs are calm: nothing fails but what can't be settled, and leases may be as short as they are allowed to be.
+        let isCalm = random.below(6) == 0
+        let lease = isCalm ? Duration.milliseconds(1000 + random.below(3000)) : .seconds(16 + random.below(15))
         var terms = WorkerLife.Terms(
-            queues: queues, concurrency: 1 + random.below(6), lease: .seconds(16 + random.below(15)),
+            queues: queues, concurrency: 1 + random.below(6), lease: lease,
             drainTimeout: .milliseconds(random.below(12_000)), cancellationGrace: .milliseconds(random.below(5000)),
             idleWait: .milliseconds(100 + random.below(3000)), maximumUnsettled: 4 + random.below(12))
         terms.isOnce = random.below(3) == 0
         terms.hasKeeper = random.below(8) > 0
         let begin = start
-        lanes = names.map { _ in LaneState(soundSince: begin) }
+        lanes = names.map { _ in LaneState(soundSince: begin, sweepBy: begin + QueueUpkeep.sweepInterval) }
         var draws = random
         life = WorkerLife(terms, at: now) { draws.fraction() }
         self.random = draws
-        faultsEnd = now + .seconds(50)
+        faultsEnd = isCalm ? now : now + .seconds(50)
     }
 
     /// Any moment will do.
@@ -303,6 +312,7 @@ struct LifeModel {
         case .reclaim(let lane):
             reclaim(lane)
         case .sweep(let lane):
+            lanes[lane].sweepBy = nil
             let fault = draw(.sweep, lane)
             guard fault != .hangs else { return }
             at(now + time(of: fault), .swept(lane: lane, isFinished: random.below(2) == 0))
@@ -355,14 +365,21 @@ struct LifeModel {
         case .settled(let lane, let ids, let refused):
             lanes[lane].isSettling = false
             let again = Set(refused)
-            for id in ids where !again.contains(id) { held[id] = nil }
+            for id in ids where !again.contains(id) {
+                // Given back, or to be tried again at once.
+                if random.below(12) == 0, let job = held[id]?.job { putBack(job, in: lane) }
+                held[id] = nil
+            }
             lanes[lane].failed += refused
             _ = life.settled(lane, refused: refused.count, at: now, random: random.fraction())
         case .extended(let all, let failed, let isShared):
             for (lane, failed) in zip(all, failed) { life.extended(lane, isShared: isShared, failed: failed, at: now) }
         case .reclaimed(let lane, let jobs):
+            if jobs ?? 0 > 0 { lanes[lane].putThere = tick() }
             if let jobs { life.reclaimed(lane, jobs: jobs, at: now) } else { life.reclaimFailed(lane, at: now) }
-        case .swept(let lane, let isFinished): life.swept(lane, isFinished: isFinished, at: now)
+        case .swept(let lane, let isFinished):
+            lanes[lane].sweepBy = now + (isFinished ? QueueUpkeep.sweepInterval : QueueUpkeep.sweepPause)
+            life.swept(lane, isFinished: isFinished, at: now)
         case .announced(let failed): life.announced(failed: failed, at: now)
         case .signedOff: life.signedOff()
         case .handlerEnds(let id): end(id)
@@ -470,8 +487,27 @@ struct LifeModel {
         held[id]?.isRunning = false
         life.ended(job.lane)
         // Its follow-up.
-        if random.below(6) == 0 { add(to: job.lane) }
+        if random.below(6) == 0 {
+            add(to: job.lane)
+            lanes[job.lane].putThere = tick()
+        }
         mustSettle(id)
+    }
+
+    /// A moment, counted: many events have the same time.
+    mutating func tick() -> Int {
+        count += 1
+        return count
+    }
+
+    private mutating func putBack(_ job: Job, in lane: Int) {
+        lanes[lane].ready.append(Job(id: nextID(), isPoison: job.isPoison))
+        lanes[lane].putThere = tick()
+    }
+
+    mutating func nextID() -> Int {
+        nextJob += 1
+        return nextJob
     }
 
     private mutating func mustSettle(_ id: Int) {

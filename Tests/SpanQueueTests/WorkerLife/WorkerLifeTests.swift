@@ -13,14 +13,14 @@ struct WorkerLifeTests {
     @Test("keeps its promises whatever fails, hangs or answers late, one call or a whole queue")
     func model() throws {
         let first = Self.number("SPANQ_LIFE_FIRST") ?? 1
-        let seeds = Self.number("SPANQ_LIFE_SEEDS") ?? 400
+        let seeds = Self.number("SPANQ_LIFE_SEEDS") ?? 500
         var coverage: Set<String> = []
         for seed in first..<first + seeds {
             var model = LifeModel(seed: seed)
             try model.run()
             coverage.formUnion(model.coverage)
         }
-        guard seeds >= 400 else { return }
+        guard seeds >= 500 else { return }
         // Each call with each fault; each phase in which calls begin with each fault that may happen in it.
         for kind in LifeModel.CallKind.allCases {
             for fault in LifeModel.Fault.allCases {
