@@ -232,7 +232,7 @@ let package = Package(
         .testTarget(
             name: "HiredisClientTests",
             dependencies: [
-                "HiredisClient", "RedisServerFixture", "SpanQueueLoop",
+                "CSpanQueueHiredis", "HiredisClient", "RedisServerFixture", "SpanQueueLoop",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -267,6 +267,7 @@ let package = Package(
             name: "SpanQueueTests",
             dependencies: [
                 "SpanQueue", "SpanQueueTelemetry", "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],

@@ -52,9 +52,9 @@ static inline void *spanqueue_on_nil(const redisReadTask *task) {
 
 static inline void spanqueue_on_free(void *object) { (void)object; }
 
-// Never written, so every reader may share it, whatever thread makes it; hiredis asks for a pointer that is not to const. The members
-// that RESP3 added in hiredis 1.0 are null: we never send HELLO 3, and a RESP3 reply is then a protocol error.
-static redisReplyObjectFunctions spanqueue_functions = {
+// Constant, so every reader may share it, whatever thread makes it; hiredis asks for a pointer that is not to const, and only reads. The
+// members that RESP3 added in hiredis 1.0 are null: we never send HELLO 3, and a RESP3 reply is then a protocol error.
+static const redisReplyObjectFunctions spanqueue_functions = {
     .createString = spanqueue_on_string,
     .createArray = spanqueue_on_array,
     .createInteger = spanqueue_on_integer,
@@ -65,7 +65,7 @@ static redisReplyObjectFunctions spanqueue_functions = {
 static inline spanqueue_reader *spanqueue_reader_create(spanqueue_reply_item item, void *context) {
   spanqueue_reader *reader = (spanqueue_reader *)malloc(sizeof(spanqueue_reader));
   if (reader == NULL) return NULL;
-  reader->reader = redisReaderCreateWithFunctions(&spanqueue_functions);
+  reader->reader = redisReaderCreateWithFunctions((redisReplyObjectFunctions *)&spanqueue_functions);
   if (reader->reader == NULL) {
     free(reader);
     return NULL;

@@ -119,6 +119,8 @@ extension RedisClient {
         if error.code == .connectionLost, handshake?.isUnanswered == true, case .tcp = url.endpoint, !url.usesTLS {
             // What a server with TLS says to our first words is mostly lost with the connection.
             error.message += " before it said anything: if this port speaks TLS, write rediss:// in the Redis URL"
+        } else if error.code == .connectionLost, let words = handshake?.lastWords {
+            error.message += "; before that it said: \(words)"
         }
         disconnect()
         lastFailure = error

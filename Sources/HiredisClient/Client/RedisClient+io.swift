@@ -95,9 +95,7 @@ extension RedisClient {
             return
         }
         defer { if let refusal, !queue.hasWritten { lose(refusal) } }
-        guard let request = queue.nextReply() else {
-            throw RedisError(.protocolViolation, "Redis sent a reply that nobody asked for")
-        }
+        guard let request = queue.nextReply() else { throw .unasked(reply) }
         // An abandoned slot.
         guard !request.isFinished else { return }
         guard let error = reply.topLevelError else {

@@ -9,6 +9,8 @@ struct Handshake {
     private(set) var commands: [RESPCommand] = []
     /// Whether the server has said nothing so far.
     private(set) var isUnanswered = true
+    /// The latest reply, if it was an error that is no reason to give up: where the server hangs up then, it is.
+    private(set) var lastWords: String?
 
     init(url: RedisURL, name: String, scripts: [RedisScript]) {
         if let password = url.password {
@@ -41,9 +43,8 @@ struct Handshake {
     /// Takes the reply to the oldest open step. Throws if the connection is of no use.
     mutating func receive(_ reply: RESPReply) throws(RedisError) {
         isUnanswered = false
-        guard let step = steps.popFirst() else {
-            throw RedisError(.protocolViolation, "Redis sent a reply that nobody asked for")
-        }
+        lastWords = nil
+        guard let step = steps.popFirst() else { throw .unasked(reply) }
         guard let error = reply.topLevelError else {
             if case .load(let script) = step { script.learn(from: reply) }
             return
@@ -73,7 +74,10 @@ struct Handshake {
         case .setName, .load, .ping:
             try refuseWithoutPassword(reply)
             // An ACL may forget these commands, and a script that does not compile says so when it is called.
-            guard error.isTransient, error.code != .readOnly else { return }
+            guard error.isTransient, error.code != .readOnly else {
+                lastWords = error.message
+                return
+            }
             throw error
         }
     }
