@@ -179,7 +179,7 @@ package protocol LoopSource: AnyObject {
     /// The descriptor to watch. It stays the same, and open, for as long as the source is registered.
     var descriptor: Int32 { get }
 
-    /// What to wake up for, asked anew in each turn. Empty means: only ``beforePoll()``, and errors on the descriptor.
+    /// What to wake up for, asked again in each turn. Empty means: only ``beforePoll()``, and errors on the descriptor.
     var interest: LoopInterest { get }
 
     /// The descriptor can be read or written. A hang-up or an error counts as both, so that the next call tells which.

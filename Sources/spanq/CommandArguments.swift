@@ -144,7 +144,7 @@ enum CommandEnvironment {
     /// To be called before anything else runs: it may take variables away.
     static func check() throws(CommandFailure) {
         for name in foreignNames() {
-            guard !name.hasPrefix("SPANQ_") else { throw .usage("\(name) is not UTF-8: set it anew, or unset it") }
+            guard !name.hasPrefix("SPANQ_") else { throw .usage("\(name) is not UTF-8: set it again, or unset it") }
             if name.hasPrefix("OTEL_") { Console.note("spanq: warning: \(name) is ignored: it is not UTF-8") }
             unsetenv(name)
         }

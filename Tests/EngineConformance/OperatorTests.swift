@@ -62,7 +62,7 @@ struct OperatorTests {
     }
 
     @Test(
-        "an empty queue is deleted, pause and totals with it, and begins anew with its next job",
+        "an empty queue is deleted, pause and totals with it, and begins again with its next job",
         arguments: EngineUnderTest.all)
     func emptied(subject: EngineUnderTest) async throws {
         try await subject.run { bench in

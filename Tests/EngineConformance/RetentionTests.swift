@@ -71,7 +71,7 @@ struct RetentionTests {
         }
     }
 
-    @Test("completed and cancelled jobs are kept an hour, dead ones for ever", arguments: EngineUnderTest.passingHours)
+    @Test("completed and cancelled jobs are kept an hour, dead ones forever", arguments: EngineUnderTest.passingHours)
     func standard(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let ids = try await bench.oneInEachState()

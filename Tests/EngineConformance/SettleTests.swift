@@ -70,7 +70,7 @@ struct SettleTests {
         }
     }
 
-    @Test("cancel: called off with its reason", arguments: EngineUnderTest.all)
+    @Test("cancel: cancelled with its reason", arguments: EngineUnderTest.all)
     func cancel(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let claimed = try await bench.acceptAndClaim()

@@ -34,7 +34,7 @@ struct FuzzTests {
         #expect(count > 0)
     }
 
-    @Test("each target takes some of its seeds, so that it is no exercise in refusing")
+    @Test("each target takes some of its seeds, so that it is not just an exercise in refusing")
     func seeds() {
         for target in FuzzTarget.libraries + FuzzTarget.command {
             #expect(target.seeds.contains { (try? target.read($0)) != nil }, "\(target.name)")

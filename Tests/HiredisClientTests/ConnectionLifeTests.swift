@@ -55,7 +55,7 @@ struct ConnectionLifeTests {
         #expect(backoff.delay(attempt: attempt, random: 1) <= .seconds(2))
     }
 
-    @Test("closed is for ever")
+    @Test("closed is forever")
     func closed() {
         var life = ConnectionLife(backoff: backoff)
         _ = life.start()

@@ -34,7 +34,7 @@ struct RESPCursorTests {
         #expect(throws: RedisError.self) { try cursor.nextString() }
     }
 
-    @Test("text that is no number is not taken for one, and an array of another size not for the right one")
+    @Test("text that is not a number is not taken for one, and an array of another size not for the right one")
     func strictness() throws {
         var cursor = RESPCursor(reply)
         #expect(throws: RedisError.self) { try cursor.nextArray(of: 3) }

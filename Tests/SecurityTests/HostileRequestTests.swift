@@ -70,7 +70,7 @@ struct HostileRequestTests {
         Request("an end among other options", start + "Connection: upgrade, close\r\nUpgrade: h2c\r\n\r\n", [200]),
     ]
 
-    @Test("what is no sound request gets one answer, and the connection ends")
+    @Test("a request that is not sound gets one answer, and the connection ends")
     func unsound() async throws {
         try await serving { port, _ in
             for request in Self.requests {

@@ -57,7 +57,7 @@ struct ExecBoundsTests {
         #expect(await eventually { isGone(child) })
     }
 
-    @Test("and leaves a child that writes for ever is over when it ends", .timeLimit(.minutes(1)))
+    @Test("and leaves a child that writes forever is over when it ends", .timeLimit(.minutes(1)))
     func leftoverFlood() async throws {
         let sample = SampleJob()
         let start = ContinuousClock.now
@@ -66,7 +66,7 @@ struct ExecBoundsTests {
     }
 
     @Test(
-        "and leaves a daemon that writes for ever is over when it ends; the daemon gets no more readers",
+        "and leaves a daemon that writes forever is over when it ends; the daemon gets no more readers",
         .timeLimit(.minutes(1)))
     func daemonFlood() async throws {
         let sample = SampleJob()
@@ -125,7 +125,7 @@ struct ExecBoundsTests {
     }
 }
 
-/// Whether a process is no more, or only a zombie that its parent has not looked at.
+/// Whether a process is gone, or only a zombie that its parent has not looked at.
 func isGone(_ pid: Int32) -> Bool {
     guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return true }
     return text.split(separator: ")").last?.split(separator: " ").first == "Z"

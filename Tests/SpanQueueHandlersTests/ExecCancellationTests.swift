@@ -8,7 +8,7 @@ import Testing
 struct ExecCancellationTests {
     private let mark = "/tmp/spanq-test-\(UUID().uuidString)"
 
-    /// Not for ever: where a test fails, nothing of it may stay.
+    /// Not forever: where a test fails, nothing of it may stay.
     private let loop = "i=0; while [ $i -lt 400 ]; do sleep 0.05; i=$((i+1)); done"
 
     /// Runs `script`, waits until it has written the ids of its processes, cancels, and says how long the end took.

@@ -126,7 +126,7 @@ struct HTTPDeliveryTests {
             return
         }
         #expect(delay > .seconds(80) && delay <= .seconds(90))
-        // One that has passed, or is no date, asks for nothing.
+        // One that has passed, or is not a date, asks for nothing.
         for value in ["Sun,%2006%20Nov%201994%2008:49:37%20GMT", "soon", "-5", "0"] {
             #expect(try await deliver("/status/503?retry_after=\(value)") is any NamedError)
         }

@@ -6,8 +6,8 @@ import Synchronization
 /// - `/echo`: 200 and the request as JSON
 /// - `/status/503?retry_after=…&body=…&location=…`
 /// - `/big/<bytes>`: 200 and as many bytes
-/// - `/endless`: 200 and bytes for ever; `/headers`: header lines for ever
-/// - `/slow/<seconds>`: 200 after so long; `/trickle`: a byte every 50 ms for ever
+/// - `/endless`: 200 and bytes forever; `/headers`: header lines forever
+/// - `/slow/<seconds>`: 200 after so long; `/trickle`: a byte every 50 ms forever
 /// - `/webhook/<key>`: 204 where the signature is right by Python's `hmac`, else 401 and why; `<key>` is base64, for URLs
 /// - `/garbage`: no HTTP; `/drop`: closes the connection
 ///

@@ -148,10 +148,10 @@ struct Damage: Sendable, CustomTestStringConvertible {
     static let keys: [Damage] = [
         Damage("too many enqueued", Finding(.totals, "q")) { try await $0.redis("HINCRBY", ":meta", "enqueued", "5") },
         Damage("too few enqueued", Finding(.totals, "q")) { try await $0.redis("HINCRBY", ":meta", "enqueued", "-3") },
-        Damage("a total that is no number", Finding(.totals, "q")) {
+        Damage("a total that is not a number", Finding(.totals, "q")) {
             try await $0.redis("HSET", ":meta", "completed", "some")
         },
-        Damage("a total that is no number, and too few enqueued", Finding(.totals, "q")) {
+        Damage("a total that is not a number, and too few enqueued", Finding(.totals, "q")) {
             try await $0.redis("HSET", ":meta", "removed", "some")
             try await $0.redis("HINCRBY", ":meta", "enqueued", "-5")
         },
@@ -169,7 +169,7 @@ struct Damage: Sendable, CustomTestStringConvertible {
         Damage("a queue that is not listed", Finding(.queueNotListed, "q")) {
             try await $0.redis("SREM", "spanq:{@}:queues", "q")
         },
-        Damage("a worker for ever", Finding(.workerKeyWithoutTTL, "spanq:{@}:worker:w")) {
+        Damage("a worker forever", Finding(.workerKeyWithoutTTL, "spanq:{@}:worker:w")) {
             try await $0.redis("PERSIST", "spanq:{@}:worker:w")
         },
     ]

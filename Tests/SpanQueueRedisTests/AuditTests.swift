@@ -58,7 +58,7 @@ struct AuditTests {
                 "ready and scheduled", "priority and cancelled", "ready and completed", "twice completed",
                 "ids that never were jobs", "jobs out of their sorted sets", "a lock of a job that is gone",
                 "a lock that was released too early", "a lock that no sweep will find",
-                "too many enqueued", "a worker for ever",
+                "too many enqueued", "a worker forever",
             ]
             let damages = Damage.all.filter { names.contains($0.name) }
             for damage in damages { try await damage.plant(bench) }

@@ -49,8 +49,8 @@ struct ClockViewTests {
         #expect(view(behind).gap == nil)
     }
 
-    @Test("after a gap the clock is learnt anew, and the first reply says nothing")
-    func anew() {
+    @Test("after a gap the clock is learnt again, and the first reply says nothing")
+    func again() {
         var view = view([(0, 1_000_000)])
         view.noteGap(at: Self.start + .milliseconds(100))
         #expect(view.serverTime(at: Self.start) == nil)

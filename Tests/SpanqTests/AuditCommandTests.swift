@@ -19,7 +19,7 @@ struct AuditCommandTests {
         try await body(server.url)
     }
 
-    private static func redis(_ server: RedisServer, _ words: String...) throws {
+    static func redis(_ server: RedisServer, _ words: String...) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["redis-cli", "-s", server.socketPath] + words

@@ -35,6 +35,39 @@ struct HealthTests {
         #expect(gone.code == 1 && gone.isOneErrorLine && gone.object["status"] is NSNull)
     }
 
+    @Test("a worker leaves a queue alone that uses what it does not know, says so, and serves the others")
+    func queueOfALaterVersion() async throws {
+        let redis = try await RedisServer.start()
+        defer { redis.stop() }
+        for queue in ["later", "default"] {
+            let enqueue = try await CommandRun.spanq("enqueue", "t", "--queue", queue, redis: redis.url)
+            #expect(enqueue.code == 0)
+        }
+        // As a later version does when a queue begins to use a feature.
+        try AuditCommandTests.redis(redis, "HSET", "spanq:{later}:meta", "uses", "64", "paused", "1")
+        let worker = try HeldServer(["worker", "--exec", "t=true", "--queues", "later,default"], redis: redis.url)
+        defer { worker.stop() }
+        let url = try worker.address()
+        func completed(_ queue: String) async throws -> Int? {
+            let run = try await CommandRun.spanq("queue", "stats", "--json", queue, redis: redis.url)
+            return ((run.object["queues"] as? [[String: Any]])?.first)?["completed"] as? Int
+        }
+        try await until("the job of the other queue is done") { try await completed("default") == 1 }
+        try await until("it is not ready") {
+            try await CommandRun.spanq("health", "--url", url + "/readyz").errors.contains(
+                "answered 503 queues: later can't be served by this version of SpanQueue: upgrade it")
+        }
+        let page = try await CommandRun.shell("curl -s \(url)/metrics").output
+        let claims = #"spanq_claims_total{queue="later",result="unsupported"} "#
+        #expect(page.contains("\n" + claims))
+        #expect(try await completed("later") == 0)
+
+        // Once the queue uses nothing any more, it is served.
+        try AuditCommandTests.redis(redis, "HDEL", "spanq:{later}:meta", "uses", "paused")
+        try await until("the job of the queue is done") { try await completed("later") == 1 }
+        #expect(try await CommandRun.spanq("health", "--url", url + "/readyz").code == 0)
+    }
+
     @Test("what can't be asked is a usage error that names no password")
     func usage() async throws {
         let runs = [
@@ -63,15 +96,15 @@ struct HealthTests {
     }
 }
 
-/// A real `spanq serve` on a free port, which its log names.
+/// A real `spanq serve`, or worker, on a free port, which its log names.
 private final class HeldServer {
     private let process = Process()
     private let log = Pipe()
 
-    init(redis: String) throws {
+    init(_ command: [String] = ["serve"], redis: String) throws {
         let own = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         process.executableURL = own.deletingLastPathComponent().appendingPathComponent("spanq")
-        process.arguments = ["serve", "--listen", "127.0.0.1:0", "--redis", redis, "--redis-timeout", "1s"]
+        process.arguments = command + ["--listen", "127.0.0.1:0", "--redis", redis, "--redis-timeout", "1s"]
         process.standardError = log
         try process.run()
     }

@@ -60,7 +60,7 @@ struct InputTests {
             for name in ["SPANQ_QUEUES", "SPANQ_EXEC", "SPANQ_TRACE_URL", "SPANQ_REDIS_URL", "SPANQ_ANYTHING"] {
                 let run = try await CommandRun.shell(
                     "export \(name)=\"$(printf 'a\\374')\"; spanq queue stats", redis: redis)
-                #expect(run.code == 2 && run.errors == "spanq: \(name) is not UTF-8: set it anew, or unset it\n")
+                #expect(run.code == 2 && run.errors == "spanq: \(name) is not UTF-8: set it again, or unset it\n")
             }
             let file = try await CommandRun.shell(
                 #"F=$(mktemp); printf 'exec: "*=\374"' >"$F"; spanq queue stats --config "$F"; C=$?; rm "$F"; exit $C"#,

@@ -81,16 +81,16 @@ struct SettingsTests {
     @Test("a bad value is told with its source")
     func badValues() {
         #expect(
-            complaint([.lease: ["30"]]) == "--lease: \"30\" is no duration: write it as 500ms, 2s, 10m or 1h")
+            complaint([.lease: ["30"]]) == "--lease: \"30\" is not a duration: write it as 500ms, 2s, 10m or 1h")
         #expect(complaint([:], ["SPANQ_LEASE": "1ms"]) == "SPANQ_LEASE: lease 1ms: use 100ms to 1h")
         #expect(
             complaint(file: "concurrency: many")
-                == "concurrency in spanq.yaml: \"many\" is no whole number: write it as 20")
+                == "concurrency in spanq.yaml: \"many\" is not a whole number: write it as 20")
         #expect(
             complaint([.exec: ["./send.py"]])
                 == "--exec: \"./send.py\" has no pattern or nothing behind it: write 'email:*=./send.py'")
-        #expect(complaint([:], ["SPANQ_LOG_LEVEL": "loud"]).hasPrefix("SPANQ_LOG_LEVEL: \"loud\" is no log level"))
-        #expect(complaint(file: "a: [").hasPrefix("the configuration file spanq.yaml is no YAML or JSON mapping"))
+        #expect(complaint([:], ["SPANQ_LOG_LEVEL": "loud"]).hasPrefix("SPANQ_LOG_LEVEL: \"loud\" is not a log level"))
+        #expect(complaint(file: "a: [").hasPrefix("the configuration file spanq.yaml is not a YAML or JSON mapping"))
     }
 
     @Test("a file in JSON reads like one in YAML")

@@ -105,7 +105,7 @@ def check_container(stack: Stack, name: str) -> None:
         else:
             expect(source in stack.volumes, f"{name}: volume {source} is not declared")
     for other, how in service.get("depends_on", {}).items():
-        expect(other in stack.services, f"{name}: depends on {other}, which is no service")
+        expect(other in stack.services, f"{name}: depends on {other}, which is not a service")
         expect(how.get("condition") == "service_healthy", f"{name}: does not wait for {other} to be healthy")
     for flag in strings(service.get("command", [])):
         if found := re.fullmatch(r"--?config\.file=(.+)", flag):

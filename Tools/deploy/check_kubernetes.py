@@ -44,7 +44,7 @@ def check_schema(item: dict[str, Any]) -> None:
     try:
         if model := CUSTOM.get(item["kind"]):
             kept = model.model_validate(item).model_dump(mode="json", by_alias=True, exclude_unset=True)
-            problems.extend(f"{name}: {field} is no field of it" for field in lost(item, kept))
+            problems.extend(f"{name}: {field} is not a field of it" for field in lost(item, kept))
         else:
             kubernetes_validate.validate(item, KUBERNETES, strict=True)
     except (kubernetes_validate.ValidationError, ValueError) as error:

@@ -52,7 +52,7 @@ class Receiver(BaseHTTPRequestHandler):
             notification = json.loads(self.rfile.read(length))
             key = unique_key(channel, notification)
         except (ValueError, KeyError, TypeError) as error:
-            return self.answer(400, f"this is no notification of Alertmanager: {error!r}")
+            return self.answer(400, f"this is not a notification of Alertmanager: {error!r}")
         payload = json.dumps({"channel": channel, **notification})
         if channel == "direct":
             log(payload)

@@ -32,7 +32,7 @@ enum spanqueue_end {
 enum spanqueue_end spanqueue_child_end(pid_t pid, int reap, int *value);
 
 /// Raises the soft limit of open files to the hard one, to 65,536 at most; programs that are started later get back the one
-/// that was inherited. Returns the limit in force.
+/// that was inherited. Returns the limit in effect.
 uint64_t spanqueue_raise_descriptor_limit(void);
 
 /// Whether a signal is ignored, as `nohup` has SIGHUP ignored.

@@ -54,7 +54,7 @@ typedef enum {
   SPANQUEUE_TLS_CERTIFICATE_REFUSED,
 } spanqueue_tls_failure;
 
-/// Reads the files anew. Null paths: the system's certificate authorities; no certificate of our own.
+/// Reads the files again. Null paths: the system's certificate authorities; no certificate of our own.
 ///
 /// - ca: a file of certificates, or a folder as `openssl rehash` makes it.
 /// - files: what is wrong, where this returns NULL.

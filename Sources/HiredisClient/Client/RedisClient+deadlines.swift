@@ -1,7 +1,7 @@
 import SpanQueueLoop
 
 /// One timer for all commands. Nearly all of them are answered long before their deadline, so nothing is undone when they
-/// are: the timer fires at the earliest deadline it was told of, looks at what is still there, and is set anew. For
+/// are: the timer fires at the earliest deadline it was told of, looks at what is still there, and is set again. For
 /// commands of one timeout that is once a timeout, however many commands there are; an idle client has none.
 extension RedisClient {
     func watchDeadline(of request: Request) {

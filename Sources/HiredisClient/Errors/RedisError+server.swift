@@ -22,13 +22,7 @@ extension RedisError {
         self.init(code, sentence + advice, mayHaveRun: mayHaveRun)
     }
 
-    /// A reply that belongs to no command; what it says, if it is an error.
-    static func unasked(_ reply: RESPReply) -> RedisError {
-        let words = reply.topLevelError.map { ": \($0.message)" } ?? ""
-        return RedisError(.protocolViolation, "Redis sent a reply that nobody asked for\(words)")
-    }
-
-    /// Whether a wait may cure it and the server says that it has not run the command. A script meets these before its first write.
+    /// Whether a wait may help and the server says that it has not run the command. A script meets these before its first write.
     var isTransient: Bool {
         switch code {
         case .loading, .busy, .tryAgain, .masterDown, .readOnly, .noReplicas, .clusterDown: true

@@ -46,3 +46,11 @@ package struct RESPReply: Sendable, Equatable {
         return try cursor.nextOptionalBytes()
     }
 }
+
+extension RedisError {
+    /// A reply that belongs to no command; what it says, if it is an error.
+    static func unasked(_ reply: RESPReply) -> RedisError {
+        let words = reply.topLevelError.map { ": \($0.message)" } ?? ""
+        return RedisError(.protocolViolation, "Redis sent a reply that nobody asked for\(words)")
+    }
+}

@@ -67,7 +67,7 @@ extension JobQueue {
         guard try await engine.resume(queue) else { throw Self.noQueue(queue) }
     }
 
-    /// Forgets a queue without jobs: its totals, its locks, its pause. It begins anew with its next job.
+    /// Forgets a queue without jobs: its totals, its locks, its pause. It begins again with its next job.
     ///
     /// - Throws: `.notFound` where there is no such queue; `.invalidState` where it has jobs, finished ones included: purge them
     ///   first.
@@ -143,7 +143,7 @@ extension JobQueue {
         let isSorted = state == .dead || state == .cancelled
         let now = isSorted ? try await engine.now() : nil
         var request = BulkRequest(queue: queue, state: state, action: action, notAfter: now, by: by)
-        // Jobs that arrive meanwhile must not keep us busy for ever: no more than there were at the start.
+        // Jobs that arrive meanwhile must not keep us busy forever: no more than there were at the start.
         var left = isSorted ? Int.max : try await counts(of: [queue]).first?[state] ?? 0
         var total = BulkReply(done: 0, skipped: 0)
         while left > 0 {

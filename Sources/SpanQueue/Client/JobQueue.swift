@@ -204,7 +204,7 @@ public final class JobQueue: Service, Sendable {
 
     /// The engine, tried again and again while it can't be reached.
     ///
-    /// - Parameter limit: for how long; nil for ever.
+    /// - Parameter limit: for how long; nil forever.
     /// - Throws: what trying again can't help; `CancellationError`.
     func engineWhenReachable(within limit: Duration? = nil) async throws -> any Engine {
         let deadline = limit.map { ContinuousClock.now + $0 }

@@ -71,7 +71,7 @@ public struct QueueTotals: Sendable, Hashable {
     public var completed = 0
     /// Jobs that became dead letters.
     public var dead = 0
-    /// Jobs that were called off.
+    /// Jobs that were cancelled.
     public var cancelled = 0
     /// Jobs whose record is gone: retention over, removed by a person, or found without a record.
     public var removed = 0

@@ -8,7 +8,7 @@ public enum Verdict: Sendable, Hashable {
     case bury(DeadReason)
     /// It goes back to the head of its queue, and no attempt is charged.
     case release
-    /// It is called off.
+    /// It is cancelled.
     case cancel(reason: String)
 
     /// The word for it in the job's history.

@@ -31,6 +31,7 @@ public final class JobTelemetry: Sendable {
     /// Why the registry did not take the metrics; nil where it did. A queue that is made with this telemetry throws it.
     let conflict: MetricsError?
     private let contact = Mutex<ContinuousClock.Instant?>(nil)
+    private let unserved = Mutex<Set<String>>([])
 
     /// Makes a place to report to.
     ///
@@ -67,6 +68,17 @@ public final class JobTelemetry: Sendable {
     /// Notes such an answer, by a clock that nobody sets.
     func noteContact() {
         contact.withLock { $0 = .now }
+    }
+
+    /// The queues that workers of this process leave alone because they use features that this version does not know, in order. What a
+    /// readiness check goes by.
+    package var unsupportedQueues: [String] { unserved.withLock { $0.sorted() } }
+
+    /// Notes whether a claim found that it can't work on a queue.
+    func note(_ queue: String, isSupported: Bool) {
+        unserved.withLock { queues in
+            if isSupported { queues.remove(queue) } else { queues.insert(queue) }
+        }
     }
 
     /// The tracer, if spans go anywhere: what builds attributes asks this first.

@@ -87,7 +87,7 @@ extension JobTrace {
         package var detail: String?
         /// For a delay, when it ends, or would have ended.
         package var dueAt: Timestamp?
-        /// Nil for what is no span of its own.
+        /// Nil for what is not a span of its own.
         package var span: SpanData?
 
         package var duration: Duration { max(.zero, end - start) }

@@ -30,7 +30,7 @@ public struct AttemptOutcome: RawRepresentable, Sendable, Hashable, Codable, Cus
     public static let retried = AttemptOutcome(code: 1)
     /// The job became a dead letter.
     public static let buried = AttemptOutcome(code: 2)
-    /// The job was called off.
+    /// The job was cancelled.
     public static let cancelled = AttemptOutcome(code: 3)
     /// The worker did not extend its lease: it died, hung, or was cut off.
     public static let lost = AttemptOutcome(code: 4)

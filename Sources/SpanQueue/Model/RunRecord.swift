@@ -26,7 +26,7 @@ public struct HistoryEvent: Sendable, Hashable {
     package static func buried(at: Timestamp, reason: String, by: String? = nil) -> HistoryEvent {
         HistoryEvent(.buried(at: at, reason: reason), by: by)
     }
-    /// It was called off while it was not running, or before its attempt had ended.
+    /// It was cancelled while it was not running, or before its attempt had ended.
     package static func cancelled(at: Timestamp, reason: String, by: String? = nil) -> HistoryEvent {
         HistoryEvent(.cancelled(at: at, reason: reason), by: by)
     }
@@ -54,7 +54,7 @@ public struct HistoryEvent: Sendable, Hashable {
         }
     }
 
-    /// Why, for what was buried or called off; for an attempt, why the job died of it.
+    /// Why, for what was buried or cancelled; for an attempt, why the job died of it.
     public var reason: String? {
         switch content {
         case .attempt(let record): record.reason

@@ -11,7 +11,7 @@ public enum Backoff: RetryPolicy, Hashable {
     /// Exponential with full jitter from 2 seconds to one hour.
     public static let standard = Backoff.exponential(base: .seconds(2), cap: .hours(1))
 
-    /// The wait before the next attempt; drawn anew at each call where there is jitter.
+    /// The wait before the next attempt; drawn again at each call where there is jitter.
     public func delay(afterAttempt attempt: Int, error: any Error) -> Duration {
         let bound = longestDelay(afterAttempt: attempt)
         guard case .exponential = self else { return bound }

@@ -13,6 +13,8 @@ final class QueueLane {
     var sent: [Ending] = []
     let settlementReady: Gate
     var settling: Task<Void, Never>?
+    /// When the log last said that this version can't serve the queue; nil where it can.
+    var unsupportedToldAt: ContinuousClock.Instant?
 
     init(_ index: Int, _ queue: String, _ metrics: QueueMetrics, on thread: LoopThread) {
         self.index = index

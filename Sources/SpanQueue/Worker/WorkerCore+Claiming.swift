@@ -53,16 +53,21 @@ extension WorkerCore {
                             "queue": "\(lane.queue)",
                             "after": "\(DurationText.format(.milliseconds(outage.milliseconds)))",
                         ])
+                    leaveOff(lane)
                 }
                 take(reply, from: lane, isProbe: isProbe, at: now)
                 spans?.claimed(reply, from: lane.queue, start: start)
             case .failure(let error):
-                lane.metrics.failures.increment()
                 countFailure("claim", lane.queue, error, after: duration)
                 latestFailure = error
                 let isNew = life.claimFailed(
                     share.lane, at: now, isFinal: error.isFinal, random: Double.random(in: 0...1))
-                if isNew { failed.append(lane.queue) }
+                if error.code == .unsupported {
+                    noteUnsupported(error, in: lane, at: now)
+                } else {
+                    lane.metrics.failures.increment()
+                    if isNew { failed.append(lane.queue) }
+                }
             }
         }
         if results.contains(where: \.isSuccess) {
@@ -77,6 +82,26 @@ extension WorkerCore {
                     "error": "\(latestFailure.map { "\($0)" } ?? "")",
                 ])
         }
+    }
+
+    /// A queue that uses features of a later version, in a rolling deploy: it is left alone, and the others are served.
+    private func noteUnsupported(_ error: SpanQueueError, in lane: QueueLane, at now: ContinuousClock.Instant) {
+        telemetry.metrics.claims.child(lane.queue, "unsupported").increment()
+        telemetry.note(lane.queue, isSupported: false)
+        if let told = lane.unsupportedToldAt, now - told < Self.unsupportedPause { return }
+        lane.unsupportedToldAt = now
+        logger.error(
+            "a queue can't be served by this version: it is left alone",
+            metadata: ["queue": "\(lane.queue)", "error": "\(error)"])
+    }
+
+    /// How often that is told.
+    private static let unsupportedPause = Duration.seconds(60)
+
+    private func leaveOff(_ lane: QueueLane) {
+        guard lane.unsupportedToldAt != nil else { return }
+        lane.unsupportedToldAt = nil
+        telemetry.note(lane.queue, isSupported: true)
     }
 
     private func take(_ reply: ClaimReply, from lane: QueueLane, isProbe: Bool, at now: ContinuousClock.Instant) {

@@ -44,7 +44,7 @@ extension WorkerCore {
                 lanes[slot.lane].metrics.lost.increment()
                 cancel(number, .leaseLost)
             } else if reply.cancelRequested.contains(slot.reference.id), slot.cause == nil {
-                slot.context.logger.info("the job was called off: cancelling the handler")
+                slot.context.logger.info("the job was cancelled: cancelling the handler")
                 cancel(number, .cancelRequested)
             }
         }

@@ -42,7 +42,7 @@ package struct SpanView: Encodable, Sendable {
         case statusMessage = "status_message"
     }
 
-    /// Nil for a step that is no span of its own.
+    /// Nil for a step that is not a span of its own.
     init?(_ step: JobTrace.Step) {
         guard let span = step.span else { return nil }
         name = span.name

@@ -65,7 +65,7 @@ enum ForeignText {
 
     /// The start of `bytes` on one line.
     static func start(of bytes: [UInt8], isCut: Bool, characters: Int) -> String {
-        // Four bytes a character at most; a character that the cut broke shows as a replacement, which is no harm.
+        // Four bytes a character at most; a character that the cut broke shows as a replacement, which does no harm.
         let text = trimmed(String(decoding: bytes.prefix(4 * characters), as: UTF8.self))
         let shown = text.unicodeScalars.prefix(characters).map { scalar in
             scalar.properties.generalCategory == .control ? " " : String(scalar)

@@ -14,7 +14,7 @@ import SpanQueueLoop
 /// Why not swift-subprocess 1.0, which runs programs well in general: its teardown ends with the program itself, so what a
 /// program that heeds SIGTERM leaves in its group (a child that does not heed it) is never killed, and after `run` has
 /// reaped the leader the group's number is no longer safe to signal; it reads a pipe for as long as there is data in it, so a
-/// grandchild that writes without end holds a run up for ever; and its grace period sleeps on the cooperative pool, which
+/// grandchild that writes without end holds a run up forever; and its grace period sleeps on the cooperative pool, which
 /// handlers of jobs may block. Here the leader stays a zombie until its group is dead, every wait has an end, and all of it
 /// happens on a thread of its own.
 ///

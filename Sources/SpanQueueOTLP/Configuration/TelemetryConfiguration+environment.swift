@@ -185,7 +185,7 @@ extension ExportTarget {
             into: (reserved: [OTLPEndpoint.Header](), kept: [OTLPEndpoint.Header]())
         ) { $1.isReserved ? $0.reserved.append($1) : $0.kept.append($1) }
         if !reserved.isEmpty {
-            // A name of that list is no secret.
+            // A name of that list is not a secret.
             let names = Set(reserved.map { $0.name.lowercased() }).sorted().joined(separator: ", ")
             reader.warn(variable, "the headers of this name are the exporter's own and are left out: \(names)")
         }

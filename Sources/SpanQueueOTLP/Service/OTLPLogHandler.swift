@@ -102,7 +102,7 @@ struct LogAttributes {
     }
 
     /// The span that the record belongs to: the current one, or the one that the logger's metadata names, as that of a job does
-    /// outside its task. What the record's own fields say is no attribute any more.
+    /// outside its task. What the record's own fields say is not an attribute any more.
     mutating func takeTrace(current: TraceContext?) -> TraceContext? {
         guard case .string(let trace) = attributes["trace_id"], case .string(let span) = attributes["span_id"] else {
             return current

@@ -24,7 +24,7 @@ package enum OTLPAnswer: Sendable, Hashable {
     case status(Int, retryAfter: Duration? = nil, contentType: String? = nil, body: [UInt8] = [])
     /// No connection came about, or it was closed before a status: nothing was taken.
     case unanswered(errorType: String)
-    /// Neither is known, or it is no use to try again.
+    /// Neither is known, or trying again is of no use.
     case failed(errorType: String)
 }
 

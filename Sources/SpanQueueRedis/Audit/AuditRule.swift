@@ -8,7 +8,7 @@ public enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     case unknownKey = "unknown-key"
     /// A queue has keys and its name is not in `spanq:{@}:queues`.
     case queueNotListed = "queue-not-listed"
-    /// The announcement of a worker would stay for ever.
+    /// The announcement of a worker would stay forever.
     case workerKeyWithoutTTL = "worker-key-without-ttl"
     /// A job is in more than one state, or in a list of completed jobs more than once.
     case oneSet = "one-set"

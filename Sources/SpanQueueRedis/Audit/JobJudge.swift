@@ -55,10 +55,10 @@ struct JobJudge {
             ]
         }
         var found: [AuditViolation] = []
-        if facts.lease != nil { found.append(violation(.leaseWithoutActive, facts, "has a lease, and is no job")) }
-        if facts.run != nil { found.append(violation(.orphanRun, facts, "has a record of runs, and is no job")) }
+        if facts.lease != nil { found.append(violation(.leaseWithoutActive, facts, "has a lease, and is not a job")) }
+        if facts.run != nil { found.append(violation(.orphanRun, facts, "has a record of runs, and is not a job")) }
         if facts.isCancelling {
-            found.append(violation(.orphanCancelling, facts, "has a cancel that was asked for, and is no job"))
+            found.append(violation(.orphanCancelling, facts, "has a cancel that was asked for, and is not a job"))
         }
         return found
     }
@@ -240,7 +240,7 @@ struct LockFacts: Sendable, Hashable {
         }
         let text = String(decoding: value, as: UTF8.self)
         guard let colon = text.firstIndex(of: ":"), let expiry = UInt64(text[..<colon]) else {
-            return violation(.unreadableLock, "\"\(Excerpt.printable(text, limit: 150))\" is no lock")
+            return violation(.unreadableLock, "\"\(Excerpt.printable(text, limit: 150))\" is not a lock")
         }
         if expiry > 0 {
             return hasExpiry
@@ -266,13 +266,13 @@ struct LockFacts: Sendable, Hashable {
 /// Says whether a queue's totals agree with what is in its keys.
 enum TotalsJudge {
     /// - Parameter numbers: the lengths of the first 13 keys of ``QueueKey``, then the totals enqueued, completed, dead, cancelled and
-    ///   removed; nil for what is no number.
+    ///   removed; nil for what is not a number.
     static func violations(_ numbers: [Int64?], queue: String) -> [AuditViolation] {
         func violation(_ detail: String) -> [AuditViolation] {
             [AuditViolation(.totals, queue: queue, subject: queue, detail)]
         }
         let known = numbers.compactMap(\.self)
-        guard known.count == 18 else { return violation("one of its totals is no number") }
+        guard known.count == 18 else { return violation("one of its totals is not a number") }
         func length(_ key: QueueKey) -> Int64 { known[key.rawValue - 1] }
         let messages = length(.jobs)
         let states: [QueueKey] = [

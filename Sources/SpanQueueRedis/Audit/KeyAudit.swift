@@ -1,7 +1,7 @@
 import HiredisClient
 import SpanQueue
 
-/// Checks the keys themselves: their names, their types, and that none stays for ever without being referenced.
+/// Checks the keys themselves: their names, their types, and that none stays forever without being referenced.
 struct KeyAudit {
     let session: AuditSession
     /// Only the keys of these queues and those of all queues together; nil for every key that begins with `spanq:`.
@@ -98,9 +98,9 @@ struct KeyAudit {
             AuditViolation(
                 rule, queue: queue, subject: subject ?? name, detail, evidence: .init(id: name))
         }
-        guard let expected = Self.type(of: name) else { return violation(.unknownKey, "is no key of the layout") }
+        guard let expected = Self.type(of: name) else { return violation(.unknownKey, "is not a key of the layout") }
         guard type == expected else { return violation(.wrongType, "is a \(type), and should be a \(expected)") }
-        if Self.isWorker(name), !hasTTL { return violation(.workerKeyWithoutTTL, "would stay for ever") }
+        if Self.isWorker(name), !hasTTL { return violation(.workerKeyWithoutTTL, "would stay forever") }
         if let queue, !isListed { return violation(.queueNotListed, "is not in \(RedisKeys.queues)", subject: queue) }
         return nil
     }

@@ -3,7 +3,7 @@ import SpanQueue
 
 /// Audits one queue while it is at work.
 ///
-/// A scan in pages is no snapshot, so nothing is concluded from comparing pages. What is read of a job in one call was so in one
+/// A scan in pages is not a snapshot, so nothing is concluded from comparing pages. What is read of a job in one call was so in one
 /// moment, and is judged by itself. Only the two lists can't be asked for an id; they are walked first, and what is then in
 /// no sorted set and was in no list is a suspect. ``confirm()`` looks at every suspect again.
 struct QueueAudit {

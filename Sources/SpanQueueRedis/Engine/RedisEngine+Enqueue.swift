@@ -81,7 +81,7 @@ extension RedisEngine {
                 break
             }
             guard !late.isEmpty else { continue }
-            // Nothing of it ran: our idea of the server's clock is wrong. It is learnt anew, once.
+            // Nothing of it ran: our idea of the server's clock is wrong. It is learnt again, once.
             node.noteLate()
             mayBeLate = false
             if !Task.isCancelled { _ = try? await now() }

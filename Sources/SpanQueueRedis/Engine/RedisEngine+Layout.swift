@@ -1,6 +1,7 @@
 import HiredisClient
 package import Logging
 package import SpanQueue
+import Synchronization
 
 /// The version of the layout, and the upgrade from the one before.
 ///
@@ -54,7 +55,7 @@ extension RedisEngine {
         }
     }
 
-    /// The registries are read together, so a Redis that refuses writes is no reason not to start.
+    /// The registries are read together, so a Redis that refuses writes is not a reason to refuse to start.
     private func unlessRefused(_ writes: () async throws -> Void) async throws {
         do {
             try await writes()
@@ -70,7 +71,23 @@ extension RedisEngine {
     func copyOldRegistry() async throws -> [String] {
         let names = try Self.names(try await send(RESPCommand("SMEMBERS", RedisKeys.Old.queues)))
         for some in names.slices(of: Self.namesAtOnce) { try await writeOnce(Self.listing(some)) }
+        nextCopy.withLock { $0 = names.isEmpty ? nil : .now + Self.copyInterval }
         return names
+    }
+
+    /// How often sweeps copy the old registry, while there is one.
+    private static let copyInterval = Duration.seconds(15)
+
+    /// Copies the old registry again: programs of layout 1 that still run list new queues there. Costs nothing once it is gone.
+    func copyOldRegistryIfDue() async {
+        let isDue = nextCopy.withLock { next in
+            guard let moment = next, moment <= .now else { return false }
+            // One of several sweeps at a time.
+            next = moment + Self.copyInterval
+            return true
+        }
+        // Where it fails, reads have the names from both registries, and the next sweep copies them.
+        if isDue { _ = try? await copyOldRegistry() }
     }
 
     // MARK: What `spanq layout` shows and does

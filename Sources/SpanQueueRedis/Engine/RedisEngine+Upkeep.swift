@@ -76,6 +76,7 @@ extension RedisEngine {
     private static let sweepStep = 250
 
     func sweep(_ queue: String, within budget: Duration) async throws -> SweepReply {
+        await copyOldRegistryIfDue()
         let end = ContinuousClock.now + budget
         var dropped = 0
         while true {

@@ -44,6 +44,8 @@ final class RedisEngine: Engine, JobKeeper {
     let leases: RedisClient
     let loop: LoopThread
     private let connection = Mutex(Connection())
+    /// When the list of queues of layout 1 is to be copied next; nil where there is none.
+    let nextCopy = Mutex<ContinuousClock.Instant?>(nil)
 
     init(
         url: RedisURL, options: RedisEngineOptions, scripts: Scripts = .embedded, environment: EngineEnvironment

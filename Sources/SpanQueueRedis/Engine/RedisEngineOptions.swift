@@ -12,7 +12,7 @@ public struct RedisEngineOptions: Sendable, Hashable {
     public var retention = Duration.hours(1)
     /// How many completed jobs a queue keeps at most, those with a retention of their own not counted; 10,000 unless set.
     public var retentionCount = 10_000
-    /// How long dead letters are kept; for ever unless set. Those that are trimmed are counted as removed.
+    /// How long dead letters are kept; forever unless set. Those that are trimmed are counted as removed.
     public var deadRetention: Duration?
     /// Work with a Redis that may evict our keys when its memory is full. Jobs are then lost without a trace.
     public var allowsEviction = false
@@ -98,7 +98,7 @@ public enum RedisDurability: Sendable, Hashable, CustomStringConvertible {
         guard let durability, durability.isInRange else {
             throw SpanQueueError(
                 .invalidArgument,
-                "\"\(text)\" is no durability: write none, wait:1 to wait:16 for so many replicas, aof for the disk, "
+                "\"\(text)\" is not a durability: write none, wait:1 to wait:16 for so many replicas, aof for the disk, "
                     + "or aof:1 to aof:16 for the disks of so many replicas too")
         }
         self = durability

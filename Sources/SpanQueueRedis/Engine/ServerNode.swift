@@ -73,7 +73,7 @@ struct ClockView: Sendable {
         self.best = (now.milliseconds, here)
     }
 
-    /// From now on leases get time, and the clock is learnt anew.
+    /// From now on leases get time, and the clock is learnt again.
     mutating func noteGap(at here: ContinuousClock.Instant) {
         gap = here
         best = nil

@@ -66,7 +66,7 @@ final class RedisKeys: Sendable {
     var wake: String { self[.wake] }
     var fence: String { self[.fence] }
 
-    /// The queue that a key belongs to, and what stands behind the queue in its name; nil for a key that is no queue's.
+    /// The queue that a key belongs to, and what stands behind the queue in its name; nil for a key that is not a queue's.
     ///
     /// A later version may split a queue into partitions, whose tags are `name/n`: those keys are the queue's, too.
     static func parts(of key: String) -> (queue: String, part: Substring)? {

@@ -171,7 +171,7 @@ package enum RunPacking {
                 let (reason, by) = try body.reason("the reason")
                 run.append(.cancelled(at: at, reason: reason, by: by))
             default:
-                // A later version may know more kinds of entries. A settlement writes the whole record anew, and must not lose them.
+                // A later version may know more kinds of entries. A settlement writes the whole record again, and must not lose them.
                 run.unknownEntries += bytes[start..<reader.position]
             }
         }

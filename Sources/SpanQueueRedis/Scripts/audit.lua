@@ -71,7 +71,7 @@ if what == 'messages' then
   next_cursor = page[1]
   local ids, messages = {}, {}
   for i = 1, #page[2], 2 do
-    -- The door, which is no job.
+    -- The door, which is not a job.
     if page[2][i] ~= '@' then
       ids[#ids + 1] = page[2][i]
       messages[#messages + 1] = page[2][i + 1]

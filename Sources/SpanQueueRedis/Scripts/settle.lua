@@ -72,7 +72,7 @@ if first_extended <= #ARGV then
       if cancelling and (verdict == 't' or verdict == 'r' or verdict == 'x') then
         local reason = redis.call('HGET', KEYS[14], id)
         if reason and (reason ~= '' or verdict ~= 'x') then
-          -- Asked for while it ran: the job is called off, for the reason that was given, instead of going on.
+          -- Asked for while it ran: the job is cancelled, for the reason that was given, instead of going on.
           verdict = 'x'
           run = run_with(run, 'C', stamp .. reason)
         end

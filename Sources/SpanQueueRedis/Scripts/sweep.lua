@@ -2,7 +2,7 @@
 -- Forgets finished jobs of one queue whose retention is over, and locks that have run out, a bounded number a call.
 --
 -- KEYS  1 jobs  2 runs  3 completed  4 retained  5 cancelled  6 dead  7 unique  8 unique-expiry  9 meta
--- ARGV  1 standard retention (ms)   2 how many completed jobs are kept   3 retention of dead letters (ms), 0 for ever
+-- ARGV  1 standard retention (ms)   2 how many completed jobs are kept   3 retention of dead letters (ms), 0 forever
 --       4 the most of each kind, at most 250
 -- reply {the number of records and locks that were dropped, 1 if there may be more, else 0}
 --       or an error  'USES <bits>': nothing was done
@@ -59,7 +59,7 @@ if #digests > 0 then
   local locks = redis.call('HMGET', KEYS[7], unpack(digests))
   local dropped = {}
   for i = 1, #digests do
-    -- The lock may have been taken anew since, with another expiry or with none.
+    -- The lock may have been taken again since, with another expiry or with none.
     local expiry = locks[i] and tonumber(string.match(locks[i], '^%d+')) or nil
     if expiry and expiry > 0 and expiry <= now then dropped[#dropped + 1] = digests[i] end
   end

@@ -32,7 +32,7 @@ public enum ListenAddress: Sendable, Hashable {
         let digits = text[text.index(after: colon)...]
         guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let port = Int(digits), (0...65_535).contains(port)
-        else { throw Self.invalid(text, "the port is no number from 0 to 65535") }
+        else { throw Self.invalid(text, "the port is not a number from 0 to 65535") }
         self = .tcp(host: try Self.host(String(text[..<colon]), of: text), port: port)
     }
 
@@ -178,7 +178,7 @@ final class ListeningSocket: Sendable {
         case EACCES:
             return SpanQueueError(.denied, "may not listen on \(address): \(advice)")
         case EADDRNOTAVAIL:
-            return SpanQueueError(.unavailable, "\(address) is no address of this machine: \(advice)")
+            return SpanQueueError(.unavailable, "\(address) is not an address of this machine: \(advice)")
         default:
             let text = String(cString: strerror(problem))
             return SpanQueueError(.unavailable, "can't listen on \(address): \(text); \(advice)")

@@ -42,7 +42,7 @@ public struct HealthCheck: Sendable {
     }
 
     /// Fails when no claim of a worker has been answered for longer than `limit` although the engine answers: the worker is
-    /// stuck, and a restart mends that. Time in which the engine is away does not count, nor does a drain, which claims nothing.
+    /// stuck, and a restart fixes that. Time in which the engine is away does not count, nor does a drain, which claims nothing.
     ///
     /// A worker whose slots are all taken claims nothing either; there the answers to its reclaims count.
     /// - Parameter last: when the last answer came, nil for never; `queue.telemetry.lastContact` unless given.
@@ -65,11 +65,22 @@ public struct HealthCheck: Sendable {
             return nil
         }
     }
+
+    /// Fails while a queue that workers of this process are to serve uses features that this version does not know: the worker serves
+    /// the others, and a later version is needed for this one.
+    public static func features(_ queue: JobQueue, name: String = "queues") -> HealthCheck {
+        HealthCheck(name) { [telemetry = queue.telemetry] in
+            let names = telemetry.unsupportedQueues
+            guard let first = names.first else { return nil }
+            let others = names.count > 1 ? " and \(names.count - 1) more" : ""
+            return "\(first)\(others) can't be served by this version of SpanQueue: upgrade it"
+        }
+    }
 }
 
 /// What /livez and /readyz ask.
 public struct HealthChecks: Sendable {
-    /// Asked by /livez. A process that fails here is to be restarted, so nothing belongs here that a restart can't mend; an
+    /// Asked by /livez. A process that fails here is to be restarted, so nothing belongs here that a restart can't fix; an
     /// engine that is down does not.
     public var live: [HealthCheck]
     /// Asked by /readyz, with whether the process is draining.
@@ -123,7 +134,7 @@ struct HealthProbe: Sendable {
 /// Tells a worker that is cut off from one whose engine is away.
 ///
 /// It measures how long the worker has had no answer, and leaves out the time in which the engine did not answer us either: a
-/// restart mends the first and not the second.
+/// restart fixes the first and not the second.
 final class FetchWatch: Sendable {
     /// How long the engine may take. A probe is answered within a second, whatever the engine does.
     private static let patience = TimeAmount.milliseconds(500)

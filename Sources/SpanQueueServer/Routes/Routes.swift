@@ -105,7 +105,7 @@ struct MetricsRoute: Sendable {
         var pages: [Form: SharedRun<Page>] = [:]
         for format in ExpositionFormat.allCases {
             for coding in [ContentCoding.identity, .gzip] {
-                // Collectors have deadlines of their own; this one is for a page that takes for ever to write.
+                // Collectors have deadlines of their own; this one is for a page that takes forever to write.
                 pages[Form(format: format, coding: coding)] = SharedRun(deadline: .seconds(15), on: thread) {
                     let page = await registry.page(accept: format.contentType, on: thread)
                     // Where memory is short it goes out as it is.

@@ -114,7 +114,7 @@ struct LogLine {
 }
 
 /// Writes text from anywhere into a line of the log, so that it stays one line and looks like nothing else: control characters,
-/// line and paragraph separators, and the invisible ones that turn text round or hide it are escaped as JSON escapes them.
+/// line and paragraph separators, and the invisible ones that reverse or hide text are escaped as JSON escapes them.
 enum LogText {
     /// In bytes; what is longer is cut, and ends in `…`.
     static let longest = 8 << 10

@@ -94,7 +94,7 @@ public struct CollectedMetrics: Sendable {
         startUnixNanoseconds: UInt64? = nil
     ) throws(MetricsError) {
         guard value >= 0, value < .infinity else {
-            throw MetricsError(.invalidValue, name, "\(value) is no value for a counter")
+            throw MetricsError(.invalidValue, name, "\(value) is not a value for a counter")
         }
         let point = MetricPoint(
             labels: MetricLabels(labels), value: .double(value),

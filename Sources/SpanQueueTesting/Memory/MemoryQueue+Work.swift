@@ -187,7 +187,7 @@ extension MemoryQueue {
         switch settlement.verdict {
         case .retry, .release:
             if let note = entries[id]?.cancelNote {
-                // Asked for while it ran, and unheard by its worker: the job is called off instead of going on.
+                // Asked for while it ran, and unheard by its worker: the job is cancelled instead of going on.
                 run.append(.cancelled(at: now, reason: note.reason, by: note.by))
                 moveToCancelled(id, at: now)
             } else if case .retry(let delay) = settlement.verdict {

@@ -33,7 +33,7 @@ struct DevCommand: AsyncParsableCommand {
         var connection = try ConnectionSettings(&reader, logLevel: .info)
         if global.redis != nil {
             throw CommandFailure.usage(
-                "spanq dev brings its own Redis: leave --redis away, or use spanq worker --redis URL")
+                "spanq dev brings its own Redis: leave out --redis, or use spanq worker --redis URL")
         }
         var settings = try WorkerSettings(&reader, engine: &connection.engine)
         if settings.isDemo, try reader.layers.find(.queues) == nil, try reader.layers.find(.strictQueues) == nil {

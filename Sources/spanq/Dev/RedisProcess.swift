@@ -70,7 +70,7 @@ final class RedisProcess: Sendable {
     }
 
     /// A child inherits the signal mask of the thread that starts it, and the threads that run Swift tasks block nearly all: the
-    /// shell would wait for ever for a child's end, and the server would not hear a SIGTERM.
+    /// shell would wait forever for a child's end, and the server would not hear a SIGTERM.
     private static func run(_ process: Process) throws {
         var none = sigset_t()
         var before = sigset_t()

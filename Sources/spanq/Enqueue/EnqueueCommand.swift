@@ -46,12 +46,12 @@ struct EnqueueCommand: AsyncParsableCommand {
     func validate() throws {
         if batch != nil {
             if payload != nil || file != nil {
-                throw ValidationError("--batch has the payloads in its lines: leave PAYLOAD and --file away")
+                throw ValidationError("--batch has the payloads in its lines: leave out PAYLOAD and --file")
             }
             // One name or key for all lines would make one job of them.
-            if options.id != nil { throw ValidationError("--batch has the ids in its lines: leave --id away") }
+            if options.id != nil { throw ValidationError("--batch has the ids in its lines: leave out --id") }
             if options.uniqueKey != nil {
-                throw ValidationError("--batch has the unique keys in its lines: leave --unique-key away")
+                throw ValidationError("--batch has the unique keys in its lines: leave out --unique-key")
             }
             return
         }

@@ -47,7 +47,7 @@ struct HealthCommand: AsyncParsableCommand {
     private func checkedTimeout() throws -> Duration {
         guard let duration = DurationText.parse(timeout), duration >= .milliseconds(1), duration <= .seconds(300) else {
             throw CommandFailure.usage(
-                "--timeout: \"\(timeout)\" is no duration from 1ms to 5m: write it as 500ms or 3s")
+                "--timeout: \"\(timeout)\" is not a duration from 1ms to 5m: write it as 500ms or 3s")
         }
         return duration
     }

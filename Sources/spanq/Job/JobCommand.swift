@@ -45,7 +45,7 @@ struct JobShowCommand: AsyncParsableCommand {
 /// `spanq job cancel`
 struct JobCancelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cancel", abstract: "Call a job off: at once while it waits, within a heartbeat while it runs.")
+        commandName: "cancel", abstract: "Cancel a job: at once while it waits, within a heartbeat while it runs.")
 
     @OptionGroup var job: JobSelection
     @Option(help: "Why, for its record.") var reason = ""

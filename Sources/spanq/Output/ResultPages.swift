@@ -43,7 +43,7 @@ enum SummaryPage {
     }
 }
 
-/// The settings in force, for `--print-config`.
+/// The settings in effect, for `--print-config`.
 enum SettingsPage {
     static func print(_ entries: [SettingEntry], json: Bool) throws {
         if json {

@@ -73,7 +73,7 @@ enum Purge {
 struct QueueDeleteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete", abstract: "Forget a queue without jobs: its name, its totals and its pause.",
-        discussion: "A queue that has jobs in any state is left as it is: purge it first. The next job makes it anew.")
+        discussion: "A queue that has jobs in any state is left as it is: purge it first. The next job recreates it.")
 
     @Argument(help: "The queue.") var queue: String
     @OptionGroup var confirmation: Confirmation

@@ -32,7 +32,7 @@ struct ConfigurationFile {
             snapshot = try YAMLSnapshot(data: bytes.span.bytes, providerName: path, parsingOptions: options)
         } catch {
             throw .usage(
-                "the configuration file \(path) is no YAML or JSON mapping of keys to values: \(Self.place(error))")
+                "the configuration file \(path) is not a YAML or JSON mapping of keys to values: \(Self.place(error))")
         }
         self.path = path
         let known = Set(Setting.allCases.map(\.key))

@@ -25,7 +25,7 @@ struct ConnectionSettings {
             values throws(SettingProblem) in
             guard let level = Logger.Level(rawValue: values.joined().lowercased()) else {
                 let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-                throw SettingProblem("\"\(values.joined())\" is no log level: use one of \(names)")
+                throw SettingProblem("\"\(values.joined())\" is not a log level: use one of \(names)")
             }
             return level
         }

@@ -84,7 +84,7 @@ enum SettingSource: Equatable {
     }
 }
 
-/// A setting in force, as `--print-config` shows it.
+/// A setting in effect, as `--print-config` shows it.
 struct SettingEntry: Encodable {
     let key: String
     let value: String
@@ -97,7 +97,7 @@ struct SettingEntry: Encodable {
     }
 }
 
-/// Why a text is no value for a setting; whoever asked knows where the text came from.
+/// Why a text is not a value for a setting; whoever asked knows where the text came from.
 struct SettingProblem: Error {
     let message: String
 

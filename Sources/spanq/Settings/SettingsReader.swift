@@ -41,7 +41,7 @@ struct SettingsReader {
             values throws(SettingProblem) in
             let text = values.joined(separator: ",")
             guard let duration = DurationText.parse(text) else {
-                throw SettingProblem("\"\(text)\" is no duration: write it as 500ms, 2s, 10m or 1h")
+                throw SettingProblem("\"\(text)\" is not a duration: write it as 500ms, 2s, 10m or 1h")
             }
             try SettingProblem.wrap { try check(duration) }
             return duration
@@ -52,7 +52,9 @@ struct SettingsReader {
     mutating func integer(_ setting: Setting, default standard: Int, check: (Int) throws -> Void) throws -> Int {
         try value(setting, default: standard, shown: { "\($0)" }) { values throws(SettingProblem) in
             let text = values.joined(separator: ",")
-            guard let number = Int(text) else { throw SettingProblem("\"\(text)\" is no whole number: write it as 20") }
+            guard let number = Int(text) else {
+                throw SettingProblem("\"\(text)\" is not a whole number: write it as 20")
+            }
             try SettingProblem.wrap { try check(number) }
             return number
         }

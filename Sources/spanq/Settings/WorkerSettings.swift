@@ -160,7 +160,7 @@ enum QueuesText {
         for item in split(items) {
             let parts = item.split(separator: ":", omittingEmptySubsequences: false)
             guard parts.count <= 2, let name = parts.first, let weight = parts.count == 1 ? 1 : Int(parts[1]) else {
-                throw SettingProblem("\"\(item)\" is no queue with a weight: write critical:6,default:3,low:1")
+                throw SettingProblem("\"\(item)\" is not a queue with a weight: write critical:6,default:3,low:1")
             }
             weights.append((String(name), weight))
         }

@@ -20,7 +20,7 @@ struct Observability {
         _ telemetry: CommandTelemetry, queue: JobQueue, listen: ListenChoice, fetchLimit: Duration?, logger: Logger
     ) throws {
         try telemetry.registerPage(of: queue)
-        var health = HealthChecks(ready: [.engine(queue)])
+        var health = HealthChecks(ready: [.engine(queue), .features(queue)])
         if let fetchLimit {
             health.live.append(.fetching(queue, within: fetchLimit))
         }

@@ -30,7 +30,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(help: "Work off what is ready, and end.")
     var once = false
 
-    @Flag(help: "Show the settings in force and where each came from, and end.")
+    @Flag(help: "Show the settings in effect and where each came from, and end.")
     var printConfig = false
 
     @OptionGroup(title: "Worker options") var options: WorkerOptions

@@ -66,7 +66,7 @@ struct WorkerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How many finished jobs a queue keeps; 10000 unless given.", valueName: "count"))
     var retentionCount: String?
 
-    @Option(help: ArgumentHelp("How long dead letters are kept; for ever unless given.", valueName: "duration"))
+    @Option(help: ArgumentHelp("How long dead letters are kept; forever unless given.", valueName: "duration"))
     var deadRetention: String?
 
     @Option(

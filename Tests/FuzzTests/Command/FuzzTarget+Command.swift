@@ -49,7 +49,7 @@ extension FuzzTarget {
         var reader = SettingsReader(SettingLayers(flags: [:], environment: [:], file: file))
         var connection = try ConnectionSettings(&reader, logLevel: .info)
         _ = try WorkerSettings(&reader, engine: &connection.engine)
-        // Without the @ it is no password: a mutation may have made a host of it.
+        // Without the @ it is not a password: a mutation may have made a host of it.
         precondition(!"\(reader.entries)".contains("secret@"), "the settings show a password")
     }
 

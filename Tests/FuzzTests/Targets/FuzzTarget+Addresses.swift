@@ -49,7 +49,7 @@ extension FuzzTarget {
         precondition(!address.host.isEmpty && (0...65_535).contains(address.port))
         precondition(!address.shown.utf8.contains { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "\n") })
         // Credentials end at the last @ in front of the path.
-        // By bytes: a slash with a combining mark behind it is no slash to Character.
+        // By bytes: a slash with a combining mark behind it is not a slash to Character.
         let authority = address.shown.utf8.dropFirst(address.scheme.utf8.count + 3).prefix { $0 != UInt8(ascii: "/") }
         precondition(!authority.contains(UInt8(ascii: "@")), "what is shown has credentials")
         precondition(OTLPEndpoint.problem(with: OTLPEndpoint.url(base: lines[0], signal: .traces)) == nil)

@@ -22,7 +22,7 @@ struct Keyspace: Equatable {
     var uniqueExpiry: [[UInt8]: Double] = [:]
     var meta: [String: String] = [:]
     var wake: [String] = []
-    /// Of the keys that are no queue's: how long they will live (ms), negative for ever.
+    /// Of the keys that are no queue's: how long they will live (ms), negative forever.
     var lifetimes: [String: Int64] = [:]
 
     /// A member of a sorted set.

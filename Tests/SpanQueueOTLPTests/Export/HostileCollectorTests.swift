@@ -108,7 +108,7 @@ struct HostileCollectorTests {
         #expect(run.exported == ["": 10] && run.requests.count == 2 && run.elapsed < Crowd.allows(.seconds(4)))
     }
 
-    @Test("a 503 for ever, with its body or without, is given up at the deadline", arguments: ["503", "cut-503"])
+    @Test("a 503 forever, with its body or without, is given up at the deadline", arguments: ["503", "cut-503"])
     func unavailable(_ mode: String) async throws {
         let run = try await run(mode, total: .seconds(3))
         #expect(

@@ -5,6 +5,7 @@ import ModelDriver
 import RedisServerFixture
 import SpanQueue
 import SpanQueueLoop
+import Synchronization
 import Testing
 
 @testable import SpanQueueRedis
@@ -228,6 +229,30 @@ struct LayoutUpgradeTests {
             #expect(try await bench.redis("EXISTS", "spanq:queues", "spanq:workers").integer() == 0)
             #expect(try await bench.engine.queues() == ["late", "q"])
             await layout.shutdown()
+        }
+    }
+
+    @Test("a sweep lists what old programs have listed since the start, and costs one call where they list nothing")
+    func sweepCopies() async throws {
+        try await with { server, client, _ in
+            let engine = try await engine(server)
+            _ = try await client.send(RESPCommand("SADD", "spanq:queues", "late"), idempotent: true)
+            func isListed() async throws -> Bool {
+                try await client.send(RESPCommand("SISMEMBER", "spanq:{@}:queues", "late"), idempotent: true).integer()
+                    == 1
+            }
+            // Not at each sweep.
+            _ = try await engine.sweep("q", within: .zero)
+            #expect(try await !isListed())
+            engine.nextCopy.withLock { $0 = .now }
+            _ = try await engine.sweep("q", within: .zero)
+            #expect(try await isListed())
+            // Once the old registry is gone, no sweep asks for it.
+            _ = try await client.send(RESPCommand("DEL", "spanq:queues"), idempotent: true)
+            engine.nextCopy.withLock { $0 = .now }
+            _ = try await engine.sweep("q", within: .zero)
+            #expect(engine.nextCopy.withLock { $0 } == nil)
+            await engine.shutdown()
         }
     }
 

@@ -94,7 +94,7 @@ struct WorkerOnScriptTests {
         try await run.value
     }
 
-    @Test("a queue whose settlements block for ever does not hold up another, nor the end of the drain")
+    @Test("a queue whose settlements block forever does not hold up another, nor the end of the drain")
     func settlementBlocks() async throws {
         let isBlocked = Mutex(false)
         let engine = ScriptedEngine { call, queues in
@@ -117,7 +117,7 @@ struct WorkerOnScriptTests {
     }
 
     @Test(
-        "whatever call blocks for ever, a drain comes to its end",
+        "whatever call blocks forever, a drain comes to its end",
         arguments: [
             ScriptedEngine.Call.claim, .extend, .settle, .reclaim, .wait, .passWakeUp, .sweep, .announce, .retire,
         ])

@@ -41,7 +41,7 @@ def rates(rule: rulefiles.Rule) -> list[str]:
     wrong = []
     for index, part in enumerate(parts[:-2]):
         if part.kind == "word" and part.text in COUNTER_FUNCTIONS and not COUNTER.search(parts[index + 2].text):
-            wrong.append(f"{part.text} of {parts[index + 2].text}, which is no counter")
+            wrong.append(f"{part.text} of {parts[index + 2].text}, which is not a counter")
     return wrong
 
 

@@ -101,7 +101,7 @@ def main() -> int:
         if mutant is None:
             return None if passed else f"{label}: the tests fail\n{output}"
         if "parse error" in output or "could not parse" in output:
-            return f"{label}: is no valid rule, mend mutations.py\n{mutant['expr']}\n{output[:300]}"
+            return f"{label}: is not a valid rule, fix mutations.py\n{mutant['expr']}\n{output[:300]}"
         known = any(rulefiles.name(rule) == name and what.startswith(start) for name, start, _ in EQUIVALENT)
         if known:
             return f"{label}: is noticed, take it off EQUIVALENT" if not passed else None

@@ -117,7 +117,7 @@ def main(arguments: list[str]) -> int:
     for fault in faults:
         print(fault, file=sys.stderr)
     if not faults:
-        print(f"{len(uids)} dashboards, {len(items)} expressions: nothing to mend")
+        print(f"{len(uids)} dashboards, {len(items)} expressions: nothing to fix")
     return 1 if faults else 0
 
 
