@@ -166,7 +166,8 @@ let package = Package(
         .executableTarget(
             name: "spanq",
             dependencies: [
-                "CSpanQueueSpawn", "HiredisClient", "SpanQueue", "SpanQueueAdmin", "SpanQueueBenchmarks", "SpanQueueCurl",
+                "CSpanQueueSpawn", "HiredisClient", "SpanQueue", "SpanQueueAdmin", "SpanQueueBenchmarks",
+                "SpanQueueCurl",
                 "SpanQueueHandlers",
                 "SpanQueueOTLP", "SpanQueueRedis",
                 "SpanQueueServer",
