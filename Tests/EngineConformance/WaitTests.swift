@@ -158,6 +158,23 @@ struct WaitTests {
         }
     }
 
+    @Test("a wake-up is passed on by a task that was cancelled, too", arguments: EngineUnderTest.all)
+    func passedOnWhileCancelled(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            _ = try await bench.accept()
+            // Two are woken by an enqueue.
+            for _ in 0..<2 { try await bench.engine.waitForWork(in: [bench.queue], atMost: .seconds(1)) }
+            let passing = Task {
+                while !Task.isCancelled { await Task.yield() }
+                await bench.engine.passWakeUp(in: [bench.queue])
+            }
+            passing.cancel()
+            await passing.value
+            try await bench.engine.waitForWork(in: [bench.queue], atMost: .hours(1))
+            #expect(try await bench.claim().jobs.count == 1)
+        }
+    }
+
     @Test("a cancelled wait throws, and leaves the engine as it was", arguments: EngineUnderTest.all)
     func cancelled(subject: EngineUnderTest) async throws {
         try await subject.run { bench in

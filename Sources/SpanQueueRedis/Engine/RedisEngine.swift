@@ -29,6 +29,8 @@ final class RedisEngine: Engine, JobKeeper {
     /// The most queues of which something is remembered.
     private static let mostNames = 1000
 
+    /// How long a connection of no use is kept.
+    private let idleLimit: Duration
     let url: RedisURL
     let options: RedisEngineOptions
     let scripts: Scripts
@@ -48,9 +50,11 @@ final class RedisEngine: Engine, JobKeeper {
     let nextCopy = Mutex<ContinuousClock.Instant?>(nil)
 
     init(
-        url: RedisURL, options: RedisEngineOptions, scripts: Scripts = .embedded, environment: EngineEnvironment
+        url: RedisURL, options: RedisEngineOptions, scripts: Scripts = .embedded, environment: EngineEnvironment,
+        idleLimit: Duration = .seconds(30)
     ) {
         let logger = environment.logger
+        self.idleLimit = idleLimit
         self.url = url
         self.options = options
         self.scripts = scripts
@@ -301,17 +305,14 @@ final class RedisEngine: Engine, JobKeeper {
         if !isWatched { watchIdleWaiters() }
     }
 
-    /// How long a connection of no use is kept.
-    private static let idleLimit = Duration.seconds(30)
-
     private func watchIdleWaiters() {
-        loop.execute { [weak self, loop] in
-            loop.schedule(at: .now + Self.idleLimit) { self?.closeIdleWaiters() }
+        loop.execute { [weak self, loop, idleLimit] in
+            loop.schedule(at: .now + idleLimit) { self?.closeIdleWaiters() }
         }
     }
 
     private func closeIdleWaiters() {
-        let longest = ContinuousClock.now - Self.idleLimit
+        let longest = ContinuousClock.now - idleLimit
         let (idle, isAnyLeft) = connection.withLock { connection in
             let idle = connection.idleWaiters.filter { $0.since <= longest }.map(\.client)
             connection.idleWaiters.removeAll { $0.since <= longest }

@@ -96,6 +96,30 @@ struct LifeStepTests {
         #expect(life.isOpen(0))
     }
 
+    @Test(
+        "a queue whose sweep did not get to its end is swept again a second later, and else after a quarter of a minute"
+    )
+    func sweeps() {
+        let start = ContinuousClock.now
+        var life = WorkerLife(Self.terms(), at: start) { 0 }
+        var sweeps: [Duration] = []
+        for tick in 0..<400 {
+            let now = start + .milliseconds(100 * tick)
+            while let action = life.nextAction(at: now) {
+                switch action {
+                case .sweep:
+                    sweeps.append(now - start)
+                    life.swept(0, isFinished: sweeps.count % 3 == 0, at: now)
+                case .reclaim: life.reclaimed(0, jobs: 0, at: now)
+                case .announce: life.announced(failed: false, at: now)
+                default: Issue.record("unexpected: \(action)")
+                }
+            }
+        }
+        // The first comes within fifteen seconds, by chance.
+        #expect(sweeps == [3, 4, 5, 20, 21, 22, 37, 38, 39].map { .seconds($0) })
+    }
+
     @Test("one settlement that the engine cannot take ends up alone, and all others are taken")
     func poison() {
         var lane = SettlingLane()

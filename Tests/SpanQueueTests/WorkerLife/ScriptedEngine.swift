@@ -1,3 +1,4 @@
+import Logging
 import SpanQueueTesting
 import Testing
 
@@ -21,43 +22,48 @@ struct ScriptedEngine: Engine, JobKeeper {
         self.script = script
     }
 
-    func queue(telemetry: JobTelemetry = JobTelemetry()) throws -> JobQueue {
+    func queue(
+        telemetry: JobTelemetry = JobTelemetry(), logger: Logger = Logger(label: "spanqueue")
+    ) throws -> JobQueue {
         let engine = self
-        return try JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
+        return try JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry, logger: logger)
     }
 
     var name: String { "scripted" }
 
-    /// The script's answer for a call that takes many: a refusal is one of each.
+    /// A call that takes many: the script is asked once for each queue, and what it refuses is refused alone.
     private func each<Request, Reply>(
-        _ call: Call, _ requests: [Request], _ queues: [String],
-        _ body: () async throws(CancellationError) -> [Result<Reply, SpanQueueError>]
+        _ call: Call, _ requests: [Request], _ queue: (Request) -> String,
+        _ body: ([Request]) async throws(CancellationError) -> [Result<Reply, SpanQueueError>]
     ) async throws(CancellationError) -> [Result<Reply, SpanQueueError>] {
-        do {
-            try await script(call, queues)
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            let failure = error as? SpanQueueError ?? SpanQueueError(.engine, "\(error)", mayHaveRun: true)
-            return requests.map { _ in .failure(failure) }
+        var refusals: [String: SpanQueueError] = [:]
+        for queue in Set(requests.map(queue)) {
+            do {
+                try await script(call, [queue])
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                refusals[queue] = error as? SpanQueueError ?? SpanQueueError(.engine, "\(error)", mayHaveRun: true)
+            }
         }
-        return try await body()
+        var replies = try await body(requests.filter { refusals[queue($0)] == nil })[...]
+        return requests.map { request in refusals[queue(request)].map { .failure($0) } ?? replies.removeFirst() }
     }
 
     func claim(_ requests: [ClaimRequest]) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
-        try await each(.claim, requests, requests.map(\.queue)) { () async throws(CancellationError) in
+        try await each(.claim, requests, \.queue) { requests throws(CancellationError) in
             try await engine.claim(requests)
         }
     }
     func extend(_ batches: [LeaseBatch]) async throws(CancellationError) -> [Result<ExtendReply, SpanQueueError>] {
-        try await each(.extend, batches, batches.map(\.queue)) { () async throws(CancellationError) in
+        try await each(.extend, batches, \.queue) { batches throws(CancellationError) in
             try await engine.extend(batches)
         }
     }
     func settle(
         _ settlements: [Settlement]
     ) async throws(CancellationError) -> [Result<SettleOutcome, SpanQueueError>] {
-        try await each(.settle, settlements, settlements.map(\.reference.queue)) { () async throws(CancellationError) in
+        try await each(.settle, settlements, \.reference.queue) { settlements throws(CancellationError) in
             try await engine.settle(settlements)
         }
     }

@@ -1,3 +1,4 @@
+import Logging
 import SpanQueueTelemetry
 import SpanQueueTesting
 import Synchronization
@@ -6,7 +7,7 @@ import Testing
 @testable import SpanQueue
 
 /// A real worker on an engine that fails and blocks by a script.
-@Suite("A worker whose engine fails or blocks")
+@Suite("A worker whose engine fails or blocks", .timeLimit(.minutes(2)))
 struct WorkerOnScriptTests {
     private static let refusal = SpanQueueError(.unavailable, "refused by the script", mayHaveRun: true)
 
@@ -207,6 +208,32 @@ struct WorkerOnScriptTests {
         #expect(job.run.attempts == 0)
     }
 
+    @Test("a claim that fails beside one that works is counted and logged as what it is")
+    func failedBesideWorking() async throws {
+        let engine = ScriptedEngine { call, queues in
+            if call == .claim, queues.contains("bad") { throw Self.refusal }
+        }
+        let telemetry = JobTelemetry()
+        let lines = LogLines()
+        let queue = try engine.queue(telemetry: telemetry, logger: Logger(label: "test") { _ in lines })
+        let worker = try Worker(queue, Self.configuration(["bad", "good"]))
+        try worker.handle("t") { _, _ in }
+        for name in ["bad", "good"] { try await queue.enqueue(type: "t", payload: [], .queue(name)) }
+        let run = Task { try await worker.run() }
+        func claims(_ queue: String, _ result: String) -> Int64 {
+            telemetry.metrics.claims.child(queue, result).value
+        }
+        // The first is asked for both; the others are probes.
+        try await eventually("failures and claims") { claims("bad", "error") > 2 && claims("good", "empty") > 0 }
+        worker.drain()
+        try await run.value
+        #expect(claims("bad", "empty") == 0 && claims("bad", "hit") == 0)
+        #expect(claims("good", "error") == 0 && claims("good", "hit") == 1)
+        // Said once, of the queue that fails alone.
+        let said = lines.all.filter { $0.contains("can't claim") }
+        #expect(said.count == 1 && said[0].contains("queues=bad "), "\(said)")
+    }
+
     // MARK: What comes before run() and during it
 
     @Test("a drain before run() is heeded by the next run, and only by that")
@@ -242,5 +269,25 @@ struct WorkerOnScriptTests {
     /// An engine's call that never returns, and does not heed its cancellation.
     private static func never() async {
         await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+    }
+}
+
+/// A log handler that keeps what it is told, metadata in order of their names.
+private struct LogLines: LogHandler {
+    private final class Store: Sendable { let lines = Mutex<[String]>([]) }
+
+    private let store = Store()
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+    var all: [String] { store.lines.withLock { $0 } }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let pairs = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        store.lines.withLock { $0.append("\(event.message) \(pairs.joined(separator: " ")) ") }
     }
 }
