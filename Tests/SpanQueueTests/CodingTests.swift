@@ -104,6 +104,40 @@ struct CodingTests {
         #expect(results.map { (try? $0.get()) != nil } == [false, true])
     }
 
+    /// Its errors have fields that are nobody's business.
+    private struct SecretCoding: JobCoding {
+        private struct Failure: Error { var key = "hunter2" }
+
+        func encode<Value: Encodable>(_ value: Value) throws -> [UInt8] {
+            guard value is Order else { throw Failure() }
+            return [1]
+        }
+
+        func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value { throw Failure() }
+    }
+
+    @Test("of an error of a coder of one's own the fields are told nowhere")
+    func secrets() async throws {
+        let queue = try JobQueue(
+            engine: .inMemory(), configuration: JobQueueConfiguration(coding: SecretCoding()), telemetry: JobTelemetry()
+        )
+        let worker = try Worker(queue)
+        try worker.handle(Order.self) { _, _ in }
+        try worker.handle("result") { _, context in try context.setResult(1) }
+        let ids = try await [
+            queue.enqueue(Order(lineItems: [:])).id, queue.enqueue(type: "result", payload: []).id,
+        ]
+        let refused = await #expect(throws: SpanQueueError.self) { try await queue.enqueue(Reminder(at: Date())) }
+        #expect(refused?.message.contains("reminder can't be encoded: Failure") == true, "\(refused?.message ?? "")")
+        _ = try await worker.runOnce()
+        for id in ids {
+            let record = try #require(try await queue.job(id))
+            #expect(record.state == .dead)
+            let error = try #require(record.run.lastError)
+            #expect(error.hasSuffix(": Failure"), "\(error)")
+        }
+    }
+
     @Test("a result is a value, and nil where there is none")
     func results() async throws {
         let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())

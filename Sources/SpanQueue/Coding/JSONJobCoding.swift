@@ -111,7 +111,8 @@ enum CodingProblem {
         case EncodingError.invalidValue(let value, let context):
             "\(Swift.type(of: value)) has a value that the format can't hold\(place(context.codingPath))"
         default:
-            String(describing: error)
+            // Of a coder of the application's own.
+            ErrorText().text(of: error)
         }
     }
 
