@@ -44,9 +44,9 @@ struct CountTests {
     @Test("the oldest ready job's age starts when it became ready", arguments: EngineUnderTest.all)
     func age(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
-            try await bench.accept((0..<3).map { _ in bench.job(schedule: .after(.milliseconds(100))) })
+            try await bench.accept((0..<3).map { _ in bench.job(schedule: .after(.milliseconds(900))) })
             #expect(try await bench.counts().oldestReadyAge == nil)
-            try await bench.pass(.milliseconds(250))
+            try await bench.pass(.milliseconds(1050))
             let claimed = try await bench.claimOne()
             let promoted = try #require(try await bench.counts().oldestReadyAge)
             #expect(promoted >= .milliseconds(150))
@@ -57,6 +57,35 @@ struct CountTests {
             let urgent = try #require(try await bench.counts().oldestReadyAge)
             #expect(urgent >= .milliseconds(50) && urgent < promoted + .seconds(60))
             try await bench.settle(claimed, .complete)
+        }
+    }
+
+    @Test(
+        "a job that is due ages while no worker claims, be it scheduled or to be tried again",
+        arguments: EngineUnderTest.all)
+    func dueAge(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            let retried = try await bench.acceptAndClaim()
+            try await bench.accept([
+                bench.job(priority: 3, schedule: .after(.milliseconds(500))), bench.job(schedule: .after(.hours(1))),
+            ])
+            try await bench.pass(.milliseconds(600))
+            let scheduled = try #require(try await bench.counts().oldestReadyAge)
+            #expect(scheduled >= .milliseconds(100) && scheduled < .minutes(30))
+            // Newer than what is due.
+            try await bench.accept([bench.job(), bench.job(priority: 9)])
+            #expect(try #require(try await bench.counts().oldestReadyAge) >= scheduled)
+            while true {
+                let jobs = try await bench.claim().jobs
+                guard !jobs.isEmpty else { break }
+                for job in jobs { try await bench.settle(job, .complete) }
+            }
+            #expect(try await bench.counts().oldestReadyAge == nil)
+            try await bench.settle(retried, .retry(after: .milliseconds(1)))
+            try await bench.pass(.milliseconds(60))
+            let counts = try await bench.counts()
+            #expect(counts[.ready] == 0 && counts[.retrying] == 1)
+            #expect(try #require(counts.oldestReadyAge) >= .milliseconds(50))
         }
     }
 }

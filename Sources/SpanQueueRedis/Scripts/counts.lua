@@ -4,9 +4,10 @@
 -- KEYS  1 jobs  2 runs  3 scheduled  4 ready  5 priority  6 active  7 retrying  8 completed  9 retained  10 dead
 --       11 cancelled  12 meta
 -- reply {now, scheduled, ready, active, retrying, completed, dead, cancelled, paused, then the totals enqueued, completed,
---        dead, cancelled, removed, then for each of up to 21 jobs: start of its message, last event of its run}
+--        dead, cancelled, removed, then for each of up to 23 jobs: start of its message, last event of its run}
 --       The last names the jobs of which one is the oldest: `ready` holds arrivals in their order, and each level of `priority`
---       arrivals upwards and returned jobs downwards from its middle, so the oldest of each kind is next to the middle.
+--       arrivals upwards and returned jobs downwards from its middle, so the oldest of each kind is next to the middle. What is due
+--       waits too, although no claim has promoted it yet: where no worker claims, it may be the oldest.
 
 -- include run
 
@@ -33,6 +34,10 @@ if prioritized > 0 then
     nearest(middle, string.format('(%.0f', low), 'BYSCORE', 'REV', 'LIMIT', 0, 1)
     nearest(middle, string.format('(%.0f', low + 562949953421312), 'BYSCORE', 'LIMIT', 0, 1)
   end
+end
+local due = '(' .. string.format('%.0f', now + 1)
+for _, i in ipairs({ 3, 7 }) do
+  ids[#ids + 1] = redis.call('ZRANGE', KEYS[i], '-inf', due, 'BYSCORE', 'LIMIT', 0, 1)[1]
 end
 if #ids > 0 then
   local messages = redis.call('HMGET', KEYS[1], unpack(ids))

@@ -164,9 +164,15 @@ extension MemoryQueue {
 
     /// Of each priority the arrivals stand in their order, and before them those that came back, the latest first. So the oldest of
     /// both kinds stand where they meet, and the cost does not grow with the depth.
+    /// What is due counts, too, although no claim has promoted it yet.
     private func oldestReadyAge(at now: Timestamp) -> Duration? {
         let line = self[.ready]
         var oldest: Duration?
+        for state in [JobState.scheduled, .retrying] {
+            guard let member = self[state].members.first, let entry = entries[member.id] else { continue }
+            let age = now - (entry.run.eligibleAt ?? entry.message.eligibleAt)
+            if age >= .zero { oldest = max(oldest ?? .zero, age) }
+        }
         for level in Int64(0)...9 {
             let middle = line.count { $0.rank >= Rank(major: level, minor: 0) }
             for place in [middle - 1, middle] where line.members.indices.contains(place) {
