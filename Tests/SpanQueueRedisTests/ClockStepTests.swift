@@ -72,6 +72,28 @@ struct ClockStepTests {
         for engine in [alive, other] { await engine.shutdown() }
     }
 
+    @Test("a process that has not heard the time asks for it before it takes anything back: its call has a limit")
+    func limit() async throws {
+        let server = try await RedisServer.start()
+        defer { server.stop() }
+        let fresh = try await engine(server.url)
+        fresh.node.forgetGap()
+        _ = try await fresh.send(RESPCommand("CONFIG", "SET", "slowlog-log-slower-than", "0"))
+        _ = try await fresh.reclaim(ReclaimRequest(queue: "q", grace: .seconds(30)))
+        var log = RESPCursor(try await fresh.send(RESPCommand("SLOWLOG", "GET", "100")))
+        var limits: [String] = []
+        for _ in 0..<(try log.nextArrayCount()) {
+            let members = try log.nextArrayCount()
+            for _ in 0..<3 { log.skip() }
+            var words: [String] = []
+            for _ in 0..<(try log.nextArrayCount()) { words.append(try log.nextString()) }
+            for _ in 4..<members { log.skip() }
+            if words.first?.hasPrefix("EVAL") == true { limits.append(words.last ?? "") }
+        }
+        #expect(limits.count == 1 && limits.first.flatMap { Int64($0) } ?? 0 > 0, "\(limits)")
+        await fresh.shutdown()
+    }
+
     private func settlement(of claimed: ClaimedJob) -> Settlement {
         var run = claimed.run
         run.append(

@@ -111,6 +111,36 @@ struct GroupCommitTests {
         #expect(sent.withLock(\.isEmpty) && told.withLock(\.count) == 2_000)
     }
 
+    @Test("who waits behind a commit that does not come to an end is told so by its own time, and never sent")
+    func behindOneThatHangs() async throws {
+        let sent = Shared<[Int64]>([])
+        try await with { commits in
+            let gate = AsyncStream<Void>.makeStream()
+            let commit: GroupCommit.Commit = { jobs, _ in
+                sent.withLock { $0 += jobs.map(Self.number) }
+                for await _ in gate.stream { break }
+                return jobs.map(Self.accepted)
+            }
+            let first = Task { try await commits.submit(Self.job(0), until: .now + .seconds(50), commit) }
+            while sent.withLock(\.isEmpty) { await Task.yield() }
+            await withTaskGroup(of: Void.self) { group in
+                for number in 1...50 {
+                    group.addTask {
+                        let error = await #expect(throws: SpanQueueError.self) {
+                            try await commits.submit(
+                                Self.job(number), until: .now + .milliseconds(200 + number), commit)
+                        }
+                        #expect(error?.code == .unavailable && error?.mayHaveRun == false)
+                    }
+                }
+            }
+            gate.continuation.finish()
+            let outcome = try await first.value
+            #expect(outcome == Self.accepted(Self.job(0)))
+            #expect(sent.withLock { $0 } == [0])
+        }
+    }
+
     @Test("who has time left goes out again when those are over who had not")
     func again() async throws {
         try await with { commits in

@@ -248,6 +248,9 @@ struct LifeModel {
             guard total <= life.freeSlots else {
                 throw violation("it asks for \(total), and \(life.freeSlots) are free")
             }
+            if let closed = shares.first(where: { !life.isOpen($0.lane) }) {
+                throw violation("queue \(closed.lane), which is closed, is asked as the others are")
+            }
             isClaiming = true
             claim(shares, isProbe: false)
         case .wait(let until):
