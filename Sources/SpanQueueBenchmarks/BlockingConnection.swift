@@ -13,6 +13,9 @@ final class BlockingConnection {
             switch url.endpoint {
             case .tcp(let host, let port): redisConnect(host, Int32(port))
             case .unix(let path): redisConnectUnix(path)
+            case .sentinels:
+                throw RedisError(
+                    .unsupported, "the bare round trip is measured without Sentinels: give --redis a redis:// URL")
             }
         guard let opened, opened.pointee.err == 0 else {
             redisFree(opened)

@@ -20,6 +20,9 @@ extension EngineUnderTest {
     /// Whether it runs over TLS, with a certificate for the client too.
     private static let isEncrypted = ProcessInfo.processInfo.environment["SPANQ_TEST_TLS"] == "1"
 
+    /// Whether the server is found through Sentinels.
+    private static let isBehindSentinels = ProcessInfo.processInfo.environment["SPANQ_TEST_SENTINEL"] == "1"
+
     /// The scripts under test: those in the binary, unless Scripts/mutants asks for others.
     private static let scripts = Result {
         try ProcessInfo.processInfo.environment["SPANQ_TEST_SCRIPTS"].map(Scripts.replaced(from:)) ?? .embedded
@@ -35,6 +38,11 @@ extension EngineUnderTest {
                 authorities: running.authority.certificate, certificate: ours.certificate, key: ours.key)
             return Running(url: running.url, options: options, server: running.server, authority: running.authority)
         }
+        if isBehindSentinels {
+            let group = try await SentinelGroup.start()
+            return Running(
+                url: group.url, options: options, server: group.servers[0].server, authority: nil, sentinels: group)
+        }
         let running = isRestricted ? try await RedisServer.startRestricted() : try await RedisServer.start()
         return Running(
             url: isRestricted ? running.restrictedURL : running.url, options: options, server: running, authority: nil)
@@ -46,5 +54,6 @@ extension EngineUnderTest {
         /// Kept for as long as the tests run.
         let server: RedisServer
         let authority: TLSAuthority?
+        var sentinels: SentinelGroup?
     }
 }

@@ -39,15 +39,30 @@ package final class RedisServer: @unchecked Sendable {
 
     private let program: String
 
-    private init(program: String?, extraArguments: [String], environment: [String: String]) throws {
+    private init(
+        program: String?, extraArguments: [String], environment: [String: String], isSentinel: Bool = false
+    ) throws {
         self.program = program ?? Self.program
         self.environment = environment
         // Short, because a socket's path may have little over 100 bytes.
         directory = "/tmp/spanq-test-" + UUID().uuidString.prefix(13)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let place = ["--unixsocket", directory + "/redis.sock", "--dir", directory]
         arguments =
-            ["--port", "0", "--unixsocket", directory + "/redis.sock", "--dir", directory, "--save", ""]
-            + ["--enable-debug-command", "yes", "--loglevel", "warning"] + extraArguments
+            isSentinel
+            ? [directory + "/sentinel.conf", "--sentinel"] + place
+            : ["--port", "0"] + place + ["--save", "", "--enable-debug-command", "yes", "--loglevel", "warning"]
+                + extraArguments
+    }
+
+    /// Starts a Sentinel.
+    ///
+    /// - Parameter configuration: its file, which it rewrites.
+    package static func startSentinel(_ configuration: String) async throws -> RedisServer {
+        let server = try RedisServer(program: nil, extraArguments: [], environment: [:], isSentinel: true)
+        try configuration.write(toFile: server.directory + "/sentinel.conf", atomically: true, encoding: .utf8)
+        try await server.launch()
+        return server
     }
 
     /// Starts a server and waits until it takes connections.

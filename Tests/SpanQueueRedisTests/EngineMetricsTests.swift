@@ -26,6 +26,7 @@ struct EngineMetricsTests {
         #expect(
             samples.contains(#"spanq_engine_operation_seconds_count{engine="redis",operation="enqueue"} 1"#), "\(page)")
         #expect(samples.contains(#"spanq_engine_reconnects_total{engine="redis"} 0"#))
+        #expect(samples.contains(#"spanq_engine_redirects_total{engine="redis",kind="failover"} 0"#))
         #expect(!samples.contains { $0.prefix { $0 != "{" }.contains("redis") })
     }
 

@@ -16,6 +16,7 @@ extension RedisURL {
         guard !rest.contains("#") else { throw .fragment }
         switch scheme {
         case "redis", "rediss", "unix": break
+        case "redis-sentinel", "rediss-sentinel", "redis+sentinel", "rediss+sentinel": break
         default: throw .scheme
         }
 
@@ -23,7 +24,7 @@ extension RedisURL {
         if let question = rest.firstIndex(of: "?") {
             let query = rest[rest.index(after: question)...]
             rest = rest[..<question]
-            guard query.hasPrefix("db=") else { throw .query }
+            guard query.hasPrefix("db=") else { throw scheme.hasSuffix("sentinel") ? .sentinelQuery : .query }
             database = try Self.parseDatabase(query.dropFirst("db=".count))
         }
         // A path may hold an '@', a password may not, unless encoded: the authority ends at the first '/'.
@@ -44,7 +45,22 @@ extension RedisURL {
             // hiredis would cut it silently.
             guard decoded.utf8.count <= Self.longestSocketPath else { throw .longPath }
             self.init(endpoint: .unix(path: decoded), user: user, password: password, database: database ?? 0)
+        } else if scheme.hasSuffix("sentinel") {
+            let sentinels = try Self.parseSentinels(authority)
+            let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+            guard let name = parts.first, !name.isEmpty else { throw .sentinelService }
+            let service = try Self.percentDecode(name)
+            guard !service.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else { throw .control }
+            guard parts.count <= 2 else { throw .sentinelPath }
+            if parts.count == 2, !parts[1].isEmpty {
+                guard database == nil else { throw .database }
+                database = try Self.parseDatabase(parts[1])
+            }
+            self.init(
+                endpoint: .sentinels(sentinels, service: service), user: user, password: password,
+                database: database ?? 0, usesTLS: scheme.hasPrefix("rediss"))
         } else {
+            guard !authority.contains(",") else { throw .hosts }
             let (host, port) = try Self.parseHost(authority)
             if path.count > 1 {
                 guard database == nil else { throw .database }
@@ -70,7 +86,23 @@ extension RedisURL {
         return (user, password)
     }
 
-    private static func parseHost(_ text: Substring) throws(RedisURLError) -> (String, UInt16) {
+    private static func parseSentinels(_ text: Substring) throws(RedisURLError) -> [RedisAddress] {
+        var sentinels: [RedisAddress] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let (host, port) = try parseHost(part, port: 26379)
+            let sentinel = RedisAddress(host: host, port: port)
+            if !sentinels.contains(sentinel) { sentinels.append(sentinel) }
+        }
+        guard sentinels.count <= mostSentinels else { throw .sentinelCount }
+        return sentinels
+    }
+
+    /// More than anybody runs.
+    private static let mostSentinels = 64
+
+    private static func parseHost(
+        _ text: Substring, port standard: UInt16 = 6379
+    ) throws(RedisURLError) -> (String, UInt16) {
         var host = text
         var port: Substring?
         if text.hasPrefix("[") {
@@ -88,7 +120,7 @@ extension RedisURL {
         }
         let decoded = try percentDecode(host)
         guard !decoded.isEmpty, !decoded.utf8.contains(0) else { throw .host }
-        guard let port else { return (decoded, 6379) }
+        guard let port else { return (decoded, standard) }
         guard port.utf8.allSatisfy(isDigit), let number = UInt16(port), number > 0 else { throw .port }
         return (decoded, number)
     }

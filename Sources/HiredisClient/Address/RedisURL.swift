@@ -4,6 +4,8 @@
 /// |---|---|
 /// | `redis://[[user]:password@]host[:port][/db]` | TCP; port 6379 and database 0 unless given; IPv6 in brackets |
 /// | `rediss://…` | the same by TLS |
+/// | `redis-sentinel://[[user]:password@]host[:port][,host[:port]…]/service[/db]` | the primary of a service, by its Sentinels; port 26379 \
+/// unless given; `rediss-sentinel` for TLS, `redis+sentinel` and `rediss+sentinel` are the same |
 /// | `unix://[[user]:password@]/path[?db=n]` | a Unix socket |
 ///
 /// User, password and path may be percent-encoded. The password is in no text this type makes: not in `description`, not
@@ -12,13 +14,15 @@ package struct RedisURL: Sendable, Hashable {
     package enum Endpoint: Sendable, Hashable {
         case tcp(host: String, port: UInt16)
         case unix(path: String)
+        /// The primary of a service, wherever these say that it is.
+        case sentinels([RedisAddress], service: String)
     }
 
     package var endpoint: Endpoint
     package var user: String?
     package var password: String?
     package var database: Int
-    /// Whether to talk to it by TLS; only by TCP.
+    /// Whether to talk to it, and to the Sentinels unless told otherwise, by TLS; not by a Unix socket.
     package var usesTLS: Bool
 
     package init(
@@ -41,8 +45,10 @@ extension RedisURL: CustomStringConvertible, CustomDebugStringConvertible, Custo
         }
         switch endpoint {
         case .tcp(let host, let port):
-            let host = host.contains(":") ? "[\(host)]" : host
-            return "\(usesTLS ? "rediss" : "redis")://\(text)\(host):\(port)/\(database)"
+            return "\(usesTLS ? "rediss" : "redis")://\(text)\(RedisAddress(host: host, port: port))/\(database)"
+        case .sentinels(let sentinels, let service):
+            let hosts = sentinels.map(\.description).joined(separator: ",")
+            return "\(usesTLS ? "rediss" : "redis")-sentinel://\(text)\(hosts)/\(service)/\(database)"
         case .unix(let path):
             return "unix://\(text)\(path)" + (database == 0 ? "" : "?db=\(database)")
         }
@@ -50,9 +56,9 @@ extension RedisURL: CustomStringConvertible, CustomDebugStringConvertible, Custo
 
     package var debugDescription: String { description }
 
-    /// Without a host the empty name, for which no certificate is.
-    var host: String {
-        if case .tcp(let host, _) = endpoint { host } else { "" }
+    /// Whether Sentinels are asked where it is.
+    package var usesSentinels: Bool {
+        if case .sentinels = endpoint { true } else { false }
     }
 
     /// Nothing for `dump` to walk into.

@@ -6,12 +6,27 @@ package struct RedisURLError: Error, Sendable, Hashable, CustomStringConvertible
     package var description: String { message }
 
     static let scheme = RedisURLError(
-        message: "not a Redis URL: write redis://host:6379/0 or unix:///path/to/redis.sock"
+        message: "not a Redis URL: write redis://host:6379/0, rediss://… for TLS, "
+            + "redis-sentinel://host,host/service, or unix:///path/to/redis.sock"
     )
     static let host = RedisURLError(
         message: "the Redis URL has no host: write redis://host:6379"
             + " (and percent-encode '/', ':', '?', '#' and '@' in a password)"
     )
+    static let hosts = RedisURLError(
+        message: "the Redis URL has more than one host: write one, or redis-sentinel://host,host/service for Sentinels"
+    )
+    static let sentinelService = RedisURLError(
+        message: "the Redis URL has no service for the Sentinels: write redis-sentinel://host:26379,host:26379/mymaster"
+    )
+    static let sentinelPath = RedisURLError(
+        message: "the Redis URL has more than a service and a database: write redis-sentinel://host:26379/mymaster/0"
+    )
+    static let sentinelQuery = RedisURLError(
+        message: "the Redis URL has an unknown parameter: the service is part of the path, as in "
+            + "redis-sentinel://host/mymaster/0"
+    )
+    static let sentinelCount = RedisURLError(message: "the Redis URL has too many Sentinels: name some of them")
     static let port = RedisURLError(
         message: "the port in the Redis URL is not a number from 1 to 65535: write redis://host:6379"
             + " (and percent-encode '/', ':', '?', '#' and '@' in a password)"

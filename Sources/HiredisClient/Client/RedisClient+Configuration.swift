@@ -2,6 +2,8 @@ extension RedisClient {
     package struct Configuration: Sendable {
         /// For a `rediss://` URL.
         package var tls = TLSSettings()
+        /// Where the primary is, for a URL with Sentinels. Clients on one loop may share it; without, a client has one of its own.
+        package var sentinels: SentinelDirectory?
         /// For commands that name no timeout of their own: from the call to the reply, waiting for a connection included.
         package var commandTimeout: Duration = .seconds(5)
         /// For one address of the server: connecting, and the handshake.
@@ -26,7 +28,9 @@ extension RedisClient {
         package var observer: (@Sendable (_ name: String, _ duration: Duration, _ error: RedisError?) -> Void)?
         /// Told when a connection is ready, with ``RedisClient/generation``: from the second on, replies and pushes may
         /// have been missed, and time has passed. Called on the loop's thread, before anything is sent: be quick.
-        package var onConnect: (@Sendable (_ generation: Int) -> Void)?
+        ///
+        /// `isElsewhere`: to another server than the connection before.
+        package var onConnect: (@Sendable (_ generation: Int, _ isElsewhere: Bool) -> Void)?
 
         package init() {}
     }

@@ -18,31 +18,58 @@ extension RedisClient {
 
     private func open() {
         switch url.endpoint {
-        case .unix(let path): dial([path][...]) { path throws(RedisError) in try SocketTransport(path: path) }
-        case .tcp(let host, let port):
-            let epoch = life.epoch
+        case .unix(let path):
+            dial([path][...]) { [self] path throws(RedisError) in
+                peer = path
+                return try SocketTransport(path: path)
+            }
+        case .tcp(let host, let port): resolve(RedisAddress(host: host, port: port))
+        case .sentinels:
+            primary = nil
             startConnectTimer()
-            AddressResolver.resolve(host: host) { [self] result in
-                loop.execute { self.assumeIsolated { $0.resolved(result, port: port, epoch: epoch) } }
+            let epoch = life.epoch
+            sentinels?.assumeIsolated { sentinels in
+                sentinels.attach(self)
+                sentinels.lookUp { [self] result in assumeIsolated { $0.found(result, epoch: epoch) } }
             }
         }
     }
 
-    private func resolved(_ result: Result<[String], RedisError>, port: UInt16, epoch: Int) {
+    /// What the Sentinels have said.
+    private func found(_ result: Result<RedisAddress, RedisError>, epoch: Int) {
+        guard epoch == life.epoch, life.state == .connecting else { return }
+        switch result {
+        case .failure(let error): lose(error)
+        case .success(let address):
+            primary = address
+            resolve(address)
+        }
+    }
+
+    private func resolve(_ address: RedisAddress) {
+        let epoch = life.epoch
+        startConnectTimer()
+        AddressResolver.resolve(host: address.host) { [self] result in
+            loop.execute { self.assumeIsolated { $0.resolved(result, of: address, epoch: epoch) } }
+        }
+    }
+
+    private func resolved(_ result: Result<[String], RedisError>, of server: RedisAddress, epoch: Int) {
         guard epoch == life.epoch, life.state == .connecting else { return }
         switch result {
         case .failure(let error): lose(error)
         case .success(let addresses):
             dial(addresses[...]) { [self] address throws(RedisError) in
-                let socket = try SocketTransport(address: address, port: port)
+                peer = "\(RedisAddress(host: address, port: server.port))"
+                let socket = try SocketTransport(address: address, port: server.port)
                 guard url.usesTLS else { return socket }
-                return try secure(socket)
+                return try secure(socket, host: server.host)
             }
         }
     }
 
     /// TLS on a socket, by what the files hold now.
-    private func secure(_ socket: SocketTransport) throws(RedisError) -> TLSTransport {
+    private func secure(_ socket: SocketTransport, host: String) throws(RedisError) -> TLSTransport {
         do throws(RedisError) {
             let context: TLSContext
             if let known = tlsContext, known.isCurrent {
@@ -52,7 +79,7 @@ extension RedisClient {
             }
             tlsContext = context
             return try TLSTransport(
-                socket, name: configuration.tls.serverName ?? url.host, context: context)
+                socket, name: configuration.tls.serverName ?? host, context: context)
         } catch {
             socket.close()
             throw error
@@ -79,7 +106,8 @@ extension RedisClient {
         if let lifeTimer { loop.cancel(lifeTimer) }
         let timeout = configuration.connectTimeout
         lifeTimer = loop.schedule(at: .now + timeout) { [self] in
-            let step = source?.transport.pendingStep ?? "no connection"
+            let isAsking = url.usesSentinels && primary == nil
+            let step = source?.transport.pendingStep ?? (isAsking ? "no answer from the Sentinels" : "no connection")
             lose(RedisError(.unreachable, "\(step) within \(timeout)"))
         }
     }
@@ -105,7 +133,14 @@ extension RedisClient {
         loadingScripts.removeAll()
         if connectionLog.restored() { logger.notice("connected to Redis at \(url) again") }
         logger.debug("connection \(generation) to Redis at \(url) is ready")
-        configuration.onConnect?(generation)
+        configuration.onConnect?(generation, !servedBy.isEmpty && servedBy != peer)
+        servedBy = peer
+        if let subscription {
+            submit(
+                Request(
+                    RESPCommand("SUBSCRIBE", subscription.channel), timeout: configuration.commandTimeout,
+                    idempotent: false))
+        }
         for check in connectChecks { finish(check, with: .success(.null)) }
         connectChecks.removeAll()
     }
@@ -115,8 +150,11 @@ extension RedisClient {
         let wasConnecting = life.state == .connecting
         guard wasConnecting || life.state == .handshaking || life.state == .ready else { return }
         let next = dialNext
+        if error.code == .readOnly, let primary, life.state == .handshaking {
+            sentinels?.assumeIsolated { $0.distrust(primary) }
+        }
         var error = error
-        if error.code == .connectionLost, handshake?.isUnanswered == true, case .tcp = url.endpoint, !url.usesTLS {
+        if error.code == .connectionLost, handshake?.isUnanswered == true, mayBeTLS {
             // What a server with TLS says to our first words is mostly lost with the connection.
             error.message += " before it said anything: if this port speaks TLS, write rediss:// in the Redis URL"
         } else if error.code == .connectionLost, let words = handshake?.lastWords {
@@ -129,7 +167,7 @@ extension RedisClient {
             finish(request, throwing: RedisError(.connectionLost, message, mayHaveRun: true))
         }
         if wasConnecting, let next { return next() }
-        if error.code == .authentication || error.code == .tls {
+        if error.isHopeless {
             failConnectChecks(with: error)
         } else if wasConnecting, !configuration.waitsForServer {
             let message = "cannot reach Redis at \(url): \(error.message)"
@@ -144,6 +182,11 @@ extension RedisClient {
         perform(
             life.failed(
                 epoch: life.epoch, random: .random(in: 0...1), isRefusal: error.code == .readOnly, served: served))
+    }
+
+    /// Whether the server may speak TLS, of which the URL says nothing.
+    private var mayBeTLS: Bool {
+        if case .unix = url.endpoint { false } else { !url.usesTLS }
     }
 
     private func failConnectChecks(with error: RedisError) {

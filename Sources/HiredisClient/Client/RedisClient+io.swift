@@ -94,6 +94,7 @@ extension RedisClient {
             if handshake?.isComplete == true { perform(life.greeted()) }
             return
         }
+        if let subscription, let message = subscription.message(in: reply) { return subscription.hear(message) }
         defer { if let refusal, !queue.hasWritten { lose(refusal) } }
         guard let request = queue.nextReply() else { throw .unasked(reply) }
         // An abandoned slot.

@@ -32,6 +32,14 @@ package actor RedisClient {
     var handshake: Handshake?
     /// Ends an attempt to connect that takes too long, or the wait for the next one.
     var lifeTimer: LoopTimer?
+    /// The primary that Sentinels have named, for this connection.
+    var primary: RedisAddress?
+    /// What this connection was opened to: an address and its port, or a path.
+    var peer = ""
+    /// The same of the last connection that was ready.
+    var servedBy = ""
+    nonisolated let sentinels: SentinelDirectory?
+    var subscription: Subscription?
     /// Since when there is a connection.
     var readySince: ContinuousClock.Instant?
     /// Tries the addresses of the server that were not tried yet.
@@ -60,6 +68,10 @@ package actor RedisClient {
         self.configuration = configuration
         self.loop = loop
         self.logger = logger
+        sentinels =
+            configuration.sentinels
+            ?? SentinelDirectory(
+                url: url, settings: SentinelSettings(), tls: configuration.tls, loop: loop, logger: logger)
         life = ConnectionLife(backoff: configuration.backoff)
     }
 
@@ -68,6 +80,9 @@ package actor RedisClient {
 
     /// Commands that wait or are under way, with those that were cancelled and whose reply is still to come.
     package var pendingCount: Int { queue.count }
+
+    /// Which server the present connection is to, or the last one was: those of one server's clients are equal.
+    package var server: String { peer }
 
     package var isConnected: Bool { life.state == .ready }
 
@@ -82,6 +97,11 @@ package actor RedisClient {
     package func close() {
         guard life.close() == .shutDown else { return }
         disconnect()
+        subscription = nil
+        sentinels?.assumeIsolated { sentinels in
+            sentinels.detach(self)
+            if configuration.sentinels == nil { sentinels.close() }
+        }
         let error = RedisError(.closed, "the Redis client was closed")
         for request in queue.removeAll() { finish(request, throwing: error) }
         for request in Array(parked.values) { finish(request, throwing: error) }

@@ -10,6 +10,8 @@ final class Request: QueuedCommand, @unchecked Sendable {
         case caller(UnsafeContinuation<RESPReply, any Error>)
         case part(PipelineBatch, index: Int)
         case pending(PendingReply)
+        /// Of the client's own; called on the loop's thread.
+        case callback(@Sendable (Result<RESPReply, RedisError>) -> Void)
         /// The client's own `SCRIPT LOAD`.
         case scriptLoad(RedisScript)
     }
@@ -83,6 +85,8 @@ final class Request: QueuedCommand, @unchecked Sendable {
         case .caller(let continuation): continuation.resume(with: result)
         case .part(let batch, let index): batch.set(index, result)
         case .pending(let pending): pending.finish(with: result)
+        case .callback(let callback):
+            callback(result.mapError { $0 as? RedisError ?? RedisError(.cancelled, "cancelled") })
         case .scriptLoad(let script): if case .success(let reply) = result { script.learn(from: reply) }
         }
     }

@@ -82,6 +82,16 @@ struct ConnectionLife: Sendable, Equatable {
         return attempt()
     }
 
+    /// There is news: what failed before says nothing of the next attempt.
+    ///
+    /// - Returns: whether one is being waited for.
+    mutating func hurry() -> Bool {
+        guard state == .backingOff else { return false }
+        failures = 0
+        refusals = 0
+        return true
+    }
+
     mutating func close() -> Action {
         guard state != .closed else { return .none }
         state = .closed

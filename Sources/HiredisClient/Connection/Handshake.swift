@@ -2,22 +2,26 @@
 /// with a `PING`, which a server that is still loading its data refuses. Does no I/O.
 struct Handshake {
     private enum Step {
-        case authenticate, select, setName, load(RedisScript), ping
+        case authenticate, select, setName, role, load(RedisScript), ping
     }
 
     private var steps: ArraySlice<Step> = []
     private(set) var commands: [RESPCommand] = []
+    private let isOfSentinels: Bool
     /// Whether the server has said nothing so far.
     private(set) var isUnanswered = true
     /// The latest reply, if it was an error that is no reason to give up: where the server hangs up then, it is.
     private(set) var lastWords: String?
 
     init(url: RedisURL, name: String, scripts: [RedisScript]) {
+        isOfSentinels = url.usesSentinels
         if let password = url.password {
             add(.authenticate, url.user.map { RESPCommand("AUTH", $0, password) } ?? RESPCommand("AUTH", password))
         }
         if url.database != 0 { add(.select, RESPCommand("SELECT", String(url.database))) }
         if !name.isEmpty { add(.setName, RESPCommand("CLIENT", "SETNAME", name)) }
+        // A Sentinel may be behind the times, and so may be what it names.
+        if isOfSentinels { add(.role, RESPCommand("ROLE")) }
         for script in scripts { add(.load(script), script.loadCommand) }
         add(.ping, RESPCommand("PING"))
     }
@@ -47,6 +51,7 @@ struct Handshake {
         guard let step = steps.popFirst() else { throw .unasked(reply) }
         guard let error = reply.topLevelError else {
             if case .load(let script) = step { script.learn(from: reply) }
+            if case .role = step { try Self.checkRole(reply) }
             return
         }
         if let refusal = Self.refusal(error) { throw refusal }
@@ -71,7 +76,12 @@ struct Handshake {
                 .authentication,
                 "Redis refuses the database in the Redis URL: use a lower number, or raise databases (\(error.message))"
             )
-        case .setName, .load, .ping:
+        case .role where error.code == .authentication:
+            try refuseWithoutPassword(reply)
+            throw RedisError(
+                .authentication,
+                "the Redis user may not ask whether this is the primary: give it +role (\(error.message))")
+        case .setName, .role, .load, .ping:
             try refuseWithoutPassword(reply)
             // An ACL may forget these commands, and a script that does not compile says so when it is called.
             guard error.isTransient, error.code != .readOnly else {
@@ -80,6 +90,14 @@ struct Handshake {
             }
             throw error
         }
+    }
+
+    private static func checkRole(_ reply: RESPReply) throws(RedisError) {
+        var cursor = RESPCursor(reply)
+        _ = try cursor.nextArrayCount()
+        let role = try cursor.nextString()
+        guard role != "master" else { return }
+        throw RedisError(.readOnly, "what the Sentinels name as the primary is none (its role is \(role.prefix(20)))")
     }
 
     private func refuseWithoutPassword(_ reply: RESPReply) throws(RedisError) {

@@ -22,6 +22,14 @@ extension RedisError {
         self.init(code, sentence + advice, mayHaveRun: mayHaveRun)
     }
 
+    /// Whether no wait is going to help, and somebody has to change the settings: of an attempt to connect.
+    var isHopeless: Bool {
+        switch code {
+        case .authentication, .tls, .unknownService, .unsupported: true
+        default: false
+        }
+    }
+
     /// Whether a wait may help and the server says that it has not run the command. A script meets these before its first write.
     var isTransient: Bool {
         switch code {

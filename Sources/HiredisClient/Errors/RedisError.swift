@@ -30,6 +30,8 @@ package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {
         /// The server's certificate does not hold, or ours is not accepted, or one of the two does not speak TLS. The message says
         /// which.
         case tls
+        /// The Sentinels know no service of the URL's name.
+        case unknownService
         case wrongType
         /// NOREPLICAS: too few replicas are there for a write.
         case noReplicas

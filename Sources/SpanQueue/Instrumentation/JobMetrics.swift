@@ -31,6 +31,7 @@ final class JobMetrics: Sendable {
     let engineSeconds: MetricFamily<HistogramSeries>
     let engineErrors: MetricFamily<CounterSeries>
     let engineReconnects: MetricFamily<CounterSeries>
+    let engineRedirects: MetricFamily<CounterSeries>
     /// Under the names of OpenTelemetry's conventions for messaging clients: the same facts once more. Where nobody asked for
     /// them they are those of a registry that is off, which records nothing and is on no page.
     let sentMessages: MetricFamily<CounterSeries>
@@ -112,6 +113,10 @@ final class JobMetrics: Sendable {
         engineReconnects = try registry.counter(
             "spanq_engine_reconnects", help: "The engine's connections that replaced a lost one.",
             labels: ["engine"])
+        engineRedirects = try registry.counter(
+            "spanq_engine_redirects",
+            help: "Connections that went to another server than the one before: its primary has changed.",
+            labels: ["engine", "kind"])
         sentMessages = try twins.counter(
             "messaging_client_sent_messages", help: "Jobs that were given to enqueue.", labels: Self.messaging,
             openTelemetryName: "messaging.client.sent.messages")
@@ -216,12 +221,14 @@ package final class EngineMetrics: Sendable {
     private let metrics: JobMetrics
     private let engine: String
     private let reconnects: CounterSeries
+    private let failovers: CounterSeries
     private let series = Mutex<[String: HistogramSeries]>([:])
 
     init(_ metrics: JobMetrics, engine: String) {
         self.metrics = metrics
         self.engine = engine
         reconnects = metrics.engineReconnects.child(engine)
+        failovers = metrics.engineRedirects.child(engine, "failover")
     }
 
     /// Records one round trip.
@@ -241,7 +248,10 @@ package final class EngineMetrics: Sendable {
     }
 
     /// Records a connection that replaced a lost one.
-    package func reconnected() {
+    ///
+    /// - Parameter elsewhere: whether it goes to another server than the one before.
+    package func reconnected(elsewhere: Bool) {
         reconnects.increment()
+        if elsewhere { failovers.increment() }
     }
 }

@@ -46,6 +46,13 @@ extension RedisEngine {
         let replies = try await waiter.pipeline(
             [RESPCommand("SET", fence, "", "PX", "1000"), wait], timeout: limit + .seconds(1), idempotent: false,
             retried: false)
+        // Sentinels may have named another primary between the write and this, whose replicas say nothing of it.
+        guard await waiter.server == client.server else {
+            throw SpanQueueError(
+                .unavailable,
+                "Redis has another primary since the jobs were sent: to enqueue again is safe with ids of your own",
+                mayHaveRun: true)
+        }
         do {
             for reply in replies.dropLast() { _ = try reply.get() }
             if let reply = try replies.last?.get(), let missing = try Self.missing(durability, in: reply) {

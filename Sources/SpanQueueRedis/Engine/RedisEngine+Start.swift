@@ -21,6 +21,11 @@ extension RedisEngine {
     }
 
     private func checkVersion(_ server: ServerInfo) throws {
+        guard server["redis_mode"] != "sentinel" else {
+            throw SpanQueueError(
+                .unsupported,
+                "\(url) is a Sentinel: write redis-sentinel://host:26379/service, with the name of its service")
+        }
         if server["valkey_version"] != nil { return }
         let version = server["redis_version"] ?? "unknown"
         guard let major = version.split(separator: ".").first.flatMap({ Int($0) }), major >= 7 else {

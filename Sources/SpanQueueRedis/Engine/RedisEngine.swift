@@ -44,6 +44,8 @@ final class RedisEngine: Engine, JobKeeper {
     /// For heartbeats and settlements, so that bulk data neither goes before them nor takes up their budget, nor drops their connection
     /// when its reply is overdue. Connects with the first of them: a process that only enqueues has none.
     let leases: RedisClient
+    /// Where the primary is, for a URL with Sentinels.
+    private let sentinels: SentinelDirectory?
     let loop: LoopThread
     private let connection = Mutex(Connection())
     /// When the list of queues of layout 1 is to be copied next; nil where there is none.
@@ -62,13 +64,16 @@ final class RedisEngine: Engine, JobKeeper {
         loop = LoopThread(name: "spanq-redis")
         commits = GroupCommit(loop: loop)
         let connected = ConnectedCallback()
+        sentinels = SentinelDirectory(
+            url: url, settings: options.sentinel.settings, tls: options.tls.settings, loop: loop, logger: logger)
         var configuration = RedisClient.Configuration()
         configuration.tls = options.tls.settings
+        configuration.sentinels = sentinels
         configuration.commandTimeout = options.commandTimeout
         configuration.connectTimeout = options.commandTimeout
         configuration.waitsForServer = options.waitsForServer
         configuration.scripts = scripts.all
-        configuration.onConnect = { connected.call(generation: $0) }
+        configuration.onConnect = { connected.call(generation: $0, isElsewhere: $1) }
         let metrics = environment.metrics(of: "redis")
         if let metrics {
             configuration.observer = { name, duration, error in metrics.record(name, duration, error?.code.label) }
@@ -76,9 +81,9 @@ final class RedisEngine: Engine, JobKeeper {
         client = RedisClient(url: url, name: "spanq", configuration: configuration, loop: loop, logger: logger)
         configuration.scripts = [scripts.extend, scripts.settle]
         leases = RedisClient(url: url, name: "spanq-lease", configuration: configuration, loop: loop, logger: logger)
-        connected.set { [weak self] generation in
+        connected.set { [weak self] generation, isElsewhere in
             guard generation > 1 else { return }
-            metrics?.reconnected()
+            metrics?.reconnected(elsewhere: isElsewhere)
             self?.noteGap()
         }
     }
@@ -111,6 +116,7 @@ final class RedisEngine: Engine, JobKeeper {
         for waiter in waiters { await waiter.close() }
         await leases.close()
         await client.close()
+        await sentinels?.close()
         loop.stop()
     }
 
@@ -284,6 +290,7 @@ final class RedisEngine: Engine, JobKeeper {
             if let waiter = connection.idleWaiters.popLast() { return waiter.client }
             var configuration = RedisClient.Configuration()
             configuration.tls = options.tls.settings
+            configuration.sentinels = sentinels
             configuration.commandTimeout = options.commandTimeout
             configuration.connectTimeout = options.commandTimeout
             // What was popped for a caller that is gone must not reach the next one.
@@ -328,13 +335,13 @@ final class RedisEngine: Engine, JobKeeper {
 
 /// Lets a client that is part of an object call that object: the object does not exist yet when the client is made.
 private final class ConnectedCallback: Sendable {
-    private let callback = Mutex<(@Sendable (Int) -> Void)?>(nil)
+    private let callback = Mutex<(@Sendable (Int, Bool) -> Void)?>(nil)
 
-    func set(_ callback: @escaping @Sendable (Int) -> Void) {
+    func set(_ callback: @escaping @Sendable (Int, Bool) -> Void) {
         self.callback.withLock { $0 = callback }
     }
 
-    func call(generation: Int) {
-        callback.withLock { $0 }?(generation)
+    func call(generation: Int, isElsewhere: Bool) {
+        callback.withLock { $0 }?(generation, isElsewhere)
     }
 }

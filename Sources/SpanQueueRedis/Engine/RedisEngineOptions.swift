@@ -23,6 +23,9 @@ public struct RedisEngineOptions: Sendable, Hashable {
     /// For a `rediss://` URL: whom to trust, and our own certificate. The system's authorities, and none, unless set.
     public var tls = RedisTLS()
 
+    /// For a `redis-sentinel://` URL: how to talk to the Sentinels. Without a user, and by TLS where the URL has it, unless set.
+    public var sentinel = RedisSentinel()
+
     /// The settings above.
     public init(
         commandTimeout: Duration = .seconds(5), waitsForServer: Bool = true, retention: Duration = .seconds(3600),
@@ -47,6 +50,7 @@ public struct RedisEngineOptions: Sendable, Hashable {
         } catch {
             throw SpanQueueError(.invalidArgument, error.message)
         }
+        try sentinel.check(for: url, tls)
         try tls.check(for: url)
         return url
     }
@@ -158,7 +162,8 @@ public struct RedisTLS: Sendable, Hashable {
     /// Whether it can be used for a URL.
     func check(for url: RedisURL) throws(SpanQueueError) {
         guard url.usesTLS else {
-            guard self == RedisTLS() else {
+            // They may be for Sentinels only, which are checked by themselves.
+            guard self == RedisTLS() || url.usesSentinels else {
                 throw SpanQueueError(
                     .invalidArgument, "TLS settings have no effect on \(url): write rediss:// to connect by TLS")
             }
@@ -176,8 +181,9 @@ extension EngineSource {
     /// The Redis engine.
     ///
     /// - Parameters:
-    ///   - url: `redis://[user:password@]host[:port][/db]`, the same with `rediss://` for TLS, or `unix:///path[?db=n]`. Errors
-    ///     and logs show it without the password.
+    ///   - url: `redis://[user:password@]host[:port][/db]`, the same with `rediss://` for TLS, `unix:///path[?db=n]`, or
+    ///     `redis-sentinel://[user:password@]host[:port],host[:port]/service[/db]` for the primary that Sentinels name, `rediss-sentinel://`
+    ///     for TLS. Errors and logs show it without the password.
     ///   - options: the settings.
     ///
     /// A URL or a setting that can't be used is found when the queue is made: `.invalidArgument`.

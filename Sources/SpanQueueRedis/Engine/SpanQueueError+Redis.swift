@@ -12,6 +12,7 @@ extension SpanQueueError {
                 .clusterDown:
                 .unavailable
             case .unsupported: .unsupported
+            case .unknownService: .invalidArgument
             case .timeout, .late: .timeout
             case .closed: .closed
             case .outOfMemory: .outOfMemory
@@ -93,6 +94,7 @@ extension RedisError.Code {
         case .noScript: "NOSCRIPT"
         case .authentication: "NOAUTH"
         case .tls: "tls"
+        case .unknownService: "unknown_service"
         case .wrongType: "WRONGTYPE"
         case .noReplicas: "NOREPLICAS"
         case .cannotSave: "MISCONF"

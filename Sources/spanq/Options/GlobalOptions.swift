@@ -14,7 +14,7 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where Redis is: redis://[user:password@]host[:port][/db], rediss://… for TLS, or unix:///path.",
+            "Where Redis is: redis://[user:password@]host[:port][/db], rediss://… for TLS, unix:///path, or redis-sentinel://host,host/service.",
             discussion: "Or SPANQ_REDIS_URL; redis://127.0.0.1:6379 unless given.", valueName: "url"))
     var redis: String?
 
@@ -57,6 +57,44 @@ struct GlobalOptions: ParsableArguments {
             "For rediss://: the name that Redis' certificate is for, if it is not the host's.", valueName: "name"))
     var redisTLSServerName: String?
 
+    @Option(help: ArgumentHelp("For redis-sentinel://: the Sentinels' own user.", valueName: "name"))
+    var redisSentinelUser: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "For redis-sentinel://: the Sentinels' own password, as env:NAME or file:PATH, or as it stands.",
+            valueName: "secret"))
+    var redisSentinelPassword: String?
+
+    @Option(
+        name: .customLong("redis-sentinel-tls"),
+        help: ArgumentHelp(
+            "For redis-sentinel://: whether the Sentinels speak TLS, true or false; as the URL has it unless given.",
+            valueName: "choice"))
+    var redisSentinelTLS: String?
+
+    @Option(
+        name: .customLong("redis-sentinel-tls-ca"),
+        help: ArgumentHelp(
+            "As --redis-tls-ca, for Sentinels; their TLS is set up as that of Redis unless one of these four is given.",
+            valueName: "file"))
+    var redisSentinelTLSCa: String?
+
+    @Option(
+        name: .customLong("redis-sentinel-tls-cert"),
+        help: ArgumentHelp("As --redis-tls-cert, for Sentinels.", valueName: "file"))
+    var redisSentinelTLSCert: String?
+
+    @Option(
+        name: .customLong("redis-sentinel-tls-key"),
+        help: ArgumentHelp("As --redis-tls-key, for Sentinels.", valueName: "file"))
+    var redisSentinelTLSKey: String?
+
+    @Option(
+        name: .customLong("redis-sentinel-tls-server-name"),
+        help: ArgumentHelp("As --redis-tls-server-name, for Sentinels.", valueName: "name"))
+    var redisSentinelTLSServerName: String?
+
     @Flag(help: "Work with a Redis that may evict jobs when its memory is full.")
     var allowEviction = false
 
@@ -73,7 +111,10 @@ struct GlobalOptions: ParsableArguments {
         let ours: [Setting: String?] = [
             .redisURL: redis, .logLevel: logLevel, .logFormat: logFormat, .redisTimeout: redisTimeout,
             .redisTLSAuthorities: redisTLSCa, .redisTLSCertificate: redisTLSCert, .redisTLSKey: redisTLSKey,
-            .redisTLSServerName: redisTLSServerName,
+            .redisTLSServerName: redisTLSServerName, .redisSentinelUser: redisSentinelUser,
+            .redisSentinelPassword: redisSentinelPassword, .redisSentinelTLS: redisSentinelTLS,
+            .redisSentinelTLSAuthorities: redisSentinelTLSCa, .redisSentinelTLSCertificate: redisSentinelTLSCert,
+            .redisSentinelTLSKey: redisSentinelTLSKey, .redisSentinelTLSServerName: redisSentinelTLSServerName,
             .allowEviction: allowEviction ? "true" : nil, .durability: durability,
         ]
         for (setting, value) in ours.merging(flags, uniquingKeysWith: { first, _ in first }) {

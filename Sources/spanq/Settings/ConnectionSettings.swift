@@ -46,6 +46,7 @@ struct ConnectionSettings {
         engine.tls = RedisTLS(
             authorities: try reader.text(.redisTLSAuthorities), certificate: try reader.text(.redisTLSCertificate),
             key: try reader.text(.redisTLSKey), serverName: try reader.text(.redisTLSServerName))
+        engine.sentinel = try Self.sentinel(&reader)
         engine.allowsEviction = try reader.flag(.allowEviction)
         engine.durability = try reader.value(.durability, default: engine.durability, shown: \.description) {
             values throws(SettingProblem) in
@@ -55,6 +56,24 @@ struct ConnectionSettings {
                 throw SettingProblem(error.message)
             }
         }
+    }
+
+    private static func sentinel(_ reader: inout SettingsReader) throws -> RedisSentinel {
+        let user = try reader.text(.redisSentinelUser)
+        var password: String?
+        _ = try reader.value(.redisSentinelPassword, default: nil, shown: { $0.map(SecretText.shown) ?? "none" }) {
+            values throws(SettingProblem) -> String? in
+            let text = values.joined(separator: ",")
+            password = try SecretText.read(text)
+            return text
+        }
+        let usesTLS = try reader.choice(.redisSentinelTLS, unset: "as the URL")
+        let tls = RedisTLS(
+            authorities: try reader.text(.redisSentinelTLSAuthorities),
+            certificate: try reader.text(.redisSentinelTLSCertificate), key: try reader.text(.redisSentinelTLSKey),
+            serverName: try reader.text(.redisSentinelTLSServerName))
+        return RedisSentinel(
+            user: user, password: password, usesTLS: usesTLS, tls: tls == RedisTLS() ? nil : tls)
     }
 
     private static func mask(_ url: String) -> String {

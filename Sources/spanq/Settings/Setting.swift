@@ -8,6 +8,13 @@ enum Setting: String, CaseIterable {
     case redisTLSCertificate = "redis-tls-cert"
     case redisTLSKey = "redis-tls-key"
     case redisTLSServerName = "redis-tls-server-name"
+    case redisSentinelUser = "redis-sentinel-user"
+    case redisSentinelPassword = "redis-sentinel-password"
+    case redisSentinelTLS = "redis-sentinel-tls"
+    case redisSentinelTLSAuthorities = "redis-sentinel-tls-ca"
+    case redisSentinelTLSCertificate = "redis-sentinel-tls-cert"
+    case redisSentinelTLSKey = "redis-sentinel-tls-key"
+    case redisSentinelTLSServerName = "redis-sentinel-tls-server-name"
     case allowEviction = "allow-eviction"
     case durability
     case logLevel = "log-level"

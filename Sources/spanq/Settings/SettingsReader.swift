@@ -69,9 +69,14 @@ struct SettingsReader {
         }
     }
 
-    /// Reads a choice of yes or no.
+    /// Reads a choice of yes or no; no unless set.
     mutating func flag(_ setting: Setting) throws -> Bool {
-        try value(setting, default: false, shown: { "\($0)" }) { values throws(SettingProblem) in
+        try choice(setting, unset: "false") ?? false
+    }
+
+    /// Reads a choice of yes or no; nil, which is shown as `unset`, unless set.
+    mutating func choice(_ setting: Setting, unset: String) throws -> Bool? {
+        try value(setting, default: nil, shown: { $0.map { "\($0)" } ?? unset }) { values throws(SettingProblem) in
             switch values.joined(separator: ",").lowercased() {
             case "true", "yes", "1", "on": return true
             case "false", "no", "0", "off": return false

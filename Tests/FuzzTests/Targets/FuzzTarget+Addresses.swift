@@ -21,7 +21,12 @@ extension FuzzTarget {
             precondition(!"\(error)".contains("secret"), "an error quotes a password")
             return
         }
-        if case .tcp(let host, _) = url.endpoint { precondition(!host.isEmpty) }
+        switch url.endpoint {
+        case .tcp(let host, _): precondition(!host.isEmpty)
+        case .unix(let path): precondition(!path.isEmpty)
+        case .sentinels(let sentinels, let service):
+            precondition(!service.isEmpty && !sentinels.isEmpty && sentinels.allSatisfy { !$0.host.isEmpty })
+        }
         precondition(url.database >= 0)
         var other = url
         other.password = url.password.map { _ in "canary-7f3" }
