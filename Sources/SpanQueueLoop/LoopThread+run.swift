@@ -88,6 +88,9 @@ extension LoopThread {
             var events: Int32 = 0
             if interest.contains(.read) { events |= Int32(POLLIN) }
             if interest.contains(.write) { events |= Int32(POLLOUT) }
+            #if os(Linux)
+                if interest.contains(.hangUp) { events |= pollHangUp }
+            #endif
             descriptors.append(pollfd(fd: source.descriptor, events: Int16(events), revents: 0))
         }
         let count = pollDescriptors(&descriptors, timeoutMilliseconds)
@@ -99,7 +102,7 @@ extension LoopThread {
             let events = Int32(descriptors[index + 1].revents)
             // One source may have removed another, whose descriptor's number may by now mean something else.
             guard events != 0, sources.contains(where: { $0 === source }) else { continue }
-            let failed = events & Int32(POLLERR | POLLHUP | POLLNVAL) != 0
+            let failed = events & (Int32(POLLERR | POLLHUP | POLLNVAL) | pollHangUp) != 0
             source.ready(
                 readable: failed || events & Int32(POLLIN) != 0,
                 writable: failed || events & Int32(POLLOUT) != 0
@@ -107,6 +110,13 @@ extension LoopThread {
         }
     }
 }
+
+#if os(Linux)
+    /// `POLLRDHUP`, which Swift does not see.
+    private let pollHangUp: Int32 = 0x2000
+#else
+    private let pollHangUp: Int32 = 0
+#endif
 
 /// The system's `poll`, out of reach inside a type that has one of its own.
 private func pollDescriptors(_ descriptors: inout [pollfd], _ timeoutMilliseconds: Int32) -> Int32 {

@@ -170,6 +170,10 @@ package struct LoopInterest: OptionSet, Sendable {
 
     package static let read = LoopInterest(rawValue: 1)
     package static let write = LoopInterest(rawValue: 2)
+    #if os(Linux)
+        /// That the other side has hung up, whatever there is to be read before that. Darwin's `poll` can't tell.
+        package static let hangUp = LoopInterest(rawValue: 4)
+    #endif
 }
 
 /// A file descriptor that a ``LoopThread`` watches, and the code that serves it.

@@ -12,6 +12,10 @@ final class ClientSource: LoopSource {
     /// What the next read waits for, and the next write where one is under way.
     var readInterest: LoopInterest = .read
     var writeInterest: LoopInterest = []
+    /// A caller may use it. Then only an end of the connection is of interest: what is readable is that caller's.
+    var isLent = false
+    /// The loop waits for that caller, and does not watch the descriptor.
+    var isAwaited = false
     private let client: RedisClient
 
     init(transport: any Transport, client: RedisClient) {
@@ -20,7 +24,7 @@ final class ClientSource: LoopSource {
         descriptor = transport.descriptor
     }
 
-    var interest: LoopInterest { connectInterest ?? readInterest.union(writeInterest) }
+    var interest: LoopInterest { isLent ? .hangUp : connectInterest ?? readInterest.union(writeInterest) }
 
     func ready(readable: Bool, writable: Bool) {
         client.assumeIsolated { $0.ready(readable: readable, writable: writable) }

@@ -18,7 +18,7 @@ package final class PendingReply: Sendable {
         self.request = request
         self.client = client
         request.completion = .pending(self)
-        client.loop.execute { client.assumeIsolated { $0.submit(request) } }
+        client.post { $0.submit(request) }
     }
 
     /// Waits for the reply; for one task, once. Throws what ``RedisClient/run(_:timeout:idempotent:)`` throws.

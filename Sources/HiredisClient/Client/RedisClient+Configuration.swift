@@ -19,12 +19,14 @@ extension RedisClient {
         package var maximumPendingBytes = 64 * 1024 * 1024
         /// A connection with a larger reply is dropped.
         package var maximumReplyBytes = 512 * 1024 * 1024
+        /// How long the thread of a lone caller waits for its reply before the loop does, in whole milliseconds; see ``WaitBudget``.
+        package var longestDirectWait: Duration = .milliseconds(1)
         /// For clients of blocking commands: the server gives up `BLPOP` for nobody else when its caller is gone.
         package var dropConnectionOnCancel = false
         /// Loaded with every connection, so that calls by digest just work.
         package var scripts: [RedisScript] = []
         /// Told of every command when it ends: its name (a script's for a script), the time since the call, and the
-        /// error if there was one. Called on the loop's thread: be quick.
+        /// error if there was one. Called on the loop's thread, or the caller's: be quick.
         package var observer: (@Sendable (_ name: String, _ duration: Duration, _ error: RedisError?) -> Void)?
         /// Told when a connection is ready, with ``RedisClient/generation``: from the second on, replies and pushes may
         /// have been missed, and time has passed. Called on the loop's thread, before anything is sent: be quick.

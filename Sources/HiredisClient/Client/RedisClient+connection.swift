@@ -149,6 +149,8 @@ extension RedisClient {
     func lose(_ error: RedisError, isWorthALine: Bool = true) {
         let wasConnecting = life.state == .connecting
         guard wasConnecting || life.state == .handshaking || life.state == .ready else { return }
+        guard regain() else { return dueLoss = error }
+        dueLoss = nil
         let next = dialNext
         if error.code == .readOnly, let primary, life.state == .handshaking {
             sentinels?.assumeIsolated { $0.distrust(primary) }
@@ -196,11 +198,15 @@ extension RedisClient {
 
     /// Closes the socket and forgets everything about the connection that was.
     func disconnect() {
+        // Else when the caller who has it gives it back: see `takeBack`.
+        guard regain() else { return }
         if let lifeTimer { loop.cancel(lifeTimer) }
         lifeTimer = nil
         dialNext = nil
         handshake = nil
         reader = nil
+        line.transport = nil
+        line.reader = nil
         output.removeAll()
         loadingScripts.removeAll()
         refusal = nil

@@ -3,13 +3,11 @@ import SpanQueueLoop
 /// Bytes in, bytes out.
 extension RedisClient {
     private static let readSize = 64 * 1024
-    /// What hiredis is fed at once; see ``ReplyReader/feed(_:)``.
-    private static let pieceSize = 8 * 1024
     /// Reads in a row before the other sources of the loop get their turn.
     private static let readsPerTurn = 16
 
     func ready(readable: Bool, writable: Bool) {
-        guard let source else { return }
+        guard let source, regain() else { return }
         if life.state == .connecting {
             do throws(RedisError) {
                 source.connectInterest = try source.transport.finishConnecting()
@@ -26,6 +24,7 @@ extension RedisClient {
     /// Everything that was submitted in this turn, as one write; as several if it is much, or if the socket is full.
     func flush() {
         guard let source, life.state == .handshaking || life.state == .ready else { return }
+        if source.isLent { guard queue.hasWaiting, regain() else { return } }
         repeat {
             while life.state == .ready, refusal == nil, !output.isFull, let request = queue.nextToWrite() {
                 request.unanswered += 1
@@ -37,15 +36,17 @@ extension RedisClient {
             case .wants(let interest): return source.writeInterest = interest
             case .closed(let error):
                 // What the server said before it hung up may still be there to be read.
-                read(from: source)
+                read(from: source, mayLend: false)
                 guard self.source === source else { return }
                 return lose(error)
             }
         } while !output.isEmpty || (queue.hasWaiting && refusal == nil)
         source.writeInterest = []
+        lendIfIdle(source)
     }
 
-    private func read(from source: ClientSource) {
+    /// - Parameter mayLend: whether the connection may be lent with the last reply.
+    func read(from source: ClientSource, mayLend: Bool = true) {
         withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 16) { buffer in
             for _ in 0..<Self.readsPerTurn {
                 switch source.transport.read(into: buffer) {
@@ -53,10 +54,11 @@ extension RedisClient {
                 case .closed(let error): return lose(error)
                 case .moved(let count):
                     source.readInterest = .read
-                    parse(UnsafeRawBufferPointer(rebasing: buffer[..<count]), from: source)
-                    guard self.source === source else { return }
                     // A short read has taken all that there was.
-                    guard count == buffer.count || source.transport.hasBufferedInput else { return }
+                    let isAll = count < buffer.count && !source.transport.hasBufferedInput
+                    let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                    parse(bytes, from: source, mayLend: mayLend && isAll)
+                    guard self.source === source, !isAll else { return }
                 }
             }
             // The descriptor may show nothing of what is left: others get their turn, and then this goes on by itself.
@@ -70,17 +72,18 @@ extension RedisClient {
         }
     }
 
-    private func parse(_ bytes: UnsafeRawBufferPointer, from source: ClientSource) {
+    private func parse(_ bytes: UnsafeRawBufferPointer, from source: ClientSource, mayLend: Bool) {
         var rest = bytes[...]
         do throws(RedisError) {
             while !rest.isEmpty {
                 guard let reader else { return }
-                try reader.feed(UnsafeRawBufferPointer(rebasing: rest.prefix(Self.pieceSize)))
-                rest = rest.dropFirst(Self.pieceSize)
+                try reader.feed(UnsafeRawBufferPointer(rebasing: rest.prefix(ReplyReader.pieceSize)))
+                rest = rest.dropFirst(ReplyReader.pieceSize)
                 while let reply = try reader.next() {
-                    try receive(reply)
+                    let isLast = mayLend && rest.isEmpty && reader.isBetweenReplies
+                    try receive(reply, lending: isLast ? source : nil)
                     // The reply may have cost us the connection.
-                    guard self.source === source else { return }
+                    guard self.source === source, !source.isLent else { return }
                 }
             }
         } catch {
@@ -88,7 +91,8 @@ extension RedisClient {
         }
     }
 
-    private func receive(_ reply: RESPReply) throws(RedisError) {
+    /// - Parameter source: of the connection, where the reply is all that has come in.
+    func receive(_ reply: RESPReply, lending source: ClientSource? = nil) throws(RedisError) {
         if handshake != nil {
             try handshake?.receive(reply)
             if handshake?.isComplete == true { perform(life.greeted()) }
@@ -101,6 +105,8 @@ extension RedisClient {
         guard !request.isFinished else { return }
         guard let error = reply.topLevelError else {
             if case .scriptLoad(let script) = request.completion { loadingScripts.remove(ObjectIdentifier(script)) }
+            // First, or the caller might be back before that, and would find the connection in use.
+            if let source { lendIfIdle(source) }
             return finish(request, with: .success(reply))
         }
         receive(error, for: request)

@@ -14,8 +14,7 @@ extension RedisClient {
         _ command: RESPCommand, timeout: Duration? = nil, idempotent: Bool, retried: Bool = true
     ) async throws -> RESPReply {
         let timeout = timeout ?? configuration.commandTimeout
-        let request = Request(command, timeout: timeout, idempotent: idempotent, retried: retried)
-        return try await perform(request) { $0.submit($1) }
+        return try await perform(Request(command, timeout: timeout, idempotent: idempotent, retried: retried))
     }
 
     /// Calls a script by its digest; by its source if Redis has lost it, which proves that it did not run.
@@ -27,7 +26,7 @@ extension RedisClient {
     ) async throws -> RESPReply {
         let timeout = timeout ?? configuration.commandTimeout
         let request = Request(call, timeout: timeout, idempotent: idempotent, certain: certain)
-        return try await perform(request) { $0.submit($1) }
+        return try await perform(request)
     }
 
     /// Calls a script, and does not wait for its reply. `certain` is as for `run`.
@@ -72,15 +71,25 @@ extension RedisClient {
         return try await perform(calls.map { Request($0, timeout: timeout, idempotent: idempotent) })
     }
 
-    /// Hands a request to the loop and waits. Not isolated to the actor: the caller is resumed straight from the loop, with
-    /// no hop through the actor.
-    nonisolated func perform(
-        _ request: Request, submit: @escaping @Sendable (isolated RedisClient, Request) -> Void
-    ) async throws -> RESPReply {
-        try await withTaskCancellationHandler {
+    /// Sends a request from here if the connection is idle; else hands it to the loop and waits. Not isolated to the actor: the caller is
+    /// resumed straight from the loop, with no hop through the actor.
+    nonisolated private func perform(_ request: Request) async throws -> RESPReply {
+        let rest: DirectLine.Rest?
+        switch exchange(request) {
+        case .replied(let reply, let rest):
+            if let rest { loop.execute { self.assumeIsolated { $0.takeBack(rest) } } }
+            return reply
+        case .notTaken: rest = nil
+        case .open(let open): rest = open
+        }
+        return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 request.completion = .caller(continuation)
-                loop.execute { self.assumeIsolated { submit($0, request) } }
+                if let rest {
+                    loop.execute { self.assumeIsolated { $0.takeBack(rest) } }
+                } else {
+                    post { $0.submit(request) }
+                }
             }
         } onCancel: {
             loop.execute { self.assumeIsolated { $0.cancel(request) } }
@@ -93,7 +102,7 @@ extension RedisClient {
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 batch.continuation = continuation
-                loop.execute { self.assumeIsolated { client in batch.requests.forEach(client.submit) } }
+                post { client in batch.requests.forEach(client.submit) }
             }
         } onCancel: {
             loop.execute { self.assumeIsolated { client in batch.requests.forEach(client.cancel) } }

@@ -4,7 +4,8 @@ package import SpanQueueLoop
 /// A client of one Redis, with one connection that it keeps up by itself.
 ///
 /// **Thread.** Its state belongs to the thread of its ``LoopThread``, which is its executor, so there is not a lock in
-/// here. Calls are handed to that thread, and whatever was handed over in one turn of the loop leaves in one write.
+/// here. Calls are handed to that thread, and whatever was handed over in one turn of the loop leaves in one write. Only a
+/// lone call, made while there is nothing to do, is sent and awaited by its caller's thread: see ``DirectLine``.
 ///
 /// **Promises.** A reply reaches the caller of its command or nobody. Each call ends: with its reply, at its deadline, at
 /// its cancellation, or with ``close()``. A command is sent twice only if its caller said that it is idempotent, or if
@@ -28,6 +29,8 @@ package actor RedisClient {
     /// What was read for the last TLS connection.
     var tlsContext: TLSContext?
     var reader: ReplyReader?
+    /// For callers to whom the connection is lent, see ``lendIfIdle(_:)``.
+    nonisolated let line: DirectLine
     var output = WriteBuffer()
     var handshake: Handshake?
     /// Ends an attempt to connect that takes too long, or the wait for the next one.
@@ -42,6 +45,8 @@ package actor RedisClient {
     var subscription: Subscription?
     /// Since when there is a connection.
     var readySince: ContinuousClock.Instant?
+    /// Why the connection is to be given up as soon as the caller who has it gives it back.
+    var dueLoss: RedisError?
     /// Tries the addresses of the server that were not tried yet.
     var dialNext: (() -> Void)?
     var deadlineTimer: LoopTimer?
@@ -72,6 +77,7 @@ package actor RedisClient {
             configuration.sentinels
             ?? SentinelDirectory(
                 url: url, settings: SentinelSettings(), tls: configuration.tls, loop: loop, logger: logger)
+        line = DirectLine(longestWait: configuration.longestDirectWait)
         life = ConnectionLife(backoff: configuration.backoff)
     }
 
@@ -90,7 +96,14 @@ package actor RedisClient {
     /// time is up. The client goes on trying in either case.
     package nonisolated func connect(timeout: Duration? = nil) async throws {
         let check = Request(RESPCommand("connect"), timeout: timeout ?? configuration.connectTimeout, idempotent: true)
-        _ = try await perform(check) { $0.submitConnectCheck($1) }
+        _ = try await withTaskCancellationHandler {
+            try await withUnsafeThrowingContinuation { continuation in
+                check.completion = .caller(continuation)
+                loop.execute { self.assumeIsolated { $0.submitConnectCheck(check) } }
+            }
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.cancel(check) } }
+        }
     }
 
     /// Drops the connection and fails everything that waits. The client can do nothing after that.

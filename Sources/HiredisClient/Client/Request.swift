@@ -60,6 +60,9 @@ final class Request: QueuedCommand, @unchecked Sendable {
 
     var name: String { command.name }
 
+    /// Nothing else has to go before it: its script's digest is known.
+    var isReadyToSend: Bool { script == nil || script?.digest != nil }
+
     func encode(into output: inout [UInt8]) {
         guard let script else { return command.encode(into: &output) }
         output.appendArrayHeader(count: command.argumentCount + 2)

@@ -30,6 +30,13 @@ struct PendingQueue<Command: QueuedCommand> {
         enter(command)
     }
 
+    /// A command that was written elsewhere, when nothing else was under way: its reply is the next one.
+    mutating func appendWritten(_ command: Command) {
+        command.place = .written
+        written.append(command)
+        enter(command)
+    }
+
     /// The next command to write; it now waits for its reply.
     mutating func nextToWrite() -> Command? {
         while let command = waiting.popFirst() {

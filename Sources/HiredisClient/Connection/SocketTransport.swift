@@ -97,6 +97,12 @@ final class SocketTransport: Transport {
     }
 }
 
+/// Whether there is something to read, or the connection has ended.
+func waitUntilReadable(_ descriptor: Int32, milliseconds: Int32) -> Bool {
+    var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&polled, 1, milliseconds) > 0
+}
+
 /// The system's `close`, out of reach inside a type that has one of its own.
 private func closeDescriptor(_ descriptor: Int32) {
     close(descriptor)

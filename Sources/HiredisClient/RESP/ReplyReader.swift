@@ -5,6 +5,9 @@ private import CSpanQueueHiredis
 ///
 /// Not `Sendable`: it belongs to one connection. After an error it is of no more use, like the connection.
 final class ReplyReader {
+    /// What hiredis is fed at once; see ``feed(_:)``.
+    static let pieceSize = 8 * 1024
+
     private let parser: UnsafeMutablePointer<spanqueue_reader>
     private let maximumReplyBytes: Int
 
@@ -58,6 +61,21 @@ final class ReplyReader {
         }
         return RESPReply(bytes: bytes, nodes: nodes)
     }
+
+    /// The first reply that ends in these bytes, if one does; all of them are taken in. See ``isBetweenReplies``.
+    func first(in bytes: UnsafeRawBufferPointer) throws(RedisError) -> RESPReply? {
+        var first: RESPReply?
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            try feed(UnsafeRawBufferPointer(rebasing: rest.prefix(Self.pieceSize)))
+            rest = rest.dropFirst(Self.pieceSize)
+            if first == nil { first = try next() }
+        }
+        return first
+    }
+
+    /// Whether nothing has come in that is not part of a reply that was handed out.
+    var isBetweenReplies: Bool { missing == 1 && bufferedBytes == 0 }
 
     private var bufferedBytes: Int { spanqueue_reader_buffered(parser) }
 

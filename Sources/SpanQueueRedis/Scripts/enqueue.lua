@@ -37,6 +37,19 @@ if not_after > 0 and now > not_after then
   return redis.error_reply('LATE the call reached Redis after its time limit and did nothing')
 end
 
+-- One plain job with a new id, which is what most calls bring: as below, without all that only others need. That is a third of what the
+-- call costs.
+if ARGV[3] == '1' and #ARGV == 5 and ARGV[2] == '' then
+  local known = redis.call('HMGET', KEYS[1], ARGV[4], '@')
+  if not known[1] and not known[2] then
+    redis.call('HSET', KEYS[1], ARGV[4], stamp .. ARGV[5])
+    local is_first = redis.call('HINCRBY', KEYS[7], 'enqueued', 1) == 1
+    redis.call('RPUSH', KEYS[2], ARGV[4])
+    if redis.call('LLEN', KEYS[8]) == 0 then redis.call('RPUSH', KEYS[8], '1', '1') end
+    return is_first and { stamp, 0, 'n', '' } or { stamp }
+  end
+end
+
 local plain = tonumber(ARGV[3])
 local first_extended = 4 + 2 * plain
 local ids = {}
