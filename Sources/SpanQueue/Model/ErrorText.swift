@@ -65,3 +65,29 @@ struct ErrorText: Sendable {
         -1206: "the server asks for a client certificate",
     ]
 }
+
+/// Errors of coders in words.
+enum CodingProblem {
+    /// What is wrong, and where.
+    static func describe(_ error: any Error) -> String {
+        switch error {
+        case DecodingError.keyNotFound(let key, let context):
+            "the key \"\(key.stringValue)\" is missing\(place(context.codingPath))"
+        case DecodingError.typeMismatch(let type, let context):
+            "expected \(type)\(place(context.codingPath)): \(context.debugDescription)"
+        case DecodingError.valueNotFound(let type, let context):
+            "expected \(type), found null\(place(context.codingPath))"
+        case DecodingError.dataCorrupted(let context):
+            "\(context.debugDescription)\(place(context.codingPath))"
+        case EncodingError.invalidValue(let value, let context):
+            "\(Swift.type(of: value)) has a value that the format can't hold\(place(context.codingPath))"
+        default:
+            // Of a coder of the application's own.
+            ErrorText().text(of: error)
+        }
+    }
+
+    private static func place(_ path: [any CodingKey]) -> String {
+        path.isEmpty ? "" : " at " + path.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue }.joined(separator: ".")
+    }
+}
