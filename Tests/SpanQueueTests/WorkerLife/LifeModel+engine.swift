@@ -12,6 +12,7 @@ extension LifeModel {
             fault = kinds[random.below(kinds.count)]
             lanes[lane].soundSince = max(lanes[lane].soundSince, now + Self.timeout)
         }
+        if kind == .extend, fault == .hangs { lanes[lane].isDeaf = true }
         cover(kind, fault)
         return fault
     }

@@ -23,6 +23,16 @@ extension LifeModel {
         }
     }
 
+    /// A wait has an end by the next due time that it knows of, and is not repeated at once where it failed.
+    func checkWait(_ until: Instant) throws {
+        if let waitFailedAt, now - waitFailedAt < Pauses.least { throw violation("it waits again at once") }
+        guard until <= now + life.terms.idleWait else { throw violation("it waits for longer than it may") }
+        for lane in lanes.indices where life.isOpen(lane) {
+            guard let due = lanes[lane].toldDue, due < until else { continue }
+            throw violation("it waits past a job of queue \(lane) that is due \(until - due) earlier")
+        }
+    }
+
     private var beats: Bool {
         switch life.phase {
         case .running, .draining, .cancelling, .settling: true
@@ -40,6 +50,7 @@ extension LifeModel {
         guard life.taken == running + abandonedSlots.count else {
             throw violation("it counts \(life.taken) slots, and \(running) + \(abandonedSlots.count) are taken")
         }
+        try checkBeats()
         for lane in lanes.indices {
             try checkNeglect(lane)
             try checkSettling(lane)
@@ -55,6 +66,30 @@ extension LifeModel {
                     if case .endWait(waitEpoch, _) = $0.event { $0.at <= now + .milliseconds(3) } else { false }
                 })
             else { throw violation("it waits for work on in \(life.phase)") }
+        }
+    }
+
+    /// Three times a lease all leases of a queue that answers are extended, whatever happens to others, and soon again where that failed.
+    private mutating func checkBeats() throws {
+        var isHolding = lanes.map { _ in false }
+        for job in held.values where job.isRunning && !job.isAbandoned || job.endedAt != nil {
+            isHolding[job.lane] = true
+        }
+        for lane in lanes.indices {
+            if !isHolding[lane] || !beats { lanes[lane].beatAgainBy = nil }
+            if let by = lanes[lane].beatAgainBy, by < now {
+                throw violation("a heartbeat of queue \(lane) failed and is not repeated")
+            }
+            guard isHolding[lane], beats, !lanes[lane].isDeaf, lanes[lane].fault == .none else {
+                lanes[lane].holdsSince = nil
+                continue
+            }
+            let since = lanes[lane].holdsSince ?? now
+            lanes[lane].holdsSince = since
+            let latest = max(since, lanes[lane].beatAt ?? since, lanes[lane].soundSince + life.terms.lease)
+            guard now - latest <= life.terms.lease / 3 + .milliseconds(50) else {
+                throw violation("leases of queue \(lane) are not extended for \(now - latest)")
+            }
         }
     }
 

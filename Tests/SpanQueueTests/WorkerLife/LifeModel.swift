@@ -78,6 +78,19 @@ struct LifeModel {
         var putThere = 0
         /// When it is to have been swept again; nil while it is being swept.
         var sweepBy: Instant?
+        /// When its next job is due, as its latest claim told.
+        var toldDue: Instant?
+        /// Since when the worker has leases in it, and when it last began to extend them.
+        var holdsSince: Instant?
+        var beatAt: Instant?
+        /// Until when a failed heartbeat is to be repeated.
+        var beatAgainBy: Instant?
+        /// Whether a heartbeat of its own is under way, and whether one was never answered.
+        var isBeating = false
+        var isDeaf = false
+        /// Whether one that it shares with others is under way, and whether the latest failed.
+        var isBeatingWithOthers = false
+        var hasMissed = false
     }
 
     enum Event {
@@ -122,6 +135,8 @@ struct LifeModel {
     var epochs = 0
     var waitLanes: [Int] = []
     var waitIsHung = false
+    /// When the latest wait failed; nil after one that did not.
+    var waitFailedAt: Instant?
     var sleepsUntil: Instant?
     private var wakeAt: Instant?
     var claimLoopEnded = false
@@ -254,6 +269,7 @@ struct LifeModel {
             isClaiming = true
             claim(shares, isProbe: false)
         case .wait(let until):
+            try checkWait(until)
             epochs += 1
             waitEpoch = epochs
             waitLanes = lanes.indices.filter { life.isOpen($0) }
@@ -311,6 +327,18 @@ struct LifeModel {
         case .probe(let lane):
             claim([.init(lane: lane, limit: 1)], isProbe: true)
         case .extend(let all, let isShared):
+            for lane in all {
+                lanes[lane].beatAt = now
+                lanes[lane].beatAgainBy = nil
+                if isShared {
+                    lanes[lane].isBeatingWithOthers = true
+                } else {
+                    guard lanes[lane].isBeatingWithOthers || lanes[lane].hasMissed else {
+                        throw violation("queue \(lane) gets a heartbeat of its own and is in no trouble")
+                    }
+                    lanes[lane].isBeating = true
+                }
+            }
             extend(all, isShared)
         case .reclaim(let lane):
             reclaim(lane)
@@ -359,6 +387,7 @@ struct LifeModel {
         case .endWait(let epoch, let failed):
             guard waitEpoch == epoch else { return }
             waitEpoch = nil
+            waitFailedAt = failed ? now : nil
             let handsOn = life.waited(failed: failed, at: now, random: random.fraction())
             cover(.wait, failed ? .fails : .none)
             guard handsOn == !life.isRunning else {
@@ -376,7 +405,14 @@ struct LifeModel {
             lanes[lane].failed += refused
             _ = life.settled(lane, refused: refused.count, at: now, random: random.fraction())
         case .extended(let all, let failed, let isShared):
-            for (lane, failed) in zip(all, failed) { life.extended(lane, isShared: isShared, failed: failed, at: now) }
+            for (lane, failed) in zip(all, failed) {
+                if isShared { lanes[lane].isBeatingWithOthers = false } else { lanes[lane].isBeating = false }
+                if failed { lanes[lane].hasMissed = true }
+                if !failed, !lanes[lane].isBeating { lanes[lane].hasMissed = false }
+                let retry = min(life.terms.lease / 3, LeaseBeat.longestRetry)
+                if failed, !lanes[lane].isBeating { lanes[lane].beatAgainBy = now + retry }
+                life.extended(lane, isShared: isShared, failed: failed, at: now)
+            }
         case .reclaimed(let lane, let jobs):
             if jobs ?? 0 > 0 { lanes[lane].putThere = tick() }
             if let jobs { life.reclaimed(lane, jobs: jobs, at: now) } else { life.reclaimFailed(lane, at: now) }
@@ -434,6 +470,7 @@ struct LifeModel {
                 continue
             }
             _ = life.claimWorked(lane, at: now)
+            lanes[lane].toldDue = answer.dueIn.map { now + $0 }
             let wasRunning = life.isRunning
             let mayStart = life.claimed(
                 lane, jobs: answer.jobs.count, hasMore: answer.hasMore, dueIn: answer.dueIn, lapseIn: answer.lapseIn,
