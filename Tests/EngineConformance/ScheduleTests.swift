@@ -72,11 +72,8 @@ struct ScheduleTests {
     @Test("a priority outlives the wait", arguments: EngineUnderTest.all)
     func priority(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
-            let ids = try await bench.accept([
-                bench.job(schedule: .after(.milliseconds(10))),
-                bench.job(priority: 1, schedule: .after(.milliseconds(20))),
-                bench.job(priority: 9, schedule: .after(.milliseconds(30))),
-            ])
+            let ids = try await bench.accept(
+                (0...9).map { bench.job(priority: $0, schedule: .after(.milliseconds(10 + $0))) })
             try await bench.pass(.milliseconds(80))
             #expect(try await bench.claim().jobs.map(\.message.id) == ids.reversed())
         }

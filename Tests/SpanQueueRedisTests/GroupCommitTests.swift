@@ -143,29 +143,49 @@ struct GroupCommitTests {
 
     @Test("who has time left goes out again when those are over who had not")
     func again() async throws {
+        // Those who were to leave together do so only on a machine that is not too busy.
+        for _ in 0..<10 where try await leavesWithHastyOnes() { return }
+        Issue.record("they never left together")
+    }
+
+    /// - Returns: whether hasty and patient callers were in one commit.
+    private func leavesWithHastyOnes() async throws -> Bool {
+        let areMixed = Shared(false)
+        let hasBegun = Shared(false)
         try await with { commits in
+            let gate = AsyncStream<Void>.makeStream()
             let commit: GroupCommit.Commit = { jobs, deadline in
+                hasBegun.withLock { $0 = true }
+                let hasty = jobs.count { Self.number($0) < 10 }
+                if jobs.contains(where: { Self.number($0) == 30 }) { for await _ in gate.stream { break } }
                 // As long as somebody hasty is among them, the engine is away.
-                guard jobs.contains(where: { Self.number($0) < 10 }) else { return jobs.map(Self.accepted) }
+                guard hasty > 0 else { return jobs.map(Self.accepted) }
+                if hasty < jobs.count { areMixed.withLock { $0 = true } }
                 try? await Task.sleep(until: deadline)
                 throw SpanQueueError(.unavailable, "away")
             }
             try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { _ = try await commits.submit(Self.job(30), until: .now + .seconds(50), commit) }
+                while !hasBegun.withLock({ $0 }) { await Task.yield() }
                 for number in 0..<10 {
                     group.addTask {
                         await #expect(throws: SpanQueueError.self) {
-                            try await commits.submit(Self.job(number), until: .now + .milliseconds(300), commit)
+                            try await commits.submit(Self.job(number), until: .now + .seconds(1), commit)
                         }
                     }
                 }
                 for number in 10..<30 {
                     group.addTask {
-                        _ = try await commits.submit(Self.job(number), until: .now + .seconds(50), commit)
+                        let outcome = try await commits.submit(Self.job(number), until: .now + .seconds(50), commit)
+                        #expect(outcome == Self.accepted(Self.job(number)))
                     }
                 }
+                try await Task.sleep(for: .milliseconds(200))
+                gate.continuation.finish()
                 try await group.waitForAll()
             }
         }
+        return areMixed.withLock { $0 }
     }
 
     @Test("too many bytes are refused at once")
@@ -175,7 +195,7 @@ struct GroupCommitTests {
             let hasBegun = Shared(false)
             let commit: GroupCommit.Commit = { jobs, _ in
                 hasBegun.withLock { $0 = true }
-                for await _ in gate.stream { break }
+                if jobs.contains(where: { Self.number($0) == 0 }) { for await _ in gate.stream { break } }
                 return jobs.map(Self.accepted)
             }
             let first = Task {

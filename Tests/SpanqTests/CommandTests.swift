@@ -97,6 +97,20 @@ struct CommandTests {
             let processed = spans.filter { $0["kind"] as? String == "consumer" }
             #expect(!attempts.isEmpty && processed.compactMap { $0["span_id"] as? String } == attempts)
 
+            // Where the workers link their attempts, these have traces of their own, and the command is told so.
+            for (flags, variables) in [
+                (["--attempt-parent", "link"], [:]), ([], ["SPANQ_ATTEMPT_PARENT": "link"]),
+            ] {
+                let linked = try await CommandRun.spanq(
+                    ["job", "trace", "j", "--json"] + flags, redis: redis, environment: variables
+                ).object
+                let attempt = try #require(linked["spans"] as? [[String: Any]]).first {
+                    $0["kind"] as? String == "consumer"
+                }
+                let trace = try #require(attempt?["trace_id"] as? String)
+                #expect(trace != traceID && processed.first?["trace_id"] as? String == traceID)
+            }
+
             let document = try await CommandRun.spanq("job", "trace", "j", "--otlp", redis: redis)
             #expect((document.object["resourceSpans"] as? [Any])?.count == 1)
             for id in spans.compactMap({ $0["span_id"] as? String }) { #expect(document.output.contains(id)) }
