@@ -430,7 +430,7 @@ if Context.environment["SPANQ_FUZZ"] == "1" {
             name: "FuzzTests",
             dependencies: [
                 "HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueOTLP", "SpanQueueRedis", "SpanQueueServer",
-                "SpanQueueTelemetry",
+                "SpanQueueAdmin", "SpanQueueTelemetry",
                 "spanq",
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -28,6 +28,16 @@ package struct Admin: Sendable {
         try await views(counts(of: names))
     }
 
+    /// A page of the queues, by name.
+    ///
+    /// - Parameter cursor: the last name of the page before.
+    package func queues(after cursor: String?, limit: Int) async throws -> QueuesPageView {
+        let rest = try await queue.queues().filter { name in cursor.map { name > $0 } ?? true }
+        let names = Array(rest.prefix(limit))
+        let counts = try await queue.counts(of: names)
+        return QueuesPageView(queues: try await views(counts), cursor: rest.count > limit ? names.last : nil)
+    }
+
     /// All queues at a glance.
     ///
     /// - Parameter limit: how many of them are shown; the others are in the sums.
@@ -72,11 +82,6 @@ package struct Admin: Sendable {
             throw SpanQueueError(.notFound, "no job \(id): it never was, or its record is no longer kept")
         }
         return record
-    }
-
-    /// A page of the jobs of a queue in one state.
-    package func list(_ request: ListRequest) async throws -> ListPage {
-        try await queue.list(request)
     }
 
     /// A job's life up to now, made of its record alone.

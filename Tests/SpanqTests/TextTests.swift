@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import SpanQueue
+import SpanQueueAdmin
 import Testing
 
 @testable import spanq
@@ -17,7 +18,7 @@ struct TextTests {
             ("2024-02-29T00:00:00Z", 1_709_164_800_000), ("1969-12-31T23:59:59.999Z", -1),
         ])
     func moments(text: String, milliseconds: Int64) {
-        #expect(MomentText.parse(text)?.milliseconds == milliseconds)
+        #expect(RFC3339(text)?.timestamp.milliseconds == milliseconds)
     }
 
     @Test(
@@ -29,7 +30,7 @@ struct TextTests {
             "+2026-11-21T09:30:00Z", "2026-11-21T09:30:00+01:60",
         ])
     func noMoments(text: String) {
-        #expect(MomentText.parse(text) == nil)
+        #expect(RFC3339(text) == nil)
     }
 
     @Test(
@@ -37,7 +38,7 @@ struct TextTests {
         arguments: [0, -1, 1, 999, 1_795_253_400_125, 951_782_400_003, -62_167_219_200_000, 253_402_300_799_999])
     func timestamps(milliseconds: Int64) {
         let text = Timestamp(milliseconds: milliseconds).description
-        #expect(MomentText.parse(text)?.milliseconds == milliseconds)
+        #expect(RFC3339(text)?.timestamp.milliseconds == milliseconds)
         #expect(text.hasSuffix("Z") && text.count == 24)
     }
 
@@ -99,7 +100,7 @@ struct TextTests {
     func badBatchLines() {
         func complaint(_ line: String, type: String? = nil) -> String {
             do {
-                _ = try BatchLine(Array(line.utf8), defaults: JobOptions(), type: type, checkJSON: false)
+                _ = try JobDraft(Array(line.utf8)).request(type: type)
                 return "none"
             } catch {
                 return error.message

@@ -76,6 +76,23 @@ package struct StrictJSON {
         return members
     }
 
+    /// The elements of a JSON text that is an array, as they were written.
+    package static func elements(of bytes: [UInt8]) throws(Problem) -> [ArraySlice<UInt8>] {
+        var reader = StrictJSON(bytes)
+        try reader.refuseOtherEncodings()
+        reader.skipBlanks()
+        guard reader.next == UInt8(ascii: "[") else { throw reader.unexpected("an array") }
+        _ = try reader.beginValue()
+        var elements: [ArraySlice<UInt8>] = []
+        while try reader.nextElement() {
+            let start = reader.position
+            _ = try reader.readValue()
+            elements.append(bytes[start..<reader.position])
+        }
+        try reader.readEnd()
+        return elements
+    }
+
     private let bytes: [UInt8]
     private var position = 0
     /// The arrays and objects that have not ended, the innermost last.

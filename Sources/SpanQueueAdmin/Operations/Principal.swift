@@ -41,3 +41,15 @@ package enum Scope: String, Sendable, Hashable, CaseIterable {
     /// To enqueue.
     case produce
 }
+
+/// Who asks, and what they may do.
+package struct SessionView: Encodable, Sendable {
+    package let name: String
+    package let scopes: [String]
+    package let version = SpanQueueVersion.text
+
+    package init(_ principal: Principal) {
+        name = principal.name
+        scopes = principal.scopes.map(\.rawValue).sorted()
+    }
+}

@@ -21,9 +21,11 @@ package struct JobView: Encodable, Sendable {
     package let traceparent: String
     package let enqueuedAt: String
     @OrNull package var runAt: String?
-    @OrNull package var payload: String?
+    /// Nil, and not written, where it is not shown.
+    package let payload: OrNull<String>?
     package let payloadBase64: String?
-    @OrNull package var result: String?
+    /// Nil, and not written, where it is not shown.
+    package let result: OrNull<String>?
     package let resultBase64: String?
     @OrNull package var progress: Progress?
     package let tags: [String]
@@ -55,10 +57,11 @@ package struct JobView: Encodable, Sendable {
         case cancelRequested = "cancel_requested"
     }
 
-    package init(_ record: JobRecord) {
+    /// - Parameter hasContent: whether payload and result are shown.
+    package init(_ record: JobRecord, hasContent: Bool = true) {
         let message = record.message
-        let payload = BytesText(message.payload)
-        let result = BytesText(record.run.result)
+        let payload = BytesText(hasContent ? message.payload : nil)
+        let result = BytesText(hasContent ? record.run.result : nil)
         self.id = message.id.description
         self.type = message.type
         self.queue = message.queue
@@ -71,9 +74,9 @@ package struct JobView: Encodable, Sendable {
         self.traceparent = message.trace.traceParent
         self.enqueuedAt = message.enqueuedAt.description
         self.runAt = (record.dueAt ?? message.runAt)?.description
-        self.payload = payload.text
+        self.payload = hasContent ? OrNull(wrappedValue: payload.text) : nil
         self.payloadBase64 = payload.base64
-        self.result = result.text
+        self.result = hasContent ? OrNull(wrappedValue: result.text) : nil
         self.resultBase64 = result.base64
         self.progress = record.run.progress.map { Progress(fraction: $0.fraction, note: $0.note) }
         self.tags = message.tags
@@ -89,6 +92,59 @@ package struct JobView: Encodable, Sendable {
         self.unique = message.unique?.span.text
         self.uniqueDigest = message.unique?.digest.hexadecimal
         self.events = record.run.history.compactMap(EventView.init)
+    }
+}
+
+/// What a job carries, as text where that is UTF-8, else in base64.
+package struct PayloadView: Encodable, Sendable {
+    package let id: String
+    @OrNull package var payload: String?
+    package let payloadBase64: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case id, payload
+        case payloadBase64 = "payload_base64"
+    }
+
+    package init(_ record: JobRecord) {
+        let bytes = BytesText(record.message.payload)
+        id = record.message.id.description
+        _payload = OrNull(wrappedValue: bytes.text)
+        payloadBase64 = bytes.base64
+    }
+}
+
+/// What a job left, null while there is nothing.
+package struct ResultView: Encodable, Sendable {
+    package let id: String
+    @OrNull package var result: String?
+    package let resultBase64: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case id, result
+        case resultBase64 = "result_base64"
+    }
+
+    package init(_ record: JobRecord) {
+        let bytes = BytesText(record.run.result)
+        id = record.message.id.description
+        _result = OrNull(wrappedValue: bytes.text)
+        resultBase64 = bytes.base64
+    }
+}
+
+/// A page of jobs, without what they carry.
+package struct JobsView: Encodable, Sendable {
+    package let jobs: [JobView]
+    /// What to pass for the next page; null at the end.
+    @OrNull package var cursor: String?
+    /// How many jobs were looked at for this page.
+    package let scanned: Int
+
+    package init(_ jobs: [JobRecord], cursor: String?, scanned: Int) {
+        self.jobs = jobs.map { JobView($0, hasContent: false) }
+        self.scanned = scanned
+        _cursor = OrNull(wrappedValue: cursor)
     }
 }
 

@@ -45,6 +45,18 @@ package struct QueuesView: Encodable, Sendable {
     }
 }
 
+/// A page of queues.
+package struct QueuesPageView: Encodable, Sendable {
+    package let queues: [QueueView]
+    /// What to pass for the next page; null at the end.
+    @OrNull package var cursor: String?
+
+    package init(queues: [QueueView], cursor: String?) {
+        self.queues = queues
+        _cursor = OrNull(wrappedValue: cursor)
+    }
+}
+
 /// How many jobs there are in each state: an object with a member for each.
 package struct JobsByState: Encodable, Sendable {
     private struct Key: CodingKey {

@@ -30,6 +30,27 @@ package struct ReceiptView: Encodable, Sendable {
     }
 }
 
+/// What became of the jobs of a batch, in order.
+package struct ReceiptsView: Encodable, Sendable {
+    package enum Result: Encodable, Sendable {
+        case done(ReceiptView)
+        case refused(RefusalView)
+
+        package func encode(to encoder: any Encoder) throws {
+            switch self {
+            case .done(let view): try view.encode(to: encoder)
+            case .refused(let view): try view.encode(to: encoder)
+            }
+        }
+    }
+
+    package let results: [Result]
+
+    package init(results: [Result]) {
+        self.results = results
+    }
+}
+
 /// A job of a batch that was not enqueued.
 package struct RefusalView: Encodable, Sendable {
     package struct Problem: Encodable, Sendable {

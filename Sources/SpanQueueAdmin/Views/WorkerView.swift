@@ -28,6 +28,15 @@ package struct WorkerView: Encodable, Sendable {
     }
 }
 
+/// The live workers, by id.
+package struct WorkersView: Encodable, Sendable {
+    package let workers: [WorkerView]
+
+    package init(workers: [WorkerView]) {
+        self.workers = workers
+    }
+}
+
 /// What a worker did in one run.
 package struct RunSummaryView: Encodable, Sendable {
     package let completed: Int

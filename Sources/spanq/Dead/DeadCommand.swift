@@ -20,19 +20,8 @@ struct DeadListCommand: AsyncParsableCommand {
     @OptionGroup var listing: JobListing
     @OptionGroup var global: GlobalOptions
 
-    func validate() throws {
-        if listing.cursor != nil, listing.queue == nil {
-            throw ValidationError("--cursor belongs to one queue: give --queue too")
-        }
-    }
-
     func run() async throws {
-        try await global.withAdmin { admin in
-            try await JobLines(json: global.json).print(listing, in: admin, states: [.dead]) { cursor in
-                listing.queue != nil && !cursor.isEmpty
-                    ? "go on with --cursor '\(cursor)'" : "raise --limit, or give --queue"
-            }
-        }
+        try await global.withAdmin { try await JobLines(json: global.json).print(listing, in: $0, .dead) }
     }
 }
 

@@ -13,20 +13,9 @@ struct JobListCommand: AsyncParsableCommand {
     @OptionGroup var listing: JobListing
     @OptionGroup var global: GlobalOptions
 
-    func validate() throws {
-        if listing.cursor != nil, listing.queue == nil || state == nil {
-            throw ValidationError("--cursor belongs to one queue and state: give --queue and --state too")
-        }
-    }
-
     func run() async throws {
-        let states = state.map { [$0] } ?? JobState.known
-        let isOneList = listing.queue != nil && state != nil
         try await global.withAdmin { admin in
-            try await JobLines(json: global.json).print(listing, in: admin, states: states) { cursor in
-                isOneList && !cursor.isEmpty
-                    ? "go on with --cursor '\(cursor)'" : "raise --limit, or give --queue and --state"
-            }
+            try await JobLines(json: global.json).print(listing, in: admin, state)
         }
     }
 }
@@ -45,66 +34,48 @@ struct JobListing: ParsableArguments {
     @Option(help: ArgumentHelp("How many at most; 0 for all.", valueName: "count"))
     var limit = 50
 
-    @Option(help: ArgumentHelp("Where the last page of one queue and state ended.", valueName: "cursor"))
+    @Option(help: ArgumentHelp("Where the last page of the same list ended.", valueName: "cursor"))
     var cursor: String?
 
     func validate() throws {
         if limit < 0 { throw ValidationError("--limit \(limit): use 0 for all, or a positive number") }
     }
 
-    /// Hands over the jobs page by page, dead letters with the newest first; returns where to go on, if there are more.
+    /// Hands over the jobs page by page, dead letters with the newest first.
+    ///
+    /// - Returns: where to go on, if there are more; empty where that can't be said.
     func each(
-        in admin: Admin, states: [JobState], _ body: ([JobRecord]) throws -> Void
+        in admin: Admin, _ state: JobState?, _ body: ([JobRecord]) throws -> Void
     ) async throws -> String? {
-        let views = if let queue { try await admin.queues([queue]) } else { try await admin.queues() }
-        let known = views.map(\.name)
-        if states == [.dead], queue == nil, limit > 0 { return try await newestDead(of: known, in: admin, body) }
+        if state == .dead, queue == nil, limit > 0, cursor == nil { return try await newestDead(in: admin, body) }
+        let filter = JobFilter(queue: queue, state: state, type: type, tags: tag)
         var left = limit == 0 ? Int.max : limit
-        for queue in known {
-            for state in states {
-                var cursor = cursor
-                repeat {
-                    // With a filter, a page of the queue is not a page of ours: small steps, so that the cursor stays exact.
-                    let size = isFiltered ? min(left, 100) : min(left, 500)
-                    let page = try await admin.list(
-                        ListRequest(
-                            queue: queue, state: state, cursor: cursor, limit: size, newestFirst: state == .dead))
-                    let jobs = page.jobs.filter(matches)
-                    try body(jobs)
-                    left -= jobs.count
-                    cursor = page.cursor
-                    if left <= 0 { return cursor ?? "" }
-                } while cursor != nil
-            }
-        }
-        return nil
+        var cursor = cursor
+        repeat {
+            let page = try await admin.search(filter, cursor: cursor, limit: min(left, 500))
+            try body(page.jobs)
+            left -= page.jobs.count
+            cursor = page.cursor
+        } while cursor != nil && left > 0
+        return cursor
     }
 
     /// The newest dead letters of all queues together.
     private func newestDead(
-        of queues: [String], in admin: Admin, _ body: ([JobRecord]) throws -> Void
+        in admin: Admin, _ body: ([JobRecord]) throws -> Void
     ) async throws -> String? {
         var newest: [JobRecord] = []
-        for queue in queues {
+        for queue in try await admin.queues().map(\.name) {
             var one = self
             one.queue = queue
-            one.cursor = nil
             // One more than is shown tells whether there are more.
             one.limit = limit + 1
-            _ = try await one.each(in: admin, states: [.dead]) { newest += $0 }
+            _ = try await one.each(in: admin, .dead) { newest += $0 }
             newest.sort { ($0.run.changedAt ?? .distantPast) > ($1.run.changedAt ?? .distantPast) }
             newest = Array(newest.prefix(limit + 1))
         }
         try body(Array(newest.prefix(limit)))
         return newest.count > limit ? "" : nil
-    }
-
-    private var isFiltered: Bool { type != nil || !tag.isEmpty }
-
-    private func matches(_ record: JobRecord) -> Bool {
-        guard tag.allSatisfy(record.message.tags.contains) else { return false }
-        guard let type else { return true }
-        return type.hasSuffix("*") ? record.message.type.hasPrefix(type.dropLast()) : record.message.type == type
     }
 }
 
@@ -116,12 +87,10 @@ extension Timestamp {
 struct JobLines {
     let json: Bool
 
-    func print(
-        _ listing: JobListing, in admin: Admin, states: [JobState], more: (_ cursor: String) -> String
-    ) async throws {
-        let layout = Layout(states)
+    func print(_ listing: JobListing, in admin: Admin, _ state: JobState?) async throws {
+        let layout = Layout(state)
         var table = layout.table
-        let cursor = try await listing.each(in: admin, states: states) { jobs in
+        let cursor = try await listing.each(in: admin, state) { jobs in
             guard !json else {
                 let lines = try jobs.map { try AdminJSON.line(JobView($0)) }
                 if !lines.isEmpty { Console.print(lines.joined(separator: "\n")) }
@@ -132,19 +101,22 @@ struct JobLines {
         if !json {
             if table.rows.isEmpty { Console.note("spanq: no such jobs") } else { table.print() }
         }
-        if let cursor { Console.note("spanq: there are more: \(more(cursor))") }
+        if let cursor {
+            let advice = cursor.isEmpty ? "raise --limit, or give --queue" : "go on with --cursor '\(cursor)'"
+            Console.note("spanq: there are more: \(advice)")
+        }
     }
 
     /// The columns for jobs of one state, or of several.
     enum Layout {
         case mixed, active, retrying, dead
 
-        init(_ states: [JobState]) {
+        init(_ state: JobState?) {
             self =
-                switch states {
-                case [.active]: .active
-                case [.retrying]: .retrying
-                case [.dead]: .dead
+                switch state {
+                case .active: .active
+                case .retrying: .retrying
+                case .dead: .dead
                 default: .mixed
                 }
         }

@@ -1,5 +1,6 @@
 import Logging
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueServer
 
 @testable import spanq
@@ -17,9 +18,9 @@ extension FuzzTarget {
             "9999-12-31T23:59:59.999999999Z",
         ]
     ) { input in
-        guard let moment = MomentText.parse(String(decoding: input, as: UTF8.self)) else { return }
+        guard let moment = RFC3339(String(decoding: input, as: UTF8.self))?.timestamp else { return }
         let isInYears = (-62_167_219_200_000...253_402_300_799_999).contains(moment.milliseconds)
-        precondition(!isInYears || MomentText.parse(moment.description) == moment, "a moment does not read back")
+        precondition(!isInYears || RFC3339(moment.description)?.timestamp == moment, "a moment does not read back")
     }
 
     /// Lines of a batch file.
@@ -32,8 +33,7 @@ extension FuzzTarget {
             #"{"type":"c","payload":[[{"payload":1}]],"retention":"none","timeout":"30s","unique_key":"k"}"#,
         ]
     ) { input in
-        let line = try BatchLine(input, defaults: JobOptions(), type: nil, checkJSON: input.count % 2 == 0)
-        _ = line.request
+        _ = try JobDraft(input).request()
     }
 
     /// Configuration files, and all settings in them.

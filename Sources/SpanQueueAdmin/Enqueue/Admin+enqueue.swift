@@ -1,0 +1,11 @@
+package import SpanQueue
+
+extension Admin {
+    /// Enqueues jobs in one round trip, and says of each what became of it.
+    ///
+    /// - Throws: `AdminError` where the principal may not; `.tooLarge` for more than `Limits.jobsPerEnqueue`; what the engine throws.
+    package func enqueue(_ requests: [EnqueueRequest], as principal: Principal) async throws -> [EnqueueResult] {
+        try principal.require(.produce)
+        return try await queue.enqueue(requests)
+    }
+}
