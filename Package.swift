@@ -154,6 +154,21 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "CSpanQueueWeb", exclude: ["Assets"]),
+        .target(
+            name: "SpanQueueWeb",
+            dependencies: [
+                "CSpanQueueWeb", "SpanQueue", "SpanQueueAdmin", "SpanQueueGzip", "SpanQueueLoop", "SpanQueueServer",
+                "SpanQueueTelemetry",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: settings
+        ),
         .target(
             name: "SpanQueueBenchmarks",
             dependencies: [
@@ -171,7 +186,7 @@ let package = Package(
                 "SpanQueueHandlers",
                 "SpanQueueOTLP", "SpanQueueRedis",
                 "SpanQueueServer",
-                "SpanQueueTelemetry",
+                "SpanQueueTelemetry", "SpanQueueWeb",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -308,6 +323,16 @@ let package = Package(
             dependencies: [
                 "SpanQueue", "SpanQueueAdmin", "SpanQueueGzip", "SpanQueueServer", "SpanQueueTelemetry",
                 "SpanQueueTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueWebTests",
+            dependencies: [
+                "CSpanQueueWeb", "SpanQueue", "SpanQueueAdmin", "SpanQueueServer", "SpanQueueTesting", "SpanQueueWeb",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

@@ -85,9 +85,9 @@ extension ListenAddress: CustomStringConvertible {
 
 /// A socket that listens, opened before anything else starts: a taken port is then an error at once, and not one out of the
 /// midst of a running process. Connections queue up in the kernel until someone takes the socket and serves them.
-final class ListeningSocket: Sendable {
+package final class ListeningSocket: Sendable {
     /// The port it has, also where port 0 was asked for.
-    let port: Int
+    package let port: Int
     /// -1 once it was taken.
     private let descriptor: Mutex<CInt>
 
@@ -101,7 +101,7 @@ final class ListeningSocket: Sendable {
     }
 
     /// Hands the descriptor to the caller, who closes it; nil for all callers but the first.
-    func take() -> CInt? {
+    package func take() -> CInt? {
         descriptor.withLock { descriptor in
             defer { descriptor = -1 }
             return descriptor >= 0 ? descriptor : nil
@@ -109,7 +109,11 @@ final class ListeningSocket: Sendable {
     }
 
     /// Opens a socket on the first address of `host` that lets us.
-    static func open(host: String, port: Int) throws(SpanQueueError) -> ListeningSocket {
+    ///
+    /// - Parameter option: what chooses another address, for the error.
+    package static func open(
+        host: String, port: Int, option: String = "--listen"
+    ) throws(SpanQueueError) -> ListeningSocket {
         var hints = addrinfo()
         hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
         hints.ai_family = AF_UNSPEC
@@ -123,7 +127,7 @@ final class ListeningSocket: Sendable {
         guard status == 0, let first = list else {
             throw SpanQueueError(
                 .invalidArgument,
-                "can't listen on \(host): \(String(cString: gai_strerror(status))); choose another address with --listen"
+                "can't listen on \(host): \(String(cString: gai_strerror(status))); choose another address with \(option)"
             )
         }
         defer { freeaddrinfo(list) }
@@ -135,7 +139,7 @@ final class ListeningSocket: Sendable {
             if problem == 0 { problem = -descriptor }
             address = candidate.pointee.ai_next
         }
-        throw refusal(ListenAddress.tcp(host: host, port: port), problem)
+        throw refusal(ListenAddress.tcp(host: host, port: port), problem, option)
     }
 
     /// A listening descriptor, or the negative error number.
@@ -170,8 +174,8 @@ final class ListeningSocket: Sendable {
         }
     }
 
-    private static func refusal(_ address: ListenAddress, _ problem: CInt) -> SpanQueueError {
-        let advice = "choose another address with --listen HOST:PORT, or --listen none"
+    private static func refusal(_ address: ListenAddress, _ problem: CInt, _ option: String) -> SpanQueueError {
+        let advice = "choose another address with \(option) HOST:PORT, or \(option) none"
         switch problem {
         case EADDRINUSE:
             return SpanQueueError(.unavailable, "\(address) is taken by another process: \(advice)")

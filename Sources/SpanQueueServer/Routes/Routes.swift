@@ -5,14 +5,6 @@ internal import SpanQueueGzip
 internal import SpanQueueLoop
 internal import SpanQueueTelemetry
 
-#if canImport(Darwin)
-    internal import Darwin
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Glibc
-#endif
-
 /// The paths of the server.
 enum Routes {
     static func responder(
@@ -164,7 +156,7 @@ struct StatisticsRoute: Sendable {
 }
 
 /// How the bytes of a page are coded on their way.
-enum ContentCoding: Sendable, Hashable {
+package enum ContentCoding: Sendable, Hashable {
     /// As they are.
     case identity
     /// gzip.
@@ -172,7 +164,7 @@ enum ContentCoding: Sendable, Hashable {
 
     /// The coding that an `Accept-Encoding` header prefers by its q-values (RFC 9110, section 12.5.3): gzip where it is
     /// accepted and not less wanted than no coding.
-    static func negotiated(acceptEncoding: String?) -> ContentCoding {
+    package static func negotiated(acceptEncoding: String?) -> ContentCoding {
         let codings = HeaderList.parse(acceptEncoding ?? "")
         let any = codings.first { $0.value == "*" }
         let gzip = codings.first { $0.value == "gzip" || $0.value == "x-gzip" } ?? any
@@ -180,25 +172,4 @@ enum ContentCoding: Sendable, Hashable {
         guard let gzip, gzip.weight > 0 else { return .identity }
         return gzip.weight >= identity?.weight ?? 0 ? .gzip : .identity
     }
-}
-
-/// A moment as the `Date` header writes it (RFC 9110, section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
-enum HTTPDate {
-    private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
-    private static let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-
-    static func now() -> String { format(time(nil)) }
-
-    static func format(_ seconds: time_t) -> String {
-        var seconds = seconds
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        let time = [parts.tm_hour, parts.tm_min, parts.tm_sec].map(twoDigits).joined(separator: ":")
-        let date = "\(twoDigits(parts.tm_mday)) \(months[Int(parts.tm_mon)]) \(1900 + Int(parts.tm_year))"
-        return "\(days[Int(parts.tm_wday)]), \(date) \(time) GMT"
-    }
-
-    private static func twoDigits(_ number: CInt) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }

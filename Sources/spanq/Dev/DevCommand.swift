@@ -2,8 +2,10 @@ import ArgumentParser
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueHandlers
 import SpanQueueServer
+import SpanQueueWeb
 
 /// `spanq dev`
 struct DevCommand: AsyncParsableCommand {
@@ -25,11 +27,12 @@ struct DevCommand: AsyncParsableCommand {
     @Flag(help: "No demo jobs of our own.")
     var noDemoJobs = false
 
+    @OptionGroup var web: WebOptions
     @OptionGroup(title: "Worker options") var options: WorkerOptions
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        var reader = try global.reader(options.flags, lists: options.lists)
+        var reader = try global.reader(options.flags.merging(web.flags) { first, _ in first }, lists: options.lists)
         var connection = try ConnectionSettings(&reader, logLevel: .info)
         if global.redis != nil {
             throw CommandFailure.usage(
@@ -43,6 +46,8 @@ struct DevCommand: AsyncParsableCommand {
         settings.worker.attemptLogLevel = { $0.tags.contains(DemoJobs.tag) ? .debug : .info }
         var listen = try reader.listen(default: .standard)
         listen.whenTaken = .takeAnother
+        var web = try reader.web()
+        web.listen.whenTaken = .takeAnother
         let slowAttempt = try reader.duration(.slowAttempt, default: nil)
         let attemptParent = try reader.attemptParent()
         let handlers = try Handlers(settings)
@@ -56,7 +61,7 @@ struct DevCommand: AsyncParsableCommand {
             connection.redisURL = directory.url
             let telemetry = CommandTelemetry(
                 for: .service, slowAttempt: slowAttempt, attemptParent: attemptParent, logger: connection.logger())
-            try await serve(connection, telemetry, settings, handlers, listen, server)
+            try await serve(connection, telemetry, settings, handlers, listen, web, server)
         } catch {
             await server.stop()
             throw error
@@ -66,7 +71,8 @@ struct DevCommand: AsyncParsableCommand {
 
     private func serve(
         _ connection: ConnectionSettings, _ telemetry: CommandTelemetry, _ settings: WorkerSettings,
-        _ handlers: Handlers, _ listen: ListenChoice, _ server: RedisProcess
+        _ handlers: Handlers, _ listen: ListenChoice, _ web: WebChoice,
+        _ server: RedisProcess
     ) async throws {
         let isDemo = settings.isDemo
         let logger = telemetry.bootstrapLogging(at: connection.logLevel, as: connection.logFormat)
@@ -76,9 +82,11 @@ struct DevCommand: AsyncParsableCommand {
             if isDemo { try DemoHandlers.register(with: worker) }
             let observability = try Observability(
                 telemetry, queue: queue, listen: listen, fetchLimit: Observability.fetchLimit, logger: logger)
-            try greet(server.directory, settings, observability.server, isDemo: isDemo)
+            let rest = try web.start(queue, logger: logger)
+            try greet(server.directory, settings, observability.server, rest, isDemo: isDemo)
             var process = WorkerProcess(
-                worker: worker, logger: logger, companions: observability.services + [RedisWatch(server: server)],
+                worker: worker, logger: logger,
+                companions: observability.services + [rest, RedisWatch(server: server)],
                 feeders: [observability.drainNotice])
             if isDemo, !noDemoJobs {
                 process.feeders.append(DemoJobs(queue: queue, queues: settings.worker.queues.queues, logger: logger))
@@ -90,18 +98,21 @@ struct DevCommand: AsyncParsableCommand {
 
     /// - Throws: a failure where standard output is closed, full or broken: without the URL nobody can do anything here.
     private func greet(
-        _ directory: DevDirectory, _ settings: WorkerSettings, _ server: MetricsServer, isDemo: Bool
+        _ directory: DevDirectory, _ settings: WorkerSettings, _ server: MetricsServer, _ rest: WebServer,
+        isDemo: Bool
     ) throws {
         let metrics = server.listening.map { "http://\($0)/metrics" }
-        Console.print(
-            global.json
-                ? #"{"redis_url":"\#(directory.url)","metrics_url":\#(metrics.map { "\"\($0)\"" } ?? "null")}"#
-                : banner(directory, settings, metrics, isDemo: isDemo))
+        let web = rest.listening.map { "http://\($0)/api/v1" }
+        if global.json {
+            try JSONLine.print(DevView(redisURL: directory.url, metricsURL: metrics, webURL: web))
+        } else {
+            Console.print(banner(directory, settings, metrics, web, isDemo: isDemo))
+        }
         try Console.settle()
     }
 
     private func banner(
-        _ directory: DevDirectory, _ settings: WorkerSettings, _ metrics: String?, isDemo: Bool
+        _ directory: DevDirectory, _ settings: WorkerSettings, _ metrics: String?, _ web: String?, isDemo: Bool
     ) -> String {
         let type = isDemo ? "demo:hello" : (settings.exec + settings.http)[0].pattern.replacing("*", with: "test")
         let queue = settings.worker.queues.queues[0]
@@ -112,6 +123,7 @@ struct DevCommand: AsyncParsableCommand {
 
               Redis   \(directory.url)
               metrics \(metrics ?? "off")
+              REST    \(web ?? "off")
               data    \(directory.path)\(directory.isTemporary ? " (removed at the end)" : "")
 
             In another terminal:
@@ -123,6 +135,25 @@ struct DevCommand: AsyncParsableCommand {
               spanq dead list
 
             """
+    }
+}
+
+/// Where everything is, as `dev --json` prints it.
+private struct DevView: Encodable {
+    let redisURL: String
+    @OrNull var metricsURL: String?
+    @OrNull var webURL: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case redisURL = "redis_url"
+        case metricsURL = "metrics_url"
+        case webURL = "web_url"
+    }
+
+    init(redisURL: String, metricsURL: String?, webURL: String?) {
+        self.redisURL = redisURL
+        _metricsURL = OrNull(wrappedValue: metricsURL)
+        _webURL = OrNull(wrappedValue: webURL)
     }
 }
 

@@ -10,22 +10,25 @@ import UnixSignals
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve /metrics, /livez, /readyz and /stats, and claim nothing.",
+        abstract: "Serve /metrics, /livez, /readyz, /stats and the REST interface, and claim nothing.",
         discussion: """
-            One such process is enough for the gauges that all workers would report alike: depths, ages, pauses, workers.
+            One such process is enough for the gauges that all workers would report alike: depths, ages, pauses, workers. \
+            The REST interface, under /api/v1, is for this machine alone: whoever reaches it may do everything.
             """)
 
     @Option(help: ArgumentHelp("Where to listen; 127.0.0.1:9464 unless given.", valueName: "host:port"))
     var listen: String?
 
+    @OptionGroup var web: WebOptions
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        var reader = try global.reader([.listen: listen].compactMapValues { $0 }, lists: [:])
+        var reader = try global.reader(web.flags.merging([.listen: listen]) { first, _ in first })
         let connection = try ConnectionSettings(&reader, logLevel: .info)
         var listen = try reader.listen(default: .standard)
         // Serving is all it does.
         listen.whenTaken = .fail
+        let web = try reader.web()
         guard listen.address != .off else {
             throw CommandFailure.usage("spanq serve serves nothing with --listen none: give it a host and port")
         }
@@ -36,7 +39,8 @@ struct ServeCommand: AsyncParsableCommand {
         try await connection.withQueue(telemetry: telemetry.jobs, logger: logger) { queue in
             let observability = try Observability(
                 telemetry, queue: queue, listen: listen, fetchLimit: nil, logger: logger)
-            let services = observability.services + [observability.drainNotice]
+            let server = try web.start(queue, logger: logger)
+            let services = observability.services + [server, observability.drainNotice]
             try await ServiceGroup(
                 services: services, gracefulShutdownSignals: StopSignals.all, logger: logger.quietened()
             ).run()

@@ -20,6 +20,8 @@ enum Setting: String, CaseIterable {
     case logLevel = "log-level"
     case logFormat = "log-format"
     case listen
+    case web
+    case webReadOnly = "web-read-only"
     case slowAttempt = "slow-attempt"
     case traceURL = "trace-url"
     case attemptParent = "attempt-parent"

@@ -56,7 +56,7 @@ struct Observability {
     }
 }
 
-/// Where /metrics is served.
+/// Where something is served.
 struct ListenChoice {
     let address: ListenAddress
     /// Whether somebody asked for this address; else it is the default.
@@ -74,10 +74,10 @@ struct ListenChoice {
 }
 
 extension SettingsReader {
-    /// Reads where /metrics is served.
-    mutating func listen(default standard: ListenAddress) throws -> ListenChoice {
-        let isGiven = try layers.find(.listen) != nil
-        let address = try value(.listen, default: standard, shown: { "\($0)" }) { values throws(SettingProblem) in
+    /// Reads where something is served: /metrics unless another setting is named.
+    mutating func listen(_ setting: Setting = .listen, default standard: ListenAddress) throws -> ListenChoice {
+        let isGiven = try layers.find(setting) != nil
+        let address = try value(setting, default: standard, shown: { "\($0)" }) { values throws(SettingProblem) in
             do throws(SpanQueueError) {
                 return try ListenAddress(values.joined())
             } catch {

@@ -1,0 +1,108 @@
+internal import Foundation
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import Logging
+internal import NIOCore
+internal import SpanQueueAdmin
+internal import SpanQueueGzip
+internal import SpanQueueServer
+
+/// Answers requests: refuses what must not be answered, finds the route, and turns what it says or throws into bytes.
+struct Responder: Sendable {
+    let admin: Admin
+    let principal: Principal
+    let routes: [Route]
+    let logger: Logger
+
+    func respond(to request: Request) async -> Response {
+        var reply: Reply
+        do {
+            reply = try await answer(request)
+        } catch {
+            if let problem = Problem(error) {
+                reply = problem.reply
+            } else {
+                logger.error("a request could not be answered", metadata: ["error": "\(error)"])
+                reply = Problem(.internalServerError, "engine", "this is a mistake of the server; see its log").reply
+            }
+            // What is left of its body stays unread, so nothing can follow it on this connection.
+            if Self.hasBody(request) { reply.headers[.connection] = "close" }
+        }
+        if request.headers[.connection]?.lowercased() == "close" { reply.headers[.connection] = "close" }
+        let response = Self.response(reply, acceptEncoding: request.headers[.acceptEncoding])
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func answer(_ request: Request) async throws -> Reply {
+        try RequestGuard.check(request.method, request.headers, authority: request.head.authority)
+        guard let target = RequestPath(request.head.path ?? "/") else {
+            throw Problem.invalid("the path or query has an escape that is none")
+        }
+        let found = routes.compactMap { route in route.match(target.parts).map { (route, $0) } }
+        guard !found.isEmpty else {
+            throw Problem(.notFound, "not_found", "no such path: see /api/v1/openapi.json")
+        }
+        let allowed = (["OPTIONS"] + found.flatMap { $0.0.isWrite ? [$0.0.method.rawValue] : ["GET", "HEAD"] })
+            .sorted().joined(separator: ", ")
+        if request.method == .options { return Reply(status: .noContent, body: nil, headers: [.allow: allowed]) }
+        let method = request.method == .head ? .get : request.method
+        guard let (route, places) = found.first(where: { $0.0.method == method }) else {
+            throw Problem(.methodNotAllowed, "invalid_argument", "use \(allowed)", [.allow: allowed])
+        }
+        try principal.require(route.scope)
+        // It is not repeated: an answer has nothing in it that only the asker wrote.
+        guard target.query.allSatisfy({ route.parameters.contains($0.name) }) else {
+            let known = route.parameters.sorted().joined(separator: ", ")
+            throw Problem.invalid("unknown parameter: \(known.isEmpty ? "there are none here" : "there are \(known)")")
+        }
+        var call = Call(
+            method: method, headers: request.headers, principal: principal, places: places, query: target.query)
+        call.body = try await Self.body(of: request, limit: route.bodyLimit)
+        return try await route.answer(admin, call)
+    }
+
+    /// Counted while it is read, so that what a client says of its size does not matter.
+    private static func body(of request: Request, limit: Int) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        for try await part in request.body {
+            guard bytes.count + part.readableBytes <= limit else {
+                throw Problem(
+                    .contentTooLarge, "too_large",
+                    limit == 0 ? "this takes no body" : "the body has more than \(limit) bytes: send less at a time")
+            }
+            bytes += part.readableBytesView
+        }
+        return bytes
+    }
+
+    private static func hasBody(_ request: Request) -> Bool {
+        request.headers[.transferEncoding] != nil || request.headers[.contentLength].map { $0 != "0" } == true
+    }
+
+    /// Smaller ones do not get smaller.
+    private static let leastForGzip = 1024
+
+    private static func response(_ reply: Reply, acceptEncoding: String?) -> Response {
+        var headers = reply.headers
+        // Nothing here is for another site to show, to frame or to read, or for anyone to keep.
+        headers[.cacheControl] = "no-store"
+        headers[.contentSecurityPolicy] = "default-src 'none'; frame-ancestors 'none'"
+        headers[.xContentTypeOptions] = "nosniff"
+        headers[.crossOriginResourcePolicy] = "same-origin"
+        headers[.crossOriginOpenerPolicy] = "same-origin"
+        headers[.referrerPolicy] = "no-referrer"
+        guard var body = reply.body else {
+            return Response(status: reply.status, headers: headers, body: ResponseBody())
+        }
+        headers[.contentType] = reply.contentType
+        headers[.vary] = "Accept-Encoding"
+        if body.count >= leastForGzip, ContentCoding.negotiated(acceptEncoding: acceptEncoding) == .gzip,
+            let packed = Gzip.compress(Array(body))
+        {
+            headers[.contentEncoding] = "gzip"
+            body = Data(packed)
+        }
+        return Response(
+            status: reply.status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+}

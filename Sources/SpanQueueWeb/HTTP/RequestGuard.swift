@@ -1,0 +1,60 @@
+internal import Foundation
+internal import HTTPTypes
+
+/// What is refused before a request is looked at: those that a page of somebody else makes a browser send.
+///
+/// A browser can be led here by a name that points to this machine (DNS rebinding), so only names that are ours are answered; and any
+/// page may send requests here, whose answers it can't read but whose deeds would be done.
+enum RequestGuard {
+    /// - Parameter authority: the `Host` of the request, with its port.
+    static func check(_ method: HTTPRequest.Method, _ headers: HTTPFields, authority: String?) throws(Problem) {
+        guard let authority, isOurs(host(of: authority)) else {
+            throw .forbidden("this host is not served here: use 127.0.0.1, [::1] or localhost")
+        }
+        guard method != .get, method != .head, method != .options else { return }
+        if let site = headers[.secFetchSite] {
+            guard site == "same-origin" || site == "none" else { throw .forbidden("a page of another site sent this") }
+        } else if let origin = headers[.origin] {
+            // Browsers that do not say how the sites stand to each other say at least where the page is from.
+            guard origin.lowercased() == "http://\(authority.lowercased())" else {
+                throw .forbidden("a page of another site sent this")
+            }
+        }
+        guard method != .delete else { return }
+        // Which no form can send, and no page of another site without asking first.
+        guard mediaType(headers[.contentType]) == "application/json" else {
+            throw Problem(.unsupportedMediaType, "invalid_argument", "send Content-Type: application/json")
+        }
+    }
+
+    private static func host(of authority: String) -> String {
+        if authority.hasPrefix("[") { return String(authority.prefix { $0 != "]" } + "]") }
+        return String(authority.prefix { $0 != ":" })
+    }
+
+    private static func isOurs(_ host: String) -> Bool {
+        ["127.0.0.1", "[::1]", "localhost"].contains(host.lowercased())
+    }
+
+    private static func mediaType(_ header: String?) -> String? {
+        header?.split(separator: ";", omittingEmptySubsequences: false).first?.trimmingCharacters(in: .whitespaces)
+            .lowercased()
+    }
+}
+
+extension HTTPField.Name {
+    static let secFetchSite = made("Sec-Fetch-Site")
+    static let idempotencyKey = made("Idempotency-Key")
+    static let traceparent = made("traceparent")
+    static let tracestate = made("tracestate")
+    static let baggage = made("baggage")
+    static let crossOriginResourcePolicy = made("Cross-Origin-Resource-Policy")
+    static let crossOriginOpenerPolicy = made("Cross-Origin-Opener-Policy")
+    static let referrerPolicy = made("Referrer-Policy")
+
+    /// The names above are tokens, as RFC 9110 wants them: there is nothing to refuse.
+    private static func made(_ name: String) -> Self {
+        guard let made = Self(name) else { preconditionFailure("\(name) is not the name of a header") }
+        return made
+    }
+}

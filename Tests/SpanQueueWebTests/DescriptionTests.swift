@@ -1,0 +1,65 @@
+import Foundation
+import HTTPTypes
+import SpanQueue
+import Testing
+
+@testable import SpanQueueWeb
+
+@Suite("The description of the REST interface", .timeLimit(.minutes(1)))
+struct DescriptionTests {
+    @Test("has each route, and there is each route that it has, with the same parameters")
+    func routes() throws {
+        let document = try APIDocument()
+        let routes = Dictionary(
+            uniqueKeysWithValues: Routes.all.map { ("\($0.method.rawValue) \($0.path)", $0.parameters) })
+        #expect(routes == document.operations)
+        #expect(
+            Set(Routes.all.filter { $0.bodyLimit > 0 }.map { "\($0.method.rawValue) \($0.path)" }) == document.withBody)
+    }
+
+    @Test("is what each route answers, one after the other")
+    func walk() async throws {
+        try await WebUnderTest.run { web in
+            var seen: Set<String> = []
+            func call(_ method: String, _ target: String, _ body: String? = nil, _ status: Int = 200) async throws {
+                let answer = try await web.call(method, target, body)
+                #expect(answer.status == status, "\(method) \(target): \(answer.text)")
+                if let operation = web.document.operation(method, target) { seen.insert(operation) }
+            }
+            try await call(
+                "POST", "/api/v1/jobs", #"{"type":"email:welcome","id":"a","payload":{"user":42},"tags":["vip"]}"#, 201)
+            try await call("POST", "/api/v1/jobs", #"[{"type":"t","id":"b","delay":"5s","queue":"mail"},{"id":"c"}]"#)
+            try await call("GET", "/api/v1/openapi.json")
+            try await call("GET", "/api/v1/session")
+            try await call("GET", "/api/v1/stats")
+            try await call("GET", "/api/v1/queues?limit=1")
+            try await call("GET", "/api/v1/queues/mail")
+            try await call("PATCH", "/api/v1/queues/mail", #"{"paused":true,"reason":"why"}"#)
+            try await call("GET", "/api/v1/workers")
+            try await call("GET", "/api/v1/jobs?tag=vip&limit=1")
+            try await call("GET", "/api/v1/jobs/a")
+            try await call("GET", "/api/v1/jobs/a/trace?queue=default")
+            try await call("GET", "/api/v1/jobs/a/payload")
+            try await call("GET", "/api/v1/jobs/a/result")
+            try await call("POST", "/api/v1/jobs/b/bury", #"{"reason":"bad"}"#)
+            try await call("POST", "/api/v1/jobs/b/redrive")
+            try await call("POST", "/api/v1/jobs/b/cancel?queue=mail", #"{"reason":null}"#)
+            try await call("DELETE", "/api/v1/jobs/b")
+            #expect(seen == Set(web.document.operations.keys))
+        }
+    }
+
+    @Test("has a status for each kind of error")
+    func statuses() {
+        let expected: [(SpanQueueError.Code, Int)] = [
+            (.invalidArgument, 400), (.tooLarge, 413), (.notFound, 404), (.conflict, 409), (.invalidState, 409),
+            (.leaseLost, 409), (.unsupported, 501), (.unavailable, 503), (.closed, 503), (.timeout, 504),
+            (.outOfMemory, 503), (.overloaded, 503), (.denied, 502), (.corruptRecord, 500), (.engine, 500),
+        ]
+        for (code, status) in expected {
+            let problem = Problem(SpanQueueError(code, "why", mayHaveRun: true))
+            #expect(problem?.status.code == status && problem?.code == code.rawValue && problem?.mayHaveRun == true)
+            #expect((problem?.headers[.retryAfter] != nil) == (status == 503))
+        }
+    }
+}
