@@ -8,7 +8,8 @@
 /// ```
 ///
 /// Every phase after `running` has an end in time that no call can put off. A queue is a lane: its place in the worker's selection. A lane
-/// that fails or hangs is asked alone (`ClaimHealth`, `LeaseBeat`), or never together with others (`SettlingLane`, `QueueUpkeep`).
+/// that fails or hangs is asked alone (`ClaimHealth`, `LeaseBeat`), or never together with others (`SettlingLane`, `QueueUpkeep`). Whose
+/// turn it is to be asked, and when to wait, is decided by `ClaimTurn`.
 struct WorkerLife {
     typealias Instant = ContinuousClock.Instant
 
@@ -22,8 +23,6 @@ struct WorkerLife {
     static let onceBound = Duration.seconds(10)
     static let announceInterval = Duration.seconds(10)
     static let announcePause = Duration.seconds(1)
-    /// How long a queue that was empty is not asked while others have work.
-    static let probeInterval = Duration.milliseconds(5)
 
     struct Terms {
         var queues: QueueSelection
@@ -50,15 +49,6 @@ struct WorkerLife {
         case stopped
     }
 
-    enum ClaimStep: Equatable {
-        case claim([QueueSelector.Share])
-        /// Wait for work in the open queues.
-        case wait(until: Instant)
-        /// Nothing to do before this moment, or, where nil, before another event.
-        case sleep(until: Instant?)
-        case end
-    }
-
     enum Action: Equatable {
         /// Claim one job of a queue that failed, apart from the others.
         case probe(lane: Int)
@@ -73,17 +63,6 @@ struct WorkerLife {
         case stop
     }
 
-    private enum Claiming: Equatable {
-        case ready
-        /// A call is under way that may give so many jobs.
-        case calling(limit: Int)
-        case waiting(isInterrupted: Bool)
-        /// Waiting for work failed: look again later.
-        case resting(until: Instant)
-        /// In `once`: every open queue was empty, and nothing has happened since.
-        case dry
-    }
-
     private struct Lane {
         /// Attempts whose handlers run, and those that were settled without their handler, which takes up its slot still.
         var running = 0
@@ -96,22 +75,12 @@ struct WorkerLife {
         var isHolding: Bool { running > 0 || settling.count > 0 }
     }
 
-    private static let waitPauses = Pauses(base: .milliseconds(100), cap: .seconds(2))
-
     let terms: Terms
     private(set) var phase = Phase.running
     /// `runOnce` ended because calls went on failing.
     private(set) var gaveUp = false
     private var lanes: [Lane]
-    private var selector: QueueSelector
-    private var claiming = Claiming.ready
-    private var isInPass = false
-    /// Something may have become ready since the pass began.
-    private var wantsLook = false
-    private var lastProbe: Instant
-    private var dueAt: Instant?
-    private var waitFailures = 0
-    private var waitAgainAt: Instant?
+    private var claiming: ClaimTurn
     private var probes = 0
     private var announceAt: Instant
     private var isAnnouncing = false
@@ -121,8 +90,7 @@ struct WorkerLife {
     /// - Parameter random: from 0 to 1.
     init(_ terms: Terms, at now: Instant, random: () -> Double) {
         self.terms = terms
-        selector = QueueSelector(terms.queues)
-        lastProbe = now
+        claiming = ClaimTurn(terms.queues, at: now)
         announceAt = now
         lanes = terms.queues.lanes.map { _ in
             Lane(
@@ -135,7 +103,7 @@ struct WorkerLife {
     var freeSlots: Int { terms.concurrency - taken }
     var unsettled: Int { lanes.reduce(0) { $0 + $1.settling.count } }
     /// Whether there may be something that the latest pass over the queues, or the present wait, does not know of.
-    var wantsClaim: Bool { wantsLook }
+    var wantsClaim: Bool { claiming.wantsLook }
     func unsettled(in lane: Int) -> Int { lanes[lane].settling.count }
     func isOpen(_ lane: Int) -> Bool { lanes[lane].health.isOpen }
     /// The queues whose claims fail.
@@ -157,47 +125,10 @@ struct WorkerLife {
 
     // MARK: Claiming
 
-    mutating func nextClaim(at now: Instant) -> ClaimStep {
-        switch claiming {
-        case .resting(let until) where until > now && isRunning: return .sleep(until: until)
-        case .dry where isRunning: return .sleep(until: nil)
-        case .calling, .waiting: return .sleep(until: nil)
-        case .resting, .dry, .ready: claiming = .ready
-        }
-        while isRunning {
-            guard freeSlots > 0 else { return .sleep(until: nil) }
-            if !isInPass {
-                guard hasOpenLane else { return .sleep(until: nil) }
-                let isProbing = now - lastProbe > Self.probeInterval
-                if isProbing { lastProbe = now }
-                selector.begin(probing: isProbing)
-                isInPass = true
-                wantsLook = false
-                dueAt = nil
-            }
-            let shares = selector.next(slots: freeSlots)
-            if !shares.isEmpty {
-                claiming = .calling(limit: shares.reduce(0) { $0 + $1.limit })
-                return .claim(shares)
-            }
-            isInPass = false
-            guard hasOpenLane else { return .sleep(until: nil) }
-            guard selector.isAllEmpty, !wantsLook else { continue }
-            if terms.isOnce {
-                claiming = .dry
-                return .sleep(until: nil)
-            }
-            var until = now + terms.idleWait
-            if let dueAt { until = min(until, dueAt) }
-            guard until > now else { continue }
-            if let waitAgainAt, waitAgainAt > now {
-                claiming = .resting(until: min(until, waitAgainAt))
-                return .sleep(until: min(until, waitAgainAt))
-            }
-            claiming = .waiting(isInterrupted: false)
-            return .wait(until: until)
-        }
-        return .end
+    mutating func nextClaim(at now: Instant) -> ClaimTurn.Step {
+        let offer = ClaimTurn.Offer(
+            slots: freeSlots, hasOpenLane: hasOpenLane, idleWait: terms.idleWait, isOnce: terms.isOnce)
+        return claiming.next(at: now, isRunning: isRunning, offer)
     }
 
     /// One queue's answer to a claim.
@@ -207,18 +138,12 @@ struct WorkerLife {
         _ lane: Int, jobs: Int, hasMore: Bool, dueIn: Duration?, lapseIn: Duration?, isProbe: Bool = false,
         at now: Instant
     ) -> Bool {
-        selector.record(lane, hasMore: hasMore)
-        if let dueIn {
-            let due = now + max(.zero, dueIn)
-            dueAt = dueAt.map { min($0, due) } ?? due
-        }
+        claiming.answered(lane, hasMore: hasMore, dueIn: dueIn, at: now)
         lanes[lane].upkeep.noted(lapseIn: lapseIn, at: now)
         guard isRunning else { return false }
         if isProbe {
             // A probe asks without a slot set aside for it: a queue that fails must not take one from the others.
-            var free = freeSlots
-            if case .calling(let limit) = claiming { free -= limit }
-            guard free >= jobs else { return false }
+            guard freeSlots - claiming.promised >= jobs else { return false }
         }
         lanes[lane].running += jobs
         taken += jobs
@@ -227,7 +152,7 @@ struct WorkerLife {
 
     /// A call has been answered for all its queues, each of which was told before.
     mutating func claimEnded() {
-        claiming = .ready
+        claiming.ended()
     }
 
     /// A queue answered after a failure.
@@ -243,47 +168,29 @@ struct WorkerLife {
     /// - Returns: whether it had worked before.
     mutating func claimFailed(_ lane: Int, at now: Instant, isFinal: Bool, random: Double) -> Bool {
         let isNew = lanes[lane].health.failed(at: now, isFinal: isFinal, random: random)
-        selector.set(lane, isOpen: false)
+        claiming.set(lane, isOpen: false)
         return isNew
     }
 
     mutating func probeEnded() {
         probes -= 1
-        lookAgain()
+        claiming.lookAgain()
     }
 
     /// The wait for work has returned, whatever the reason.
     ///
     /// - Returns: whether a wake-up that it may have taken is to be handed on, because this worker claims nothing any more.
     mutating func waited(failed: Bool, at now: Instant, random: Double) -> Bool {
-        claiming = .ready
-        // Any of them may have work now.
-        lastProbe = now - .seconds(1)
-        if failed {
-            waitFailures += 1
-            waitAgainAt = now + Self.waitPauses.pause(after: waitFailures, random: random)
-        } else {
-            waitFailures = 0
-            waitAgainAt = nil
-        }
+        claiming.waited(failed: failed, at: now, random: random)
         return !isRunning
     }
 
-    var isWaitFailing: Bool { waitFailures > 0 }
-
-    /// Something may be ready that the present pass, or the present wait, does not know of.
-    private mutating func lookAgain() {
-        wantsLook = true
-        switch claiming {
-        case .dry, .resting: claiming = .ready
-        case .ready, .calling, .waiting: break
-        }
-    }
+    var isWaitFailing: Bool { claiming.isWaitFailing }
 
     private mutating func reopen(_ lane: Int) {
         guard lanes[lane].health.isOpen else { return }
-        selector.set(lane, isOpen: true)
-        lookAgain()
+        claiming.set(lane, isOpen: true)
+        claiming.lookAgain()
     }
 
     // MARK: Attempts
@@ -292,7 +199,7 @@ struct WorkerLife {
     mutating func ended(_ lane: Int) {
         lanes[lane].running -= 1
         taken -= 1
-        if terms.isOnce { lookAgain() }
+        if terms.isOnce { claiming.lookAgain() }
     }
 
     /// A handler goes on although it was cancelled: its attempt has ended, its slot is taken still.
@@ -305,7 +212,7 @@ struct WorkerLife {
     mutating func returned(_ lane: Int) {
         lanes[lane].abandoned -= 1
         taken -= 1
-        if terms.isOnce { lookAgain() }
+        if terms.isOnce { claiming.lookAgain() }
     }
 
     // MARK: Settling
@@ -315,7 +222,7 @@ struct WorkerLife {
         lanes[lane].settling.add()
         guard lanes[lane].settling.count >= terms.maximumUnsettled, !lanes[lane].health.isHeldBack else { return false }
         lanes[lane].health.isHeldBack = true
-        selector.set(lane, isOpen: false)
+        claiming.set(lane, isOpen: false)
         return lanes[lane].settling.failingSince != nil
     }
 
@@ -336,7 +243,7 @@ struct WorkerLife {
             reopen(lane)
         }
         // A job that was given back may be there now.
-        if terms.isOnce { lookAgain() }
+        if terms.isOnce { claiming.lookAgain() }
         return isNew
     }
 
@@ -348,7 +255,7 @@ struct WorkerLife {
 
     mutating func reclaimed(_ lane: Int, jobs: Int, at now: Instant) {
         lanes[lane].upkeep.reclaimed(jobs, isBlind: !claims(lanes[lane]), at: now)
-        if jobs > 0 { lookAgain() }
+        if jobs > 0 { claiming.lookAgain() }
     }
 
     mutating func reclaimFailed(_ lane: Int, at now: Instant) {
@@ -373,11 +280,7 @@ struct WorkerLife {
     /// What is to be done now besides claiming and settling; ask until it is nil.
     mutating func nextAction(at now: Instant) -> Action? {
         if let action = advance(at: now) { return action }
-        if case .waiting(isInterrupted: false) = claiming, !isRunning || wantsLook {
-            claiming = .waiting(isInterrupted: true)
-            wantsLook = false
-            return .interruptWait
-        }
+        if claiming.interruptsWait(isRunning: isRunning) { return .interruptWait }
         return nextBeat(at: now) ?? nextUpkeep(at: now)
     }
 
@@ -405,10 +308,7 @@ struct WorkerLife {
 
     private var hasOpenLane: Bool { lanes.contains { $0.health.isOpen } }
 
-    private var isClaimUnderWay: Bool {
-        if case .calling = claiming { return true }
-        return probes > 0
-    }
+    private var isClaimUnderWay: Bool { claiming.isCalling || probes > 0 }
 
     private var runs: Bool { lanes.contains { $0.running > 0 } }
 
@@ -459,7 +359,7 @@ struct WorkerLife {
     }
 
     /// Nothing runs, and nothing is there to be claimed where claiming works.
-    private var isIdle: Bool { taken == 0 && !isClaimUnderWay && (claiming == .dry || !hasOpenLane) }
+    private var isIdle: Bool { taken == 0 && !isClaimUnderWay && (claiming.isDry || !hasOpenLane) }
 
     /// When `runOnce` stops trying; nil where all goes well, or something is to be done still.
     private var giveUpAt: Instant? {
