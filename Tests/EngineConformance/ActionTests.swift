@@ -87,6 +87,37 @@ struct CancelTests {
         }
     }
 
+    @Test(
+        "of a cancel that was asked for while a job ran the time stays, however its attempt ends",
+        arguments: EngineUnderTest.all)
+    func time(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            for verdict in [.cancel(reason: "it said"), .retry(after: .seconds(1)), .release, nil] as [Verdict?] {
+                for note in [OperatorNote(reason: "because", by: "eve"), OperatorNote()] {
+                    let claimed = try await bench.acceptAndClaim(
+                        lease: verdict == nil ? .milliseconds(60) : .seconds(30))
+                    let id = claimed.message.id
+                    _ = try await bench.engine.perform(
+                        .cancel(reason: note.reason), on: id, in: bench.queue, by: note.by)
+                    let request = try #require(try await bench.record(id).cancelRequest)
+                    let at = try #require(request.at)
+                    #expect(request == CancelRequest(at: at, reason: note.reason, by: note.by))
+                    #expect(at >= claimed.claimedAt)
+                    try await bench.pass(.milliseconds(100))
+                    if let verdict { try await bench.settle(claimed, verdict) } else { _ = try await bench.reclaim() }
+                    let record = try await bench.record(id)
+                    #expect(record.state == .cancelled && record.cancelRequest == nil)
+                    #expect(record.run.history.count == 2)
+                    #expect(record.run.history.last == .cancelled(at: at, reason: note.reason, by: note.by))
+                    let ended = try #require(record.run.attemptRecords.first?.endedAt)
+                    #expect(ended > at && record.run.changedAt == ended)
+                    let own = record.run.attemptRecords[0].reason
+                    #expect(record.run.endReason == (note.reason.isEmpty ? own ?? "" : note.reason))
+                }
+            }
+        }
+    }
+
     @Test("a job that ends before it hears of its cancel ends as it did", arguments: EngineUnderTest.all)
     func over(subject: EngineUnderTest) async throws {
         try await subject.run { bench in

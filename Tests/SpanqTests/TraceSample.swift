@@ -25,7 +25,7 @@ enum TraceSample {
 
     static func trace(
         _ state: JobState, _ history: [HistoryEvent] = [], runAt: Int64? = nil, now: Int64 = 60_000,
-        dropped: Int = 0, claimedAt: Int64? = nil, leaseUntil: Int64 = 90_000, cancelRequested: Bool = false
+        dropped: Int = 0, claimedAt: Int64? = nil, leaseUntil: Int64 = 90_000, cancelAskedAt: Int64? = nil
     ) throws -> JobTrace {
         let message = JobMessage(
             id: "job-1", queue: "mail", type: "email:welcome", payload: [], priority: 0, maxRetries: 2, backoff: nil,
@@ -43,7 +43,8 @@ enum TraceSample {
         }
         let dueAt = state == .scheduled ? runAt.map { at($0) } : state == .retrying ? run.eligibleAt : nil
         let record = JobRecord(
-            message: message, state: state, run: run, dueAt: dueAt, claim: claim, cancelRequested: cancelRequested)
+            message: message, state: state, run: run, dueAt: dueAt, claim: claim,
+            cancelRequest: cancelAskedAt.map { CancelRequest(at: at($0), reason: "stop it", by: "eve") })
         return JobTrace(record, now: at(now))
     }
 

@@ -79,8 +79,8 @@ struct TraceTests {
             steps(try TraceSample.trace(.active, claimedAt: 20))
                 == ["enqueue 0-0", "wait 1 0-20", "attempt 1 20-60000+ running"])
         #expect(
-            steps(try TraceSample.trace(.active, claimedAt: 20, cancelRequested: true)).last
-                == "attempt 1 20-60000+ cancelling")
+            steps(try TraceSample.trace(.active, claimedAt: 20, cancelAskedAt: 500)).suffix(2)
+                == ["attempt 1 20-60000+ cancelling", "cancel 500-500 asked for"])
         let failed = TraceSample.attempt(1, 0, 10, 20, .retried, retryDelay: .seconds(70), error: "x")
         #expect(
             steps(try TraceSample.trace(.retrying, [failed]))
@@ -103,6 +103,26 @@ struct TraceTests {
             .dead, [.buried(at: TraceSample.at(30), reason: "manual")], runAt: 90_000)
         #expect(steps(scheduled) == ["enqueue 0-0", "delay 0-30", "bury 30-30 by hand"])
         #expect(scheduled.total == .milliseconds(30))
+    }
+
+    @Test("a cancel of a running job stands where it was asked for, and where it ended the job")
+    func cancelWhileRunning() throws {
+        let asked = HistoryEvent.cancelled(at: TraceSample.at(500), reason: "no")
+        func steps(_ outcome: AttemptOutcome, _ delay: Duration? = nil) throws -> [String] {
+            let attempt = TraceSample.attempt(1, 0, 20, 3000, outcome, retryDelay: delay)
+            let trace = try TraceSample.trace(.cancelled, [attempt, asked])
+            #expect(trace.total == .milliseconds(3000))
+            #expect(Set(trace.spans.map(\.context.spanID)).count == trace.spans.count)
+            return Array(self.steps(trace).dropFirst(2))
+        }
+        let begin = ["attempt 1 20-3000 ", "cancel 500-500 asked for"]
+        #expect(try steps(.cancelled) == [begin[0] + "cancelled", begin[1], "cancel 3000-3000"])
+        #expect(
+            try steps(.retried, .seconds(9)) == [
+                begin[0] + "retried", begin[1], "retry 3000-3000", "cancel 3000-3000 by hand",
+            ])
+        #expect(
+            try steps(.lost) == [begin[0] + "lost", begin[1], "reclaim 3000-3000", "cancel 3000-3000 by hand"])
     }
 
     @Test("events that are not kept leave a line")

@@ -30,7 +30,7 @@ public struct EngineEnvironment: Sendable {
         telemetry = nil
     }
 
-    init(logger: Logger, telemetry: JobTelemetry) {
+    package init(logger: Logger, telemetry: JobTelemetry) {
         self.logger = logger
         self.telemetry = telemetry
     }

@@ -32,6 +32,7 @@ final class JobMetrics: Sendable {
     let engineErrors: MetricFamily<CounterSeries>
     let engineReconnects: MetricFamily<CounterSeries>
     let engineRedirects: MetricFamily<CounterSeries>
+    let engineMayEvict: MetricFamily<GaugeSeries>
     /// Under the names of OpenTelemetry's conventions for messaging clients: the same facts once more. Where nobody asked for
     /// them they are those of a registry that is off, which records nothing and is on no page.
     let sentMessages: MetricFamily<CounterSeries>
@@ -117,6 +118,10 @@ final class JobMetrics: Sendable {
             "spanq_engine_redirects",
             help: "Connections that went to another server than the one before: its primary has changed.",
             labels: ["engine", "kind"])
+        engineMayEvict = try registry.gauge(
+            "spanq_engine_may_evict",
+            help: "1 where what keeps the jobs is set to drop some when its memory is full, without our leave.",
+            labels: ["engine"])
         sentMessages = try twins.counter(
             "messaging_client_sent_messages", help: "Jobs that were given to enqueue.", labels: Self.messaging,
             openTelemetryName: "messaging.client.sent.messages")
@@ -245,6 +250,11 @@ package final class EngineMetrics: Sendable {
             return fresh
         }
         histogram.record(duration)
+    }
+
+    /// Records whether jobs may be dropped when memory is full.
+    package func mayEvict(_ mayEvict: Bool) {
+        metrics.engineMayEvict.child(engine).set(mayEvict ? 1 : 0)
     }
 
     /// Records a connection that replaced a lost one.

@@ -26,14 +26,21 @@ package struct JobTrace: Sendable {
         self.record = record
         self.now = now
         addEnqueue()
-        for (index, event) in record.run.history.enumerated() {
+        let history = record.run.history
+        for (index, event) in history.enumerated() {
             if index == 1 { addOmission(before: event) }
-            let next = record.run.history.dropFirst(index + 1).first
+            let next = history.dropFirst(index + 1).first
             switch event.content {
             case .attempt(let attempt): add(attempt, before: next)
             case .redriven(let at): add("redrive", at: at, reason: nil)
             case .buried(let at, let reason): add("bury", at: at, reason: reason)
-            case .cancelled(let at, let reason): add("cancel", at: at, reason: reason)
+            case .cancelled(let at, let reason):
+                guard let attempt = history.dropLast(history.count - index).last?.attempt, at < attempt.endedAt else {
+                    add("cancel", at: at, reason: reason)
+                    break
+                }
+                // It was drawn where it was asked for. An attempt that did not hear of it ended in another way.
+                if attempt.outcome != .cancelled { add("cancel", at: attempt.endedAt, reason: reason) }
             }
         }
         addPresent()
@@ -131,6 +138,9 @@ extension JobTrace {
         step.outcome = attempt.outcome.rawValue
         step.detail = Self.detail(attempt)
         steps.append(step)
+        if case .cancelled(let at, let reason) = next?.content, at < attempt.endedAt {
+            addRequest(at: at, reason: reason)
+        }
         addSettlement(of: attempt, step.span?.context ?? message.trace, before: next)
         previous = attempt
         nextNumber = attempt.number + (attempt.isCharged ? 1 : 0)
@@ -213,6 +223,18 @@ extension JobTrace {
         waitingSince = isRedrive ? at : nil
     }
 
+    /// A cancel that somebody asked for while an attempt ran.
+    private mutating func addRequest(at: Timestamp, reason: String) {
+        var attributes = attributes("cancel", "settle")
+        if !reason.isEmpty { attributes["spanq.job.reason"] = .string(reason) }
+        var span = child("cancel", .client, spanID: id(5, at), from: at, to: at, attributes: attributes)
+        span.links = [SpanData.Link(message.trace, isRemote: true)]
+        steps.append(
+            Step(
+                stage: .action, name: "cancel", start: at, end: at, outcome: "asked for",
+                detail: reason.isEmpty ? nil : reason, span: span))
+    }
+
     mutating func addOmission(before event: HistoryEvent) {
         let count = record.run.droppedEvents
         guard count > 0, let since = steps.last?.end else { return }
@@ -244,6 +266,7 @@ extension JobTrace {
                 step.detail = "its lease has lapsed: a worker that reclaims will take it back"
             }
             steps.append(step)
+            if let request = record.cancelRequest, let at = request.at { addRequest(at: at, reason: request.reason) }
         default: break
         }
     }

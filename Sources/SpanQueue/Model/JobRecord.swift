@@ -10,23 +10,42 @@ public struct JobRecord: Sendable, Hashable {
     public var dueAt: Timestamp?
     /// For an active job, the claim under which it runs.
     public var claim: ActiveClaim?
-    /// Whether a cancel was asked for that its worker has not heard of yet.
-    public var cancelRequested: Bool
+    /// The cancel that was asked for while it runs, and that has not ended it yet.
+    public var cancelRequest: CancelRequest?
 
     package init(
         message: JobMessage, state: JobState, run: RunRecord, dueAt: Timestamp? = nil, claim: ActiveClaim? = nil,
-        cancelRequested: Bool = false
+        cancelRequest: CancelRequest? = nil
     ) {
         self.message = message
         self.state = state
         self.run = run
         self.dueAt = dueAt
         self.claim = claim
-        self.cancelRequested = cancelRequested
+        self.cancelRequest = cancelRequest
     }
+
+    /// Whether a cancel was asked for that has not ended it yet.
+    public var cancelRequested: Bool { cancelRequest != nil }
 
     /// The number of the attempt that runs, or else of the latest that ended; 0 before the first.
     public var attempt: Int { state == .active ? run.attempts + 1 : run.attempts }
+}
+
+/// What is known of a cancel that was asked for while a job ran.
+public struct CancelRequest: Sendable, Hashable {
+    /// When; nil where a program of layout 1 asked for it.
+    public var at: Timestamp?
+    /// Why; empty where no reason was given.
+    public var reason: String
+    /// Who asked for it, where that is known.
+    public var by: String?
+
+    package init(at: Timestamp?, reason: String, by: String? = nil) {
+        self.at = at
+        self.reason = reason
+        self.by = by
+    }
 }
 
 /// The claim that holds an active job.

@@ -46,7 +46,8 @@ public struct HistoryEvent: Sendable, Hashable {
         if case .attempt(let record) = content { record } else { nil }
     }
 
-    /// When it happened; for an attempt, when it ended.
+    /// When it happened; for an attempt, when it ended. A cancel that was asked for while an attempt ran stands behind that attempt in the
+    /// history, and is older than its end.
     public var at: Timestamp {
         switch content {
         case .attempt(let record): record.endedAt
@@ -113,12 +114,20 @@ public struct RunRecord: Sendable, Hashable {
 
     /// Why it is dead or cancelled, by the latest event that says so.
     public var endReason: String? {
-        history.last?.reason
+        guard let last = history.last else { return nil }
+        // A cancel that was asked for without a reason ended an attempt that may know one.
+        if case .cancelled(_, "") = last.content, let attempt = history.dropLast().last?.attempt {
+            return attempt.reason ?? last.reason
+        }
+        return last.reason
     }
 
     /// The moment of the latest event.
     public var changedAt: Timestamp? {
-        history.last?.at
+        guard let last = history.last else { return nil }
+        // A cancel that was asked for while an attempt ran stands behind that attempt.
+        guard case .cancelled = last.content, let before = history.dropLast().last else { return last.at }
+        return max(last.at, before.at)
     }
 
     /// The earliest moment at which the next attempt could be claimed, as far as this record knows.

@@ -36,6 +36,7 @@ package struct JobView: Encodable, Sendable {
     @OrNull package var worker: String?
     @OrNull package var leaseExpiresAt: String?
     package let cancelRequested: Bool
+    @OrNull package var cancelRequestedAt: String?
     @OrNull package var timeout: String?
     @OrNull package var retention: String?
     @OrNull package var unique: String?
@@ -55,6 +56,7 @@ package struct JobView: Encodable, Sendable {
         case resultBase64 = "result_base64"
         case leaseExpiresAt = "lease_expires_at"
         case cancelRequested = "cancel_requested"
+        case cancelRequestedAt = "cancel_requested_at"
     }
 
     /// - Parameter hasContent: whether payload and result are shown.
@@ -87,6 +89,7 @@ package struct JobView: Encodable, Sendable {
         self.worker = record.claim?.worker
         self.leaseExpiresAt = record.claim?.leaseExpiresAt.description
         self.cancelRequested = record.cancelRequested
+        self.cancelRequestedAt = record.cancelRequest?.at?.description
         self.timeout = message.timeout.map(DurationText.format)
         self.retention = message.retention.text
         self.unique = message.unique?.span.text

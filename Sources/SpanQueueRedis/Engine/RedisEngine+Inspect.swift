@@ -100,7 +100,7 @@ extension RedisEngine {
                 let state = JobState(rawValue: try cursor.nextString())
                 let score = Int64(try cursor.nextString()).map { Timestamp(milliseconds: $0) }
                 let lease = try cursor.nextOptionalString()
-                let cancelRequested = try cursor.nextInteger() == 1
+                let request = try cursor.nextOptionalBytes()
                 let message = try cursor.nextSlice()
                 let run = try cursor.nextOptionalBytes()
                 var record: JobRecord
@@ -117,7 +117,7 @@ extension RedisEngine {
                     record.claim = ActiveClaim(
                         token: lease.token, worker: lease.worker, claimedAt: lease.claimedAt, leaseExpiresAt: score)
                 }
-                record.cancelRequested = cancelRequested && state == .active
+                if state == .active { record.cancelRequest = request.map(RunPacking.cancelRequest) }
                 records.append(record)
             }
             return records

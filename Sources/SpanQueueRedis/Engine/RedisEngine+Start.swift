@@ -13,7 +13,9 @@ extension RedisEngine {
         let server = try await ServerInfo(send(RESPCommand("INFO", "server")).string())
         let memory = try await ServerInfo(send(RESPCommand("INFO", "memory")).string())
         try checkVersion(server)
-        try checkEviction(memory)
+        let policy = memory["maxmemory_policy"] ?? Self.noEviction
+        try checkEviction(policy)
+        noteEviction(policy)
         try await checkDurability(server)
         try await upgradeLayout()
         // A server that has just come up was away: its clients may be on their way back.
@@ -34,15 +36,33 @@ extension RedisEngine {
         }
     }
 
-    private func checkEviction(_ memory: ServerInfo) throws {
-        let policy = memory["maxmemory_policy"] ?? "noeviction"
-        let remedy = "set it with: redis-cli CONFIG SET maxmemory-policy noeviction"
-        if policy.hasPrefix("allkeys"), !options.allowsEviction {
+    static let noEviction = "noeviction"
+    private static let remedy = "set it with: redis-cli CONFIG SET maxmemory-policy noeviction"
+
+    /// Whether it was set to evict since we came: a worker that runs goes on, and its owner must hear of it.
+    func lookAtEviction() async throws {
+        let memory = try await ServerInfo(send(RESPCommand("INFO", "memory")).string())
+        let policy = memory["maxmemory_policy"] ?? Self.noEviction
+        guard noteEviction(policy) else { return }
+        if Self.mayEvictJobs(policy), !options.allowsEviction {
+            logger.error("Redis was set to maxmemory-policy \(policy), which can evict jobs: \(Self.remedy)")
+        } else if policy != Self.noEviction {
+            logger.warning("Redis was set to maxmemory-policy \(policy), not noeviction: \(Self.remedy)")
+        } else {
+            logger.notice("Redis evicts nothing any more: maxmemory-policy is noeviction")
+        }
+    }
+
+    static func mayEvictJobs(_ policy: String) -> Bool { policy.hasPrefix("allkeys") }
+
+    private func checkEviction(_ policy: String) throws {
+        let remedy = Self.remedy
+        if Self.mayEvictJobs(policy), !options.allowsEviction {
             throw SpanQueueError(
                 .unsupported,
                 "\(url) has maxmemory-policy \(policy), which can evict jobs: \(remedy), or allow eviction: --allow-eviction, RedisEngineOptions.allowsEviction"
             )
-        } else if policy != "noeviction" {
+        } else if policy != Self.noEviction {
             logger.warning("maxmemory-policy is \(policy), not noeviction: \(remedy)")
         }
     }

@@ -14,6 +14,7 @@ extension RedisEngine {
                 arguments.append(value)
             }
         }
+        if isEvictionDue() { try await lookAtEviction() }
     }
 
     func retire(workerID: String) async throws {

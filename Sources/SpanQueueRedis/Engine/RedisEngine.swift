@@ -23,6 +23,9 @@ final class RedisEngine: Engine, JobKeeper {
         var waiters: [RedisClient] = []
         var idleWaiters: [(client: RedisClient, since: ContinuousClock.Instant)] = []
         var isWatchingIdle = false
+        /// What Redis does when its memory is full, and when that is to be looked at again.
+        var evictionPolicy: String?
+        var nextEvictionLook = ContinuousClock.now
         var isClosed = false
     }
 
@@ -50,6 +53,7 @@ final class RedisEngine: Engine, JobKeeper {
     private let connection = Mutex(Connection())
     /// When the list of queues of layout 1 is to be copied next; nil where there is none.
     let nextCopy = Mutex<ContinuousClock.Instant?>(nil)
+    private let metrics: EngineMetrics?
 
     init(
         url: RedisURL, options: RedisEngineOptions, scripts: Scripts = .embedded, environment: EngineEnvironment,
@@ -75,6 +79,7 @@ final class RedisEngine: Engine, JobKeeper {
         configuration.scripts = scripts.all
         configuration.onConnect = { connected.call(generation: $0, isElsewhere: $1) }
         let metrics = environment.metrics(of: "redis")
+        self.metrics = metrics
         if let metrics {
             configuration.observer = { name, duration, error in metrics.record(name, duration, error?.code.label) }
         }
@@ -130,6 +135,30 @@ final class RedisEngine: Engine, JobKeeper {
             if connection.keys.count >= Self.mostNames { connection.keys.removeAll() }
             connection.keys[queue] = keys
             return keys
+        }
+    }
+
+    // MARK: Eviction
+
+    /// How often a worker looks whether Redis was set to evict.
+    private static let evictionInterval = Duration.seconds(60)
+
+    /// Whether it is time to look, which is then the next caller's no more.
+    func isEvictionDue(now: ContinuousClock.Instant = .now) -> Bool {
+        connection.withLock { connection in
+            guard connection.nextEvictionLook <= now else { return false }
+            connection.nextEvictionLook = now + Self.evictionInterval
+            return true
+        }
+    }
+
+    /// - Returns: whether it is another policy than the last time.
+    @discardableResult
+    func noteEviction(_ policy: String) -> Bool {
+        metrics?.mayEvict(Self.mayEvictJobs(policy) && !options.allowsEviction)
+        return connection.withLock { connection in
+            defer { connection.evictionPolicy = policy }
+            return connection.evictionPolicy != policy
         }
     }
 
@@ -279,6 +308,7 @@ final class RedisEngine: Engine, JobKeeper {
         connection.withLock { connection in
             connection.announced = []
             connection.gaps += 1
+            connection.nextEvictionLook = .now
         }
     }
 

@@ -161,14 +161,14 @@ package enum RunPacking {
                 // Only a dead letter starts afresh; a job that was waiting for its time goes on counting.
                 if run.history.last?.isDeath ?? false { charged = 0 }
                 let at = try body.stamp("the redrive")
-                run.append(.redriven(at: at, by: try body.reason("who redrove it").by))
+                run.append(.redriven(at: at, by: body.note().by))
             case Tag.buried:
                 let at = try body.stamp("the burial")
-                let (reason, by) = try body.reason("the reason")
+                let (reason, by) = body.note()
                 run.append(.buried(at: at, reason: reason, by: by))
             case Tag.cancelled:
                 let at = try body.stamp("the cancel")
-                let (reason, by) = try body.reason("the reason")
+                let (reason, by) = body.note()
                 run.append(.cancelled(at: at, reason: reason, by: by))
             default:
                 // A later version may know more kinds of entries. A settlement writes the whole record again, and must not lose them.
@@ -176,6 +176,17 @@ package enum RunPacking {
             }
         }
         return run
+    }
+
+    /// What is stored of a cancel that was asked for while a job runs: time, reason, and behind a NUL who asked. Programs of layout 1 store
+    /// no time.
+    static func cancelRequest(_ bytes: [UInt8]) -> CancelRequest {
+        let digits = bytes.prefix(stampBytes)
+        let isTimed = digits.count == stampBytes && digits.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+        let at = isTimed ? Int64(String(decoding: digits, as: UTF8.self)).map { Timestamp(milliseconds: $0) } : nil
+        var reader = PackedReader(bytes, from: isTimed ? stampBytes : 0)
+        let (reason, by) = reader.note()
+        return CancelRequest(at: at, reason: reason, by: by)
     }
 
     private static func readAttempt(_ body: inout PackedReader) throws(PackingError) -> AttemptRecord {
@@ -253,7 +264,7 @@ extension PackedWriter {
 
 extension PackedReader {
     /// The rest: a reason, and behind a NUL who gave it.
-    fileprivate mutating func reason(_ what: String) throws(PackingError) -> (reason: String, by: String?) {
+    fileprivate mutating func note() -> (reason: String, by: String?) {
         let parts = rest().split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false)
         return (
             String(decoding: parts[0], as: UTF8.self), parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : nil

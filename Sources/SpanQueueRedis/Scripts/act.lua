@@ -52,7 +52,7 @@ local idle = state == 'scheduled' or state == 'ready' or state == 'retrying'
 
 if action == 'cancel' then
   if state == 'active' then
-    redis.call('HSET', KEYS[12], id, reason)
+    redis.call('HSET', KEYS[12], id, stamp .. reason)
     return { 'requested', '' }
   elseif state == 'cancelled' then
     return { 'done', state }

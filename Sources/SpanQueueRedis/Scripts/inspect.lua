@@ -4,7 +4,7 @@
 -- KEYS  1 jobs  2 runs  3 scheduled  4 retrying  5 active  6 priority  7 dead  8 cancelled  9 retained  10 leases
 --       11 cancelling  12 meta
 -- ARGV  at most 100 ids
--- reply per job that exists  {id, state, score, lease, cancel asked for, message, run}
+-- reply per job that exists  {id, state, score, lease, when, why and by whom a cancel was asked for, message, run}
 
 -- include run
 -- include uses
@@ -22,7 +22,7 @@ local states, scores = states_of(ids, runs, sets, KEYS[12])
 local reply = {}
 for i, id in ipairs(ids) do
   if messages[i] then
-    reply[#reply + 1] = { id, states[i], scores[i], leases[i], cancelling[i] and 1 or 0, messages[i], runs[i] }
+    reply[#reply + 1] = { id, states[i], scores[i], leases[i], cancelling[i], messages[i], runs[i] }
   end
 end
 return reply

@@ -59,7 +59,7 @@ for i = 1, #ids do
       returned[#returned + 1] = id
     end
     run = run_with(string.sub(old, 1, 3) .. string.char(reclaims) .. string.sub(old, 5), 'L', fate .. stamp .. lease)
-    if cancelling[i] then run = run_with(run, 'C', stamp .. cancelling[i]) end
+    if cancelling[i] then run = run_cancelled(run, cancelling[i], stamp) end
     stored[#stored + 1] = id
     stored[#stored + 1] = run
     local digest = fate ~= 'r' and lock_digest(message)

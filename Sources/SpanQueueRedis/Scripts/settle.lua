@@ -70,11 +70,11 @@ if first_extended <= #ARGV then
       done[#done + 1] = id
       run = run .. stamp
       if cancelling and (verdict == 't' or verdict == 'r' or verdict == 'x') then
-        local reason = redis.call('HGET', KEYS[14], id)
-        if reason and (reason ~= '' or verdict ~= 'x') then
+        local note = redis.call('HGET', KEYS[14], id)
+        if note then
           -- Asked for while it ran: the job is cancelled, for the reason that was given, instead of going on.
           verdict = 'x'
-          run = run_with(run, 'C', stamp .. reason)
+          run = run_cancelled(run, note, stamp)
         end
       end
       local keep = true

@@ -22,7 +22,7 @@ extension MemoryQueue {
     ) -> ActionOutcome {
         switch state {
         case .active:
-            entries[id]?.cancelNote = note
+            entries[id]?.cancelRequest = CancelRequest(at: now, reason: note.reason, by: note.by)
             return .requested
         case .cancelled: return .done(state)
         case .scheduled, .ready, .retrying:
@@ -121,7 +121,7 @@ extension MemoryQueue {
         guard let entry = entries[id] else { return nil }
         return JobRecord(
             message: entry.message, state: entry.place.state, run: entry.run, dueAt: entry.place.dueAt,
-            claim: entry.place.claim, cancelRequested: entry.cancelNote != nil)
+            claim: entry.place.claim, cancelRequest: entry.cancelRequest)
     }
 
     /// A page of the jobs in one state, in the order in which they will run or have ended.

@@ -146,7 +146,7 @@ extension MemoryQueue {
             }
             claim.leaseExpiresAt = now + lease
             move(reference.id, to: .active(claim))
-            if entries[reference.id]?.cancelNote != nil { reply.cancelRequested.insert(reference.id) }
+            if entries[reference.id]?.cancelRequest != nil { reply.cancelRequested.insert(reference.id) }
         }
         return reply
     }
@@ -186,9 +186,9 @@ extension MemoryQueue {
         var isOver = true
         switch settlement.verdict {
         case .retry, .release:
-            if let note = entries[id]?.cancelNote {
+            if let request = entries[id]?.cancelRequest {
                 // Asked for while it ran, and unheard by its worker: the job is cancelled instead of going on.
-                run.append(.cancelled(at: now, reason: note.reason, by: note.by))
+                run.append(request, at: now)
                 moveToCancelled(id, at: now)
             } else if case .retry(let delay) = settlement.verdict {
                 isOver = false
@@ -201,15 +201,12 @@ extension MemoryQueue {
         case .complete: complete(id, settlement.terms.retention, at: now)
         case .bury: moveToDead(id, at: now)
         case .cancel:
-            // The reason is that of the person who asked for it, where anything is known of that.
-            if let note = entries[id]?.cancelNote, !note.reason.isEmpty || note.by != nil {
-                run.append(.cancelled(at: now, reason: note.reason, by: note.by))
-            }
+            if let request = entries[id]?.cancelRequest { run.append(request, at: now) }
             moveToCancelled(id, at: now)
         }
         if isOver, settlement.terms.unique?.span == .untilFinished { release(settlement.terms.unique, of: id) }
         entries[id]?.run = run
-        entries[id]?.cancelNote = nil
+        entries[id]?.cancelRequest = nil
         return .settled
     }
 
@@ -278,9 +275,9 @@ extension MemoryQueue {
             eligibleAt: entry.run.eligibleAt ?? message.eligibleAt, claimedAt: min(claim.claimedAt, now), endedAt: now,
             outcome: .lost, errorType: "lease_expired", error: "the worker did not extend its lease")
         entry.run.reclaims += 1
-        if let note = entry.cancelNote {
+        if let request = entry.cancelRequest {
             entry.run.append(.attempt(lost))
-            entry.run.append(.cancelled(at: now, reason: note.reason, by: note.by))
+            entry.run.append(request, at: now)
             moveToCancelled(id, at: now)
         } else if entry.run.reclaims >= maxReclaims {
             lost.reason = DeadReason.leaseExpired.rawValue
@@ -291,10 +288,17 @@ extension MemoryQueue {
             move(id, to: .ready(priority: message.priority, turn: turnBeforeAll()))
         }
         entries[id]?.run = entry.run
-        entries[id]?.cancelNote = nil
+        entries[id]?.cancelRequest = nil
         let state = entries[id]?.place.state ?? .ready
         if state.isTerminal { release(message.unique, of: id) }
         let reference = ClaimReference(id: id, queue: name, token: claim.token, worker: claim.worker)
         return ReclaimedJob(reference: reference, state: state, message: message, run: entry.run)
+    }
+}
+
+extension RunRecord {
+    /// Adds a cancel that was asked for while an attempt ran that ended now.
+    fileprivate mutating func append(_ request: CancelRequest, at now: Timestamp) {
+        append(.cancelled(at: request.at ?? now, reason: request.reason, by: request.by))
     }
 }

@@ -24,8 +24,8 @@ package struct MemoryQueue: Sendable {
         package let message: JobMessage
         package internal(set) var place: Place
         package internal(set) var run = RunRecord()
-        /// Why an active job is to be cancelled, once that was asked for.
-        package internal(set) var cancelNote: OperatorNote?
+        /// Who asked when and why to cancel an active job, once that was asked for.
+        package internal(set) var cancelRequest: CancelRequest?
     }
 
     /// A unique lock that is held.

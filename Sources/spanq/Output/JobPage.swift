@@ -26,6 +26,12 @@ enum JobPage {
         return lines.joined(separator: "\n")
     }
 
+    private static func text(_ request: CancelRequest) -> String {
+        let at = request.at.map { " at \($0)" } ?? ""
+        let by = request.by.map { " by \($0)" } ?? ""
+        return "asked for\(at)\(by): its worker will hear of it within a heartbeat"
+    }
+
     private static func facts(_ record: JobRecord, _ note: String?) -> [(name: String, value: String)] {
         let message = record.message
         let reason = record.state.isTerminal ? record.run.endReason : nil
@@ -44,7 +50,7 @@ enum JobPage {
             ("kept for", message.retention.text),
             ("worker", record.claim?.worker),
             ("lease until", record.claim?.leaseExpiresAt.description),
-            ("cancelling", record.cancelRequested ? "its worker will hear of it within a heartbeat" : nil),
+            ("cancelling", record.cancelRequest.map(Self.text)),
             ("reclaims", record.run.reclaims == 0 ? nil : "\(record.run.reclaims)"),
             ("priority", message.priority == 0 ? nil : "\(message.priority)"),
             ("tags", message.tags.isEmpty ? nil : message.tags.joined(separator: " ")),

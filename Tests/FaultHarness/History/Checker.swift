@@ -18,7 +18,7 @@ package enum Checker {
             case .ended: ended.insert(line.job)
             case .threw: threw[line.job, default: 0] += 1
             case .settled: settled[line.job, default: []].insert(line.token)
-            case .refused, .failed, .cancelled, .progressLost, .settleLost, .heartbeatLost: break
+            case .refused, .failed, .cancelled, .progressLost, .settleLost, .heartbeatLost, .wave: break
             }
         }
         findings.accepted = accepted.count

@@ -27,6 +27,8 @@ package struct HistoryLine: Sendable, Hashable {
         case settleLost = "settle-lost"
         /// A heartbeat was answered as lost.
         case heartbeatLost = "heartbeat-lost"
+        /// A handler's wave of bulk was taken.
+        case wave
     }
 
     package var what: What

@@ -3,13 +3,14 @@ package import SpanQueue
 
 extension FaultJob {
     /// The handler: notes what it begins and how it ends.
-    package func run(_ context: JobContext, _ history: HistoryFile) async throws {
+    package func run(_ context: JobContext, _ history: HistoryFile, _ queue: JobQueue) async throws {
         func note(_ what: HistoryLine.What) {
             history.note(what, context.id.description, attempt: context.attempt, token: context.token.value)
         }
         note(.began)
         if dies { kill(getpid(), SIGKILL) }
         do {
+            if fansOut { return try await fanOut(context, queue) { note($0) } }
             try await spendTime(context, lost: { note(.progressLost) })
         } catch {
             note(.cancelled)
@@ -18,6 +19,29 @@ extension FaultJob {
         if context.attempt <= failures {
             note(.threw)
             throw JobError.retry(after: .milliseconds(20), "failing as asked")
+        }
+        note(.ended)
+    }
+
+    /// Enqueues 12 MiB at a time, into a queue that nobody serves. The ids come again and again: it all goes to Redis, and Redis does not grow.
+    private func fanOut(
+        _ context: JobContext, _ queue: JobQueue, _ note: (HistoryLine.What) -> Void
+    ) async throws {
+        let payload = [UInt8](repeating: 9, count: 1 << 20)
+        let jobs = try (0..<12).map { number in
+            EnqueueRequest(
+                type: "fault:bulk", payload: payload,
+                options: [.queue("bulk"), .id(try JobID("\(context.id)-\(number)"))])
+        }
+        let until = ContinuousClock.now + .milliseconds(milliseconds)
+        while until > .now {
+            do {
+                for result in try await queue.enqueue(jobs) { _ = try result.get() }
+                note(.wave)
+            } catch let error as SpanQueueError where [.overloaded, .timeout, .unavailable].contains(error.code) {
+                // There is no room, or Redis has too much to do: a producer comes again.
+                try await Task.sleep(for: .milliseconds(20))
+            }
         }
         note(.ended)
     }

@@ -16,10 +16,12 @@ package struct FaultJob: Job {
     package var reports = false
     /// Whether it goes on after its cancellation, and returns.
     package var heedsNothing = false
+    /// Whether it enqueues bulk all the time while it runs.
+    package var fansOut = false
 
     package init(
         milliseconds: Int = 0, failures: Int = 0, blocks: Bool = false, dies: Bool = false, reports: Bool = false,
-        heedsNothing: Bool = false
+        heedsNothing: Bool = false, fansOut: Bool = false
     ) {
         self.milliseconds = milliseconds
         self.failures = failures
@@ -27,5 +29,6 @@ package struct FaultJob: Job {
         self.dies = dies
         self.reports = reports
         self.heedsNothing = heedsNothing
+        self.fansOut = fansOut
     }
 }

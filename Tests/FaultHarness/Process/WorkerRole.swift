@@ -30,7 +30,7 @@ package enum WorkerRole {
         configuration.cancellationGrace = .milliseconds(500)
         configuration.retryPolicy = Backoff.constant(.milliseconds(20))
         let worker = try Worker(queue, configuration)
-        try worker.handle(FaultJob.self) { job, context in try await job.run(context, history) }
+        try worker.handle(FaultJob.self) { job, context in try await job.run(context, history, queue) }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [

@@ -31,7 +31,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
     package static let all: [Scenario] =
         [
             kills, zombies, races, massExpiry, tenLeases, restarts, flushedScripts, busyServer, failover, lostReplies,
-            clockSteps, crowd, resets, latency, smallPieces, fullMemory, sweeping, secondSignal, stalledStderr,
+            clockSteps, crowd, bulkWaves, poisonedQueue, resets, latency, smallPieces, fullMemory, sweeping,
+            secondSignal, stalledStderr,
             fullDisk, jobTypes, canary, throughput,
         ] + durability
 }

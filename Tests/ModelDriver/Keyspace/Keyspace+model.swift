@@ -53,7 +53,7 @@ extension Keyspace {
             if let claim = member.place.claim { holders[member.id] = "\(claim.token):\(claim.worker)" }
         }
         try same("leases", leases, holders)
-        try same("cancelling", cancelling, queue.entries.compactMapValues(\.cancelNote?.stored))
+        try same("cancelling", cancelling, queue.entries.compactMapValues(\.cancelRequest?.stored))
         let done = line(.completed)
         try same("completed", completed, done.filter { $0.place.retainedUntil == nil }.map(\.id))
         try same("retained", retained, scored(done) { $0.retainedUntil })
@@ -112,7 +112,7 @@ extension Place {
     }
 }
 
-extension OperatorNote {
-    /// As Redis holds it: behind a NUL comes who.
-    fileprivate var stored: String { by.map { "\(reason)\0\($0)" } ?? reason }
+extension CancelRequest {
+    /// As Redis holds it: the time goes before the reason, and behind a NUL comes who.
+    fileprivate var stored: String { "\(at?.milliseconds ?? 0)\(reason)" + (by.map { "\0\($0)" } ?? "") }
 }

@@ -1,11 +1,16 @@
 -- A record of runs: version, attempts (2 bytes), reclaims (1), then entries: tag (1), length (3), body.
 --
--- Defines run_empty, run_with(run, tag, body), run_is_completed(run), run_tail(run).
+-- Defines run_empty, run_with(run, tag, body), run_cancelled(run, note, stamp), run_last(run), run_is_completed(run), run_tail(run).
 
 local run_empty = '\1\0\0\0'
 local function run_with(run, tag, body)
   local length = #body
   return run .. tag .. string.char(math.floor(length / 65536), math.floor(length / 256) % 256, length % 256) .. body
+end
+-- A cancel that was asked for while an attempt ran: when, why and who. Programs of layout 1 note no time.
+local function run_cancelled(run, note, stamp)
+  if not string.match(note, '^%d%d%d%d%d%d%d%d%d%d%d%d%d') then note = stamp .. note end
+  return run_with(run, 'C', note)
 end
 -- Where the last event begins: an attempt 'A', a lost one 'L', a redrive 'V', a burial 'B', a cancel 'C'.
 local function run_last(run)
