@@ -39,6 +39,7 @@ struct DescriptionTests {
             try await call("GET", "/api/v1/jobs?tag=vip&limit=1")
             try await call("GET", "/api/v1/jobs/a")
             try await call("GET", "/api/v1/jobs/a/trace?queue=default")
+            try await call("GET", "/api/v1/jobs/a/explain")
             try await call("GET", "/api/v1/jobs/a/payload")
             try await call("GET", "/api/v1/jobs/a/result")
             try await call("POST", "/api/v1/jobs/b/bury", #"{"reason":"bad"}"#)

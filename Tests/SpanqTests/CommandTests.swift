@@ -47,6 +47,29 @@ struct CommandTests {
         }
     }
 
+    @Test("why a job does not run is said by explain, and where the job is shown")
+    func explain() async throws {
+        try await withRedis { redis in
+            func spanq(_ words: String...) async throws -> CommandRun {
+                try await CommandRun.spanq(words, redis: redis)
+            }
+            _ = try await spanq("enqueue", "t", "--id", "a", "--queue", "mail")
+            _ = try await spanq("queue", "pause", "mail", "--reason", "deploy")
+            let explained = try await spanq("job", "explain", "a", "--json")
+            let codes = (explained.object["reasons"] as? [[String: Any]])?.map { $0["code"] as? String }
+            #expect(explained.code == 0 && codes == ["queue_paused", "no_worker"])
+            let text = try await spanq("job", "explain", "a", "--queue", "mail").output
+            #expect(text.hasPrefix("a is ready: queue mail is paused\n\nREASON        WHY "))
+            #expect(text.contains("spanq queue resume mail"))
+            #expect(try await spanq("queue", "explain", "mail").output.hasPrefix("mail: queue mail is paused\n"))
+            let note = "queue mail is paused: see spanq queue resume mail; no live worker serves queue mail"
+            #expect(try await spanq("job", "show", "a").output.contains(note))
+            #expect(try await spanq("job", "trace", "a", "--width", "200").output.contains(note))
+            #expect(try await spanq("job", "explain", "none").code == 3)
+            #expect(try await spanq("queue", "explain", "mial").code == 3)
+        }
+    }
+
     @Test("an enqueue that adds nothing prints the job that is there, alone and in a batch")
     func receiptsOfExistingJobs() async throws {
         try await withRedis { redis in

@@ -177,15 +177,6 @@ struct TextTests {
         #expect(throws: Never.self) { try ArgumentOrder.checkHelp(["help"]) }
     }
 
-    @Test("why a job waits is said as far as its queue tells")
-    func waiting() {
-        #expect(WaitingNote.text("q", isPaused: false, isServed: true) == nil)
-        #expect(
-            WaitingNote.text("q", isPaused: true, isServed: false)
-                == "queue q is paused: go on with spanq queue resume q; no live worker serves queue q: see spanq worker list"
-        )
-    }
-
     @Test("the command line's definition holds together")
     func definition() {
         _ = Spanq.helpMessage(includeHidden: true)

@@ -54,6 +54,9 @@ enum Routes {
         Route(method: .get, path: "/api/v1/jobs/{id}/trace", scope: .read, parameters: ["queue"]) { admin, call in
             try .json(TraceView(await admin.trace(call.id(), in: call.queueOfJob())))
         },
+        Route(method: .get, path: "/api/v1/jobs/{id}/explain", scope: .read, parameters: ["queue"]) { admin, call in
+            try .json(await admin.explain(call.id(), in: call.queueOfJob()))
+        },
         Route(method: .get, path: "/api/v1/jobs/{id}/payload", scope: .payload, parameters: ["queue"]) { admin, call in
             try .json(PayloadView(await admin.record(call.id(), in: call.queueOfJob())))
         },

@@ -7,7 +7,8 @@ struct JobCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "job", abstract: "Look at jobs, and act on one.",
         subcommands: [
-            JobShowCommand.self, JobTraceCommand.self, JobListCommand.self, JobCancelCommand.self,
+            JobShowCommand.self, JobExplainCommand.self, JobTraceCommand.self, JobListCommand.self,
+            JobCancelCommand.self,
             JobRetryCommand.self, JobRemoveCommand.self,
         ])
 }
@@ -36,9 +37,23 @@ struct JobShowCommand: AsyncParsableCommand {
     func run() async throws {
         let (record, note) = try await global.withAdmin { admin in
             let record = try await job.find(in: admin)
-            return (record, global.json ? nil : try await WaitingNote.read(record, from: admin))
+            return (record, global.json ? nil : try await Explanation.note(on: record, from: admin))
         }
         try JobPage.print(record, note: note, json: global.json)
+    }
+}
+
+/// `spanq job explain`
+struct JobExplainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Say why a job does not run, or what it does, and what to type next.")
+
+    @OptionGroup var job: JobSelection
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        let id = try JobID(argument: job.jobID)
+        try await global.withAdmin { try await $0.explain(id, in: job.queue) }.print(json: global.json)
     }
 }
 

@@ -50,7 +50,7 @@ struct JobTraceCommand: AsyncParsableCommand {
         let (trace, note) = try await global.withAdmin(reader) { admin in
             let trace = try await admin.trace(
                 JobID(argument: job.jobID), in: job.queue, attemptParent: parent)
-            return (trace, isDrawn ? try await WaitingNote.read(trace.record, from: admin) : nil)
+            return (trace, isDrawn ? try await Explanation.note(on: trace.record, from: admin) : nil)
         }
         if global.json {
             try JSONLine.print(TraceView(trace))
@@ -64,23 +64,5 @@ struct JobTraceCommand: AsyncParsableCommand {
                     link: template.flatMap { TraceLink.make($0, trace.record.message.trace.traceID) }
                 ).render())
         }
-    }
-}
-
-/// Why a job that waits does not run, as far as its queue tells: for people, in a few words.
-enum WaitingNote {
-    /// Nil for a job that does not wait, and where nothing keeps it.
-    static func read(_ record: JobRecord, from admin: Admin) async throws -> String? {
-        guard [.ready, .scheduled, .retrying].contains(record.state) else { return nil }
-        let queue = record.message.queue
-        guard let view = try await admin.queues([queue]).first else { return nil }
-        return text(queue, isPaused: view.paused, isServed: view.workersAlive > 0)
-    }
-
-    static func text(_ queue: String, isPaused: Bool, isServed: Bool) -> String? {
-        var notes: [String] = []
-        if isPaused { notes.append("queue \(queue) is paused: go on with spanq queue resume \(queue)") }
-        if !isServed { notes.append("no live worker serves queue \(queue): see spanq worker list") }
-        return notes.isEmpty ? nil : notes.joined(separator: "; ")
     }
 }

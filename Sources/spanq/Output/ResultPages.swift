@@ -29,6 +29,30 @@ extension OperationResult {
     }
 }
 
+extension Explanation {
+    /// The verdict in a line, then each reason with what to type next.
+    func print(json: Bool) throws {
+        if json { return try JSONLine.print(self) }
+        var table = Table(.fixed("REASON"), .text("WHY"), .text("NEXT"))
+        for reason in reasons { table.add(reason.code, reason.detail, reason.command ?? "") }
+        Console.print(Table.clean(verdict))
+        if !reasons.isEmpty {
+            Console.print("")
+            table.print()
+        }
+    }
+}
+
+extension Explanation {
+    /// Why a job that waits does not run, as far as its queue tells, for a page that shows the job; nil where nothing keeps it.
+    static func note(on record: JobRecord, from admin: Admin) async throws -> String? {
+        guard [.ready, .scheduled, .retrying].contains(record.state) else { return nil }
+        let reasons = try await admin.explain(queue: record.message.queue).reasons
+        return reasons.isEmpty
+            ? nil : reasons.map { $0.detail + ($0.command.map { ": see \($0)" } ?? "") }.joined(separator: "; ")
+    }
+}
+
 /// What `worker --once` prints at its end.
 enum SummaryPage {
     static func print(_ summary: RunSummary, json: Bool) throws {

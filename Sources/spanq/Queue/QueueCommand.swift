@@ -7,8 +7,8 @@ struct QueueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "Look at queues, stop and start them, empty and delete them.",
         subcommands: [
-            QueueListCommand.self, QueueStatsCommand.self, QueuePauseCommand.self, QueueResumeCommand.self,
-            QueuePurgeCommand.self, QueueDeleteCommand.self,
+            QueueListCommand.self, QueueStatsCommand.self, QueueExplainCommand.self, QueuePauseCommand.self,
+            QueueResumeCommand.self, QueuePurgeCommand.self, QueueDeleteCommand.self,
         ])
 }
 
@@ -67,5 +67,18 @@ struct QueueStatsCommand: AsyncParsableCommand {
                 queue.paused ? "paused" : "")
         }
         table.print()
+    }
+}
+
+/// `spanq queue explain`
+struct QueueExplainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Say what keeps the jobs of a queue, and what to type next.")
+
+    @Argument(help: "The queue.") var queue: String
+    @OptionGroup var global: GlobalOptions
+
+    func run() async throws {
+        try await global.withAdmin { try await $0.explain(queue: queue) }.print(json: global.json)
     }
 }
