@@ -89,7 +89,8 @@ struct RequestTests {
     @Test(
         "what can't be used is a problem with a code",
         arguments: [
-            ("GET", "/", 404), ("GET", "/api/v1/", 404), ("GET", "/api/v1/jobs/", 400), ("GET", "/api/v1//jobs", 404),
+            ("GET", "/api", 404), ("GET", "/api/v1/", 404), ("GET", "/api/v1/jobs/", 400),
+            ("GET", "/api/v1//jobs", 404),
             ("GET", "/api/v1/jobs/none", 404), ("GET", "/api/v1/jobs?queue=none", 404),
             ("GET", "/api/v1/jobs?queue=a/b", 400), ("GET", "/api/v1/jobs/a%2Fb", 400),
             ("GET", "/api/v1/jobs/%zz", 400), ("GET", "/api/v1/jobs/%FF", 400), ("GET", "/api/v1/jobs?limit=0", 400),

@@ -38,6 +38,7 @@ struct Responder: Sendable {
         guard let target = RequestPath(request.head.path ?? "/") else {
             throw Problem.invalid("the path or query has an escape that is none")
         }
+        if let page = try Pages.embedded.reply(to: request.method, target.parts, request.headers) { return page }
         let found = routes.compactMap { route in route.match(target.parts).map { (route, $0) } }
         guard !found.isEmpty else {
             throw Problem(.notFound, "not_found", "no such path: see /api/v1/openapi.json")
@@ -84,9 +85,10 @@ struct Responder: Sendable {
 
     private static func response(_ reply: Reply, acceptEncoding: String?) -> Response {
         var headers = reply.headers
-        // Nothing here is for another site to show, to frame or to read, or for anyone to keep.
-        headers[.cacheControl] = "no-store"
-        headers[.contentSecurityPolicy] = "default-src 'none'; frame-ancestors 'none'"
+        // Nothing here is for another site to show, to frame or to read, or, but for what pages are made of, for anyone to keep.
+        headers[.cacheControl] = headers[.cacheControl] ?? "no-store"
+        headers[.contentSecurityPolicy] =
+            headers[.contentSecurityPolicy] ?? "default-src 'none'; frame-ancestors 'none'"
         headers[.xContentTypeOptions] = "nosniff"
         headers[.crossOriginResourcePolicy] = "same-origin"
         headers[.crossOriginOpenerPolicy] = "same-origin"

@@ -102,7 +102,7 @@ struct DevCommand: AsyncParsableCommand {
         isDemo: Bool
     ) throws {
         let metrics = server.listening.map { "http://\($0)/metrics" }
-        let web = rest.listening.map { "http://\($0)/api/v1" }
+        let web = rest.listening.map { "http://\($0)/" }
         if global.json {
             try JSONLine.print(DevView(redisURL: directory.url, metricsURL: metrics, webURL: web))
         } else {
@@ -123,7 +123,7 @@ struct DevCommand: AsyncParsableCommand {
 
               Redis   \(directory.url)
               metrics \(metrics ?? "off")
-              REST    \(web ?? "off")
+              pages   \(web ?? "off")
               data    \(directory.path)\(directory.isTemporary ? " (removed at the end)" : "")
 
             In another terminal:

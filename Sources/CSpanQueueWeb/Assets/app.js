@@ -1,0 +1,210 @@
+// The frame of all pages: which one is shown, what it is told, keys, and how old what it shows is.
+
+import { foreign, h, icon, update } from "./dom.js";
+import { age, clock, isUTC, now, number, offset, tick, toggleAbsolute, toggleUTC } from "./format.js";
+import { Poll, get, path } from "./api.js";
+import { record } from "./history.js";
+import { disarm, empty, head } from "./parts.js";
+import { overview } from "./page-overview.js";
+import { queues } from "./page-queues.js";
+import { queue } from "./page-queue.js";
+import { isID, jobs, refine } from "./page-jobs.js";
+import { job } from "./page-job.js";
+import { workers } from "./page-workers.js";
+import { about } from "./page-about.js";
+
+const main = document.getElementById("main");
+let page = null;
+/** Counts the pages shown, so that what came for another is not shown. */
+let shown = 0;
+let isLoaded = false;
+let stats = null;
+let session = null;
+
+/** The page of an address. */
+function pageOf({ pathname, searchParams }) {
+  let parts;
+  try {
+    parts = pathname.split("/").slice(1).map(decodeURIComponent);
+  } catch {
+    return missing();
+  }
+  const [kind, name] = parts;
+  if (parts.length === 1) {
+    switch (kind) {
+      case "": return overview();
+      case "queues": return queues();
+      case "jobs": return jobs(searchParams);
+      case "workers": return workers();
+      case "about": return about();
+    }
+  }
+  if (parts.length === 2 && name !== "") {
+    if (kind === "queues") return queue(name);
+    if (kind === "jobs") return job(name, searchParams);
+  }
+  return missing();
+}
+
+const missing = () => ({ title: "No such page", nav: "", async load() {}, view: () => [head("No such page"), empty("There is no such page", "What there is stands on the left.")] });
+
+const context = () => ({ stats, session, root: main, poll, redraw: draw, reload: () => poll.soon(), go, may: (scope) => session.scopes.includes(scope) });
+
+function open(isNew) {
+  shown++;
+  page = pageOf(new URL(location.href));
+  isLoaded = false;
+  document.title = `${page.title} · SpanQueue`;
+  update(main, head(page.title));
+  for (const link of document.querySelectorAll("#nav a")) {
+    if (link.getAttribute("href") === page.nav) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.getElementById("nav").hidePopover?.();
+  if (isNew) {
+    scrollTo(0, 0);
+    main.focus({ preventScroll: true });
+  }
+  poll.soon();
+}
+
+function go(address) {
+  window.history.pushState(null, "", address);
+  open(true);
+}
+
+async function ask() {
+  const [mine, asked] = [page, shown];
+  session ??= (await get(path(["session"]))).body;
+  const [answer] = await Promise.all([get(path(["stats"])), mine.load()]);
+  stats = answer.body;
+  record(stats);
+  if (asked === shown) isLoaded = true;
+}
+
+/** Tells how it stands: all is grey where there is no answer, and says since when. */
+function tell() {
+  frame();
+  if (isLoaded) draw();
+  else if (poll.lostAt !== null) update(main, head(page.title), empty("Nothing to show yet", h("span", {}, foreign(poll.problem.message), " It is tried again and again.")));
+}
+
+function draw() {
+  if (!isLoaded) return;
+  update(main, page.view(context()));
+}
+
+const poll = new Poll(ask, tell);
+
+/** What says how old the figures are, each second. */
+function frame() {
+  const isLost = poll.lostAt !== null;
+  const line = document.getElementById("lost");
+  const live = document.getElementById("live");
+  line.hidden = !isLost;
+  for (const part of [main, document.getElementById("nav")]) part.classList.toggle("stale", isLost);
+  if (isLost) {
+    const next = Math.max(0, poll.nextAt - Date.now());
+    update(line, icon("i-off"), h("b", {}, `${poll.problem.status === 0 ? "Not connected" : "Not up to date"} since ${clock(poll.lostAt)}.`), " ",
+      poll.problem.status !== 0 && h("span", {}, foreign(poll.problem.message)),
+      h("span", {}, poll.asOf ? `These figures are ${age(Date.now() - poll.asOf)} old. ` : "", next > 0 ? `Next try in ${age(next + 999)}.` : "Trying now."), " ",
+      h("button", { class: "btn", type: "button", on: { click: () => poll.soon() } }, "Try now"));
+  }
+  const old = poll.asOf === null ? null : Date.now() - poll.asOf;
+  live.className = isLost ? "live warn" : "live";
+  if (isLost) update(live, icon("i-off"), h("b", {}, old === null ? "no answer" : `as of ${age(old)} ago`));
+  else if (old === null) update(live, icon("i-live", "f"), "asking");
+  else update(live, icon("i-live", "good"), old < 5000 ? "live" : `as of ${age(old)} ago`);
+  update(document.getElementById("clock"), clock(now()), " ", h("span", { class: "f" }, isUTC() ? "UTC" : offset()));
+  document.getElementById("clock").setAttribute("aria-label", isUTC() ? "Times are UTC. Change to local time" : `Times are local, ${offset()}. Change to UTC`);
+  if (stats) {
+    trouble("/jobs", stats.jobs.dead, "s-dead", "c-dead");
+    trouble("/queues", stats.queues.filter((one) => one.ready > 0 && one.workers_alive === 0 && !one.paused).length, "i-warn", "warn");
+    update(document.getElementById("foot"), session ? `SpanQueue ${session.version}` : "", h("br"), h("kbd", {}, "?"), " keys");
+  }
+}
+
+/** A count beside the name of a page means trouble. */
+function trouble(address, count, sign, kind) {
+  const link = document.querySelector(`#nav a[href="${address}"] span`);
+  update(link, count > 0 && [icon(sign, kind), number(count)]);
+}
+
+// Moving about
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]");
+  if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const address = new URL(link.href);
+  if (address.origin !== location.origin || link.dataset.plain !== undefined || link.getAttribute("href").startsWith("#")) return;
+  event.preventDefault();
+  go(address.pathname + address.search);
+});
+addEventListener("popstate", () => open(true));
+
+document.getElementById("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const field = document.getElementById("find");
+  const text = field.value.trim();
+  field.value = "";
+  field.blur();
+  if (isID(text)) go(path(["jobs", text.replace(/^id:/, "")]));
+  else if (text) go(path(["jobs"], refine({ state: "", queue: "", type: "", tag: [] }, text)));
+});
+document.getElementById("clock").addEventListener("click", () => { toggleUTC(); frame(); draw(); });
+
+// Keys: small letters look and move, capitals are deeds.
+
+const places = { o: "/", q: "/queues", j: "/jobs", w: "/workers", a: "/about" };
+let pending = 0;
+
+document.addEventListener("keydown", (event) => {
+  if (event.metaKey || event.ctrlKey || event.altKey || event.defaultPrevented) return;
+  if (event.target.matches?.("input, textarea, select")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (pending && Date.now() - pending < 1500 && places[event.key]) {
+    pending = 0;
+    event.preventDefault();
+    go(places[event.key]);
+    return;
+  }
+  pending = 0;
+  switch (event.key) {
+    case "g": pending = Date.now(); return;
+    case ":": focus(event, document.getElementById("find")); return;
+    case "/": focus(event, document.getElementById("filter") ?? document.getElementById("find")); return;
+    case "?": go("/about"); return;
+    case "Escape": disarm(); return;
+    case "u": toggleAbsolute(); tick(document); draw(); return;
+    case "U": toggleUTC(); frame(); draw(); return;
+    case "j": case "k": move(event.key === "j" ? 1 : -1); return;
+  }
+  if (event.repeat) return;
+  // A deed of the page, or of the row in which the focus is.
+  document.querySelector(`main [data-hotkey="${CSS.escape(event.key)}"]`)?.click();
+});
+
+function focus(event, field) {
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
+}
+
+/** To the name in the next or previous row of the first table, or of the one in which the focus is. */
+function move(step) {
+  const table = document.activeElement?.closest?.("table.t") ?? main.querySelector("table.t");
+  const links = table ? [...table.querySelectorAll("tbody td.k a")] : [];
+  const here = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+  links[Math.min(links.length - 1, Math.max(0, here + step))]?.focus();
+}
+
+setInterval(() => {
+  if (document.hidden) return;
+  tick(document);
+  frame();
+}, 1000);
+
+open(false);
+frame();

@@ -1,0 +1,68 @@
+// What the queues' figures were while these pages have been open: there is no other record of them yet.
+
+const window = 15 * 60_000;
+/** Over how long a rate is taken. */
+const span = 30_000;
+/** The name under which the sums of all queues are kept; no queue can have it. */
+export const all = "";
+
+/** Samples by queue: when; ready and dead then, and the oldest; enqueued, completed, dead and ended in any way up to then. */
+const samples = new Map();
+
+export function record(stats, at = Date.now()) {
+  add(all, { jobs: stats.jobs, totals: stats.totals, oldest: oldest(stats.queues) }, at);
+  for (const queue of stats.queues) {
+    add(queue.name, { jobs: queue, totals: queue.totals, oldest: queue.oldest_ready_age_seconds }, at);
+  }
+}
+
+/** The greatest age of a ready job, in seconds; null where none is ready. */
+export const oldest = (queues) =>
+  queues.reduce((most, { oldest_ready_age_seconds: age }) => (age === null ? most : Math.max(most ?? 0, age)), null);
+
+function add(name, { jobs, totals, oldest }, at) {
+  if (!samples.has(name)) samples.set(name, []);
+  const list = samples.get(name);
+  list.push({
+    at, ready: jobs.ready, deadNow: jobs.dead, oldest, enqueued: totals.enqueued, completed: totals.completed, dead: totals.dead,
+    // A dead letter that is redriven has left the queue more than once.
+    ended: totals.completed + totals.dead + totals.cancelled,
+  });
+  while (list[0].at < at - window) list.shift();
+}
+
+export const of = (name) => samples.get(name) ?? [];
+
+/** How fast a total grows, a second, over the last half minute; null where there are no two samples yet. */
+export function rate(name, member, until = of(name).length - 1) {
+  const list = of(name);
+  let first = until;
+  while (first > 0 && list[until].at - list[first - 1].at <= span + 1500) first--;
+  if (until <= first) return null;
+  const seconds = (list[until].at - list[first].at) / 1000;
+  // A total that went back is another queue of the same name.
+  return seconds > 0 ? Math.max(0, (list[until][member] - list[first][member]) / seconds) : null;
+}
+
+/** How much a total grew since these pages were opened. */
+export function growth(name, member) {
+  const list = of(name);
+  return list.length < 2 ? null : Math.max(0, list.at(-1)[member] - list[0][member]);
+}
+
+/** How long the oldest may have waited before it matters that more arrive than leave. */
+const patience = 5;
+
+/** What becomes of a queue: `{ kind, value, isBad }`; null while that is not known. */
+export function drain(queue) {
+  if (queue.paused) return { kind: "paused" };
+  if (queue.ready === 0) return { kind: "empty" };
+  const [arrive, leave] = [rate(queue.name, "enqueued"), rate(queue.name, "ended")];
+  if (arrive === null) return null;
+  const isBad = (queue.oldest_ready_age_seconds ?? 0) > patience;
+  if (leave === 0 && arrive === 0) return { kind: "stands", isBad };
+  const gain = leave - arrive;
+  // Within one in fifty of each other, they say nothing of when it is empty.
+  if (Math.abs(gain) <= 0.02 * Math.max(arrive, leave)) return { kind: "keeps" };
+  return gain > 0 ? { kind: "drains", seconds: queue.ready / gain } : { kind: "grows", rate: -gain, isBad };
+}

@@ -1,0 +1,35 @@
+// States and outcomes: a shape and a word beside each colour.
+
+import { h, icon } from "./dom.js";
+
+/** In the order in which a job goes through them, by where they are in its life. */
+export const life = [
+  ["To come", ["scheduled", "held", "ready", "retrying"]],
+  ["Now", ["active"]],
+  ["Ended", ["completed", "dead", "cancelled"]],
+];
+export const states = life.flatMap(([, members]) => members);
+
+/** The signs of outcomes that are not states. */
+const signs = { retried: "retrying", buried: "dead", lost: "lost", released: "released" };
+
+const sign = (word) => signs[word] ?? (states.includes(word) ? word : null);
+
+export const stateIcon = (word) => (sign(word) ? icon(`s-${sign(word)}`, `c-${sign(word)}`) : null);
+
+/** The sign and the word of a state. */
+export const state = (word, kind = "") => h("span", { class: `st ${kind}`.trim() }, stateIcon(word), word);
+
+/** The sign and the word of how an attempt ended. */
+export const outcome = (word) => (word ? h("span", { class: "st" }, stateIcon(word === "active" ? "active" : word), word === "active" ? "runs" : word) : "");
+
+/** What may be done to a job in a state: word, label, and whether it can't be undone. */
+export const deeds = {
+  redrive: { label: { dead: "Retry", scheduled: "Run now", retrying: "Run now" }, key: "R", done: "It is ready again." },
+  cancel: { label: { scheduled: "Cancel", held: "Cancel", ready: "Cancel", retrying: "Cancel", active: "Cancel" }, key: "C", done: "It is cancelled." },
+  bury: { label: { scheduled: "Bury", held: "Bury", ready: "Bury", retrying: "Bury" }, done: "It is a dead letter." },
+  remove: { label: { scheduled: "Remove", ready: "Remove", retrying: "Remove", completed: "Remove", dead: "Remove", cancelled: "Remove" }, key: "X", isFinal: true, done: "It is forgotten." },
+};
+
+/** The deed that fits a state best, for a row of a list; null where none does. */
+export const mainDeed = (word) => (deeds.redrive.label[word] ? "redrive" : deeds.cancel.label[word] ? "cancel" : null);

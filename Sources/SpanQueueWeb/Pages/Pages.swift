@@ -1,0 +1,105 @@
+internal import CSpanQueueWeb
+internal import Foundation
+internal import HTTPTypes
+internal import SpanQueue
+internal import SpanQueueAdmin
+
+/// The pages for people: one shell for all of them, and the scripts and the style that it names. They hold no data; what they show they
+/// ask of the REST interface.
+struct Pages: Sendable {
+    /// Those that are embedded in the program.
+    static let embedded = Pages(files: embeddedFiles)
+
+    /// Under `/assets`, it changes with any of the files: a browser never has two that do not belong together.
+    let version: String
+    private let files: [String: Data]
+    private let shell: Data
+    private let shellTag: String
+
+    private static let shellName = "index.html"
+    /// What stands for the version in the shell.
+    private static let versionMark = "@version@"
+
+    init(files: [String: Data]) {
+        var all: [UInt8] = []
+        for (name, bytes) in files.sorted(by: { $0.key < $1.key }) {
+            all += Array("\(name)\0\(bytes.count)\0".utf8) + bytes
+        }
+        let version = Array(Digest.sha256(all).prefix(8)).hexadecimal
+        let shell = String(decoding: files[Self.shellName] ?? Data(), as: UTF8.self)
+            .replacing(Self.versionMark, with: version)
+        self.version = version
+        self.files = files.filter { $0.key != Self.shellName }
+        self.shell = Data(shell.utf8)
+        shellTag = "\"\(Array(Digest.sha256(Array(shell.utf8)).prefix(8)).hexadecimal)\""
+    }
+
+    /// What is under `/assets`.
+    var names: Set<String> { Set(files.keys) }
+
+    func file(_ name: String) -> Data? { files[name] }
+
+    /// The answer to a request for a page or what a page is made of; nil where the path is none of these.
+    func reply(to method: HTTPRequest.Method, _ parts: [String], _ headers: HTTPFields) throws(Problem) -> Reply? {
+        guard let reply = parts.first == "assets" ? asset(parts) : page(parts, headers) else { return nil }
+        guard method == .get || method == .head else {
+            throw Problem(.methodNotAllowed, "invalid_argument", "use GET, HEAD", [.allow: "GET, HEAD"])
+        }
+        return reply
+    }
+
+    private func asset(_ parts: [String]) -> Reply? {
+        guard parts.count == 3, parts[1] == version, let bytes = files[parts[2]] else { return nil }
+        return Reply(
+            body: bytes, contentType: Self.contentType(parts[2]),
+            headers: [.cacheControl: "public, max-age=31536000, immutable", .eTag: "\"\(version)\""])
+    }
+
+    /// A page is made in the browser, of the path.
+    private func page(_ parts: [String], _ headers: HTTPFields) -> Reply? {
+        let isPage =
+            switch parts.first {
+            case "", "workers", "about": parts.count == 1
+            case "queues", "jobs": parts.count == 1 || parts.count == 2 && parts[1] != ""
+            default: false
+            }
+        guard isPage else { return nil }
+        var fields: HTTPFields = [
+            .cacheControl: "no-cache", .eTag: shellTag, .contentSecurityPolicy: Self.contentSecurityPolicy,
+        ]
+        if let known = headers[.ifNoneMatch], EntityTag.list(known, names: shellTag) {
+            return Reply(status: .notModified, body: nil, headers: fields)
+        }
+        fields[.contentLanguage] = "en"
+        return Reply(body: shell, contentType: "text/html; charset=utf-8", headers: fields)
+    }
+
+    /// Scripts and style are ours alone and none of them is in the page; no script makes markup of text; nobody frames it.
+    static let contentSecurityPolicy = [
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+        "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
+    ].joined(separator: "; ")
+
+    private static func contentType(_ name: String) -> String {
+        switch name.split(separator: ".").last {
+        case "js": "text/javascript; charset=utf-8"
+        case "css": "text/css; charset=utf-8"
+        case "svg": "image/svg+xml"
+        default: "application/octet-stream"
+        }
+    }
+
+    private static var embeddedFiles: [String: Data] {
+        var count = 0
+        let assets = UnsafeBufferPointer(start: spanqueue_web_assets(&count), count: count)
+        return Dictionary(
+            uniqueKeysWithValues: assets.map { asset in
+                // They lie in the program's read-only data, and are neither copied nor freed.
+                let bytes = UnsafeMutableRawPointer(mutating: asset.bytes)
+                return (
+                    String(cString: asset.name),
+                    bytes.map { Data(bytesNoCopy: $0, count: asset.size, deallocator: .none) } ?? Data()
+                )
+            })
+    }
+}

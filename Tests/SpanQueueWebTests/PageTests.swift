@@ -1,0 +1,123 @@
+import Foundation
+import SpanQueue
+import Testing
+
+@testable import SpanQueueWeb
+
+/// What the pages are made of, as it is served; that they show what they should is for `Tools/web/check-pages`, in a browser.
+@Suite struct PageTests {
+    private static let pages = [
+        "/", "/queues", "/queues/mail", "/queues/%3Cscript%3E", "/jobs", "/jobs?state=dead&type=%3Cscript%3E&x=y",
+        "/jobs/order-4711?queue=mail", "/workers", "/about",
+    ]
+
+    @Test(arguments: [false, true]) func aPageIsTheSameShellWhateverItsPath(isReadOnly: Bool) async throws {
+        try await WebUnderTest.run(isReadOnly: isReadOnly) { web in
+            let shell = try await web.call("GET", "/", isDescribed: false)
+            for page in Self.pages {
+                let answer = try await web.call("GET", page, isDescribed: false)
+                #expect(answer.status == 200, "\(page)")
+                // Nothing of the request is in it.
+                #expect(answer.bytes == shell.bytes, "\(page)")
+                #expect(answer.headers["content-type"] == "text/html; charset=utf-8")
+                #expect(answer.headers["cache-control"] == "no-cache")
+                #expect(answer.headers["x-content-type-options"] == "nosniff")
+                #expect(answer.headers["referrer-policy"] == "no-referrer")
+                #expect(answer.headers["cross-origin-opener-policy"] == "same-origin")
+                #expect(answer.headers["cross-origin-resource-policy"] == "same-origin")
+                let policy = (answer.headers["content-security-policy"] ?? "").components(separatedBy: "; ")
+                #expect(
+                    Set(policy)
+                        == [
+                            "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:",
+                            "connect-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+                            "require-trusted-types-for 'script'",
+                        ])
+            }
+        }
+    }
+
+    @Test func whatIsNoPageIsAProblem() async throws {
+        try await WebUnderTest.run { web in
+            for path in [
+                "/queues/", "/queues/a/b", "/about/us", "/index.html", "/assets", "/favicon.ico", "//", "/jobs/",
+            ] {
+                let answer = try await web.call("GET", path, isDescribed: false)
+                #expect(answer.status == 404, "\(path)")
+                #expect(answer.headers["content-type"] == "application/problem+json", "\(path)")
+            }
+            let answer = try await web.call("POST", "/queues", "{}", isDescribed: false)
+            #expect(answer.status == 405)
+            #expect(answer.headers["allow"] == "GET, HEAD")
+            let other = try await web.call("GET", "/", headers: ["Host": "evil.example"], isDescribed: false)
+            #expect(other.status == 403)
+        }
+    }
+
+    @Test func aBrowserThatHasTheShellDoesNotGetItAgain() async throws {
+        try await WebUnderTest.run { web in
+            let shell = try await web.call("GET", "/", isDescribed: false)
+            let tag = try #require(shell.headers["etag"])
+            let again = try await web.call("GET", "/jobs", headers: ["If-None-Match": tag], isDescribed: false)
+            #expect(again.status == 304)
+            #expect(again.bytes.isEmpty)
+            #expect(again.headers["etag"] == tag)
+            let changed = try await web.call("GET", "/jobs", headers: ["If-None-Match": "\"0\""], isDescribed: false)
+            #expect(changed.status == 200)
+        }
+    }
+
+    /// From the shell on, through all that scripts import.
+    @Test func allThatAPageNamesIsServed() async throws {
+        try await WebUnderTest.run { web in
+            let shell = try await web.call("GET", "/", isDescribed: false)
+            #expect(!shell.text.contains("@version@"))
+            var left = shell.text.matches(of: /(?:href|src)="(\/assets\/[^"]+)"/).map { String($0.output.1) }
+            #expect(left.count == 3)
+            var seen: Set<String> = []
+            while let path = left.popLast() {
+                guard seen.insert(path).inserted else { continue }
+                let answer = try await web.call("GET", path, isDescribed: false)
+                #expect(answer.status == 200, "\(path)")
+                let types = [
+                    "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml",
+                ]
+                let ending = try #require(path.split(separator: ".").last)
+                #expect(answer.headers["content-type"] == types[String(ending)], "\(path)")
+                #expect(answer.headers["cache-control"] == "public, max-age=31536000, immutable", "\(path)")
+                #expect(answer.headers["x-content-type-options"] == "nosniff", "\(path)")
+                #expect(!answer.bytes.isEmpty, "\(path)")
+                let folder = path.prefix(through: try #require(path.lastIndex(of: "/")))
+                left += answer.text.matches(of: /from "\.\/([^"]+)"/).map { "\(folder)\($0.output.1)" }
+            }
+            // None is embedded that no page wants.
+            #expect(Set(seen.map { String($0.split(separator: "/")[2]) }) == Pages.embedded.names)
+            // After an upgrade, a page that is still open must not mix what belongs to two versions.
+            let old = try await web.call("GET", "/assets/0000000000000000/app.js", isDescribed: false)
+            #expect(old.status == 404)
+        }
+    }
+
+    /// Data gets into a page as text alone, by the one helper.
+    @Test func noScriptHasAWayToMakeMarkup() async throws {
+        let sinks = [
+            "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc =",
+            "DOMParser",
+            "createContextualFragment", "setHTML", "localStorage", "http://", "https://",
+        ]
+        for name in Pages.embedded.names where name.hasSuffix(".js") {
+            var text = String(decoding: try #require(Pages.embedded.file(name)), as: UTF8.self)
+            // The name of a language, not an address.
+            text = text.replacing("\"http://www.w3.org/2000/svg\"", with: "")
+            for sink in sinks { #expect(!text.contains(sink), "\(name) has \(sink)") }
+        }
+    }
+
+    @Test func whatABrowserLoadsStaysSmall() throws {
+        let sizes = Pages.embedded.names.map { (name: $0, size: Pages.embedded.file($0)?.count ?? 0) }
+        let scripts = sizes.filter { $0.name.hasSuffix(".js") }.reduce(0) { $0 + $1.size }
+        let styles = sizes.filter { $0.name.hasSuffix(".css") }.reduce(0) { $0 + $1.size }
+        #expect(scripts <= 100 << 10)
+        #expect(styles <= 20 << 10)
+    }
+}
