@@ -7,6 +7,8 @@ extension RedisClient {
         line.loan.announce()
         loop.execute {
             self.assumeIsolated { client in
+                // First: else a call could slip in before this work has written anything.
+                _ = client.regain()
                 client.line.loan.arrived()
                 work(client)
             }
