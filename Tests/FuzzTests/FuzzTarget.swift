@@ -19,7 +19,8 @@ struct FuzzTarget: Sendable {
 
     /// Those of the libraries; `Scripts/fuzz` runs each under libFuzzer.
     static let libraries: [FuzzTarget] = [
-        .replies, .propagation, .durations, .redisURLs, .endpoints, .collectorAnswers, .exposition, .acceptHeaders,
+        .replies, .propagation, .durations, .redisURLs, .sentinels, .endpoints, .collectorAnswers, .exposition,
+        .acceptHeaders,
         .messages, .runs, .json, .dates,
     ]
 }

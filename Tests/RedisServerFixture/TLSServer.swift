@@ -10,7 +10,7 @@ package struct TLSServer: Sendable {
     ///   - identity: the server's; one for `localhost` and its addresses unless given.
     package static func start(
         _ extraArguments: [String] = [], authority: TLSAuthority? = nil, identity: TLSAuthority.Identity? = nil,
-        clients: String = "no"
+        clients: String = "no", environment: [String: String] = [:]
     ) async throws -> TLSServer {
         let authority = try authority ?? TLSAuthority()
         let identity = try identity ?? authority.sign("server")
@@ -19,7 +19,7 @@ package struct TLSServer: Sendable {
             [
                 "--tls-port", "\(port)", "--tls-cert-file", identity.certificate, "--tls-key-file", identity.key,
                 "--tls-ca-cert-file", authority.certificate, "--tls-auth-clients", clients,
-            ] + extraArguments)
+            ] + extraArguments, environment: environment)
         return TLSServer(server: server, authority: authority, identity: identity, port: port)
     }
 

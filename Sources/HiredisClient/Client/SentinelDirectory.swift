@@ -9,10 +9,10 @@ package import SpanQueueLoop
 ///
 /// **Thread.** As ``RedisClient``: its state belongs to the thread of its loop, on which all its clients live.
 package actor SentinelDirectory {
-    /// How often the Sentinels are asked where nobody connects.
-    private static let period = Duration.seconds(10)
     private static let channel = "+switch-master"
 
+    /// How often the Sentinels are asked where nobody connects.
+    private let period: Duration
     private let url: RedisURL
     private let settings: SentinelSettings
     private let tls: TLSSettings
@@ -36,8 +36,14 @@ package actor SentinelDirectory {
 
     /// Nil for a URL that names no Sentinels.
     ///
-    /// - Parameter tls: of the Redis servers, and of the Sentinels where `settings` has none for them.
-    package init?(url: RedisURL, settings: SentinelSettings, tls: TLSSettings, loop: LoopThread, logger: Logger) {
+    /// - Parameters:
+    ///   - tls: of the Redis servers, and of the Sentinels where `settings` has none for them.
+    ///   - period: how often the Sentinels are asked where nobody connects.
+    package init?(
+        url: RedisURL, settings: SentinelSettings, tls: TLSSettings, loop: LoopThread, logger: Logger,
+        period: Duration = .seconds(10)
+    ) {
+        self.period = period
         guard case .sentinels(let seeds, let service) = url.endpoint else { return nil }
         self.url = url
         self.settings = settings
@@ -173,7 +179,7 @@ package actor SentinelDirectory {
     }
 
     private func poll() {
-        timer = loop.schedule(at: .now + Self.period * .random(in: 0.8...1.2)) { [self] in
+        timer = loop.schedule(at: .now + period * .random(in: 0.8...1.2)) { [self] in
             poll()
             if !search.isUnderWay { perform(search.begin()) }
         }

@@ -120,7 +120,7 @@ struct SentinelSearch: Sendable {
         guard !others.isEmpty else { return }
         let all = Set(seeds).union(others).union(asked.map { [$0] } ?? [])
         sentinels.removeAll { !all.contains($0) }
-        sentinels += others.filter { !sentinels.contains($0) }
+        for other in others where !sentinels.contains(other) { sentinels.append(other) }
     }
 
     private var failure: RedisError {

@@ -4,6 +4,7 @@ import Logging
 import SpanQueue
 import SpanQueueAdmin
 import SpanQueueHandlers
+import SpanQueueRedis
 import SpanQueueServer
 import SpanQueueWeb
 
@@ -23,6 +24,9 @@ struct DevCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Where the socket of Redis goes.", valueName: "path"))
     var redisSocket: String?
+
+    @Flag(help: "Let Redis speak TLS on a port of the loopback too, with certificates made for it, and work over that.")
+    var tls = false
 
     @Flag(help: "No demo jobs of our own.")
     var noDemoJobs = false
@@ -55,13 +59,21 @@ struct DevCommand: AsyncParsableCommand {
         try OpenFiles.require(OpenFiles.forService)
         try OpenFiles.requireLimit(OpenFiles.limitForProcess)
         let directory = try DevDirectory(dir, socket: redisSocket)
-        let server = try await RedisProcess.start(in: directory)
+        let certificates: DevCertificates?
+        do throws(CommandFailure) {
+            certificates = tls ? try DevCertificates(in: directory.path) : nil
+        } catch {
+            directory.removeIfTemporary()
+            throw error
+        }
+        let server = try await RedisProcess.start(in: directory, certificates?.serverArguments ?? [])
         OrphanReaper.startIfFirstProcess(sparing: [server.processIdentifier])
         do {
-            connection.redisURL = directory.url
+            connection.redisURL = certificates?.url ?? directory.url
+            connection.engine.tls = certificates?.settings ?? RedisTLS()
             let telemetry = CommandTelemetry(
                 for: .service, slowAttempt: slowAttempt, attemptParent: attemptParent, logger: connection.logger())
-            try await serve(connection, telemetry, settings, handlers, listen, web, server)
+            try await serve(connection, telemetry, settings, handlers, listen, web, server, certificates)
         } catch {
             await server.stop()
             throw error
@@ -72,7 +84,7 @@ struct DevCommand: AsyncParsableCommand {
     private func serve(
         _ connection: ConnectionSettings, _ telemetry: CommandTelemetry, _ settings: WorkerSettings,
         _ handlers: Handlers, _ listen: ListenChoice, _ web: WebChoice,
-        _ server: RedisProcess
+        _ server: RedisProcess, _ certificates: DevCertificates?
     ) async throws {
         let isDemo = settings.isDemo
         let logger = telemetry.bootstrapLogging(at: connection.logLevel, as: connection.logFormat)
@@ -83,7 +95,7 @@ struct DevCommand: AsyncParsableCommand {
             let observability = try Observability(
                 telemetry, queue: queue, listen: listen, fetchLimit: Observability.fetchLimit, logger: logger)
             let rest = try web.start(queue, logger: logger)
-            try greet(server.directory, settings, observability.server, rest, isDemo: isDemo)
+            try greet(server.directory, settings, observability.server, rest, certificates, isDemo: isDemo)
             var process = WorkerProcess(
                 worker: worker, logger: logger,
                 companions: observability.services + [rest, RedisWatch(server: server)],
@@ -99,21 +111,27 @@ struct DevCommand: AsyncParsableCommand {
     /// - Throws: a failure where standard output is closed, full or broken: without the URL nobody can do anything here.
     private func greet(
         _ directory: DevDirectory, _ settings: WorkerSettings, _ server: MetricsServer, _ rest: WebServer,
-        isDemo: Bool
+        _ certificates: DevCertificates?, isDemo: Bool
     ) throws {
         let metrics = server.listening.map { "http://\($0)/metrics" }
         let web = rest.listening.map { "http://\($0)/" }
         if global.json {
-            try JSONLine.print(DevView(redisURL: directory.url, metricsURL: metrics, webURL: web))
+            try JSONLine.print(
+                DevView(
+                    redisURL: certificates?.url ?? directory.url, metricsURL: metrics, webURL: web,
+                    tlsDirectory: certificates?.directory))
         } else {
-            Console.print(banner(directory, settings, metrics, web, isDemo: isDemo))
+            Console.print(banner(directory, settings, metrics, web, certificates, isDemo: isDemo))
         }
         try Console.settle()
     }
 
     private func banner(
-        _ directory: DevDirectory, _ settings: WorkerSettings, _ metrics: String?, _ web: String?, isDemo: Bool
+        _ directory: DevDirectory, _ settings: WorkerSettings, _ metrics: String?, _ web: String?,
+        _ certificates: DevCertificates?, isDemo: Bool
     ) -> String {
+        let url = certificates?.url ?? directory.url
+        let variables = ["SPANQ_REDIS_URL='\(url)'"] + (certificates?.variables ?? [])
         let type = isDemo ? "demo:hello" : (settings.exec + settings.http)[0].pattern.replacing("*", with: "test")
         let queue = settings.worker.queues.queues[0]
         let lane = queue == "default" ? "" : " --queue \(queue)"
@@ -121,14 +139,14 @@ struct DevCommand: AsyncParsableCommand {
             Redis and a worker are running\(isDemo && !noDemoJobs ? ", with a trickle of demo jobs" : ""). \
             Ctrl-C stops both.
 
-              Redis   \(directory.url)
+              Redis   \(url)
               metrics \(metrics ?? "off")
               pages   \(web ?? "off")
               data    \(directory.path)\(directory.isTemporary ? " (removed at the end)" : "")
 
             In another terminal:
 
-              export SPANQ_REDIS_URL='\(directory.url)'
+              \(variables.map { "export " + $0 }.joined(separator: "\n  "))
               spanq enqueue \(type) '{"hello":"world"}'\(lane)
               spanq queue stats
               spanq job list
@@ -143,15 +161,19 @@ private struct DevView: Encodable {
     let redisURL: String
     @OrNull var metricsURL: String?
     @OrNull var webURL: String?
+    /// Only with `--tls`.
+    let tlsDirectory: String?
 
     private enum CodingKeys: String, CodingKey {
         case redisURL = "redis_url"
         case metricsURL = "metrics_url"
         case webURL = "web_url"
+        case tlsDirectory = "tls_directory"
     }
 
-    init(redisURL: String, metricsURL: String?, webURL: String?) {
+    init(redisURL: String, metricsURL: String?, webURL: String?, tlsDirectory: String?) {
         self.redisURL = redisURL
+        self.tlsDirectory = tlsDirectory
         _metricsURL = OrNull(wrappedValue: metricsURL)
         _webURL = OrNull(wrappedValue: webURL)
     }

@@ -40,7 +40,7 @@ final class RedisProcess: Sendable {
         [ -z "$scrap" ] || rm -rf -- "$scrap"
         """
 
-    private init(_ directory: DevDirectory, executable: String) throws {
+    private init(_ directory: DevDirectory, executable: String, arguments: [String]) throws {
         self.directory = directory
         let process = Process()
         let input = Pipe()
@@ -51,7 +51,7 @@ final class RedisProcess: Sendable {
                 "--port", "0", "--unixsocket", directory.socketPath, "--unixsocketperm", "700", "--dir", directory.path,
                 "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction",
                 "--logfile", directory.logPath,
-            ]
+            ] + arguments
         process.standardInput = input
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
@@ -81,7 +81,9 @@ final class RedisProcess: Sendable {
     }
 
     /// Starts the server and waits until it takes connections.
-    static func start(in directory: DevDirectory) async throws -> RedisProcess {
+    ///
+    /// - Parameter arguments: more for the server.
+    static func start(in directory: DevDirectory, _ arguments: [String] = []) async throws -> RedisProcess {
         guard let executable = Executable.find("redis-server") else {
             directory.removeIfTemporary()
             throw CommandFailure.failed(
@@ -94,7 +96,7 @@ final class RedisProcess: Sendable {
                 "a Redis answers at \(directory.socketPath) already: use it with --redis unix://\(directory.socketPath), or give another --dir"
             )
         }
-        let server = try RedisProcess(directory, executable: executable)
+        let server = try RedisProcess(directory, executable: executable, arguments: arguments)
         let deadline = ContinuousClock.now + .seconds(30)
         while !UnixSocket.accepts(directory.socketPath) {
             guard server.process.isRunning, ContinuousClock.now < deadline else {

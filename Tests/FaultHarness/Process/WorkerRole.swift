@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import ServiceLifecycle
 import SpanQueue
@@ -12,6 +13,10 @@ package enum WorkerRole {
         options.retentionCount = 10_000_000
         // Also where Redis' clock is set an hour ahead.
         options.retention = .hours(24)
+        let environment = ProcessInfo.processInfo.environment
+        options.tls = RedisTLS(
+            authorities: environment["SPANQ_FAULT_TLS_CA"], certificate: environment["SPANQ_FAULT_TLS_CERT"],
+            key: environment["SPANQ_FAULT_TLS_KEY"])
         return options
     }
 

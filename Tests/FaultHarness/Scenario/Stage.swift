@@ -15,9 +15,14 @@ package final class Stage: @unchecked Sendable {
     /// Straight to the server, whatever the proxy does.
     let queue: JobQueue
     private var children: [Child] = []
+    /// With `SPANQ_TEST_TLS=1` workers and producers reach the server by TLS, with a certificate of their own. What goes through the proxy
+    /// does not: the proxy reads it.
+    private let encrypted: (server: TLSServer, client: TLSAuthority.Identity)?
+    private static let isEncrypted = ProcessInfo.processInfo.environment["SPANQ_TEST_TLS"] == "1"
 
-    private init(_ server: RedisServer) async throws {
+    private init(_ server: RedisServer, _ encrypted: TLSServer?) async throws {
         self.server = server
+        self.encrypted = try encrypted.map { ($0, try $0.authority.sign("client", for: "DNS:client")) }
         proxy = try FaultProxy(to: .unix(server.socketPath))
         redis = try RawRedis(server.url)
         // Connected now: a Redis that is busy later would not let it in.
@@ -30,9 +35,16 @@ package final class Stage: @unchecked Sendable {
     static func with<Result>(
         _ arguments: [String] = [], environment: [String: String] = [:], _ body: (Stage) async throws -> Result
     ) async throws -> Result {
-        let server = try await RedisServer.start(arguments, environment: environment)
+        let encrypted =
+            isEncrypted ? try await TLSServer.start(arguments, clients: "yes", environment: environment) : nil
+        let server: RedisServer
+        if let encrypted {
+            server = encrypted.server
+        } else {
+            server = try await RedisServer.start(arguments, environment: environment)
+        }
         defer { server.stop() }
-        let stage = try await Stage(server)
+        let stage = try await Stage(server, encrypted)
         let result: Swift.Result<Result, any Error>
         do {
             result = .success(try await body(stage))
@@ -79,9 +91,10 @@ package final class Stage: @unchecked Sendable {
         try start(
             "FaultProcess",
             [
-                "worker", url ?? server.url, history, "\(concurrency)", "\(Int(lease / .milliseconds(1)))",
+                "worker", url ?? encrypted?.server.url ?? server.url, history, "\(concurrency)",
+                "\(Int(lease / .milliseconds(1)))",
                 "\(Int(drain / .milliseconds(1)))",
-            ])
+            ], environment: url == nil ? certificates : [:])
     }
 
     /// - Parameters:
@@ -94,9 +107,19 @@ package final class Stage: @unchecked Sendable {
         try start(
             "FaultProcess",
             [
-                "producer", url ?? server.url, history, name, "\(count)", "\(Int(pause / .milliseconds(1)))",
+                "producer", url ?? encrypted?.server.url ?? server.url, history, name, "\(count)",
+                "\(Int(pause / .milliseconds(1)))",
                 "\(Int(handler / .milliseconds(1)))",
-            ])
+            ], environment: url == nil ? certificates : [:])
+    }
+
+    /// For the environment of those who come by TLS.
+    private var certificates: [String: String] {
+        guard let encrypted else { return [:] }
+        return [
+            "SPANQ_FAULT_TLS_CA": encrypted.server.authority.certificate,
+            "SPANQ_FAULT_TLS_CERT": encrypted.client.certificate, "SPANQ_FAULT_TLS_KEY": encrypted.client.key,
+        ]
     }
 
     /// Starts a program, and says where it prints to.

@@ -27,6 +27,27 @@ struct DevTests {
         #expect(try await run.ended() == 0)
     }
 
+    @Test("works over TLS where it is told to, and lets nobody in who has no certificate of it")
+    func tls() async throws {
+        let (run, redis, page) = try await start(["--listen", "none", "--tls"])
+        #expect(redis.hasPrefix("rediss://localhost:"))
+        let folder = try #require(page["tls_directory"] as? String)
+        let ca = ["SPANQ_REDIS_TLS_CA": folder + "/ca.crt"]
+        let ours = ["SPANQ_REDIS_TLS_CERT": folder + "/client.crt", "SPANQ_REDIS_TLS_KEY": folder + "/client.key"]
+        try await until("demo jobs") {
+            let stats = try await CommandRun.spanq(
+                "job", "list", "--queue", "demo", "--state", "completed", redis: redis,
+                environment: ca.merging(ours) { $1 })
+            #expect(stats.code == 0, "\(stats.errors)")
+            return !stats.output.isEmpty
+        }
+        let refused = try await CommandRun.spanq("queue", "list", redis: redis, environment: ca)
+        #expect(refused.code == 4 && refused.errors.contains("client certificate"), "\(refused.errors)")
+        run.signal(SIGTERM)
+        #expect(try await run.ended() == 0)
+        #expect(!FileManager.default.fileExists(atPath: folder))
+    }
+
     @Test("leaves the queue default to a worker of yours, and has its own jobs in demo")
     func ownQueue() async throws {
         let (run, redis, _) = try await start(["--listen", "none"])

@@ -1,0 +1,111 @@
+import Foundation
+import RedisServerFixture
+import Synchronization
+
+@testable import HiredisClient
+
+/// Answers as a Sentinel does, whatever a test wants it to say.
+final class FakeSentinel: Sendable {
+    struct State {
+        var primary: RedisAddress
+        var epoch = 1
+        var listeners: [Int32] = []
+        /// Calls of `SENTINEL GET-MASTER-ADDR-BY-NAME`.
+        var questions = 0
+        var descriptors: [Int32] = []
+    }
+
+    let port: Int
+    private let listener: Int32
+    private let state: Mutex<State>
+
+    init(primary: RedisAddress) throws {
+        state = Mutex(State(primary: primary))
+        port = try freePort()
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, size) }
+        }
+        guard bound == 0, listen(listener, 16) == 0 else { throw POSIXError(.EADDRINUSE) }
+        Thread.detachNewThread { [self] in
+            while case let client = accept(listener, nil, nil), client >= 0 {
+                state.withLock { $0.descriptors.append(client) }
+                Thread.detachNewThread { [self] in serve(client) }
+            }
+        }
+    }
+
+    var url: String { "redis-sentinel://127.0.0.1:\(port)/work" }
+    var questions: Int { state.withLock { $0.questions } }
+    var isHeard: Bool { state.withLock { !$0.listeners.isEmpty } }
+
+    /// From now on it names another one.
+    func name(_ primary: RedisAddress) {
+        state.withLock { state in
+            state.primary = primary
+            state.epoch += 1
+        }
+    }
+
+    /// Tells those who listen.
+    func publish(_ primary: RedisAddress, service: String = "work") {
+        let text = "\(service) 127.0.0.1 1 \(primary.host) \(primary.port)"
+        let message = "*3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$\(text.utf8.count)\r\n\(text)\r\n"
+        for listener in state.withLock({ $0.listeners }) { write(message, to: listener) }
+    }
+
+    func stop() {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+        for descriptor in state.withLock({ $0.descriptors }) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+
+    private func serve(_ client: Int32) {
+        defer { close(client) }
+        guard let reader = try? ReplyReader(maximumReplyBytes: 1 << 20) else { return }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while case let count = recv(client, &buffer, buffer.count, 0), count > 0 {
+            do {
+                try buffer[..<count].withUnsafeBytes { try reader.feed($0) }
+                // Commands are arrays of strings, as replies may be.
+                while let command = try reader.next() {
+                    var cursor = RESPCursor(command)
+                    let words = try (0..<cursor.nextArrayCount()).map { _ in try cursor.nextString() }
+                    write(answer(words, client), to: client)
+                }
+            } catch {
+                return
+            }
+        }
+        state.withLock { state in state.listeners.removeAll { $0 == client } }
+    }
+
+    private func answer(_ words: [String], _ client: Int32) -> String {
+        state.withLock { state in
+            switch (words[0], words.count > 1 ? words[1] : "") {
+            case ("PING", _): return "+PONG\r\n"
+            case ("SENTINEL", "GET-MASTER-ADDR-BY-NAME"):
+                state.questions += 1
+                let (host, port) = (state.primary.host, "\(state.primary.port)")
+                return "*2\r\n$\(host.utf8.count)\r\n\(host)\r\n$\(port.utf8.count)\r\n\(port)\r\n"
+            case ("SENTINEL", "MASTER"):
+                let epoch = "\(state.epoch)"
+                return "*2\r\n$12\r\nconfig-epoch\r\n$\(epoch.utf8.count)\r\n\(epoch)\r\n"
+            case ("SENTINEL", _): return "*0\r\n"
+            case ("SUBSCRIBE", let channel):
+                state.listeners.append(client)
+                return "*3\r\n$9\r\nsubscribe\r\n$\(channel.utf8.count)\r\n\(channel)\r\n:1\r\n"
+            default: return "+OK\r\n"
+            }
+        }
+    }
+
+    private func write(_ text: String, to descriptor: Int32) {
+        _ = send(descriptor, text, text.utf8.count, Int32(MSG_NOSIGNAL))
+    }
+}
