@@ -86,7 +86,7 @@ extension LifeModel {
             }
             let since = lanes[lane].holdsSince ?? now
             lanes[lane].holdsSince = since
-            let latest = max(since, lanes[lane].beatAt ?? since, lanes[lane].soundSince + life.terms.lease)
+            let latest = max(since, lanes[lane].beatAt ?? since, lanes[lane].soundSince + Self.timeout)
             guard now - latest <= life.terms.lease / 3 + .milliseconds(50) else {
                 throw violation("leases of queue \(lane) are not extended for \(now - latest)")
             }
