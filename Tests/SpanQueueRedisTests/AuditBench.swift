@@ -16,8 +16,10 @@ struct AuditBench: Sendable {
     let audit: RedisAudit
     let queue = "q"
 
-    static func with(_ arguments: [String] = [], _ body: (AuditBench) async throws -> Void) async throws {
-        let server = try await RedisServer.start(arguments)
+    static func with(
+        _ arguments: [String] = [], environment: [String: String] = [:], _ body: (AuditBench) async throws -> Void
+    ) async throws {
+        let server = try await RedisServer.start(arguments, environment: environment)
         defer { server.stop() }
         let logger = Logger(label: "audit-tests")
         // Scripts/mutants asks for others.

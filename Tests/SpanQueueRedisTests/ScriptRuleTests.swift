@@ -1,3 +1,4 @@
+import ModelDriver
 import RedisServerFixture
 import SpanQueue
 import Testing
@@ -139,6 +140,82 @@ struct ScriptRuleTests {
             #expect(record.state == .retrying && record.message.type == "newer")
             #expect(record.run.lastError?.contains("version") == true)
             #expect(try await bench.audit.run().findings.isEmpty)
+        }
+    }
+
+    // MARK: Time
+
+    @Test(
+        "a call runs until the very millisecond of its limit, and not after it",
+        arguments: ["enqueue", "claim", "reclaim"])
+    func limit(name: String) async throws {
+        let time = try ServerTime()
+        try await AuditBench.with(environment: time.environment) { bench in
+            let (scripts, keys) = (bench.engine.scripts, bench.engine.keys("q"))
+            for (limit, isLate) in [(0, false), (time.now.milliseconds, false), (time.now.milliseconds - 1, true)] {
+                let call =
+                    switch name {
+                    case "enqueue":
+                        RedisScriptCall(
+                            scripts.enqueue,
+                            keys: [
+                                keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry,
+                                keys.meta, keys.wake,
+                            ]
+                        ) { arguments in
+                            arguments.append(limit)
+                            arguments.append("")
+                            arguments.append(0)
+                        }
+                    case "claim":
+                        RedisScriptCall(
+                            scripts.claim,
+                            keys: [
+                                keys.jobs, keys.runs, keys.ready, keys.priority, keys.scheduled, keys.retrying,
+                                keys.active, keys.leases, keys.unique, keys.meta, keys.wake,
+                            ]
+                        ) { arguments in
+                            for word in ["1", "1000", "0", "w"] { arguments.append(word) }
+                            arguments.append(limit)
+                        }
+                    default:
+                        RedisScriptCall(
+                            scripts.reclaim,
+                            keys: [
+                                keys.jobs, keys.runs, keys.priority, keys.active, keys.leases, keys.dead,
+                                keys.cancelled, keys.unique, keys.meta, keys.wake, keys.cancelling,
+                            ]
+                        ) { arguments in
+                            for word in ["1", "3"] { arguments.append(word) }
+                            arguments.append(limit)
+                        }
+                    }
+                do {
+                    _ = try await bench.engine.client.run(call, idempotent: false)
+                    #expect(!isLate, "\(limit)")
+                } catch let error as RedisError {
+                    #expect(isLate && error.code == .late, "\(limit): \(error)")
+                }
+            }
+        }
+    }
+
+    /// From 2039 on a score, a double, has room for the hundredths of a millisecond in steps of 1/2048 only.
+    @Test("a delayed job keeps its priority in any year up to 2100", arguments: [2027, 2038, 2040, 2069, 2100])
+    func years(year: Int) async throws {
+        let time = try ServerTime()
+        let begin = try #require(RFC3339("\(year)-03-01T00:00:00Z")).timestamp
+        time.now = begin
+        try await AuditBench.with(environment: time.environment) { bench in
+            for round in 0..<10 {
+                for level in 0...9 {
+                    try await bench.enqueue(
+                        bench.job("\(round)-\(level)", priority: level, delay: .milliseconds(100 + 7 * round)))
+                }
+            }
+            time.now = begin + .seconds(1)
+            let levels = try await bench.claim(100).map(\.message.priority)
+            #expect(levels == (0...9).reversed().flatMap { [Int](repeating: $0, count: 10) })
         }
     }
 
