@@ -8,7 +8,7 @@ import { waterfall } from "./waterfall.js";
 
 export function job(id, query) {
   const where = { queue: query.get("queue") };
-  let job = null, tag = null, trace = null, traceTag = null, problem = null;
+  let job = null, tag = null, trace = null, traceTag = null, explained = null, problem = null;
   /** What was asked for of what the job carries: the answer, or what is wrong with it. */
   const carried = { payload: null, result: null };
 
@@ -34,6 +34,7 @@ export function job(id, query) {
         const answer = await get(path(["jobs", id], where));
         // A trace that has come to rest is that of the same record; one that goes on grows by itself.
         if (answer.tag === null || answer.tag !== traceTag) trace = (await get(path(["jobs", id, "trace"], where))).body;
+        explained = waiting.includes(answer.body.state) ? (await get(path(["jobs", id, "explain"], where))).body : null;
         [job, tag, traceTag, problem] = [answer.body, answer.tag, answer.tag, null];
       } catch (error) {
         if (error.isOutage !== false) throw error;
@@ -49,7 +50,7 @@ export function job(id, query) {
         .map(([word, { label, key, isFinal }], index) => confirmed(word, { label: label[job.state], kind: isFinal ? "dng" : index === 0 && word === "redrive" ? "pri" : "", key, act: doIt(word) }));
       return [
         head(crumbs(job.type), [state(job.state, "pill"), h("span", { class: "m f", title: job.id }, foreign(shortID(job.id)))], buttons),
-        judge(job),
+        judge(job, explained),
         trace && h("div", { key: "waterfall" }, waterfall(job, trace, now())),
         h("div", { class: "cols c32" },
           h("div", {},
@@ -57,6 +58,7 @@ export function job(id, query) {
             may("payload") && carry("payload", "Payload", carried, () => reveal("payload", redraw)),
             may("payload") && job.state === "completed" && carry("result", "Result", carried, () => reveal("result", redraw))),
           h("div", {},
+            explained && why(explained, job),
             job.events.length > 0 && section("What people did", null, h("ul", { class: "li" }, job.events.map((event) => h("li", {}, h("b", {}, foreign(event.event)), event.by && [" by ", foreign(event.by)], " ", time(event.at), event.reason && h("p", { class: "q" }, foreign(event.reason)))))),
             facts(job))),
       ];
@@ -64,7 +66,24 @@ export function job(id, query) {
   };
 }
 
-function judge(job) {
+/** The states in which it does not run and may yet. */
+const waiting = ["scheduled", "held", "ready", "retrying"];
+
+/** Reasons that are as it should be. */
+const onTime = ["next", "not_due", "retry_delay", "behind"];
+
+/** What keeps it, the binding reason first, as the server judges; and what to type. */
+function why({ reasons }, { state }) {
+  const command = reasons.find(({ command }) => command !== null)?.command;
+  return h("section", { key: "why" },
+    h("div", { class: "sh" }, h("h2", {}, "Why it is not running")),
+    h("ul", {}, reasons.map(({ code, detail }, index) => h("li", { class: "note", key: code }, onTime.includes(code) ? stateIcon(state) : icon("i-warn", "warn"), index === 0 ? h("b", {}, foreign(detail)) : foreign(detail)))),
+    command && [
+      h("div", { class: "sh sm q" }, "On the command line", h("span", { class: "r" }, h("button", { class: "btn bare", type: "button", on: { click: () => copy(command) } }, icon("i-copy"), "Copy"))),
+      h("pre", { class: "code", tabindex: 0, role: "region", "aria-label": "Command" }, foreign(command))]);
+}
+
+function judge(job, explained) {
   const last = job.attempts.at(-1);
   const of = `attempt ${number(job.attempt)} of ${number(job.max_retries + 1)}`;
   const error = job.last_error && ["The last error: ", foreign(job.last_error.slice(0, 300))];
@@ -72,7 +91,7 @@ function judge(job) {
   switch (job.state) {
     case "scheduled": return verdict(sign, ["It runs ", time(job.run_at), "."], null);
     case "held": return verdict(sign, "It is held back.", null);
-    case "ready": return verdict(sign, "It waits for a worker.", ["In queue ", queueLink(job.queue), ", priority ", number(job.priority), "."]);
+    case "ready": return verdict(sign, explained?.reasons.length > 0 ? ["It waits: ", foreign(explained.reasons[0].detail), "."] : "It waits for a worker.", ["In queue ", queueLink(job.queue), ", priority ", number(job.priority), "."]);
     case "active": return verdict(sign, job.cancel_requested ? "It was asked to stop, and still runs." : job.progress ? `It runs: ${Math.round(job.progress.fraction * 100)} per cent done.` : `It runs: ${of}.`,
       [last && ["For ", span(now() - Date.parse(last.started_at)), " on ", foreign(last.worker), ". "], job.progress?.note && foreign(job.progress.note)]);
     case "retrying": return verdict(sign, ["It runs again ", time(job.run_at), `: attempt ${number(job.attempt + 1)} of ${number(job.max_retries + 1)}.`], error);
