@@ -78,6 +78,8 @@ struct LifeModel {
         var putThere = 0
         /// When it is to have been swept again; nil while it is being swept.
         var sweepBy: Instant?
+        /// When its latest claim failed; nil after one that did not.
+        var claimFailedAt: Instant?
         /// When its next job is due, as its latest claim told.
         var toldDue: Instant?
         /// Since when the worker has leases in it, and when it last began to extend them.
@@ -325,6 +327,9 @@ struct LifeModel {
     private mutating func perform(_ action: WorkerLife.Action) throws {
         switch action {
         case .probe(let lane):
+            if let failedAt = lanes[lane].claimFailedAt, now - failedAt < Pauses.least {
+                throw violation("queue \(lane) is asked again at once")
+            }
             claim([.init(lane: lane, limit: 1)], isProbe: true)
         case .extend(let all, let isShared):
             for lane in all {
@@ -466,9 +471,11 @@ struct LifeModel {
         for (share, answer) in zip(shares, answers) {
             let lane = share.lane
             guard !answer.failed else {
+                lanes[lane].claimFailedAt = now
                 _ = life.claimFailed(lane, at: now, isFinal: false, random: random.fraction())
                 continue
             }
+            lanes[lane].claimFailedAt = nil
             _ = life.claimWorked(lane, at: now)
             lanes[lane].toldDue = answer.dueIn.map { now + $0 }
             let wasRunning = life.isRunning
