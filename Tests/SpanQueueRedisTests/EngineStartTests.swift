@@ -58,7 +58,7 @@ struct EngineStartTests {
     func readOnly(arguments: [String]) async throws {
         let server = try await RedisServer.start(arguments)
         defer { server.stop() }
-        let queue = try JobQueue(engine: .redis(server.url, options(.milliseconds(500))), logger: logger)
+        let queue = try JobQueue(engine: .redis(server.url, options(.seconds(3))), logger: logger)
         #expect(try await queue.counts().isEmpty)
         let error = await #expect(throws: SpanQueueError.self) {
             try await queue.enqueue(type: "t", payload: [])
@@ -75,7 +75,7 @@ struct EngineStartTests {
         let first = try JobQueue(engine: .redis(server.url, options()), logger: logger)
         try await first.connect()
         let error = await #expect(throws: SpanQueueError.self) {
-            try await JobQueue(engine: .redis(server.url, options(.milliseconds(500))), logger: logger).connect()
+            try await JobQueue(engine: .redis(server.url, options(.seconds(3))), logger: logger).connect()
         }
         #expect(error?.message.contains("max number of clients") == true, "\(error?.message ?? "")")
         await first.shutdown()

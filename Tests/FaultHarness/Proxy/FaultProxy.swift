@@ -6,13 +6,15 @@ import Synchronization
 ///
 /// Two threads a connection, blocking reads and writes: the harm is in sleeping, and a thread sleeps simplest.
 package final class FaultProxy: Sendable {
-    /// What is done to the replies.
+    /// What is done to the replies, and to the commands.
     package struct Harm: Sendable {
         /// Each read of replies is passed on this much later, and up to `jitter` more.
         package var delay = Duration.zero
         package var jitter = Duration.zero
         /// Replies leave in writes of this many bytes at most; 0 for as they come.
         package var chunkBytes = 0
+        /// How many bytes a second of commands each connection takes; 0 for as many as come.
+        package var bytesPerSecond = 0
         /// Nothing is passed on, in either direction, until this is false again.
         package var isHung = false
 

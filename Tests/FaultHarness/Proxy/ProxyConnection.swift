@@ -59,6 +59,8 @@ final class ProxyConnection: Sendable {
             proxy.state.withLock { state in for name in called { state.seen[name, default: 0] += 1 } }
             state.withLock { $0.unanswered += called }
             waitWhileHung()
+            let rate = proxy.state.withLock { $0.harm.bytesPerSecond }
+            if rate > 0 { sleep(.seconds(1) * (Double(bytes.count) / Double(rate))) }
             guard Endpoint.write(bytes, to: server) else { return }
         }
     }

@@ -42,10 +42,22 @@ extension Scenario {
             let asked = ContinuousClock.now
             try await first.waitUntilExit(within: .seconds(60))
             let took = ContinuousClock.now - asked
+            // A second signal cuts a long drain short, whatever the first had to say.
+            let third = try stage.start("spanq", words + ["--drain-timeout", "10m"], errors: stalled.writing)
+            try await wait(for: "the job that was given back to run", within: .seconds(20)) {
+                try await stage.count(.active) == 1
+            }
+            third.signal(SIGTERM)
+            try await Task.sleep(for: .milliseconds(500))
+            third.signal(SIGTERM)
+            let askedTwice = ContinuousClock.now
+            try await third.waitUntilExit(within: .seconds(60))
+            let cut = ContinuousClock.now - askedTwice
             return [
                 .exactly("jobs ended", jobs, jobs), .exactly("leases lost over four of them", reclaims, 0),
                 .atMost("exit after SIGTERM", took, .seconds(2 + 6), slack: .seconds(2)),
                 .exactly("exit code", Int(first.exitStatus), 0),
+                .atMost("exit after a second SIGTERM", cut, .seconds(6), slack: .seconds(2)),
                 .exactly("given back", try await stage.count(.ready), 1),
             ]
         }
