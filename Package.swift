@@ -303,8 +303,8 @@ let package = Package(
         .testTarget(
             name: "EngineConformance",
             dependencies: [
-                "ModelDriver", "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry",
-                "SpanQueueTesting",
+                "ModelDriver", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
+                "SpanQueueTelemetry", "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EngineConformance",

@@ -14,7 +14,7 @@ enum ResultStore {
         }
         guard !bytes.isEmpty else { return }
         do {
-            try context.result(bytes)
+            try context.setResult(bytes: bytes)
         } catch {
             context.logger.warning(
                 "the result was dropped: \(source) is larger than a result may be", metadata: ["error": "\(error)"])

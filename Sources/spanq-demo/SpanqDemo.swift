@@ -92,7 +92,7 @@ struct WorkCommand: AsyncParsableCommand {
         try worker.handle(FileDigest.self) { job, context in
             // Long enough that the kill meets some of them at work.
             try await Task.sleep(for: .milliseconds(20))
-            try context.result(Array(JSONEncoder().encode(job.run())))
+            try context.setResult(job.run())
         }
         try worker.handle(PoisonPill.self) { _, _ in kill(getpid(), SIGKILL) }
         let group = ServiceGroup(

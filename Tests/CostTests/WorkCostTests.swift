@@ -99,15 +99,6 @@ extension CostBench {
 
     /// The end of an attempt as a worker writes it.
     func settlement(of claimed: ClaimedJob, _ verdict: Verdict) -> Settlement {
-        var run = claimed.run
-        run.attempts += 1
-        run.append(
-            .attempt(
-                AttemptRecord(
-                    number: claimed.attempt, token: claimed.reference.token, worker: claimed.reference.worker,
-                    eligibleAt: claimed.eligibleAt, claimedAt: claimed.claimedAt, endedAt: claimed.claimedAt,
-                    outcome: verdict.outcome)))
-        return Settlement(
-            reference: claimed.reference, verdict: verdict, run: run, terms: JobTerms(claimed.message))
+        Settlement(claimed, verdict)
     }
 }

@@ -75,25 +75,9 @@ struct Bench: Sendable {
     func settlement(
         of claimed: ClaimedJob, _ verdict: Verdict, error: String? = nil, result: [UInt8]? = nil
     ) -> Settlement {
-        var run = claimed.run
-        if verdict != .release { run.attempts += 1 }
-        var attempt = AttemptRecord(
-            number: claimed.attempt, token: claimed.reference.token, worker: claimed.reference.worker,
-            eligibleAt: claimed.eligibleAt, claimedAt: claimed.claimedAt, endedAt: claimed.claimedAt,
-            outcome: verdict.outcome)
-        attempt.error = error
-        attempt.errorType = error == nil ? nil : "TestError"
-        switch verdict {
-        case .retry(let delay): attempt.retryDelay = delay
-        case .bury(let reason): attempt.reason = reason.rawValue
-        case .cancel(let reason): attempt.reason = reason
-        case .complete, .release: break
-        }
-        run.lastError = error ?? run.lastError
-        run.result = result ?? run.result
-        run.append(.attempt(attempt))
-        return Settlement(
-            reference: claimed.reference, verdict: verdict, run: run, terms: JobTerms(claimed.message))
+        Settlement(
+            claimed, verdict,
+            AttemptReport(errorType: error == nil ? nil : "TestError", error: error, result: result))
     }
 
     @discardableResult
@@ -178,6 +162,6 @@ extension ClaimedJob {
         if let id { reference.id = id }
         if let token { reference.token = token }
         if let worker { reference.worker = worker }
-        return ClaimedJob(message: message, run: run, reference: reference, claimedAt: claimedAt)
+        return ClaimedJob(message: message, run: run ?? RunRecord(), reference: reference, claimedAt: claimedAt)
     }
 }

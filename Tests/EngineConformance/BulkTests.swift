@@ -54,7 +54,7 @@ struct BulkTests {
             let jobs = try await bench.claim().jobs
             #expect(jobs.map(\.message.id) == ids)
             #expect(jobs.map(\.attempt) == [1, 1, 1, 1, 1])
-            #expect(jobs.map(\.run.attempts) == [0, 0, 0, 0, 0])
+            #expect(jobs.map(\.run?.attempts) == [0, 0, 0, 0, 0])
         }
     }
 

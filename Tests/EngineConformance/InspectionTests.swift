@@ -135,7 +135,7 @@ struct WorkerRegistryTests {
     func info(_ id: String, busy: Int = 0) -> WorkerInfo {
         WorkerInfo(
             id: id, host: "host-ü", pid: 42, queues: ["a", "b"], concurrency: 10, busy: busy,
-            startedAt: Timestamp(milliseconds: 1_800_000_000_123), version: "1.2.3")
+            startedAt: Timestamp(milliseconds: 1_800_000_000_123), version: "1.2.3", types: ["email:*", "x"])
     }
 
     @Test("an announced worker is known as it said, until it retires", arguments: EngineUnderTest.all)

@@ -105,9 +105,7 @@ struct FencingTests {
             #expect(try await bench.engine.settleAll(verdicts.map { bench.settlement(of: old, $0) }).allLost)
             let reply = try await bench.engine.extend([old.reference], in: bench.queue, by: .hours(1))
             #expect(reply.lost == [old.message.id])
-            var run = old.run
-            run.progress = JobProgress(fraction: 0.5, note: "half")
-            #expect(try await bench.engine.update(old.reference, run: run) == false)
+            #expect(try await bench.engine.report(JobProgress(fraction: 0.5, note: "half"), on: old) == false)
             #expect(try await bench.record(new.message.id) == before)
             #expect(try await bench.counts() == counts)
             #expect(try await bench.settle(new, .complete) == .settled)

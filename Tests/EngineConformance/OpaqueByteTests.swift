@@ -33,15 +33,14 @@ struct OpaqueByteTests {
             ]
             for text in texts {
                 let claimed = try await bench.acceptAndClaim(lease: .seconds(60))
-                var run = claimed.run
-                run.progress = JobProgress(fraction: 1, note: text)
-                #expect(try await bench.engine.update(claimed.reference, run: run))
-                let job = ClaimedJob(
-                    message: claimed.message, run: run, reference: claimed.reference, claimedAt: claimed.claimedAt)
-                try await bench.settle(job, .cancel(reason: text), error: text)
+                let progress = JobProgress(fraction: 1, note: text)
+                #expect(try await bench.engine.report(progress, on: claimed))
+                let report = AttemptReport(errorType: "TestError", error: text, progress: progress)
+                let settlement = Settlement(claimed, .cancel(reason: text), report)
+                #expect(try await bench.engine.settleAll([settlement]) == [.settled])
                 let record = try await bench.record(claimed.message.id)
                 let attempt = try #require(record.run.attemptRecords.first)
-                #expect(attempt.error == text)
+                #expect(attempt.error == Excerpt.bounded(text, bytes: Limits.historyErrorBytes))
                 #expect(attempt.reason == text)
                 #expect(record.run.lastError == text)
                 #expect(record.run.progress?.note == text)

@@ -112,7 +112,7 @@ struct ReclaimTests {
             try await bench.pass(.milliseconds(100))
             _ = try await bench.reclaim()
             let new = try await bench.claimOne()
-            #expect(new.run.reclaims == 1)
+            #expect(new.run?.reclaims == 1)
             #expect(try await bench.settle(new, .complete) == .settled)
             #expect(try await bench.settle(old, .complete) == .lost)
             let run = try await bench.record(new.message.id).run

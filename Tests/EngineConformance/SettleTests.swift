@@ -86,7 +86,8 @@ struct SettleTests {
     func repeated(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let verdicts: [Verdict] = [
-                .complete, .retry(after: .seconds(9)), .bury(.permanent), .release, .cancel(reason: "no"),
+                .complete, .retry(after: .seconds(9)), .snooze(for: .seconds(9)), .bury(.permanent), .release,
+                .cancel(reason: "no"),
             ]
             for verdict in verdicts {
                 let claimed = try await bench.acceptAndClaim()
@@ -142,20 +143,43 @@ struct SettleTests {
         }
     }
 
-    @Test("an attempt may report progress and a result while it runs", arguments: EngineUnderTest.all)
-    func update(subject: EngineUnderTest) async throws {
+    @Test("snooze: waits for its delay, no attempt charged, counted in a row", arguments: EngineUnderTest.all)
+    func snooze(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            var claimed = try await bench.acceptAndClaim()
+            for snoozes in 1...3 {
+                #expect(try await bench.settle(claimed, .snooze(for: .milliseconds(40))) == .settled)
+                let record = try await bench.record(claimed.message.id)
+                #expect(record.state == .retrying)
+                #expect(record.run.attempts == 0)
+                #expect(record.run.snoozes == snoozes)
+                #expect(record.run.attemptRecords.last?.outcome == .snoozed)
+                #expect(record.dueAt == record.run.changedAt.map { $0 + .milliseconds(40) })
+                #expect(try await bench.claim().jobs.isEmpty)
+                try await bench.pass(.milliseconds(60))
+                claimed = try await bench.claimOne()
+                #expect(claimed.attempt == 1)
+                #expect(claimed.snoozes == snoozes)
+            }
+            try await bench.settle(claimed, .retry(after: .zero), error: "no")
+            #expect(try await bench.claimOne().snoozes == 0)
+        }
+    }
+
+    @Test("an attempt may report progress while it runs", arguments: EngineUnderTest.all)
+    func report(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let claimed = try await bench.acceptAndClaim()
-            var run = claimed.run
-            run.progress = JobProgress(fraction: 0.25, note: "a quarter ½")
-            run.result = [1, 0, 255]
-            #expect(try await bench.engine.update(claimed.reference, run: run))
-            #expect(try await bench.engine.update(claimed.reference, run: run))
+            let progress = JobProgress(fraction: 0.25, note: "a quarter ½")
+            #expect(try await bench.engine.report(progress, on: claimed))
+            #expect(try await bench.engine.report(progress, on: claimed))
             let record = try await bench.record(claimed.message.id)
             #expect(record.state == .active)
+            var run = RunRecord()
+            run.progress = progress
             #expect(record.run == run)
             try await bench.settle(claimed, .complete)
-            #expect(try await bench.engine.update(claimed.reference, run: run) == false)
+            #expect(try await bench.engine.report(progress, on: claimed) == false)
             #expect(try await bench.state(claimed.message.id) == .completed)
         }
     }

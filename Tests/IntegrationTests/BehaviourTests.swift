@@ -255,11 +255,11 @@ struct BehaviourTests {
         try await Bench.with { bench in
             let worker = try Worker(bench.queue, logger: .quiet)
             try worker.handle(Step.self) { _, context in
-                try await context.progress(0.4, "rendering")
+                await context.reportProgress(0.4, "rendering")
                 let seen = try await bench.record(context.id)
                 #expect(seen.run.progress?.fraction == 0.4)
                 #expect(seen.run.progress?.note == "rendering")
-                try context.result(Array("done".utf8))
+                try context.setResult(bytes: Array("done".utf8))
             }
             let id = try await bench.queue.enqueue(Step()).id
             try await worker.runOnce()

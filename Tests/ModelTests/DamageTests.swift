@@ -33,9 +33,10 @@ import Testing
         let reply = try await stage.engine.claim(request)
         #expect(reply.jobs.map(\.message.id) == ["job-1", "job-3"])
         let bad = try #require(reply.unreadable.first)
-        var run = RunRecord()
-        run.append(.buried(at: reply.now, reason: "decode_error"))
-        let burial = Settlement(reference: bad.reference, verdict: .bury(.decodeError), run: run, terms: JobTerms())
+        let job = ClaimedJob(
+            message: .unreadable(id: bad.reference.id, queue: Stage.queue), run: RunRecord(), reference: bad.reference,
+            claimedAt: reply.now)
+        let burial = Settlement(job, .bury(.decodeError))
         #expect(try await stage.engine.settleAll([burial]) == [.settled])
         #expect(try await stage.engine.counts(of: [Stage.queue]).first?[.dead] == 1)
         await stage.stop()
@@ -71,8 +72,7 @@ import Testing
     func sweep() async throws {
         let stage = try await stage()
         for job in try await stage.engine.claim(request).jobs {
-            let settlement = Settlement(
-                reference: job.reference, verdict: .complete, run: job.run, terms: JobTerms(job.message))
+            let settlement = Settlement(job, .complete)
             #expect(try await stage.engine.settleAll([settlement]) == [.settled])
         }
         #expect(try await stage.engine.sweep(Stage.queue) == 0)

@@ -48,11 +48,11 @@ struct ExecHandlerTests {
         let sample = SampleJob()
         let handler = try ExecHandler(command: "sh -c 'echo no such user >&2; exit 65'")
         let error = await failure { try await handler.run(sample.job, sample.context) }
-        guard case JobError.permanent(let text)? = error else {
+        guard let error = error as? JobError, error.kind == .permanent else {
             Issue.record("\(String(describing: error))")
             return
         }
-        #expect(text == "exit status 65: no such user")
+        #expect(error.text == "exit status 65: no such user")
     }
 
     @Test("is tried again when a signal ends it")

@@ -23,7 +23,7 @@ struct NoEngine: Engine {
     func settle(_ settlements: [Settlement]) async -> [Result<SettleOutcome, SpanQueueError>] {
         settlements.map { _ in .failure(refusal) }
     }
-    func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool { throw refusal }
+    func report(_ progress: JobProgress, on job: ClaimedJob) async throws -> Bool { throw refusal }
     func waitForWork(in queues: [String], until deadline: ContinuousClock.Instant) async throws { throw refusal }
     func passWakeUp(in queues: [String]) async {}
     func announce(_ worker: WorkerInfo, lifetime: Duration) async throws { throw refusal }

@@ -94,20 +94,7 @@ struct AuditBench: Sendable {
     }
 
     func settlement(of claimed: ClaimedJob, _ verdict: Verdict) -> Settlement {
-        var run = claimed.run
-        if verdict != .release { run.attempts += 1 }
-        var attempt = AttemptRecord(
-            number: claimed.attempt, token: claimed.reference.token, worker: claimed.reference.worker,
-            eligibleAt: claimed.eligibleAt, claimedAt: claimed.claimedAt, endedAt: claimed.claimedAt,
-            outcome: verdict.outcome)
-        switch verdict {
-        case .retry(let delay): attempt.retryDelay = delay
-        case .bury(let reason): attempt.reason = reason.rawValue
-        case .cancel(let reason): attempt.reason = reason
-        case .complete, .release: break
-        }
-        run.append(.attempt(attempt))
-        return Settlement(reference: claimed.reference, verdict: verdict, run: run, terms: JobTerms(claimed.message))
+        Settlement(claimed, verdict)
     }
 
     func settle(_ claimed: ClaimedJob, _ verdict: Verdict) async throws {

@@ -95,14 +95,6 @@ struct ClockStepTests {
     }
 
     private func settlement(of claimed: ClaimedJob) -> Settlement {
-        var run = claimed.run
-        run.append(
-            .attempt(
-                AttemptRecord(
-                    number: 1, token: claimed.reference.token, worker: claimed.reference.worker,
-                    eligibleAt: claimed.eligibleAt, claimedAt: claimed.claimedAt, endedAt: claimed.claimedAt,
-                    outcome: .completed)))
-        return Settlement(
-            reference: claimed.reference, verdict: .complete, run: run, terms: JobTerms(claimed.message))
+        Settlement(claimed, .complete)
     }
 }

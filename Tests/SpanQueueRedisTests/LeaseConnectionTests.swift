@@ -79,8 +79,7 @@ struct LeaseConnectionTests {
                 ])
                 async let settled = engine.settle(
                     claimed.map {
-                        Settlement(
-                            reference: $0.reference, verdict: .release, run: $0.run, terms: JobTerms($0.message))
+                        Settlement($0, .release)
                     })
                 // Both are on their way, or refused, before Redis goes on.
                 try await Task.sleep(for: .milliseconds(100))

@@ -52,7 +52,7 @@ struct FailingEngine: Engine {
     ) async throws(CancellationError) -> [Result<SettleOutcome, SpanQueueError>] {
         try await refuse(each: settlements.count)
     }
-    func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool { try await refuse() }
+    func report(_ progress: JobProgress, on job: ClaimedJob) async throws -> Bool { try await refuse() }
     func waitForWork(in queues: [String], until deadline: ContinuousClock.Instant) async throws {
         let _: Void = try await refuse()
     }

@@ -43,7 +43,7 @@ struct SettlementRulesTests {
             #expect(settlement.verdict == .complete)
             #expect(settlement.run.attempts == 1)
             #expect(settlement.run.result == [1])
-            #expect(settlement.terms.priority == 2)
+            #expect(settlement.job.message.priority == 2)
         }
     }
 
@@ -132,13 +132,69 @@ struct SettlementRulesTests {
     func unknownType() throws {
         var claim = claim(maxRetries: 0)
         for _ in 0..<2 {
-            let settlement = try #require(settle(claim, .unknownType))
+            let settlement = try #require(settle(claim, .unknownType(isHandledElsewhere: false)))
             #expect(settlement.verdict == .retry(after: .minutes(1)))
             #expect(settlement.run.attempts == 0)
             claim = ClaimedJob(
                 message: claim.message, run: settlement.run, reference: claim.reference, claimedAt: claim.claimedAt)
         }
-        #expect(settle(claim, .unknownType)?.verdict == .bury(.unknownJobType))
+        #expect(settle(claim, .unknownType(isHandledElsewhere: false))?.verdict == .bury(.unknownJobType))
+    }
+
+    @Test("an unknown type that another worker handles is given back at once, then after ever longer, and never buried")
+    func handledElsewhere() throws {
+        var claim = claim(maxRetries: 0)
+        var delays: [Duration] = []
+        for _ in 0..<14 {
+            let settlement = try #require(settle(claim, .unknownType(isHandledElsewhere: true)))
+            delays.append(try #require(settlement.verdict.delay))
+            #expect(settlement.run.attempts == 0)
+            claim = claim.again(settlement)
+        }
+        #expect(delays.prefix(4) == [.zero, .milliseconds(100), .milliseconds(200), .milliseconds(400)])
+        #expect(delays == delays.sorted())
+        #expect(delays.last == .minutes(1))
+    }
+
+    @Test("a snooze charges no attempt, also where there is none left; too many in a row are failures")
+    func snoozes() throws {
+        var claim = claim(attempts: 3)
+        let delays: [(asked: Duration, given: Duration)] = [
+            (.seconds(5), .seconds(5)), (.seconds(-5), .zero), (.hours(24 * 36_500), Limits.farthestDelay),
+        ]
+        for (asked, given) in delays {
+            let settlement = try #require(settle(claim, .threw(JobError.snooze(for: asked, "too early"))))
+            #expect(settlement.verdict == .snooze(for: given))
+            #expect(settlement.run.attempts == 3)
+            #expect(settlement.run.lastError == nil)
+        }
+        for count in 1...Limits.snoozes {
+            let settlement = try #require(settle(claim, .threw(JobError.snooze(for: .seconds(1)))))
+            #expect(settlement.verdict == .snooze(for: .seconds(1)))
+            #expect(settlement.run.snoozes == count)
+            claim = claim.again(settlement)
+        }
+        let last = try #require(settle(claim, .threw(JobError.snooze(for: .seconds(1)))))
+        #expect(last.verdict == .bury(.attemptsExhausted))
+        #expect(last.run.attempts == 4)
+        // What else happens between begins the count anew.
+        var run = try #require(claim.run)
+        run.append(.redriven(at: Timestamp(milliseconds: 1)))
+        claim = ClaimedJob(message: claim.message, run: run, reference: claim.reference, claimedAt: claim.claimedAt)
+        #expect(settle(claim, .threw(JobError.snooze(for: .seconds(1))))?.run.snoozes == 1)
+    }
+
+    @Test("a job that is put off many times keeps what else has happened to it")
+    func snoozedHistory() throws {
+        var claim = claim()
+        for _ in 0..<2 { claim = claim.again(try #require(settle(claim, .threw(Oops())))) }
+        for _ in 0..<(3 * Limits.historyEvents) {
+            claim = claim.again(try #require(settle(claim, .threw(JobError.snooze(for: .zero)))))
+        }
+        let run = try #require(claim.run)
+        #expect(run.history.count == Limits.historyEvents)
+        #expect(run.attemptRecords.filter { $0.outcome == .retried }.count == 2)
+        #expect(run.droppedEvents == 2 + 3 * Limits.historyEvents - Limits.historyEvents)
     }
 
     @Test("what can't be run is buried with a reason and words")
@@ -164,6 +220,13 @@ struct SettlementRulesTests {
 }
 
 private struct Oops: Error {}
+
+extension ClaimedJob {
+    /// The next claim of a job that was settled so.
+    fileprivate func again(_ settlement: Settlement) -> ClaimedJob {
+        ClaimedJob(message: message, run: settlement.run, reference: reference, claimedAt: claimedAt)
+    }
+}
 
 @Suite("What is said of an error")
 struct ErrorTextTests {

@@ -19,7 +19,23 @@ func producing(users: [Int]) async throws {
     }
 
     try await queue.enqueue(WelcomeEmail(userID: 42), .id(JobID("welcome-42")))
+
+    let sent: [String: Int] = try await queue.result(of: receipt, within: .seconds(10))
+    print(sent)
     await queue.shutdown()
+}
+
+func middleware(_ configuration: inout JobQueueConfiguration) {
+    configuration.middleware = [
+        { requests, next in
+            try await next(
+                requests.map { request in
+                    var request = request
+                    request.options.append(.tags(["region:eu"]))
+                    return request
+                })
+        }
+    ]
 }
 
 func workers(queue: JobQueue, logger: Logger) async throws {
@@ -46,6 +62,10 @@ func unique(queue: JobQueue) async throws {
 
 func retries(queue: JobQueue) async throws {
     try await queue.enqueue(WelcomeEmail(userID: 42), .maxRetries(3), .retryPolicy(.constant(.seconds(10))))
+}
+
+func snooze() throws {
+    throw JobError.snooze(for: .seconds(60))
 }
 
 /// Stands for the application's own.

@@ -60,7 +60,7 @@ enum ThumbnailWorker {
         let worker = try Worker(queue, WorkerConfiguration(concurrency: cores, queues: ["images": 1]))
         try worker.handle(MakeThumbnail.self) { job, context in
             let bytes = try await converter.makeThumbnail(job, context)
-            try context.result(Array("{\"bytes\":\(bytes)}".utf8))
+            try context.setResult(["bytes": bytes])
             context.logger.info("made \(job.target)", metadata: ["bytes": "\(bytes)"])
         }
         let services: [any Service] = [queue, worker]

@@ -1,7 +1,9 @@
 /// One of many jobs to be enqueued in one round trip.
 public struct EnqueueRequest: Sendable {
-    let type: String
-    let options: [EnqueueOption]
+    /// Its job type.
+    public let type: String
+    /// Its options, those of its type first. An `EnqueueMiddleware` may add to them.
+    public var options: [EnqueueOption]
     private let content: Content
 
     private enum Content: Sendable {
@@ -72,3 +74,22 @@ extension JobCoding {
         }
     }
 }
+
+/// Code that runs round every call that enqueues: it may change the requests, refuse them by throwing, run something before and after
+/// `next`, or look at the results, of which it gives back one for each request that it got, in order. The first is the outermost.
+///
+/// ```swift
+/// configuration.middleware = [
+///     { requests, next in
+///         try await next(requests.map { request in
+///             var request = request
+///             request.options.append(.tags(["region:eu"]))
+///             return request
+///         })
+///     }
+/// ]
+/// ```
+public typealias EnqueueMiddleware =
+    @Sendable (
+        _ requests: [EnqueueRequest], _ next: @Sendable ([EnqueueRequest]) async throws -> [EnqueueResult]
+    ) async throws -> [EnqueueResult]

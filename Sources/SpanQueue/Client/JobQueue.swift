@@ -82,6 +82,32 @@ public final class JobQueue: Service, Sendable {
     /// Enqueues one job. See `enqueue(_:_:)`.
     @discardableResult
     public func enqueue(_ request: EnqueueRequest) async throws -> EnqueueReceipt {
+        if configuration.middleware.isEmpty { return try await send(request).get() }
+        return try await pass([request], isAlone: true, from: 0)[0].get()
+    }
+
+    /// Takes requests through the middleware from `index` on.
+    ///
+    /// - Parameter isAlone: whether the call is for one job, which shares its round trip with those of other callers.
+    private func pass(
+        _ requests: [EnqueueRequest], isAlone: Bool, from index: Int
+    ) async throws -> [EnqueueResult] {
+        guard index < configuration.middleware.count else {
+            return isAlone && requests.count == 1 ? [try await send(requests[0])] : try await send(requests)
+        }
+        let results = try await configuration.middleware[index](requests) {
+            try await self.pass($0, isAlone: isAlone, from: index + 1)
+        }
+        guard results.count == requests.count else {
+            throw SpanQueueError(
+                .invalidArgument,
+                "an enqueue middleware gave \(results.count) results for \(requests.count) jobs: give one for each",
+                mayHaveRun: true)
+        }
+        return results
+    }
+
+    private func send(_ request: EnqueueRequest) async throws -> EnqueueResult {
         let parent = TraceContext.current
         var job = try NewJob(request, configuration: configuration, trace: creation(parent))
         let open = applicationSpans?.created(job.message, "enqueue")
@@ -111,7 +137,7 @@ public final class JobQueue: Service, Sendable {
         }
         spans?.enqueued(job, parent: parent, from: start, .success(outcome))
         open?.end(errorType: outcome.errorType)
-        return try Self.result(of: job, outcome).get()
+        return Self.result(of: job, outcome)
     }
 
     /// Enqueues many jobs of one type in one round trip.
@@ -124,6 +150,10 @@ public final class JobQueue: Service, Sendable {
     /// - Returns: what became of each, in order. One that is refused does not keep the others out.
     /// - Throws: `.tooLarge` for too many; what the engine throws where it could take none or may have taken some.
     public func enqueue(_ requests: [EnqueueRequest]) async throws -> [EnqueueResult] {
+        try await pass(requests, isAlone: false, from: 0)
+    }
+
+    private func send(_ requests: [EnqueueRequest]) async throws -> [EnqueueResult] {
         guard requests.count <= Limits.jobsPerEnqueue else {
             throw SpanQueueError(
                 .tooLarge, "\(requests.count) jobs in one call: pass at most \(Limits.jobsPerEnqueue) at a time")

@@ -13,15 +13,18 @@ public struct JobQueueConfiguration: Sendable {
 
     /// How payloads and results of Swift types are written and read, by this queue and its workers; JSON unless set.
     public var coding: any JobCoding = JSONJobCoding()
+    /// Runs round every call that enqueues; none unless set.
+    public var middleware: [EnqueueMiddleware] = []
 
     /// The settings above.
     public init(
         defaultQueue: String = "default", maxRetries: Int = 25, limits: Limits = Limits(),
-        coding: any JobCoding = JSONJobCoding()
+        coding: any JobCoding = JSONJobCoding(), middleware: [EnqueueMiddleware] = []
     ) {
         self.defaultQueue = defaultQueue
         self.maxRetries = maxRetries
         self.limits = limits
         self.coding = coding
+        self.middleware = middleware
     }
 }

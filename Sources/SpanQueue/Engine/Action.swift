@@ -1,5 +1,5 @@
 /// What a person does to one job.
-public enum JobAction: Sendable, Hashable {
+package enum JobAction: Sendable, Hashable {
     /// Calls it off: at once while it does not run, within a heartbeat while it runs.
     case cancel(reason: String)
     /// Makes a dead letter, or a job that was put off, ready now. A dead letter starts afresh: its attempts and
@@ -25,7 +25,7 @@ package struct OperatorNote: Sendable, Hashable {
 }
 
 /// What an action did.
-public enum ActionOutcome: Sendable, Hashable {
+package enum ActionOutcome: Sendable, Hashable {
     /// It was done; the job now stands here, or is gone where this is nil.
     case done(JobState?)
     /// The job runs, and its worker will hear of the cancel with its next heartbeat.
@@ -39,9 +39,9 @@ public enum ActionOutcome: Sendable, Hashable {
 }
 
 /// A request to act on many jobs of one state.
-public struct BulkRequest: Sendable, Hashable {
+package struct BulkRequest: Sendable, Hashable {
     /// What to do with each.
-    public enum Action: Sendable, Hashable {
+    package enum Action: Sendable, Hashable {
         /// Forget it.
         case remove
         /// Make it ready; from `dead` only.
@@ -49,20 +49,20 @@ public struct BulkRequest: Sendable, Hashable {
     }
 
     /// The queue.
-    public var queue: String
+    package var queue: String
     /// The state; any but `active`.
-    public var state: JobState
+    package var state: JobState
     /// What to do.
-    public var action: Action
+    package var action: Action
     /// The most jobs in this call, at most 100.
-    public var limit: Int
+    package var limit: Int
     /// For dead and cancelled jobs: only those that ended no later than this; nil for all. Set it to the moment of the request, so that a bulk
     /// redrive of jobs that die again comes to an end.
-    public var notAfter: Timestamp?
+    package var notAfter: Timestamp?
     /// How many of the oldest to pass over: those that earlier calls skipped.
-    public var skip: Int
+    package var skip: Int
     /// Who asked for it; nil where that is not known.
-    public var by: String?
+    package var by: String?
 
     package init(
         queue: String, state: JobState, action: Action, limit: Int = 100, notAfter: Timestamp? = nil, skip: Int = 0,

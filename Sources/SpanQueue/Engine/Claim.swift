@@ -1,16 +1,16 @@
 /// A worker's request for jobs of one queue.
-public struct ClaimRequest: Sendable, Hashable {
+package struct ClaimRequest: Sendable, Hashable {
     /// The queue.
-    public var queue: String
+    package var queue: String
     /// The most jobs wanted; at most `maximumBatch` are given.
-    public var limit: Int
+    package var limit: Int
     /// How long the claims hold unless they are extended.
-    public var lease: Duration
+    package var lease: Duration
     /// Who claims.
-    public var worker: String
+    package var worker: String
 
     /// The most jobs one claim gives.
-    public static let maximumBatch = 128
+    package static let maximumBatch = 128
 
     package init(queue: String, limit: Int, lease: Duration, worker: String) {
         self.queue = queue
@@ -21,15 +21,15 @@ public struct ClaimRequest: Sendable, Hashable {
 }
 
 /// A claim, as the calls that depend on it name it.
-public struct ClaimReference: Sendable, Hashable {
+package struct ClaimReference: Sendable, Hashable {
     /// The job.
-    public var id: JobID
+    package var id: JobID
     /// Its queue.
-    public var queue: String
+    package var queue: String
     /// The claim's token.
-    public var token: FencingToken
+    package var token: FencingToken
     /// The worker that holds it.
-    public var worker: String
+    package var worker: String
 
     package init(id: JobID, queue: String, token: FencingToken, worker: String) {
         self.id = id
@@ -42,52 +42,61 @@ public struct ClaimReference: Sendable, Hashable {
 /// A job in the hands of a worker.
 ///
 /// A class: it goes through many hands, and to copy all that a job has is to retain a dozen objects.
-public final class ClaimedJob: Sendable, Hashable {
+package final class ClaimedJob: Sendable, Hashable {
     /// What the enqueue fixed.
-    public let message: JobMessage
-    /// What had happened to it before this claim.
-    public let run: RunRecord
+    package let message: JobMessage
+    /// What had happened to it before this claim; nil where the engine has not told.
+    package let run: RunRecord?
     /// The claim.
-    public let reference: ClaimReference
+    package let reference: ClaimReference
     /// When it was claimed.
-    public let claimedAt: Timestamp
+    package let claimedAt: Timestamp
+    /// The number of the attempt that this claim is for, from 1.
+    package let attempt: Int
+    /// The earliest moment at which this claim could have been made.
+    package let eligibleAt: Timestamp
 
     package init(message: JobMessage, run: RunRecord, reference: ClaimReference, claimedAt: Timestamp) {
         self.message = message
         self.run = run
         self.reference = reference
         self.claimedAt = claimedAt
+        self.attempt = run.attempts + 1
+        self.eligibleAt = run.eligibleAt ?? message.eligibleAt
     }
 
     /// Whether two claims are of the same job with the same record, under the same token.
-    public static func == (left: ClaimedJob, right: ClaimedJob) -> Bool {
+    package static func == (left: ClaimedJob, right: ClaimedJob) -> Bool {
         left.reference == right.reference && left.claimedAt == right.claimedAt && left.message == right.message
             && left.run == right.run
     }
 
     /// Hashes the claim, which no other shares.
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(reference)
     }
 
-    /// The number of the attempt that this claim is for, from 1.
-    public var attempt: Int { run.attempts + 1 }
+    /// The attempts before this one, as far as they are known.
+    package var earlierAttempts: [AttemptRecord] { run?.attemptRecords ?? [] }
 
-    /// The earliest moment at which this claim could have been made.
-    public var eligibleAt: Timestamp { run.eligibleAt ?? message.eligibleAt }
+    /// How many workers without a handler for its type have had it in a row.
+    package var looks: Int { earlierAttempts.reversed().prefix { $0.errorType == "unknown_job_type" }.count }
+
+    /// How often its handler has put it off in a row.
+    package var snoozes: Int { run?.history.last?.attempt?.outcome == .snoozed ? run?.snoozes ?? 0 : 0 }
 
     /// How long it waited for this claim; never negative.
-    public var wait: Duration { max(.zero, claimedAt - eligibleAt) }
+    package var wait: Duration { max(.zero, claimedAt - eligibleAt) }
 }
 
 /// A claimed job whose record can't be read. It is the worker's to bury.
-public struct UnreadableJob: Sendable, Hashable {
+package struct UnreadableJob: Sendable, Hashable {
     /// The claim.
-    public var reference: ClaimReference
+    package var reference: ClaimReference
     /// When it was claimed.
-    public var claimedAt: Timestamp
+    package var claimedAt: Timestamp
     /// What is wrong with the record, in words.
-    public var problem: String
+    package var problem: String
 
     package init(reference: ClaimReference, claimedAt: Timestamp, problem: String) {
         self.reference = reference
@@ -97,26 +106,26 @@ public struct UnreadableJob: Sendable, Hashable {
 }
 
 /// What a claim gave.
-public struct ClaimReply: Sendable, Hashable {
+package struct ClaimReply: Sendable, Hashable {
     /// The claimed jobs, in the order in which they are to start.
-    public var jobs: [ClaimedJob] = []
+    package var jobs: [ClaimedJob] = []
     /// Claimed jobs that can't be read.
-    public var unreadable: [UnreadableJob] = []
+    package var unreadable: [UnreadableJob] = []
     /// Ids that stood in the queue without a record and were taken out of it.
-    public var vanished: [JobID] = []
+    package var vanished: [JobID] = []
     /// How many due jobs the claim made ready.
-    public var promoted = 0
+    package var promoted = 0
     /// Whether ready jobs are left.
-    public var hasMore = false
+    package var hasMore = false
     /// Whether the queue is paused: then nothing was claimed.
-    public var isPaused = false
+    package var isPaused = false
     /// How long until the next scheduled or retrying job of the queue is due; nil when there is none, and where it does not matter
     /// yet: when more is ready, or the queue is paused.
-    public var nextDueIn: Duration?
+    package var nextDueIn: Duration?
     /// How long until the earliest lease of the queue lapses, zero when one has; nil when nothing is active.
-    public var nextLapseIn: Duration?
+    package var nextLapseIn: Duration?
     /// The engine's clock at the claim.
-    public var now: Timestamp
+    package var now: Timestamp
 
     package init(now: Timestamp) {
         self.now = now
@@ -140,11 +149,11 @@ package struct LeaseBatch: Sendable, Hashable {
 }
 
 /// What extending leases told.
-public struct ExtendReply: Sendable, Hashable {
+package struct ExtendReply: Sendable, Hashable {
     /// The jobs that are no longer this worker's.
-    public var lost: Set<JobID> = []
+    package var lost: Set<JobID> = []
     /// The jobs whose cancel was asked for.
-    public var cancelRequested: Set<JobID> = []
+    package var cancelRequested: Set<JobID> = []
 
     package init() {}
 }

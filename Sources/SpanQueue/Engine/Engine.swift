@@ -42,8 +42,8 @@ package protocol JobSource: EngineCore {
     func extend(_ batches: [LeaseBatch]) async throws(CancellationError) -> [Result<ExtendReply, SpanQueueError>]
     /// Ends attempts, of any mix of queues, and says for each in order whether it counted.
     func settle(_ settlements: [Settlement]) async throws(CancellationError) -> [Result<SettleOutcome, SpanQueueError>]
-    /// Stores a progress report or result of a running attempt. Returns false where the lease is lost.
-    func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool
+    /// Stores how far a running attempt says it has come. Returns false where the lease is lost.
+    func report(_ progress: JobProgress, on job: ClaimedJob) async throws -> Bool
     /// Returns when one of the queues may have something to claim, or at `deadline`. It takes no job.
     func waitForWork(in queues: [String], until deadline: ContinuousClock.Instant) async throws
     /// Wakes one idle worker of each queue that has something to claim: called where a wake-up may have been swallowed, also in a

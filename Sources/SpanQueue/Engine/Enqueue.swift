@@ -1,7 +1,7 @@
 package import SpanQueueTelemetry
 
 /// When a new job is to run first.
-public enum Schedule: Sendable, Hashable {
+package enum Schedule: Sendable, Hashable {
     /// As soon as a worker is free.
     case now
     /// This long after the engine accepts it.
@@ -20,7 +20,7 @@ public enum Schedule: Sendable, Hashable {
 }
 
 /// When a job stops being worth starting.
-public enum Expiry: Sendable, Hashable {
+package enum Expiry: Sendable, Hashable {
     /// This long after the engine accepts it.
     case after(Duration)
     /// At this moment.
@@ -28,13 +28,13 @@ public enum Expiry: Sendable, Hashable {
 }
 
 /// A checked job on its way to the engine. Its moments are relative to the engine's clock, which fixes them.
-public struct NewJob: Sendable, Hashable {
+package struct NewJob: Sendable, Hashable {
     /// The message, but for the moments that the engine fixes: `enqueuedAt`, `runAt` and `deadline`.
-    public var message: JobMessage
+    package var message: JobMessage
     /// When it is to run first.
-    public var schedule: Schedule
+    package var schedule: Schedule
     /// When it stops being worth starting.
-    public var expiry: Expiry?
+    package var expiry: Expiry?
 
     package init(message: JobMessage, schedule: Schedule = .now, expiry: Expiry? = nil) {
         self.message = message

@@ -97,10 +97,12 @@ public struct WorkerInfo: Sendable, Hashable {
     public var startedAt: Timestamp
     /// The version of SpanQueue in it.
     public var version: String
+    /// The job types that it has handlers for, and the beginnings of some, with an asterisk: `email:*`. At most 200 of them.
+    public var types: [String]
 
     package init(
         id: String, host: String, pid: Int, queues: [String], concurrency: Int, busy: Int, startedAt: Timestamp,
-        version: String
+        version: String, types: [String] = []
     ) {
         self.id = id
         self.host = host
@@ -110,20 +112,26 @@ public struct WorkerInfo: Sendable, Hashable {
         self.busy = busy
         self.startedAt = startedAt
         self.version = version
+        self.types = types
+    }
+
+    /// Whether it has a handler for a type, as far as it has said.
+    package func handles(_ type: String) -> Bool {
+        types.contains { $0 == type || $0.last == "*" && type.hasPrefix($0.dropLast()) }
     }
 }
 
 /// How many live workers there are, and how many serve each queue.
-public struct WorkersByQueue: Sendable, Hashable {
+package struct WorkersByQueue: Sendable, Hashable {
     /// All of them.
-    public private(set) var total = 0
+    package private(set) var total = 0
     /// By queue; one that nobody serves is not in it.
-    public private(set) var serving: [String: Int] = [:]
+    package private(set) var serving: [String: Int] = [:]
 
     /// Counts.
     ///
     /// - Parameter queues: those of each worker.
-    public init(_ queues: some Sequence<[String]>) {
+    package init(_ queues: some Sequence<[String]>) {
         for queues in queues {
             total += 1
             for queue in Set(queues) { serving[queue, default: 0] += 1 }

@@ -1,9 +1,11 @@
 /// How an attempt is to end.
-public enum Verdict: Sendable, Hashable {
+package enum Verdict: Sendable, Hashable {
     /// The job is done.
     case complete
     /// It is tried again after this long.
     case retry(after: Duration)
+    /// It is looked at again after this long, as its handler asked for, and no attempt is charged.
+    case snooze(for: Duration)
     /// It becomes a dead letter.
     case bury(DeadReason)
     /// It goes back to the head of its queue, and no attempt is charged.
@@ -11,11 +13,20 @@ public enum Verdict: Sendable, Hashable {
     /// It is cancelled.
     case cancel(reason: String)
 
+    /// How long the job is put off by it.
+    package var delay: Duration? {
+        switch self {
+        case .retry(let delay), .snooze(let delay): delay
+        case .complete, .bury, .release, .cancel: nil
+        }
+    }
+
     /// The word for it in the job's history.
-    public var outcome: AttemptOutcome {
+    package var outcome: AttemptOutcome {
         switch self {
         case .complete: .completed
         case .retry: .retried
+        case .snooze: .snoozed
         case .bury: .buried
         case .release: .released
         case .cancel: .cancelled
@@ -23,58 +34,89 @@ public enum Verdict: Sendable, Hashable {
     }
 }
 
-/// The end of one attempt, on its way to the engine. A class for the reason that a `ClaimedJob` is one.
-public final class Settlement: Sendable, Hashable {
-    /// The claim under which it ran.
-    public let reference: ClaimReference
-    /// How it ends.
-    public let verdict: Verdict
-    /// The job's record with this attempt in it, but for the attempt's `endedAt`, which the engine's clock fixes.
-    public let run: RunRecord
-    /// What the engine must know of the message to settle without reading it.
-    public let terms: JobTerms
+/// What an attempt left behind, beside how it ended.
+package struct AttemptReport: Sendable, Hashable {
+    /// A short name of what went wrong, fit for a label.
+    package var errorType: String?
+    /// What went wrong, in words; at most `Limits.errorBytes`, of which the history keeps `Limits.historyErrorBytes`.
+    package var error: String?
+    /// Eight bytes that stand for the error: errors that are alike have the same.
+    package var fingerprint: UInt64?
+    /// The latest progress that it has reported; nil where it reported none.
+    package var progress: JobProgress?
+    /// The job's result; stored where the attempt completes it. Nil leaves what is there.
+    package var result: [UInt8]?
 
-    package init(reference: ClaimReference, verdict: Verdict, run: RunRecord, terms: JobTerms) {
-        self.reference = reference
+    package init(
+        errorType: String? = nil, error: String? = nil, fingerprint: UInt64? = nil, progress: JobProgress? = nil,
+        result: [UInt8]? = nil
+    ) {
+        self.errorType = errorType
+        self.error = error
+        self.fingerprint = fingerprint
+        self.progress = progress
+        self.result = result
+    }
+}
+
+/// The end of one attempt, on its way to the engine. A class for the reason that a `ClaimedJob` is one.
+package final class Settlement: Sendable, Hashable {
+    /// The job, as it was claimed.
+    package let job: ClaimedJob
+    /// How the attempt ends.
+    package let verdict: Verdict
+    /// What it left.
+    package let report: AttemptReport
+    /// The attempt for the job's history, but for `endedAt`, which the engine's clock fixes.
+    package let record: AttemptRecord
+
+    package init(_ job: ClaimedJob, _ verdict: Verdict, _ report: AttemptReport = AttemptReport()) {
+        self.job = job
         self.verdict = verdict
-        self.run = run
-        self.terms = terms
+        self.report = report
+        var record = AttemptRecord(
+            number: job.attempt, token: job.reference.token, worker: job.reference.worker, eligibleAt: job.eligibleAt,
+            claimedAt: job.claimedAt, endedAt: job.claimedAt, outcome: verdict.outcome)
+        record.errorType = report.errorType
+        record.error = report.error.map { Excerpt.bounded($0, bytes: Limits.historyErrorBytes) }
+        record.retryDelay = verdict.delay
+        switch verdict {
+        case .bury(let reason): record.reason = reason.rawValue
+        case .cancel(let reason): record.reason = reason
+        case .complete, .retry, .snooze, .release: break
+        }
+        self.record = record
+    }
+
+    /// The claim under which it ran.
+    package var reference: ClaimReference { job.reference }
+
+    /// The job's record with this attempt in it, for an engine that stores it whole.
+    package var run: RunRecord {
+        var run = job.run ?? RunRecord()
+        if let progress = report.progress { run.progress = progress }
+        if verdict == .complete, let result = report.result { run.result = result }
+        if let error = report.error { run.lastError = error }
+        if let fingerprint = report.fingerprint { run.errorFingerprint = fingerprint }
+        if record.isCharged { run.attempts += 1 }
+        if record.outcome == .snoozed { run.snoozes = job.snoozes + 1 }
+        run.append(.attempt(record))
+        return run
     }
 
     /// Whether two settlements say the same of the same claim.
-    public static func == (left: Settlement, right: Settlement) -> Bool {
-        left.reference == right.reference && left.verdict == right.verdict && left.run == right.run
-            && left.terms == right.terms
+    package static func == (left: Settlement, right: Settlement) -> Bool {
+        left.job == right.job && left.verdict == right.verdict && left.report == right.report
     }
 
     /// Hashes the claim.
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(reference)
     }
 }
 
-/// The parts of a message that decide what a settlement must touch.
-public struct JobTerms: Sendable, Hashable {
-    /// Its priority.
-    public var priority: Int
-    /// Its lock, if it is a unique job.
-    public var unique: UniqueLock?
-    /// How long its record is kept.
-    public var retention: Retention
-
-    package init(priority: Int = 0, unique: UniqueLock? = nil, retention: Retention = .standard) {
-        self.priority = priority
-        self.unique = unique
-        self.retention = retention
-    }
-
-    package init(_ message: JobMessage) {
-        self.init(priority: message.priority, unique: message.unique, retention: message.retention)
-    }
-}
-
 /// Whether a settlement counted.
-public enum SettleOutcome: Sendable, Hashable {
+package enum SettleOutcome: Sendable, Hashable {
     /// It ended the attempt, now or in an earlier call with the same token.
     case settled
     /// The claim was no longer this worker's; nothing was changed.
@@ -82,21 +124,21 @@ public enum SettleOutcome: Sendable, Hashable {
 }
 
 /// A request to take back jobs whose lease has run out.
-public struct ReclaimRequest: Sendable, Hashable {
+package struct ReclaimRequest: Sendable, Hashable {
     /// The queue.
-    public var queue: String
+    package var queue: String
     /// The most jobs to take back in this call.
-    public var limit: Int
+    package var limit: Int
     /// A job taken back this often is buried as a poison pill.
-    public var maxReclaims: Int
+    package var maxReclaims: Int
     /// How long to hold back after a gap (a lost connection, a restarted engine), so that workers that are alive can extend
     /// their leases first.
-    public var grace: Duration
+    package var grace: Duration
 
     /// The most jobs one call takes back.
-    public static let maximumBatch = 100
+    package static let maximumBatch = 100
     /// How often a job is taken back until it is buried, unless configured.
-    public static let standardMaxReclaims = 3
+    package static let standardMaxReclaims = 3
 
     package init(
         queue: String, limit: Int = maximumBatch, maxReclaims: Int = standardMaxReclaims, grace: Duration = .zero
@@ -109,15 +151,15 @@ public struct ReclaimRequest: Sendable, Hashable {
 }
 
 /// A job that was taken back.
-public struct ReclaimedJob: Sendable, Hashable {
+package struct ReclaimedJob: Sendable, Hashable {
     /// The claim that was lost.
-    public var reference: ClaimReference
+    package var reference: ClaimReference
     /// Where the job stands now: ready, dead, or cancelled where that had been asked for.
-    public var state: JobState
+    package var state: JobState
     /// What the enqueue fixed; nil where the record can't be read.
-    public var message: JobMessage?
+    package var message: JobMessage?
     /// Its history with the lost attempt in it; empty where the record can't be read.
-    public var run: RunRecord
+    package var run: RunRecord
 
     package init(reference: ClaimReference, state: JobState, message: JobMessage?, run: RunRecord) {
         self.reference = reference

@@ -81,9 +81,8 @@ struct ApplicationSpans: Sendable {
 
     /// The end of an attempt that has counted, and its settlement.
     func ended(_ ending: Ending, settledFrom start: UInt64) {
-        guard let open = ending.applicationSpan, let message = ending.claim?.message,
-            let record = ending.settlement.run.lastAttempt
-        else { return }
+        guard let open = ending.applicationSpan, let message = ending.claim?.message else { return }
+        let record = ending.settlement.record
         let failed = record.outcome == .retried || record.outcome == .buried
         open.end(
             errorType: failed ? record.errorType ?? "_OTHER" : nil, record.error ?? "",

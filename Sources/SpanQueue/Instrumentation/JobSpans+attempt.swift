@@ -3,10 +3,8 @@ import SpanQueueTelemetry
 extension JobSpans {
     /// An attempt whose settlement has counted, and that settlement.
     func ended(_ ending: Ending, settledFrom settleStart: UInt64) {
-        guard let claim = ending.claim, let context = ending.trace, let record = ending.settlement.run.lastAttempt
-        else {
-            return
-        }
+        guard let claim = ending.claim, let context = ending.trace else { return }
+        let record = ending.settlement.record
         let failed = record.outcome == .retried || record.outcome == .buried
         let isSlow = telemetry.slowAttempt.map { (ending.duration ?? .zero) > $0 } ?? false
         let reason: KeepReason? = context.isSampled ? nil : failed ? .error : isSlow ? .slow : nil
@@ -16,13 +14,13 @@ extension JobSpans {
         }
         if !claim.message.trace.isSampled {
             if let reason {
-                rebuilt(Wait(claim), after: claim.run.attemptRecords, worker: worker, keptBecause: reason)
+                rebuilt(Wait(claim), after: claim.earlierAttempts, worker: worker, keptBecause: reason)
             } else {
                 tracer.countUnsampled()
             }
         }
         var span = attempt(
-            Wait(claim), context: context, worker: worker, after: claim.run.attemptRecords.last,
+            Wait(claim), context: context, worker: worker, after: claim.earlierAttempts.last,
             from: ending.startNanoseconds, to: ending.endNanoseconds)
         if failed {
             span.attributes["error.type"] = .string(record.errorType ?? "_OTHER")
@@ -37,7 +35,7 @@ extension JobSpans {
     func lost(_ claim: ClaimedJob, _ context: TraceContext, from start: UInt64, to end: UInt64) {
         let spanID = claim.reference.token.lostSpanID(of: claim.message.id)
         var span = attempt(
-            Wait(claim), context: context.moved(to: spanID), worker: worker, after: claim.run.attemptRecords.last,
+            Wait(claim), context: context.moved(to: spanID), worker: worker, after: claim.earlierAttempts.last,
             from: start, to: end)
         span.attributes["error.type"] = "lease_lost"
         span.status = .error("the worker lost its lease, and what it did did not count")
@@ -100,6 +98,7 @@ extension Verdict {
         switch self {
         case .complete: "complete"
         case .retry: "retry"
+        case .snooze: "snooze"
         case .bury: "bury"
         case .release: "release"
         case .cancel: "cancel"

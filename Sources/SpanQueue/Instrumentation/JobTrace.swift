@@ -145,7 +145,7 @@ extension JobTrace {
         previous = attempt
         nextNumber = attempt.number + (attempt.isCharged ? 1 : 0)
         switch attempt.outcome {
-        case .retried, .released, .lost:
+        case .retried, .snoozed, .released, .lost:
             waitingSince = attempt.reason == nil ? attempt.endedAt + (attempt.retryDelay ?? .zero) : nil
         default: waitingSince = nil
         }
@@ -278,6 +278,7 @@ extension AttemptOutcome {
         switch self {
         case .completed: "complete"
         case .retried: "retry"
+        case .snoozed: "snooze"
         case .buried: "bury"
         case .cancelled: "cancel"
         case .lost: "reclaim"

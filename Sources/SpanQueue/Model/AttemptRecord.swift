@@ -7,7 +7,7 @@ public struct AttemptOutcome: RawRepresentable, Sendable, Hashable, Codable, Cus
     /// The number under which it is stored.
     package let code: UInt8
 
-    private static let words = ["completed", "retried", "buried", "cancelled", "lost", "released"]
+    private static let words = ["completed", "retried", "buried", "cancelled", "lost", "released", "snoozed"]
 
     /// A word of lower-case letters; `unknown` for one that a later version has stored.
     public var rawValue: String { Int(code) < Self.words.count ? Self.words[Int(code)] : "unknown" }
@@ -36,9 +36,13 @@ public struct AttemptOutcome: RawRepresentable, Sendable, Hashable, Codable, Cus
     public static let lost = AttemptOutcome(code: 4)
     /// The worker gave the job back unharmed, at a drain; this is not counted as an attempt.
     public static let released = AttemptOutcome(code: 5)
+    /// The handler put the job off; this is not counted as an attempt.
+    public static let snoozed = AttemptOutcome(code: 6)
 
     /// The outcomes that this version knows.
-    public static let known: [AttemptOutcome] = [.completed, .retried, .buried, .cancelled, .lost, .released]
+    public static let known: [AttemptOutcome] = [
+        .completed, .retried, .buried, .cancelled, .lost, .released, .snoozed,
+    ]
 }
 
 /// One attempt at a job, as its record tells it.
@@ -57,7 +61,7 @@ public struct AttemptRecord: Sendable, Hashable {
     public var endedAt: Timestamp
     /// How it ended.
     public var outcome: AttemptOutcome
-    /// For a retry, how long after `endedAt` the next attempt is due.
+    /// For a retry or a snooze, how long after `endedAt` the next attempt is due.
     public var retryDelay: Duration?
     /// For a job that died of it, why.
     public var reason: String?
@@ -84,11 +88,11 @@ public struct AttemptRecord: Sendable, Hashable {
         self.error = error
     }
 
-    /// Whether it counts as one of the job's attempts: those that were lost or given back do not, nor those for which the worker
+    /// Whether it counts as one of the job's attempts: those that were lost, given back or put off do not, nor those for which the worker
     /// had no handler or that came after the job's deadline.
     public var isCharged: Bool {
         switch outcome {
-        case .lost, .released: false
+        case .lost, .released, .snoozed: false
         default: errorType != "unknown_job_type" && errorType != "expired"
         }
     }

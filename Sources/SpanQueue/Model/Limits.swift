@@ -38,6 +38,8 @@ public struct Limits: Sendable, Hashable {
     public static let progressBytes = 256
     /// The most events of a job's history that are kept: the first and the latest.
     public static let historyEvents = 32
+    /// How often a handler can put its job off in a row; from then on a snooze counts as a failed attempt.
+    public static let snoozes = 1000
     /// The farthest a job can be put off, also by a retry: 10 years.
     public static let farthestDelay = Duration.hours(24 * 3650)
 }

@@ -84,6 +84,8 @@ public struct RunRecord: Sendable, Hashable {
     public var attempts = 0
     /// How often it was taken back from a worker that did not extend its lease.
     public var reclaims = 0
+    /// How often its handler has put it off by `JobError.snooze` in a row, of late.
+    public var snoozes = 0
     /// The error of the latest attempt that failed.
     public var lastError: String?
     /// The latest progress report.
@@ -137,11 +139,13 @@ public struct RunRecord: Sendable, Hashable {
         return changedAt + delay
     }
 
-    /// Adds an event, and drops the second-oldest when there are too many.
+    /// Adds an event. When there are too many it drops the oldest snooze, or else the oldest event, but neither the first nor the latest:
+    /// a job that is put off a hundred times keeps what else has happened to it.
     package mutating func append(_ event: HistoryEvent) {
         history.append(event)
         while history.count > Limits.historyEvents {
-            history.remove(at: 1)
+            let between = history.indices.dropFirst().dropLast()
+            history.remove(at: between.first { history[$0].attempt?.outcome == .snoozed } ?? 1)
             droppedEvents += 1
         }
     }

@@ -18,6 +18,8 @@ public struct SpanQueueError: Error, Sendable, CustomStringConvertible {
         public static let notFound = Code(rawValue: "not_found")
         /// The job's state does not allow this.
         public static let invalidState = Code(rawValue: "invalid_state")
+        /// The job that was waited for is dead, or was cancelled.
+        public static let jobFailed = Code(rawValue: "job_failed")
         /// The claim is no longer this worker's.
         public static let leaseLost = Code(rawValue: "lease_lost")
         /// The engine can't be reached.

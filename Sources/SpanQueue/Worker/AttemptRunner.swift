@@ -9,11 +9,17 @@ import SpanQueueTelemetry
 final class AttemptRunner: Sendable {
     let handlers: HandlerRegistry
     private let middleware: [Middleware]
+    /// Who else could run what this worker has no handler for.
+    private let peers: Peers?
     /// How results are written.
     let coding: any JobCoding
 
-    init(handlers: HandlerRegistry, middleware: [Middleware], coding: any JobCoding = JSONJobCoding()) {
+    init(
+        handlers: HandlerRegistry, middleware: [Middleware], coding: any JobCoding = JSONJobCoding(),
+        peers: Peers? = nil
+    ) {
         self.coding = coding
+        self.peers = peers
         self.handlers = handlers
         self.middleware = middleware
     }
@@ -32,7 +38,9 @@ final class AttemptRunner: Sendable {
 
     private func result(of context: JobContext, in serviceContext: ServiceContext?) async -> AttemptResult {
         if let deadline = context.claim.message.deadline, context.claimedAt > deadline { return .expired }
-        guard let handler = handlers.handler(for: context.type) else { return .unknownType }
+        guard let handler = handlers.handler(for: context.type) else {
+            return .unknownType(isHandledElsewhere: await peers?.handle(context.type, in: context.queue) ?? false)
+        }
         let job = RawJob(type: context.type, payload: context.claim.message.payload)
         do {
             try await ServiceContext.withValue(serviceContext ?? context.trace.serviceContext()) {
@@ -51,6 +59,33 @@ final class AttemptRunner: Sendable {
     ) async throws {
         guard index < middleware.count else { return try await handler.body(job, context) }
         try await middleware[index](context) { try await call(handler, job, context, from: index + 1) }
+    }
+}
+
+/// The other live workers, and what they have said that they handle. Asked only where this worker has no handler for a job, and then
+/// once in ten seconds.
+actor Peers {
+    private static let memory = Duration.seconds(10)
+
+    private let engine: any Engine
+    private let ownID: String
+    private var question: (answer: Task<[WorkerInfo], Never>, askedAt: ContinuousClock.Instant)?
+
+    init(_ engine: any Engine, besides ownID: String) {
+        self.engine = engine
+        self.ownID = ownID
+    }
+
+    /// Whether one of them serves the queue and has a handler for the type; false where that can't be told.
+    func handle(_ type: String, in queue: String) async -> Bool {
+        let answer: Task<[WorkerInfo], Never>
+        if let question, ContinuousClock.now - question.askedAt < Self.memory {
+            answer = question.answer
+        } else {
+            answer = Task { [engine] in (try? await engine.workers()) ?? [] }
+            question = (answer, .now)
+        }
+        return await answer.value.contains { $0.id != ownID && $0.queues.contains(queue) && $0.handles(type) }
     }
 }
 
@@ -79,6 +114,11 @@ struct HandlerRegistry: Sendable {
         prefixes.sort { $0.prefix.utf8.count > $1.prefix.utf8.count }
     }
 
+    /// The names and patterns, as a worker announces them: bounded, for they are written every ten seconds.
+    var patterns: [String] {
+        Array((prefixes.map { $0.prefix + "*" } + exact.keys.sorted()).prefix(200))
+    }
+
     func handler(for type: String) -> Handler? {
         exact[type] ?? prefixes.first { type.hasPrefix($0.prefix) }?.handler
     }
@@ -97,7 +137,7 @@ enum AttemptResult: Sendable {
     /// It was not run: the payload can't be decoded.
     case undecodable(String)
     /// It was not run: no handler is registered for the type.
-    case unknownType
+    case unknownType(isHandledElsewhere: Bool)
     /// It was not run: the job's deadline has passed.
     case expired
     /// It was not run: the claim came when the worker was told to stop, or when no slot was free.

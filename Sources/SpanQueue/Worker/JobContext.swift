@@ -80,7 +80,7 @@ public final class JobContext: Sendable {
         self.trace = trace
         self.claim = claim
         self.environment = environment
-        self.reported = Mutex(Reported(progress: claim.run.progress, result: claim.run.result))
+        self.reported = Mutex(Reported())
     }
 
     private func makeLogger() -> Logger {
@@ -94,31 +94,33 @@ public final class JobContext: Sendable {
         return logger
     }
 
-    /// Stores how far the job has come, for others to see; costs a round trip.
+    /// Says how far the job has come, for others to see: `spanq job show`, `JobRecord.run.progress`. It costs a round trip, and fails
+    /// nothing: what could not be stored is logged, and stored with the end of the attempt.
     ///
     /// - Parameters:
     ///   - fraction: 0 to 1; others are brought into that range.
     ///   - note: what it is doing; the first 256 bytes are kept.
-    /// - Throws: `.leaseLost` where the job is no longer this worker's: stop working on it. What the engine throws.
-    public func progress(_ fraction: Double, _ note: String = "") async throws {
+    /// - Returns: whether it is stored. False may mean that the job is no longer this worker's; the task is cancelled then, within a
+    ///   third of the lease.
+    @discardableResult
+    public func reportProgress(_ fraction: Double, _ note: String = "") async -> Bool {
         let progress = JobProgress(
             fraction: fraction.isFinite ? min(max(fraction, 0), 1) : 0,
             note: Excerpt.bounded(note, bytes: Limits.progressBytes))
-        var run = claim.run
-        run.progress = progress
-        run.result = reported.withLock { reported in
-            reported.progress = progress
-            return reported.result
+        reported.withLock { $0.progress = progress }
+        do {
+            if try await environment.engine.report(progress, on: claim) { return true }
+            logger.debug("progress not stored: the job is no longer this worker's")
+        } catch {
+            logger.debug("progress not stored", metadata: ["error": "\(error)"])
         }
-        guard try await environment.engine.update(claim.reference, run: run) else {
-            throw SpanQueueError(.leaseLost, "job \(id) is no longer this worker's: another attempt may be running")
-        }
+        return false
     }
 
     /// Sets the job's result, which is stored when the attempt completes. The latest one counts.
     ///
     /// - Throws: `.tooLarge` for more than `Limits.resultBytes`.
-    public func result(_ bytes: [UInt8]) throws {
+    public func setResult(bytes: [UInt8]) throws(SpanQueueError) {
         guard bytes.count <= environment.limits.resultBytes else {
             throw SpanQueueError(
                 .tooLarge,
@@ -161,7 +163,7 @@ public final class JobContext: Sendable {
                 .invalidArgument, "the result of job \(id) can't be encoded: \(CodingProblem.describe(error))",
                 underlying: error)
         }
-        try result(bytes)
+        try setResult(bytes: bytes)
     }
 
     /// What is to be stored with the settlement.

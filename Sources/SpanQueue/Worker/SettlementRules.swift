@@ -38,39 +38,22 @@ struct SettlementRules: Sendable {
         if case .cancel(let reason) = decision.verdict {
             decision.verdict = .cancel(reason: Excerpt.bounded(reason, bytes: Limits.historyErrorBytes))
         }
-        var run = claim.run
-        run.progress = report.progress
-        run.result = decision.verdict == .complete ? report.result : claim.run.result
-        if let error = decision.error { run.lastError = Excerpt.bounded(error, bytes: Limits.errorBytes) }
-        var record = AttemptRecord(
-            number: claim.attempt, token: claim.reference.token, worker: claim.reference.worker,
-            eligibleAt: claim.eligibleAt, claimedAt: claim.claimedAt, endedAt: claim.claimedAt,
-            outcome: decision.verdict.outcome)
-        record.errorType = decision.errorType
-        record.error = decision.error.map { Excerpt.bounded($0, bytes: Limits.historyErrorBytes) }
-        switch decision.verdict {
-        case .retry(let delay): record.retryDelay = delay
-        case .bury(let reason): record.reason = reason.rawValue
-        case .cancel(let reason): record.reason = reason
-        case .complete, .release: break
-        }
-        if record.isCharged { run.attempts += 1 }
-        run.append(.attempt(record))
         return Settlement(
-            reference: claim.reference, verdict: decision.verdict, run: run, terms: JobTerms(claim.message))
+            claim, decision.verdict,
+            AttemptReport(
+                errorType: decision.errorType,
+                error: decision.error.map { Excerpt.bounded($0, bytes: Limits.errorBytes) },
+                progress: report.progress, result: decision.verdict == .complete ? report.result : nil))
     }
 
     /// The burial of a claimed job whose record can't be read.
     func burial(of job: UnreadableJob) -> Settlement {
-        var run = RunRecord()
-        run.lastError = Excerpt.bounded("the job's record can't be read: \(job.problem)", bytes: Limits.errorBytes)
-        run.append(
-            .attempt(
-                AttemptRecord(
-                    number: 1, token: job.reference.token, worker: job.reference.worker, eligibleAt: job.claimedAt,
-                    claimedAt: job.claimedAt, endedAt: job.claimedAt, outcome: .buried,
-                    reason: DeadReason.decodeError.rawValue, errorType: "decode_error", error: run.lastError)))
-        return Settlement(reference: job.reference, verdict: .bury(.decodeError), run: run, terms: JobTerms())
+        var message = JobMessage.unreadable(id: job.reference.id, queue: job.reference.queue)
+        message.enqueuedAt = job.claimedAt
+        let claim = ClaimedJob(
+            message: message, run: RunRecord(), reference: job.reference, claimedAt: job.claimedAt)
+        let error = Excerpt.bounded("the job's record can't be read: \(job.problem)", bytes: Limits.errorBytes)
+        return Settlement(claim, .bury(.decodeError), AttemptReport(errorType: "decode_error", error: error))
     }
 
     private func decide(_ claim: ClaimedJob, _ result: AttemptResult, _ cause: CancelCause?) -> Decision? {
@@ -85,8 +68,8 @@ struct SettlementRules: Sendable {
             Decision(
                 verdict: .bury(.decodeError), errorType: "decode_error",
                 error: "the payload is not a \(claim.message.type): \(problem)")
-        case (.unknownType, _):
-            decideUnknownType(claim)
+        case (.unknownType(let isHandledElsewhere), _):
+            decideUnknownType(claim, isHandledElsewhere)
         case (.notStarted, _):
             Decision(verdict: .release)
         case (.threw, .timeout):
@@ -104,34 +87,55 @@ struct SettlementRules: Sendable {
         }
     }
 
-    private func decideUnknownType(_ claim: ClaimedJob) -> Decision {
-        let looks = claim.run.attemptRecords.reversed().prefix { $0.errorType == "unknown_job_type" }.count
-        let verdict = looks < unknownTypeRetries ? Verdict.retry(after: unknownTypeDelay) : .bury(.unknownJobType)
+    /// A worker that has no handler gives the job back at once where another has one: the first time without a delay, then with longer
+    /// ones, so that two workers without one do not toss it to and fro. Where nobody has one it waits longer, and dies of it in the end.
+    private func decideUnknownType(_ claim: ClaimedJob, _ isHandledElsewhere: Bool) -> Decision {
+        let looks = claim.looks
+        let verdict: Verdict
+        if isHandledElsewhere {
+            let delay = looks == 0 ? .zero : Duration.milliseconds(100) * (1 << min(looks - 1, 10))
+            verdict = .retry(after: min(delay, unknownTypeDelay))
+        } else {
+            verdict = looks < unknownTypeRetries ? .retry(after: unknownTypeDelay) : .bury(.unknownJobType)
+        }
         return Decision(
             verdict: verdict, errorType: "unknown_job_type",
             error:
-                "this worker has no handler for \(claim.message.type): register one, or serve the queue by workers that do"
-        )
+                "this worker has no handler for \(claim.message.type): "
+                + (isHandledElsewhere
+                    ? "another worker of the queue has" : "register one, or serve the queue by workers that do"))
     }
 
     private func decideError(_ claim: ClaimedJob, _ error: any Error) -> Decision {
         switch error {
         case is JobReleased:
             Decision(verdict: .release)
-        case JobError.permanent(let text):
-            Decision(verdict: .bury(.permanent), errorType: "permanent", error: text)
-        case JobError.cancel(let text):
-            Decision(verdict: .cancel(reason: text))
-        case JobError.retry(let delay, let text):
-            decideFailure(
-                claim, type: "retry", error: text.isEmpty ? "the handler asked for a retry" : text, delay: delay,
-                cause: error)
+        case let error as JobError:
+            decide(claim, error)
         case let error as SpanQueueError where error.code == .tooLarge || error.code == .invalidArgument:
             // Nothing was sent, and the same attempt would end in the same way.
             Decision(verdict: .bury(.permanent), errorType: error.code.rawValue, error: error.message)
         default:
             decideFailure(
                 claim, type: ErrorType.name(of: error), error: errorText.text(of: error), delay: nil, cause: error)
+        }
+    }
+
+    private func decide(_ claim: ClaimedJob, _ error: JobError) -> Decision {
+        switch error.kind {
+        case .permanent:
+            return Decision(verdict: .bury(.permanent), errorType: "permanent", error: error.text)
+        case .cancel:
+            return Decision(verdict: .cancel(reason: error.text))
+        case .retry(let delay):
+            let text = error.text.isEmpty ? "the handler asked for a retry" : error.text
+            return decideFailure(claim, type: "retry", error: text, delay: delay, cause: error)
+        case .snooze(let delay):
+            guard claim.snoozes < Limits.snoozes else {
+                let text = "the handler has put the job off \(Limits.snoozes) times in a row"
+                return decideFailure(claim, type: "snooze", error: text, delay: delay, cause: error)
+            }
+            return Decision(verdict: .snooze(for: min(max(delay, .zero), Limits.farthestDelay)))
         }
     }
 

@@ -176,7 +176,8 @@ public final class Worker: Service, Sendable {
     private func run(on engine: any Engine, untilEmpty: Bool, isDraining: Bool) async throws -> RunSummary {
         let core = setup.withLock { setup in
             let runner = AttemptRunner(
-                handlers: setup.handlers, middleware: setup.middleware, coding: queue.configuration.coding)
+                handlers: setup.handlers, middleware: setup.middleware, coding: queue.configuration.coding,
+                peers: Peers(engine, besides: id))
             let core = WorkerCore(
                 id: id, engine: engine, configuration: configuration, isOnce: untilEmpty,
                 limits: queue.configuration.limits, runner: runner, telemetry: queue.telemetry, logger: logger)

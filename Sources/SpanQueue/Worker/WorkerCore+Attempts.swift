@@ -119,7 +119,7 @@ extension WorkerCore {
 
     private func log(_ settlement: Settlement, _ slot: Slot) {
         guard settlement.verdict != .complete else { return }
-        let error = settlement.run.lastError ?? ""
+        let error = settlement.report.error ?? ""
         let logger = slot.context.logger
         switch settlement.verdict {
         case .complete: break
@@ -128,6 +128,7 @@ extension WorkerCore {
                 "attempt failed", metadata: ["error": "\(error)", "retry_in": "\(DurationText.format(delay))"])
         case .bury(let reason):
             logger.error("job is dead", metadata: ["error": "\(error)", "reason": "\(reason)"])
+        case .snooze(let delay): logger.info("job put off", metadata: ["for": "\(DurationText.format(delay))"])
         case .release: logger.info("job given back")
         case .cancel(let reason): logger.info("job cancelled", metadata: ["reason": "\(reason)"])
         }

@@ -143,7 +143,7 @@ extension WorkerCore {
         for job in reply.jobs {
             let wait = job.wait
             metrics.wait.record(wait.inSeconds, exemplar: ExemplarSource(job.message.trace))
-            if job.message.runAt != nil, job.run.attempts == 0 { metrics.scheduleLag.record(wait) }
+            if job.message.runAt != nil, job.attempt == 1 { metrics.scheduleLag.record(wait) }
         }
     }
 

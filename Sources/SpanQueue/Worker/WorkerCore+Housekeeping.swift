@@ -35,6 +35,9 @@ extension WorkerCore {
         telemetry.metrics.errors.child(lane.queue, type, "lease_expired").increment()
         if job.state == .dead {
             telemetry.metrics.dead.child(lane.queue, type, DeadReason.leaseExpired.rawValue).increment()
+            if let message = job.message {
+                died(message, job.run, .leaseExpired, "the worker did not extend its lease")
+            }
         }
         spans?.reclaimed(job, from: start)
         applicationSpans?.reclaimed(job, from: start)
@@ -66,7 +69,7 @@ extension WorkerCore {
         let info = WorkerInfo(
             id: id, host: WorkerIdentity.host, pid: WorkerIdentity.pid, queues: configuration.queues.queues,
             concurrency: configuration.concurrency, busy: slots.count, startedAt: startedAt,
-            version: SpanQueueVersion.text)
+            version: SpanQueueVersion.text, types: runner.handlers.patterns)
         do {
             try await engine.announce(info, lifetime: WorkerLife.announceInterval * 3)
             life.announced(failed: false, at: .now)

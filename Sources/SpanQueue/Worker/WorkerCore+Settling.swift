@@ -38,7 +38,7 @@ extension WorkerCore {
         var count = 0
         var bytes = 0
         for ending in waiting.prefix(most) {
-            bytes += ending.settlement.run.result?.count ?? 0
+            bytes += ending.settlement.report.result?.count ?? 0
             guard count == 0 || bytes <= Self.largestBatchBytes else { break }
             count += 1
         }
@@ -93,6 +93,9 @@ extension WorkerCore {
             applicationSpans?.ended(ending, settledFrom: start)
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
             count(ending, in: lane)
+            if case .bury(let reason) = settlement.verdict {
+                died(settlement.job.message, settlement.run, reason, settlement.report.error)
+            }
         case .lost:
             if let claim = ending.claim, let trace = ending.trace {
                 spans?.lost(claim, trace, from: ending.startNanoseconds, to: ending.endNanoseconds)
@@ -109,6 +112,16 @@ extension WorkerCore {
         }
     }
 
+    /// Tells the application of a dead letter.
+    func died(_ message: JobMessage, _ run: RunRecord, _ reason: DeadReason, _ error: String?) {
+        guard let onDeath = configuration.onDeath else { return }
+        let death = JobDeath(
+            id: message.id, type: message.type, queue: message.queue, payload: message.payload, reason: reason,
+            error: error, attempts: run.attempts)
+        // The application's code, so not on this thread; and nobody waits for it.
+        Task { @concurrent in await onDeath(death) }
+    }
+
     /// Only what has counted is counted, so that the sum over all processes is what happened. A lost attempt is counted by the
     /// worker that takes the job back.
     private func count(_ ending: Ending, in lane: QueueLane) {
@@ -116,7 +129,7 @@ extension WorkerCore {
         let type = ending.claim?.message.type ?? "unreadable"
         let outcome = ending.settlement.verdict.outcome
         let series = series(queue, type)
-        let record = ending.settlement.run.lastAttempt
+        let record = ending.settlement.record
         let source = ending.trace.map(ExemplarSource.init)
         if let source {
             series.attempts(outcome).increment(exemplar: source)
@@ -124,14 +137,13 @@ extension WorkerCore {
             series.attempts(outcome).increment()
         }
         if let duration = ending.duration, let source {
-            processDuration(lane, record?.errorType).record(duration.inSeconds)
+            processDuration(lane, record.errorType).record(duration.inSeconds)
             series.process(outcome).record(duration.inSeconds, exemplar: source)
             if let claim = ending.claim, outcome == .completed {
                 let total = claim.claimedAt - claim.message.eligibleAt + duration
                 series.endToEnd.record(max(.zero, total).inSeconds, exemplar: source)
             }
         }
-        guard let record else { return }
         if let errorType = record.errorType { telemetry.metrics.errors.child(queue, type, errorType).increment() }
         if case .bury(let reason) = ending.settlement.verdict {
             telemetry.metrics.dead.child(queue, type, reason.rawValue).increment()

@@ -1,6 +1,6 @@
 import HiredisClient
 public import Logging
-public import SpanQueue
+import SpanQueue
 
 /// Checks what must hold in Redis while producers and workers are at work: that no job is lost, none is in two states, every
 /// active one has a lease, every lock an owner, and so on (``AuditRule``). It reads in short steps, and reports only what was wrong
@@ -51,7 +51,7 @@ public final class RedisAudit: Sendable {
     ///   - progress: told after each step.
     /// - Throws: `SpanQueueError`; `CancellationError` if the task is cancelled.
     public func run(
-        queues: [String]? = nil, maxReclaims: Int = ReclaimRequest.standardMaxReclaims,
+        queues: [String]? = nil, maxReclaims: Int = 3,
         progress: @escaping (AuditProgress) -> Void = { _ in }
     ) async throws -> AuditReport {
         let start = ContinuousClock.now

@@ -39,7 +39,8 @@ extension RedisEngine {
     }
 
     private static func isPlain(_ settlement: Settlement) -> Bool {
-        settlement.verdict == .complete && settlement.terms.retention == .standard && settlement.terms.unique == nil
+        settlement.verdict == .complete && settlement.job.message.retention == .standard
+            && settlement.job.message.unique == nil
     }
 
     private func call(for places: [Int], of settlements: [Settlement]) -> RedisScriptCall {
@@ -65,8 +66,8 @@ extension RedisEngine {
                 arguments.append(leases.text(settlement.reference))
                 arguments.append(RunPacking.packForSettlement(settlement.run))
                 arguments.append(parameter)
-                arguments.append(settlement.terms.priority)
-                if let lock = settlement.terms.unique, lock.isHeldUntilAnEnd {
+                arguments.append(settlement.job.message.priority)
+                if let lock = settlement.job.message.unique, lock.isHeldUntilAnEnd {
                     arguments.append(lock.digest)
                 } else {
                     arguments.append("")
@@ -78,12 +79,12 @@ extension RedisEngine {
     private static func words(for settlement: Settlement) -> (verdict: String, parameter: String) {
         switch settlement.verdict {
         case .complete:
-            switch settlement.terms.retention.kind {
+            switch settlement.job.message.retention.kind {
             case .standard: ("c", "")
             case .none: ("c", "0")
             case .duration(let span): ("c", String(max(1, span.milliseconds)))
             }
-        case .retry(let delay): ("t", String(delay.milliseconds))
+        case .retry(let delay), .snooze(let delay): ("t", String(delay.milliseconds))
         case .bury: ("b", "")
         case .release: ("r", "")
         case .cancel: ("x", "")
@@ -168,8 +169,11 @@ extension RedisEngine {
         return batch[index].id
     }
 
-    func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool {
+    func report(_ progress: JobProgress, on job: ClaimedJob) async throws -> Bool {
+        let claim = job.reference
         let keys = keys(claim.queue)
+        var run = job.run ?? RunRecord()
+        run.progress = progress
         let reply = try await call(
             RedisScriptCall(scripts.update, keys: [keys.leases, keys.runs]) { arguments in
                 arguments.append(claim.id.description)

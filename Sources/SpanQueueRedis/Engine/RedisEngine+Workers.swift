@@ -9,6 +9,7 @@ extension RedisEngine {
                 ("host", worker.host), ("pid", String(worker.pid)), ("queues", worker.queues.joined(separator: ",")),
                 ("concurrency", String(worker.concurrency)), ("busy", String(worker.busy)),
                 ("started_at", String(worker.startedAt.milliseconds)), ("version", worker.version),
+                ("types", worker.types.joined(separator: ",")),
             ] {
                 arguments.append(name)
                 arguments.append(value)
@@ -59,7 +60,8 @@ extension RedisEngine {
             id: id, host: fields["host"] ?? "", pid: number("pid"),
             queues: (fields["queues"] ?? "").split(separator: ",").map(String.init),
             concurrency: number("concurrency"), busy: number("busy"),
-            startedAt: Timestamp(milliseconds: Int64(number("started_at"))), version: fields["version"] ?? "")
+            startedAt: Timestamp(milliseconds: Int64(number("started_at"))), version: fields["version"] ?? "",
+            types: (fields["types"] ?? "").split(separator: ",").map(String.init))
     }
 }
 

@@ -10,6 +10,7 @@ package import SpanQueue
 /// then entries    tag, length (3 bytes), body:
 ///   'F' fingerprint of the last error (64 bits): always the first, so that scripts find it at a fixed place
 ///   'E' last error    'P' progress: fraction (64 bits), note    'R' result    'D' events dropped (32 bits)
+///   'S' how often in a row its handler has put it off (16 bits)
 ///   'A' an attempt, see `packAttempt`; its last 13 bytes, the time of its end, are appended by settle.lua
 ///   'L' a lost attempt, written by reclaim.lua: fate, time, lease (nothing where there was none)
 ///   'V' redriven: time    'B' buried by a person: time, reason    'C' cancelled: time, reason; behind each of these, where it is
@@ -26,6 +27,7 @@ package enum RunPacking {
         static let progress = UInt8(ascii: "P")
         static let result = UInt8(ascii: "R")
         static let dropped = UInt8(ascii: "D")
+        static let snoozes = UInt8(ascii: "S")
         static let attempt = UInt8(ascii: "A")
         static let lost = UInt8(ascii: "L")
         static let redriven = UInt8(ascii: "V")
@@ -69,6 +71,7 @@ package enum RunPacking {
         }
         if let result = run.result { writer.entry(Tag.result) { $0.raw(result) } }
         if run.droppedEvents > 0 { writer.entry(Tag.dropped) { $0.integer(UInt32(clamping: run.droppedEvents)) } }
+        if run.snoozes > 0 { writer.entry(Tag.snoozes) { $0.integer(UInt16(clamping: run.snoozes)) } }
         writer.raw(run.unknownEntries)
         for (index, event) in run.history.enumerated() {
             let isOpen = leavingLastEndOpen && index == run.history.count - 1
@@ -149,6 +152,7 @@ package enum RunPacking {
                 let fraction = Double(bitPattern: try body.integer("the progress"))
                 run.progress = JobProgress(fraction: fraction, note: try body.text(body.remaining, "the progress"))
             case Tag.result: run.result = body.rest()
+            case Tag.snoozes: run.snoozes = Int(try body.integer("the snoozes") as UInt16)
             case Tag.dropped: run.droppedEvents = Int(try body.integer("the dropped events") as UInt32)
             case Tag.attempt:
                 let record = try readAttempt(&body)

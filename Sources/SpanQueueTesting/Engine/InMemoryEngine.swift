@@ -159,9 +159,9 @@ extension InMemoryEngine {
         return outcomes
     }
 
-    /// Stores a progress report or result; false where the lease is lost.
-    package func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool {
-        try step(claim.queue) { queue throws(SpanQueueError) in queue.update(claim, run: run) }
+    /// Stores how far it has come; false where the lease is lost.
+    package func report(_ progress: JobProgress, on job: ClaimedJob) async throws -> Bool {
+        try step(job.reference.queue) { queue throws(SpanQueueError) in queue.report(progress, on: job) }
     }
 }
 

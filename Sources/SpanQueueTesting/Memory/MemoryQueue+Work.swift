@@ -152,9 +152,9 @@ extension MemoryQueue {
     }
 
     /// Stores what a running attempt reports; false where its claim is lost.
-    package mutating func update(_ reference: ClaimReference, run: RunRecord) -> Bool {
-        guard claim(named: reference) != nil else { return false }
-        entries[reference.id]?.run = run
+    package mutating func report(_ progress: JobProgress, on job: ClaimedJob) -> Bool {
+        guard claim(named: job.reference) != nil else { return false }
+        entries[job.reference.id]?.run.progress = progress
         return true
     }
 }
@@ -185,26 +185,27 @@ extension MemoryQueue {
         run.endLatestAttempt(at: now)
         var isOver = true
         switch settlement.verdict {
-        case .retry, .release:
+        case .retry, .snooze, .release:
             if let request = entries[id]?.cancelRequest {
                 // Asked for while it ran, and unheard by its worker: the job is cancelled instead of going on.
                 run.append(request, at: now)
                 moveToCancelled(id, at: now)
-            } else if case .retry(let delay) = settlement.verdict {
+            } else if let delay = settlement.verdict.delay {
                 isOver = false
-                move(id, to: .retrying(due: now + delay, priority: settlement.terms.priority))
+                move(id, to: .retrying(due: now + delay, priority: settlement.job.message.priority))
                 if self[.retrying].first?.id == id { wake() }
             } else {
                 isOver = false
-                released.append((id, settlement.terms.priority))
+                released.append((id, settlement.job.message.priority))
             }
-        case .complete: complete(id, settlement.terms.retention, at: now)
+        case .complete: complete(id, settlement.job.message.retention, at: now)
         case .bury: moveToDead(id, at: now)
         case .cancel:
             if let request = entries[id]?.cancelRequest { run.append(request, at: now) }
             moveToCancelled(id, at: now)
         }
-        if isOver, settlement.terms.unique?.span == .untilFinished { release(settlement.terms.unique, of: id) }
+        let lock = settlement.job.message.unique
+        if isOver, lock?.span == .untilFinished { release(lock, of: id) }
         entries[id]?.run = run
         entries[id]?.cancelRequest = nil
         return .settled

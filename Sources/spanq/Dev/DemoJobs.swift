@@ -51,12 +51,12 @@ enum DemoHandlers {
     static func register(with worker: Worker) throws(SpanQueueError) {
         try worker.handle("demo:hello") { job, context in
             try await Task.sleep(for: .milliseconds(Int.random(in: 2...40)))
-            try context.result(Array(#"{"greeting":"hello"}"#.utf8))
+            try context.setResult(["greeting": "hello"])
         }
         try worker.handle("demo:slow") { job, context in
             for step in 1...10 {
                 try await Task.sleep(for: .milliseconds(300))
-                try await context.progress(Double(step) / 10, "step \(step) of 10")
+                await context.reportProgress(Double(step) / 10, "step \(step) of 10")
             }
         }
         try worker.handle("demo:flaky", retryPolicy: Backoff.exponential(base: .seconds(1), cap: .seconds(10))) {

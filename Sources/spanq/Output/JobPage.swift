@@ -55,6 +55,7 @@ enum JobPage {
             ("priority", message.priority == 0 ? nil : "\(message.priority)"),
             ("tags", message.tags.isEmpty ? nil : message.tags.joined(separator: " ")),
             ("trace", message.trace.traceID.description),
+            ("snoozed", record.run.snoozes > 0 ? "\(record.run.snoozes) in a row" : nil),
             ("progress", record.run.progress.map { "\(Int(($0.fraction * 100).rounded()))% \($0.note)" }),
             ("last error", record.run.lastError),
             ("payload", excerpt(message.payload)),

@@ -163,7 +163,7 @@ struct TracePage {
             switch step.outcome {
             case "completed": 32
             case "retried", "buried", "lost": 31
-            case "released", "cancelled": 33
+            case "released", "snoozed", "cancelled": 33
             default: 36
             }
         case .enqueue, .settlement, .action, .omission: nil

@@ -47,14 +47,8 @@ extension FaultJob {
     }
 
     /// Reports progress, also where this task is cancelled, and says whether it was answered as lost.
-    private func isReportLost(_ context: JobContext) async throws -> Bool {
-        let report = Task.detached { try await context.progress(0.5) }
-        do {
-            try await report.value
-            return false
-        } catch let error as SpanQueueError where error.code == .leaseLost {
-            return true
-        }
+    private func isReportLost(_ context: JobContext) async -> Bool {
+        await !Task.detached { await context.reportProgress(0.5) }.value
     }
 
     private func spendTime(_ context: JobContext, lost: () -> Void) async throws {
@@ -68,7 +62,7 @@ extension FaultJob {
             // lost it goes on until the heartbeat cancels it; where that was first, one more report comes after it.
             var isLost = false
             func report() async throws {
-                guard !isLost, try await isReportLost(context) else { return }
+                guard !isLost, await isReportLost(context) else { return }
                 isLost = true
                 lost()
             }

@@ -56,8 +56,8 @@ package struct RecordingEngine<Recorded: Engine & JobKeeper>: Engine, JobKeeper 
     ) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
         try await engine.claim(requests)
     }
-    package func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool {
-        try await engine.update(claim, run: run)
+    package func report(_ progress: JobProgress, on job: ClaimedJob) async throws -> Bool {
+        try await engine.report(progress, on: job)
     }
     package func reclaim(_ request: ReclaimRequest) async throws -> [ReclaimedJob] {
         try await engine.reclaim(request)

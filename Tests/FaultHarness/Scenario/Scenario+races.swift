@@ -104,8 +104,7 @@ extension Scenario {
     }
 
     private static func completion(of claim: ClaimedJob) -> Settlement {
-        Settlement(
-            reference: claim.reference, verdict: .complete, run: claim.run, terms: JobTerms(claim.message))
+        Settlement(claim, .complete)
     }
 
     /// Reclaims this often in a row, and on until nothing was taken back for a while.

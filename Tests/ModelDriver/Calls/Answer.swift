@@ -6,7 +6,7 @@ enum Answer: Sendable, Hashable {
     case claimed(ClaimReply)
     case extended(ExtendReply)
     case settled([SettleOutcome])
-    case updated(Bool)
+    case reported(Bool)
     case reclaimed([ReclaimedJob])
     case swept(Int)
     case acted(ActionOutcome)
@@ -38,7 +38,7 @@ enum Answer: Sendable, Hashable {
     var isAllLost: Bool {
         switch self {
         case .settled(let outcomes): outcomes.allSatisfy { $0 == .lost }
-        case .updated(let stored): !stored
+        case .reported(let stored): !stored
         default: false
         }
     }

@@ -8,7 +8,7 @@ extension Call {
         case .claim(let request): .claimed(try await engine.claim(request))
         case .extend(let claims, let lease): .extended(try await engine.extend(claims, in: queue, by: lease))
         case .settle(let settlements): .settled(try await engine.settleAll(settlements))
-        case .update(let claim, let run): .updated(try await engine.update(claim, run: run))
+        case .report(let job, let progress): .reported(try await engine.report(progress, on: job))
         case .reclaim(let request): .reclaimed(try await engine.reclaim(request))
         case .sweep: .swept(try await engine.sweep(queue))
         case .passWakeUp: try await nothing { await engine.passWakeUp(in: [queue]) }

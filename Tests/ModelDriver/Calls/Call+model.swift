@@ -11,7 +11,7 @@ extension Call {
         case .claim(let request): .claimed(world.queue.claim(request, at: now, nonce: nonce))
         case .extend(let claims, let lease): .extended(world.queue.extend(claims, by: lease, at: now))
         case .settle(let settlements): .settled(world.queue.settle(settlements, at: now))
-        case .update(let claim, let run): .updated(world.queue.update(claim, run: run))
+        case .report(let job, let progress): .reported(world.queue.report(progress, on: job))
         case .reclaim(let request): .reclaimed(world.queue.reclaim(request, at: now))
         case .sweep: .swept(world.sweep(at: now))
         case .passWakeUp: .nothing

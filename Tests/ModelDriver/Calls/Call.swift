@@ -6,7 +6,7 @@ enum Call: Sendable {
     case claim(ClaimRequest)
     case extend([ClaimReference], by: Duration)
     case settle([Settlement])
-    case update(ClaimReference, RunRecord)
+    case report(ClaimedJob, JobProgress)
     case reclaim(ReclaimRequest)
     case sweep
     case passWakeUp
@@ -29,7 +29,7 @@ enum Call: Sendable {
     /// Whether a full Redis refuses it: new work, and what may be lost.
     var isRefusedWhenFull: Bool {
         switch self {
-        case .enqueue, .claim, .update: true
+        case .enqueue, .claim, .report: true
         default: false
         }
     }
@@ -49,7 +49,7 @@ enum Call: Sendable {
         case .claim: "claim"
         case .extend: "extend"
         case .settle: "settle"
-        case .update: "update"
+        case .report: "report"
         case .reclaim: "reclaim"
         case .sweep: "sweep"
         case .passWakeUp: "pass wake-up"

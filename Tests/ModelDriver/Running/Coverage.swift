@@ -34,7 +34,7 @@ package struct Coverage: Sendable {
         moves += ["scheduled", "retrying"].flatMap { ["claim: \($0) → ready", "claim: \($0) → active"] }
         moves += ["claim: ready → active", "claim: nothing"]
         moves += ["completed", "retrying", "dead", "ready", "cancelled", "gone"].map { "settle: active → \($0)" }
-        moves += ["settle: completed → gone", "settle: nothing", "extend: nothing", "update: nothing"]
+        moves += ["settle: completed → gone", "settle: nothing", "extend: nothing", "report: nothing"]
         moves += ["ready", "dead", "cancelled"].map { "reclaim: active → \($0)" }
         moves += ["completed", "dead", "cancelled"].map { "sweep: \($0) → gone" }
         moves += waiting.flatMap { ["cancel: \($0) → cancelled", "bury: \($0) → dead", "remove: \($0) → gone"] }

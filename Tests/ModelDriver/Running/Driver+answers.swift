@@ -13,7 +13,7 @@ extension Driver {
             }
         case (.settle(let settlements), .settled):
             for settlement in settlements { drop(settlement.reference) }
-        case (.update(let claim, _), .updated(false)): drop(claim)
+        case (.report(let job, _), .reported(false)): drop(job.reference)
         default: break
         }
     }

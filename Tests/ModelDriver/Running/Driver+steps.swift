@@ -44,7 +44,7 @@ extension Driver {
         case .staleUpdate:
             guard !oldClaims.isEmpty else { return nil }
             let job = generator.pick(oldClaims)
-            return .update(job.reference, job.run)
+            return .report(job.claimed, JobProgress(fraction: 1, note: "too late"))
         case .staleSettle: return staleSettle(&generator)
         case .reclaim:
             let limit = generator.pick([1, 2, 100])
@@ -102,7 +102,7 @@ extension Driver {
             settlements.append(settlement)
         }
         // Now and then one end twice in a call, or another end of the same claim.
-        if let settlement = settlements.first, settlement.terms.retention != .none, generator.once(in: 8) {
+        if let settlement = settlements.first, settlement.job.message.retention != .none, generator.once(in: 8) {
             settlements.append(
                 generator.once(in: 2) ? settlement : held[worker]?[first].settlement(.release) ?? settlement)
         }
@@ -111,14 +111,9 @@ extension Driver {
 
     private mutating func update(_ worker: String, _ generator: inout SeededGenerator) -> Call? {
         guard let job = held[worker]?.first, job.settlement == nil else { return nil }
-        var run = job.run
-        if generator.once(in: 2) {
-            run.progress = JobProgress(fraction: Double(generator.below(4)) / 4, note: "on its way")
-        } else {
-            run.result = [UInt8(generator.below(256)), 0, 255]
-        }
-        change(job.reference) { $0.run = run }
-        return .update(job.reference, run)
+        let progress = JobProgress(fraction: Double(generator.below(4)) / 4, note: "on its way")
+        change(job.reference) { $0.progress = progress }
+        return .report(job.claimed, progress)
     }
 
     /// A worker that lost its claims, or sends what was answered once more.

@@ -7,7 +7,7 @@ import Testing
 /// The in-memory engine, with a script that sees each call first: it may refuse it, hold it up, or only take note of it.
 struct ScriptedEngine: Engine, JobKeeper {
     enum Call: Hashable {
-        case start, shutdown, claim, extend, settle, reclaim, wait, passWakeUp, sweep, announce, retire
+        case start, shutdown, report, job, claim, extend, settle, reclaim, wait, passWakeUp, sweep, announce, retire
     }
 
     let engine: InMemoryEngine
@@ -106,12 +106,16 @@ struct ScriptedEngine: Engine, JobKeeper {
     func enqueue(_ jobs: [NewJob], until deadline: ContinuousClock.Instant) async throws -> [EnqueueOutcome] {
         try await engine.enqueue(jobs, until: deadline)
     }
-    func update(_ claim: ClaimReference, run: RunRecord) async throws -> Bool {
-        try await engine.update(claim, run: run)
+    func report(_ progress: JobProgress, on job: ClaimedJob) async throws -> Bool {
+        try await script(.report, [job.reference.queue])
+        return try await engine.report(progress, on: job)
     }
     func queues() async throws -> [String] { try await engine.queues() }
     func workers() async throws -> [WorkerInfo] { try await engine.workers() }
-    func job(_ id: JobID, in queue: String?) async throws -> JobRecord? { try await engine.job(id, in: queue) }
+    func job(_ id: JobID, in queue: String?) async throws -> JobRecord? {
+        try await script(.job, [])
+        return try await engine.job(id, in: queue)
+    }
     func list(_ request: ListRequest) async throws -> ListPage { try await engine.list(request) }
     func counts(of queues: [String]) async throws -> [QueueCounts] { try await engine.counts(of: queues) }
     func pause(_ queue: String, note: OperatorNote) async throws -> Bool { try await engine.pause(queue, note: note) }

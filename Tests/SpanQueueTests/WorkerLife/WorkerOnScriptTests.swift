@@ -141,7 +141,7 @@ struct WorkerOnScriptTests {
         switch blocked {
         case .claim, .extend, .reclaim, .wait, .announce:
             try await eventually("the call that blocks") { seen.withLock { $0.contains(blocked) } }
-        case .start, .shutdown, .settle, .sweep, .passWakeUp, .retire:
+        case .start, .shutdown, .report, .job, .settle, .sweep, .passWakeUp, .retire:
             try await eventually("a call") { seen.withLock { $0.contains(.claim) } }
         }
         isDraining.withLock { $0 = true }
