@@ -1,7 +1,7 @@
 internal import SpanQueueTelemetry
 
 /// The version of SpanQueue.
-public enum SpanQueueVersion {
+package enum SpanQueueVersion {
     /// `major.minor.patch`, by semantic versioning.
-    public static let text = LibraryVersion.text
+    package static let text = LibraryVersion.text
 }

@@ -10,7 +10,7 @@ internal import Synchronization
 ///
 /// ```swift
 /// let server = MetricsServer(registry: registry, health: health) { try await QueueStatistics.read(queue) }
-/// try await server.start()                       // a taken port is an error here, before any job is claimed
+/// try server.start()                             // a taken port is an error here, before any job is claimed
 /// ServiceGroup(services: [server, worker, server.drainNotice], …)
 /// ```
 ///

@@ -55,5 +55,5 @@ func fails() async throws {
 
     let record = try await queue.job(job.id)
     #expect(record?.state == .dead)
-    #expect(record?.run.lastError == "no mail server")
+    #expect(record?.lastError == "no mail server")
 }

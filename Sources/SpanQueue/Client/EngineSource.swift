@@ -1,4 +1,4 @@
-public import Logging
+package import Logging
 import SpanQueueTelemetry
 
 /// How `JobQueue` gets its engine: `.redis("redis://localhost:6379")`, `.inMemory()`.
@@ -19,13 +19,13 @@ public struct EngineSource: Sendable {
 }
 
 /// What an engine gets when it is made.
-public struct EngineEnvironment: Sendable {
+package struct EngineEnvironment: Sendable {
     /// Where it logs.
-    public var logger: Logger
+    package var logger: Logger
     private let telemetry: JobTelemetry?
 
     /// An environment with a logger alone.
-    public init(logger: Logger) {
+    package init(logger: Logger) {
         self.logger = logger
         telemetry = nil
     }

@@ -3,12 +3,20 @@ extension JobMessage {
     ///
     /// - Parameter coding: that of the queue it was put on.
     /// - Throws: what the coder throws, a `DecodingError` where the payload is not such a value.
-    public func decode<J: Job>(_ type: J.Type, using coding: any JobCoding = JSONJobCoding()) throws -> J {
+    package func decode<J: Job>(_ type: J.Type, using coding: any JobCoding = JSONJobCoding()) throws -> J {
         try coding.decode(type, from: payload)
     }
 }
 
 extension JobRecord {
+    /// The payload as a Swift value.
+    ///
+    /// - Parameter coding: that of the queue it was put on.
+    /// - Throws: what the coder throws, a `DecodingError` where the payload is not such a value.
+    public func decode<J: Job>(_ type: J.Type, using coding: any JobCoding = JSONJobCoding()) throws -> J {
+        try message.decode(type, using: coding)
+    }
+
     /// What the handler left by `JobContext.setResult(_:)`, as a Swift value.
     ///
     /// - Parameter coding: that of the worker's queue.

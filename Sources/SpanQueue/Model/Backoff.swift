@@ -1,12 +1,24 @@
 /// The retry policies that can be stored with a job.
-public enum Backoff: RetryPolicy, Hashable {
+public struct Backoff: RetryPolicy, Hashable {
+    package enum Kind: Sendable, Hashable {
+        case exponential(base: Duration, cap: Duration)
+        case constant(Duration)
+        case linear(step: Duration, cap: Duration)
+    }
+
+    package let kind: Kind
+
     /// Between nothing and `base` × 2^(attempt − 1), at most `cap`, drawn evenly: "full jitter" (Brooker, "Exponential Backoff
     /// And Jitter", AWS Architecture Blog, 2015).
-    case exponential(base: Duration, cap: Duration)
+    public static func exponential(base: Duration, cap: Duration) -> Backoff {
+        Backoff(kind: .exponential(base: base, cap: cap))
+    }
+
     /// Always the same.
-    case constant(Duration)
+    public static func constant(_ delay: Duration) -> Backoff { Backoff(kind: .constant(delay)) }
+
     /// `step` × attempt, at most `cap`.
-    case linear(step: Duration, cap: Duration)
+    public static func linear(step: Duration, cap: Duration) -> Backoff { Backoff(kind: .linear(step: step, cap: cap)) }
 
     /// Exponential with full jitter from 2 seconds to one hour.
     public static let standard = Backoff.exponential(base: .seconds(2), cap: .hours(1))
@@ -14,13 +26,13 @@ public enum Backoff: RetryPolicy, Hashable {
     /// The wait before the next attempt; drawn again at each call where there is jitter.
     public func delay(afterAttempt attempt: Int, error: any Error) -> Duration {
         let bound = longestDelay(afterAttempt: attempt)
-        guard case .exponential = self else { return bound }
+        guard case .exponential = kind else { return bound }
         return .milliseconds(Int64.random(in: 0...max(0, bound.milliseconds)))
     }
 
     /// The longest wait that `delay` can give after this attempt.
     public func longestDelay(afterAttempt attempt: Int) -> Duration {
-        switch self {
+        switch kind {
         case .exponential(let base, let cap):
             // 2^36 × 1 ms is two years, and 2^36 × the longest base still fits a Duration.
             min(cap, base * Int(1 << min(max(attempt - 1, 0), 36)))
@@ -34,13 +46,13 @@ public enum Backoff: RetryPolicy, Hashable {
     /// Refuses what makes no sense, before it is stored.
     func check() throws(SpanQueueError) {
         let parts: [Duration]
-        switch self {
+        switch kind {
         case .exponential(let base, let cap): parts = [base, cap]
         case .constant(let delay): parts = [delay]
         case .linear(let step, let cap): parts = [step, cap]
         }
         guard parts.allSatisfy({ $0 >= .zero && $0 <= Limits.farthestDelay }) else {
-            throw .invalidArgument("a backoff must lie between 0 and 10 years: \(self)")
+            throw .invalidArgument("a backoff must lie between 0 and 10 years: \(kind)")
         }
     }
 }

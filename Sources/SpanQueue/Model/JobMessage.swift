@@ -1,37 +1,37 @@
-public import SpanQueueTelemetry
+package import SpanQueueTelemetry
 
 /// What an enqueue fixes about a job. It never changes afterwards.
-public struct JobMessage: Sendable, Hashable {
+package struct JobMessage: Sendable, Hashable {
     /// The job's id.
-    public var id: JobID
+    package var id: JobID
     /// The lane it waits in.
-    public var queue: String
+    package var queue: String
     /// What kind of work it is, such as `email:welcome`.
-    public var type: String
+    package var type: String
     /// What the handler gets: opaque bytes, JSON by convention.
-    public var payload: [UInt8]
+    package var payload: [UInt8]
     /// 0 to 9: jobs of a higher priority are claimed first, those of priority 0 in the order of their arrival.
-    public var priority: Int
+    package var priority: Int
     /// How often a failed job is tried again; the number of attempts is at most one more.
-    public var maxRetries: Int
+    package var maxRetries: Int
     /// The waits between attempts; nil leaves them to the handler's worker.
-    public var backoff: Backoff?
+    package var backoff: Backoff?
     /// How long one attempt may run; nil for no bound.
-    public var timeout: Duration?
+    package var timeout: Duration?
     /// The moment after which the job is not started any more; nil for none.
-    public var deadline: Timestamp?
+    package var deadline: Timestamp?
     /// The lock that it took, if it is a unique job.
-    public var unique: UniqueLock?
+    package var unique: UniqueLock?
     /// How long its record is kept once it has completed.
-    public var retention: Retention
+    package var retention: Retention
     /// Words to find it by.
-    public var tags: [String]
+    package var tags: [String]
     /// Where it was created, in its trace.
-    public var trace: TraceContext
+    package var trace: TraceContext
     /// When it was put off to: its first run time, if that lay in the future at enqueue.
-    public var runAt: Timestamp?
+    package var runAt: Timestamp?
     /// When the engine accepted it.
-    public var enqueuedAt: Timestamp
+    package var enqueuedAt: Timestamp
     /// Eight bytes that tell whether another job with the same caller-given id has the same content; nil for our own ids.
     package var contentDigest: UInt64?
 
@@ -59,10 +59,10 @@ public struct JobMessage: Sendable, Hashable {
     }
 
     /// The earliest moment at which a worker could have claimed it for the first time.
-    public var eligibleAt: Timestamp { max(enqueuedAt, runAt ?? enqueuedAt) }
+    package var eligibleAt: Timestamp { max(enqueuedAt, runAt ?? enqueuedAt) }
 
     /// How many attempts it has at most.
-    public var maxAttempts: Int { maxRetries + 1 }
+    package var maxAttempts: Int { maxRetries + 1 }
 }
 
 extension JobMessage {
@@ -103,11 +103,11 @@ public struct UniqueSpan: Sendable, Hashable {
 }
 
 /// A lock that a job takes at enqueue; while it is held, an enqueue with the same digest in the same queue is a duplicate.
-public struct UniqueLock: Sendable, Hashable {
+package struct UniqueLock: Sendable, Hashable {
     /// Sixteen bytes: the start of the SHA-256 of what must be unique.
-    public let digest: [UInt8]
+    package let digest: [UInt8]
     /// How long it is held.
-    public let span: UniqueSpan
+    package let span: UniqueSpan
 
     package static let digestBytes = 16
 

@@ -1,17 +1,19 @@
+public import SpanQueueTelemetry
+
 /// All that the engine knows of a job.
 public struct JobRecord: Sendable, Hashable {
     /// What the enqueue fixed.
-    public var message: JobMessage
+    package var message: JobMessage
     /// Where it stands.
     public var state: JobState
     /// What has happened to it.
-    public var run: RunRecord
+    package var run: RunRecord
     /// For a scheduled or retrying job, when it is due.
     public var dueAt: Timestamp?
     /// For an active job, the claim under which it runs.
-    public var claim: ActiveClaim?
+    package var claim: ActiveClaim?
     /// The cancel that was asked for while it runs, and that has not ended it yet.
-    public var cancelRequest: CancelRequest?
+    package var cancelRequest: CancelRequest?
 
     package init(
         message: JobMessage, state: JobState, run: RunRecord, dueAt: Timestamp? = nil, claim: ActiveClaim? = nil,
@@ -32,14 +34,55 @@ public struct JobRecord: Sendable, Hashable {
     public var attempt: Int { state == .active ? run.attempts + 1 : run.attempts }
 }
 
+extension JobRecord {
+    /// The job's id.
+    public var id: JobID { message.id }
+    /// What kind of work it is, such as `email:welcome`.
+    public var type: String { message.type }
+    /// Its queue.
+    public var queue: String { message.queue }
+    /// What the handler gets: opaque bytes, JSON by convention.
+    public var payload: [UInt8] { message.payload }
+    /// 0 to 9: jobs of a higher priority are claimed first.
+    public var priority: Int { message.priority }
+    /// Words to find it by.
+    public var tags: [String] { message.tags }
+    /// When the engine accepted it.
+    public var enqueuedAt: Timestamp { message.enqueuedAt }
+    /// How many attempts it has at most.
+    public var maxAttempts: Int { message.maxAttempts }
+    /// The trace that it was created in.
+    public var traceID: TraceID { message.trace.traceID }
+
+    /// The attempts that have ended, oldest first: the first and the latest, where there were many.
+    public var attempts: [AttemptRecord] { run.attemptRecords }
+    /// The error of the latest attempt that failed.
+    public var lastError: String? { run.lastError }
+    /// Why it is dead or was cancelled; `DeadReason` has the words for the former.
+    public var endReason: String? { run.endReason }
+    /// The latest that a handler has said by `JobContext.reportProgress`.
+    public var progress: JobProgress? { run.progress }
+    /// What the handler left as its result, as it was stored.
+    public var resultBytes: [UInt8]? { run.result }
+    /// How often it was taken back from a worker that did not extend its lease.
+    public var reclaims: Int { run.reclaims }
+    /// How often its handler has put it off by `JobError.snooze` in a row, of late.
+    public var snoozes: Int { run.snoozes }
+
+    /// For an active job, the worker that runs it.
+    public var worker: String? { claim?.worker }
+    /// For an active job, when its lease lapses unless it is extended.
+    public var leaseExpiresAt: Timestamp? { claim?.leaseExpiresAt }
+}
+
 /// What is known of a cancel that was asked for while a job ran.
-public struct CancelRequest: Sendable, Hashable {
+package struct CancelRequest: Sendable, Hashable {
     /// When; nil where a program of layout 1 asked for it.
-    public var at: Timestamp?
+    package var at: Timestamp?
     /// Why; empty where no reason was given.
-    public var reason: String
+    package var reason: String
     /// Who asked for it, where that is known.
-    public var by: String?
+    package var by: String?
 
     package init(at: Timestamp?, reason: String, by: String? = nil) {
         self.at = at
@@ -49,15 +92,15 @@ public struct CancelRequest: Sendable, Hashable {
 }
 
 /// The claim that holds an active job.
-public struct ActiveClaim: Sendable, Hashable {
+package struct ActiveClaim: Sendable, Hashable {
     /// The claim's token.
-    public var token: FencingToken
+    package var token: FencingToken
     /// The worker that holds it.
-    public var worker: String
+    package var worker: String
     /// When it was made.
-    public var claimedAt: Timestamp
+    package var claimedAt: Timestamp
     /// When it lapses unless it is extended.
-    public var leaseExpiresAt: Timestamp
+    package var leaseExpiresAt: Timestamp
 
     package init(token: FencingToken, worker: String, claimedAt: Timestamp, leaseExpiresAt: Timestamp) {
         self.token = token

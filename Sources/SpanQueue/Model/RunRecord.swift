@@ -1,5 +1,5 @@
 /// Something that happened to a job after its enqueue.
-public struct HistoryEvent: Sendable, Hashable {
+package struct HistoryEvent: Sendable, Hashable {
     package enum Content: Sendable, Hashable {
         case attempt(AttemptRecord)
         case redriven(at: Timestamp)
@@ -9,7 +9,7 @@ public struct HistoryEvent: Sendable, Hashable {
 
     package let content: Content
     /// Who asked for it, where that is known; nil for an attempt.
-    public let by: String?
+    package let by: String?
 
     private init(_ content: Content, by: String? = nil) {
         self.content = content
@@ -32,7 +32,7 @@ public struct HistoryEvent: Sendable, Hashable {
     }
 
     /// `attempt`, `redriven`, `buried` or `cancelled`; a later version may know more words.
-    public var kind: String {
+    package var kind: String {
         switch content {
         case .attempt: "attempt"
         case .redriven: "redriven"
@@ -42,13 +42,13 @@ public struct HistoryEvent: Sendable, Hashable {
     }
 
     /// The attempt that ended, if it is that.
-    public var attempt: AttemptRecord? {
+    package var attempt: AttemptRecord? {
         if case .attempt(let record) = content { record } else { nil }
     }
 
     /// When it happened; for an attempt, when it ended. A cancel that was asked for while an attempt ran stands behind that attempt in the
     /// history, and is older than its end.
-    public var at: Timestamp {
+    package var at: Timestamp {
         switch content {
         case .attempt(let record): record.endedAt
         case .redriven(let at), .buried(let at, _), .cancelled(let at, _): at
@@ -56,7 +56,7 @@ public struct HistoryEvent: Sendable, Hashable {
     }
 
     /// Why, for what was buried or cancelled; for an attempt, why the job died of it.
-    public var reason: String? {
+    package var reason: String? {
         switch content {
         case .attempt(let record): record.reason
         case .redriven: nil
@@ -79,33 +79,33 @@ public struct JobProgress: Sendable, Hashable {
 }
 
 /// What has happened to a job since its enqueue.
-public struct RunRecord: Sendable, Hashable {
+package struct RunRecord: Sendable, Hashable {
     /// How many attempts were charged to it: those that completed, failed, or were cancelled.
-    public var attempts = 0
+    package var attempts = 0
     /// How often it was taken back from a worker that did not extend its lease.
-    public var reclaims = 0
+    package var reclaims = 0
     /// How often its handler has put it off by `JobError.snooze` in a row, of late.
-    public var snoozes = 0
+    package var snoozes = 0
     /// The error of the latest attempt that failed.
-    public var lastError: String?
+    package var lastError: String?
     /// The latest progress report.
-    public var progress: JobProgress?
+    package var progress: JobProgress?
     /// What the handler left as its result.
-    public var result: [UInt8]?
+    package var result: [UInt8]?
     /// What happened, oldest first; at most `Limits.historyEvents`, the first and the latest.
-    public var history: [HistoryEvent] = []
+    package var history: [HistoryEvent] = []
     /// How many events were dropped from the history.
-    public var droppedEvents = 0
+    package var droppedEvents = 0
     /// Eight bytes that stand for the latest error: errors that are alike have the same.
     package var errorFingerprint: UInt64?
     /// What a later version has stored and this one does not know: kept as it is.
     package var unknownEntries: [UInt8] = []
 
     /// The record of a job to which nothing has happened.
-    public init() {}
+    package init() {}
 
     /// The attempts in the history.
-    public var attemptRecords: [AttemptRecord] {
+    package var attemptRecords: [AttemptRecord] {
         history.compactMap(\.attempt)
     }
 
@@ -115,7 +115,7 @@ public struct RunRecord: Sendable, Hashable {
     }
 
     /// Why it is dead or cancelled, by the latest event that says so.
-    public var endReason: String? {
+    package var endReason: String? {
         guard let last = history.last else { return nil }
         // A cancel that was asked for without a reason ended an attempt that may know one.
         if case .cancelled(_, "") = last.content, let attempt = history.dropLast().last?.attempt {
@@ -125,7 +125,7 @@ public struct RunRecord: Sendable, Hashable {
     }
 
     /// The moment of the latest event.
-    public var changedAt: Timestamp? {
+    package var changedAt: Timestamp? {
         guard let last = history.last else { return nil }
         // A cancel that was asked for while an attempt ran stands behind that attempt.
         guard case .cancelled = last.content, let before = history.dropLast().last else { return last.at }
@@ -133,7 +133,7 @@ public struct RunRecord: Sendable, Hashable {
     }
 
     /// The earliest moment at which the next attempt could be claimed, as far as this record knows.
-    public var eligibleAt: Timestamp? {
+    package var eligibleAt: Timestamp? {
         guard let changedAt else { return nil }
         guard let delay = history.last?.attempt?.retryDelay else { return changedAt }
         return changedAt + delay

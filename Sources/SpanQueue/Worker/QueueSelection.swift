@@ -1,7 +1,7 @@
 /// Which queues a worker serves, and how it chooses among them.
 public struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     /// How a worker chooses.
-    public enum Order: Sendable, Hashable {
+    package enum Order: Sendable, Hashable {
         /// Each queue gets its share of the claims while all have work: a queue of weight 6 six times that of weight 1.
         case weighted
         /// A queue is served only while all before it are empty.
@@ -9,17 +9,17 @@ public struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLiteral
     }
 
     /// A queue and its weight.
-    public struct Lane: Sendable, Hashable {
+    package struct Lane: Sendable, Hashable {
         /// The queue's name.
-        public let queue: String
+        package let queue: String
         /// Its weight, from 1; without meaning under strict order.
-        public let weight: Int
+        package let weight: Int
     }
 
     /// How a worker chooses.
-    public let order: Order
+    package let order: Order
     /// The queues; under strict order the first is served first.
-    public let lanes: [Lane]
+    package let lanes: [Lane]
 
     /// Queues with weights, 1 to 1000: `["critical": 6, "default": 3, "low": 1]`.
     public init(dictionaryLiteral elements: (String, Int)...) {

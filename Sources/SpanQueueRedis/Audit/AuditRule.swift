@@ -1,5 +1,5 @@
 /// What must hold in a queue, one rule for each way in which it can be broken. The raw value is the rule's name for programs.
-public enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
+package enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     // In the order in which they are repaired: what comes first may be what a later one needs.
 
     /// A key has another type than the layout says. Nothing else of its queue can be checked.
@@ -52,7 +52,7 @@ public enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     case totals = "totals"
 
     /// The number of the invariant that it belongs to, as in the table of the command's documentation.
-    public var invariant: Int {
+    package var invariant: Int {
         switch self {
         case .oneSet, .setWithoutMessage, .messageWithoutSet, .unreadableMessage, .unreadableRun: 1
         case .activeWithoutLease, .leaseWithoutActive: 2
@@ -68,7 +68,7 @@ public enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     }
 
     /// Whether a repair can lose nothing.
-    public var isRepairable: Bool {
+    package var isRepairable: Bool {
         switch self {
         case .wrongType, .unknownKey, .tokenOrder, .attemptsExceeded, .reclaimsExceeded, .unreadableMessage,
             .unreadableRun:
@@ -78,7 +78,7 @@ public enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     }
 
     /// What a repair does; where there is none, what a person does.
-    public var remedy: String {
+    package var remedy: String {
         switch self {
         case .wrongType: "look at the key, and rename or delete it; then audit again"
         case .unknownKey: "find out who writes it; delete it if it is of no use"

@@ -1,5 +1,5 @@
 import HiredisClient
-public import Logging
+package import Logging
 import SpanQueue
 
 /// Checks what must hold in Redis while producers and workers are at work: that no job is lost, none is in two states, every
@@ -12,9 +12,9 @@ import SpanQueue
 /// #expect(report.violations.isEmpty)
 /// await audit.shutdown()
 /// ```
-public final class RedisAudit: Sendable {
+package final class RedisAudit: Sendable {
     /// The most violations of one queue that are kept.
-    public static let maximumViolations = 10_000
+    package static let maximumViolations = 10_000
     /// The most jobs of one queue that are looked at again: on a busy queue some are only on their way.
     static let maximumSuspects = 200_000
 
@@ -26,7 +26,7 @@ public final class RedisAudit: Sendable {
     ///   - url: as for `EngineSource.redis`.
     ///   - options: of these the command timeout, 5 seconds unless set, and whether eviction is allowed.
     /// - Throws: `SpanQueueError`, such as `.invalidArgument` for the URL, or `.unavailable`.
-    public convenience init(
+    package convenience init(
         _ url: String, _ options: RedisEngineOptions = RedisEngineOptions(), logger: Logger = Logger(label: "spanq")
     ) async throws {
         try await self.init(url, options, scripts: .embedded, logger: logger)
@@ -38,7 +38,7 @@ public final class RedisAudit: Sendable {
     }
 
     /// Lets go of the connection.
-    public func shutdown() async {
+    package func shutdown() async {
         await engine.shutdown()
     }
 
@@ -50,7 +50,7 @@ public final class RedisAudit: Sendable {
     ///     not hold.
     ///   - progress: told after each step.
     /// - Throws: `SpanQueueError`; `CancellationError` if the task is cancelled.
-    public func run(
+    package func run(
         queues: [String]? = nil, maxReclaims: Int = 3,
         progress: @escaping (AuditProgress) -> Void = { _ in }
     ) async throws -> AuditReport {
@@ -87,7 +87,7 @@ public final class RedisAudit: Sendable {
     /// queues that were repaired are set right at the end.
     ///
     /// - Returns: what became of each, in order; then of totals that were set right besides.
-    public func repair(_ violations: [AuditViolation]) async throws -> [RepairOutcome] {
+    package func repair(_ violations: [AuditViolation]) async throws -> [RepairOutcome] {
         let order = Dictionary(uniqueKeysWithValues: zip(AuditRule.allCases, 0...))
         var outcomes: [RepairOutcome] = []
         var repairedQueues: Set<String> = []
@@ -106,59 +106,59 @@ public final class RedisAudit: Sendable {
 
 extension AuditViolation: Comparable {
     /// By queue, then by rule, then by subject.
-    public static func < (left: AuditViolation, right: AuditViolation) -> Bool {
+    package static func < (left: AuditViolation, right: AuditViolation) -> Bool {
         (left.queue ?? "", left.rule.rawValue, left.subject) < (right.queue ?? "", right.rule.rawValue, right.subject)
     }
 }
 
 /// What an audit found.
-public struct AuditReport: Sendable {
+package struct AuditReport: Sendable {
     /// The violations that were there each time they were looked at, by queue, rule and subject.
-    public internal(set) var violations: [AuditViolation] = []
+    package internal(set) var violations: [AuditViolation] = []
     /// Whether there was more wrong than is kept of: ``RedisAudit/maximumViolations`` for each queue.
-    public internal(set) var isCut = false
+    package internal(set) var isCut = false
     /// The queues that were audited: all that were asked for, but for those with a key of a wrong type.
-    public internal(set) var queues: [String] = []
+    package internal(set) var queues: [String] = []
     /// Queues that were not audited: they use features that this version does not know. Upgrade SpanQueue to audit them.
-    public internal(set) var skipped: [String] = []
+    package internal(set) var skipped: [String] = []
     /// All queues that are listed.
-    public internal(set) var listed: [String] = []
+    package internal(set) var listed: [String] = []
     /// The jobs that were read.
-    public internal(set) var jobs = 0
+    package internal(set) var jobs = 0
     /// The calls of Redis.
-    public internal(set) var steps = 0
+    package internal(set) var steps = 0
     /// The longest of them, the way to Redis and back included.
-    public internal(set) var longestStep = Duration.zero
+    package internal(set) var longestStep = Duration.zero
     /// How long it all took.
-    public internal(set) var duration = Duration.zero
+    package internal(set) var duration = Duration.zero
 }
 
 /// How far an audit has come.
-public struct AuditProgress: Sendable {
+package struct AuditProgress: Sendable {
     /// The queue that is audited; nil while the names of keys are.
-    public let queue: String?
+    package let queue: String?
     /// 0 to 1, of the whole audit.
-    public let fraction: Double
+    package let fraction: Double
 }
 
 /// What became of a violation that was to be repaired.
-public struct RepairOutcome: Sendable {
+package struct RepairOutcome: Sendable {
     /// The violation.
-    public let violation: AuditViolation
+    package let violation: AuditViolation
     /// Whether it was repaired. If not it had changed meanwhile, or is one for a person.
-    public let isRepaired: Bool
+    package let isRepaired: Bool
 }
 
 /// Something in Redis that must not be.
-public struct AuditViolation: Sendable, Hashable {
+package struct AuditViolation: Sendable, Hashable {
     /// What is broken.
-    public let rule: AuditRule
+    package let rule: AuditRule
     /// The queue; nil for a key that belongs to none.
-    public let queue: String?
+    package let queue: String?
     /// The job's id; of a lock without an owner the lock's digest in hex, of a key its name, of totals the queue.
-    public let subject: String
+    package let subject: String
     /// What was seen, in words.
-    public let detail: String
+    package let detail: String
     let evidence: Evidence
 
     /// What a repair compares before it changes anything.
@@ -184,12 +184,12 @@ public struct AuditViolation: Sendable, Hashable {
     }
 
     /// Violations are the same when they are of one rule and one thing, whatever was seen of it.
-    public static func == (left: AuditViolation, right: AuditViolation) -> Bool {
+    package static func == (left: AuditViolation, right: AuditViolation) -> Bool {
         left.rule == right.rule && left.queue == right.queue && left.subject == right.subject
     }
 
     /// Agrees with `==`.
-    public func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         hasher.combine(rule)
         hasher.combine(queue)
         hasher.combine(subject)

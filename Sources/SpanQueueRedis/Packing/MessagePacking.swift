@@ -250,7 +250,7 @@ package enum MessagePacking {
     }
 
     private static func pack(_ backoff: SpanQueue.Backoff, into writer: inout PackedWriter) {
-        switch backoff {
+        switch backoff.kind {
         case .exponential(let base, let cap):
             writer.byte(0)
             writer.duration(base)
