@@ -1,4 +1,7 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import PackageDescription
 
 /// Continuous integration sets this, so that a warning in our own targets stops the build there and nowhere else.

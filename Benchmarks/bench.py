@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Measures SpanQueue, the floor and the other queues on one private Redis, in turns, and writes what came out.
 
 Every figure is one process: SpanQueue's come from `spanq bench`, the peers' from `peers/`. The cells are run in rounds, each

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """What is measured of SpanQueue and of the floor: one cell a figure."""
 
 from __future__ import annotations

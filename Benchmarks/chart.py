@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The chart of a run, as SVG: SpanQueue, the floor and the others, one panel below the other.
 
 Written by hand and not by a plotting library, because it has to follow the reader's light or dark scheme, which takes styles.

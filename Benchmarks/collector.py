@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """A collector on loopback that takes everything and keeps nothing: a process of its own, so that it can be told apart."""
 
 from __future__ import annotations

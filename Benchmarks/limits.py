@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Makes the limits of `thresholds.json`, at which `--check` fails, of what a run has reached."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """What is measured of the other queues. How each is started stands in `peers/peers.py`."""
 
 from __future__ import annotations

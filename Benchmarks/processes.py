@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Programs that a benchmark starts, and how they end with it, whatever ends it."""
 
 from __future__ import annotations

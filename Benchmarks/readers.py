@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Readers of /metrics that are slow: each takes a page in small sips, and then asks for the next."""
 
 from __future__ import annotations

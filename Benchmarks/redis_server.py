@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """A redis-server for one run of the benchmarks: a free port on loopback, nothing on disk."""
 
 from __future__ import annotations

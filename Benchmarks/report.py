@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Medians, ratios and targets of a run, as values and as Markdown."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """What one Redis carries: memory, network and time for each job by payload, and many workers on one queue.
 
 Writes `.bench/scale.json` and `.bench/scale.md`, and with `--docs` what `docs/capacity.md` shows and `Scripts/capacity` reckons with.

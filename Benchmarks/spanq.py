@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """`spanq` as the benchmarks run it."""
 
 from __future__ import annotations

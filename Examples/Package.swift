@@ -1,4 +1,7 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import PackageDescription
 
 let spanQueue: [Target.Dependency] = [

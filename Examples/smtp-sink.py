@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """A mail server that takes every message, prints it, and delivers none. Refuses "bounce@…" for good (550), and the first
 message to "busy@…" for now (451). Usage: smtp-sink.py [PORT]"""
 import asyncio

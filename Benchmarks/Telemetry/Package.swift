@@ -1,4 +1,7 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import PackageDescription
 
 // A package of its own, so that what it needs is nothing that users of SpanQueue fetch.

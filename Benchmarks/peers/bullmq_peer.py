@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """BullMQ's port to Python, 100 jobs at once, completed jobs removed. See peers.py for how it is run."""
 
 import asyncio

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Celery, prefork with two processes, results off: see peers.py for how it is run."""
 
 import os

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Dramatiq with its defaults: two processes of eight threads here. See peers.py for how it is run."""
 
 import os

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The other queues: how each is started, and how it is seen that it has done its work.
 
 Each `…_peer` program takes `one N`, `many N` (where it has a way to enqueue many) or `paced N GAP`, and prints how long it

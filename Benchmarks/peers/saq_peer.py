@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """saq, 100 jobs at once, results kept for no time. See peers.py for how it is run."""
 
 import asyncio

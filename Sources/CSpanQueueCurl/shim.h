@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 #ifndef SPANQUEUE_CURL_SHIM_H
 #define SPANQUEUE_CURL_SHIM_H
 

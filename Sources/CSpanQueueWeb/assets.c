@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 #include "spanqueue_web.h"
 
 // Of C23, which clang has in all modes and warns of in older ones.

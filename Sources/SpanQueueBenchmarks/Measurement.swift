@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What one benchmark measured.
 package struct Measurement: Sendable {
     /// The benchmark's name.

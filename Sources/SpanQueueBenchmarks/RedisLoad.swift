@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 // Where the compiler finds `timeval`: the first module that includes its header.
 import CSpanQueueHiredis
 import Foundation

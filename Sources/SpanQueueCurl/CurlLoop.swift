@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// HTTP through libcurl: one multi handle on a thread of its own serves any number of requests at once, keeps connections
 /// open for the next ones, and gives up a request as soon as its task is cancelled.
 ///

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// The one place that has SpanQueue's version.
 package enum LibraryVersion {
     /// `major.minor.patch`.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A reader of bytes from outside, with what must hold for any bytes. A crash and a `precondition` that fails are findings.
 struct FuzzTarget: Sendable {
     /// What it is called in `Scripts/fuzz` and in findings.

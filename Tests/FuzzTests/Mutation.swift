@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A small generator of random numbers that a seed determines (SplitMix64), so that a finding can be had again.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 import RedisServerFixture
 import SpanQueue
@@ -94,7 +97,7 @@ struct SentinelTests {
         defer { group.stop() }
         let cases: [(url: String, code: SpanQueueError.Code, words: String)] = [
             (group.url.replacing("/work", with: "/other"), .invalidArgument, "no service \"other\""),
-            ("redis-sentinel://127.0.0.1:\(group.servers[0].port)/work", .unsupported, "this is no Sentinel"),
+            ("redis-sentinel://127.0.0.1:\(group.servers[0].port)/work", .unsupported, "this is not a Sentinel"),
             ("redis://127.0.0.1:\(group.sentinels[0].port)", .unsupported, "is a Sentinel"),
         ]
         for (url, code, words) in cases {

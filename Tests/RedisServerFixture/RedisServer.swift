@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A real redis-server of a test's own: on a Unix socket in a temporary directory, with nothing on disk.

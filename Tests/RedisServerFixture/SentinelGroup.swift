@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A primary, its replicas, and Sentinels that watch them: each a redis-server of its own, on a free port of the loopback.

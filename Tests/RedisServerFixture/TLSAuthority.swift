@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A certificate authority of a test's own, made by the `openssl` command in a folder of its own.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A server that speaks TLS on a port, and none but TLS there. Its Unix socket is as that of the others.
 package struct TLSServer: Sendable {
     package let server: RedisServer

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A `spanq` that goes on running: a worker or a server. It cannot outlive the tests: a shell holds it, and kills it when a pipe

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A connection to a server on this machine, used byte by byte. Its calls block, on a thread of their own each: the few threads

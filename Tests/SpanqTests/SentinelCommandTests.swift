@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 import RedisServerFixture
 import Testing
@@ -28,7 +31,7 @@ struct SentinelCommandTests {
             (group.url, theirs.merging(["SPANQ_REDIS_SENTINEL_TLS": "maybe"]) { $1 }, 2, "neither true nor false"),
             (group.url, theirs.merging(["SPANQ_REDIS_SENTINEL_TLS_CA": "/ca"]) { $1 }, 2, "no effect"),
             (group.servers[0].server.url, theirs, 2, "no effect"),
-            ("redis-sentinel://127.0.0.1:\(group.servers[0].port)/work", [:], 4, "this is no Sentinel"),
+            ("redis-sentinel://127.0.0.1:\(group.servers[0].port)/work", [:], 4, "this is not a Sentinel"),
             (tls, theirs.merging(["SPANQ_REDIS_SENTINEL_TLS": "true"]) { $1 }, 4, "does this port speak TLS?"),
             ("redis-sentinel://127.0.0.1:1/work", [:], 4, "127.0.0.1:1: "),
             ("redis-sentinel://h", [:], 2, "no service"),

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 // The pages are as wide as they are.
 // swift-format-ignore-file
 /// How traces look, at 60, 80 and 120 columns. Look at a new one before it goes in here.

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Holds a program for a test: kills it when our standard input ends, which is a pipe that closes with the test's process.
 
 usage: hold.py LOG PROGRAM ARGUMENT...

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """A collector for OTLP/HTTP that behaves as the first word of the path says, to each test by itself: POST /hang/<test>/v1/traces.
 
 Prints its port, and ends when its standard input does, so that it cannot outlive the test. GET /stats tells what came.

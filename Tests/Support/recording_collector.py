@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """A collector that takes everything and appends each body as it came to a file, and the headers to FILE.headers.
 
 usage: recording_collector.py FILE

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 // Preloaded into redis-server by the scenario crash-in-fsync: a disk that takes a second to sync.
 #define _GNU_SOURCE
 #include <sys/syscall.h>

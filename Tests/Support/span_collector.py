@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """A collector for OTLP/JSON over HTTP that appends every span it gets to a file, one JSON object a line, and every log record to
 FILE.logs.
 

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A program that can't outlive the tests: `Tests/Support/hold.py` holds it, and kills it when a pipe closes with this process,

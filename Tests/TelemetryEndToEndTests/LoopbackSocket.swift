@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A TCP socket on a free port of 127.0.0.1 that never answers: connections are refused, or, once it listens, taken by the kernel

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A certificate authority of a test's own, and a certificate of it for 127.0.0.1, made by `openssl`.

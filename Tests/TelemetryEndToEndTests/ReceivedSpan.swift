@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A span as the collector got it.
 struct ReceivedSpan: Decodable, CustomStringConvertible {
     struct Link: Decodable, Equatable {

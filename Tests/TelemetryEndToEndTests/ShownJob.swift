@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What `spanq job show ID --json` prints of a job, as far as it is looked at here.
 struct ShownJob: Decodable {
     struct Attempt: Decodable {

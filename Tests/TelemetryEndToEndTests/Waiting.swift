@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Something that was waited for and did not come.
 struct Unmet: Error, CustomStringConvertible {
     let description: String

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Takes the demo's deliveries on a free port of the loopback, and fails now and then: every fifth with 503, every
 seventh with 429 and a Retry-After. Prints its port, then serves until it is killed."""
 import http.server

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Checks what no schema knows about docker-compose.yml: that every file it mounts is there, that all parts name each other
 by the right host and port, that nothing can be reached from outside, and that every container is locked down.
 

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Checks the objects of `kubectl kustomize deploy/kubernetes`, which it reads from standard input: each against the schema of its
 kind, without a field that the schema does not know, and then what no schema knows, that they fit each other.
 

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Checks OTLP strictly: check_otlp.py [--protobuf] [--digest] traces|metrics|logs < body
 
 The official JSON parser (PyPI opentelemetry-proto) takes more than OTLP/JSON allows: ids in base64, snake_case keys, enums by name,

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Drives a real Chromium over its debugging pipe: nothing but Python and the browser is needed."""
 
 from __future__ import annotations

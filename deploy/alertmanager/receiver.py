@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Takes notifications from Alertmanager's webhook and enqueues each as a job of type alert.notify.
 
 usage: receiver.py [--listen HOST:PORT] [--spanq COMMAND] [--queue QUEUE] [--unique DURATION]

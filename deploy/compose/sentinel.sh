@@ -1,4 +1,7 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 # Starts a Sentinel of the stack. By names and not by addresses: a container has another address each time.
 set -eu
 

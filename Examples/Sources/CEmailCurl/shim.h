@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 #ifndef EMAIL_CURL_SHIM_H
 #define EMAIL_CURL_SHIM_H
 

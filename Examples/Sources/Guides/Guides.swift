@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 // The Swift of docs/guides, word for word: what stands there compiles. Tools/docs/check-snippets compares.
 import Logging
 import ServiceLifecycle

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueue
 
 /// A smaller copy of an image. Enqueued twice before it is done, it is one job.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A host, by name or address, and a port.
 package struct RedisAddress: Sendable, Hashable, CustomStringConvertible {
     package let host: String

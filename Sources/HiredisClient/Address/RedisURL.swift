@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Where a Redis is, and as whom and on which database to talk to it.
 ///
 /// | form | meaning |

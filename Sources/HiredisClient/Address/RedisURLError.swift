@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Why a text is not a ``RedisURL``, and what to write instead. Never quotes the text: any part of a mistyped URL may be
 /// the password.
 package struct RedisURLError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueueLoop
 
 /// The client's connection as its loop sees it. A class of its own so that the loop can ask for descriptor and interest

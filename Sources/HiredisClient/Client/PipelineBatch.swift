@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// The requests of one pipeline, gathered for one caller.
 ///
 /// `@unchecked Sendable`: as a ``Request``, the caller's until it is submitted and the loop's from then on.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueueLoop
 
 /// One timer for all commands. Nearly all of them are answered long before their deadline, so nothing is undone when they

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueueLoop
 
 /// Lends the connection to callers while it has nothing to do, so that a lone call wakes no thread but its own.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// One command on its way: from the caller, through the queue, to the reply.
 ///
 /// `@unchecked Sendable`: the calling task makes it and sets `completion`, then hands it to the loop and never touches it

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 package import Logging
 package import SpanQueueLoop
 
@@ -168,7 +171,7 @@ package actor SentinelDirectory {
                 .authentication,
                 "it refuses our user and password, or asks for them: set those of the Sentinels (\(error.message))")
         case .unsupported:
-            RedisError(.unsupported, "this is no Sentinel: their port is mostly 26379 (\(error.message))")
+            RedisError(.unsupported, "this is not a Sentinel: their port is usually 26379 (\(error.message))")
         default: error
         }
     }

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// How to talk to the Sentinels themselves: they have users, passwords and certificates of their own.
 package struct SentinelSettings: Sendable, Hashable {
     package var user: String?

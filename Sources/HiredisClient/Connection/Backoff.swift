@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Exponential backoff with full jitter: any time from nothing to `base` · 2^attempt, and never more than `cap`. Full,
 /// because after a restart of Redis all the clients come at once.
 package struct Backoff: Sendable, Hashable {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Synchronization
 
 /// Who may touch a connection: its loop, or, for one call, the thread of a caller. Does no I/O.

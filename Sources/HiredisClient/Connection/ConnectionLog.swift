@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Decides which failures are worth a line: the first of an outage, then one every ten seconds; and whether the end of an
 /// outage is. Connections that come and go quickly make no more lines than an outage.
 struct ConnectionLog: Sendable {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What a new connection says before anything else, in one write: who it is, which database, its name, the scripts. Ends
 /// with a `PING`, which a server that is still loading its data refuses. Does no I/O.
 struct Handshake {
@@ -10,7 +13,7 @@ struct Handshake {
     private let isOfSentinels: Bool
     /// Whether the server has said nothing so far.
     private(set) var isUnanswered = true
-    /// The latest reply, if it was an error that is no reason to give up: where the server hangs up then, it is.
+    /// The latest reply, if it was an error that is not a reason to give up: where the server hangs up then, it is.
     private(set) var lastWords: String?
 
     init(url: RedisURL, name: String, scripts: [RedisScript]) {

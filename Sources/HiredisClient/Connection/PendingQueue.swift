@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import DequeModule
 
 /// The commands of one client, in order: those not yet written, and those written and not yet answered. Does no I/O.

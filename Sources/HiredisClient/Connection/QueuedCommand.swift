@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What ``PendingQueue`` needs to know of a command.
 protocol QueuedCommand: AnyObject {
     var place: CommandPlace { get set }

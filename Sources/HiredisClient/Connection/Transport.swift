@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueueLoop
 
 /// Bytes to and from a server, without ever blocking: a socket, or TLS on one.

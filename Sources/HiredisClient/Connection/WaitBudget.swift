@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// How much of their time callers may spend waiting for replies on their own threads, as a value that reads no clock.
 ///
 /// A quick wait, about as long as it takes to wake two threads, costs no more than handing the call to the loop would, and is free. Slow

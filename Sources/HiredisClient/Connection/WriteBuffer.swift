@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Encoded commands on their way out.
 struct WriteBuffer {
     /// A flush is not made larger than this, so that a long queue does not turn into one huge allocation.

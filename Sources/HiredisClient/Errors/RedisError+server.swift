@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 extension RedisError {
     /// Longest part of a server's text that is kept, in bytes.
     private static let textLimit = 512

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What went wrong with a command: a code for programs, a message that tells people what to do, and whether the command
 /// may have run. A cancelled call throws `CancellationError` instead.
 package struct RedisError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 extension [UInt8] {
     mutating func appendArrayHeader(count: Int) {
         append(UInt8(ascii: "*"))

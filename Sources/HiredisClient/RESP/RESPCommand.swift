@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// One command in the form in which it is sent: a RESP2 array of bulk strings.
 ///
 /// ```swift

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Reads a ``RESPReply`` from front to back. Each call takes the next value or throws: what the server says, if the value
 /// is an error; else what was expected and what is there.
 package struct RESPCursor: Sendable {

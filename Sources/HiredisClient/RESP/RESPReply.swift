@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A reply, flat: every string's bytes one after the other, and one small node for each value, in depth-first order (an
 /// array's node stands before its elements'). A reply of a thousand strings is two allocations and not a thousand.
 /// Read it with a ``RESPCursor``.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 private import CSpanQueueHiredis
 
 /// Turns bytes, in pieces of any size, into replies. hiredis parses; what it sees is stored as it sees it, so a reply

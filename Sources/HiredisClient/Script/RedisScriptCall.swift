@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A script with its keys and arguments. Several of them, also of different scripts and with keys of different slots,
 /// can leave in one write: ``RedisClient/pipeline(_:timeout:idempotent:)-(_,_,Bool)``.
 package struct RedisScriptCall: Sendable {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What a Sentinel has said of a service.
 enum SentinelAnswer: Sendable, Equatable {
     /// The primary, and the other Sentinels. The epoch rises with each failover; nil where this Sentinel does not tell it.

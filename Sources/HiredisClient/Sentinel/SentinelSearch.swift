@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Finds the primary of a service by asking Sentinels, as a value that does no I/O: answers go in, whom to ask next comes out.
 ///
 /// They are asked one after the other; the first that answers is believed and is the first to be asked the next time. One that knows

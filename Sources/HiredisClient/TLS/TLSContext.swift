@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 private import CSpanQueueTLS
 
 /// What was read from the files of ``TLSSettings``: connections are made of it.

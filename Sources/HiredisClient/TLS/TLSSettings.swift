@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// How to check the server of a `rediss://` URL, and how to be checked by it.
 ///
 /// The server's certificate is always verified, its name included; nothing here turns that off.

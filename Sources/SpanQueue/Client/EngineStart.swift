@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Synchronization
 
 /// Makes and starts a queue's engine when it is first used. Uses that come together share one start; one that fails leaves nothing, and

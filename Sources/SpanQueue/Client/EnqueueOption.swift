@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 public import Foundation
 
 /// One choice about one job, given at enqueue. Of two that concern the same thing the later counts.

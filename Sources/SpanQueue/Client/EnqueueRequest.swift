@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// One of many jobs to be enqueued in one round trip.
 public struct EnqueueRequest: Sendable {
     /// Its job type.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A unit of work that an application can put on a queue: a value that is encoded as JSON at enqueue and decoded for its
 /// handler.
 ///

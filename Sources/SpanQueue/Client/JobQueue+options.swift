@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 extension JobQueue {
     /// Enqueues one job with options that are known only at run time. See `enqueue(_:_:)`.
     @discardableResult

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 extension JobQueue {
     /// Waits until a job has completed, and gives the result that its handler has set.
     ///

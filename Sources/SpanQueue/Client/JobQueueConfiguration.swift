@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// The settings of a `JobQueue`.
 public struct JobQueueConfiguration: Sendable {
     /// The queue of jobs that name none; `default` unless set.

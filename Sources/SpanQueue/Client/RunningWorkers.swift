@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Synchronization
 
 /// How many workers use a queue, so that the queue is not closed under them.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Moments as RFC 3339 writes them: `2026-11-21T09:30:00Z`, `2026-11-21 09:30:00.125+01:00`. A fraction may have any number of
 /// digits; the offset may also be written as ISO 8601 has it, `+0100` or `+01`.
 package struct RFC3339: Sendable, Hashable {

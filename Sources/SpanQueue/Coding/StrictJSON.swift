@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Reads JSON texts (RFC 8259), and says where and why a text is not one. Nothing is built of the values: they stay the bytes
 /// that were written.
 ///

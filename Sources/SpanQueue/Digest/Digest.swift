@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 internal import CSpanQueueOpenSSL
 
 /// Digests by OpenSSL's libcrypto, which a program that uses libcurl has loaded anyway.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What a person does to one job.
 package enum JobAction: Sendable, Hashable {
     /// Calls it off: at once while it does not run, within a heartbeat while it runs.

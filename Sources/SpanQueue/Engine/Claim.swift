@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A worker's request for jobs of one queue.
 package struct ClaimRequest: Sendable, Hashable {
     /// The queue.

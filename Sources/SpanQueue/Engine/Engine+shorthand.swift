@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Calls of the engine in fewer words, for those that ask for one thing, or take any failure for that of the whole.
 extension JobStore {
     /// Adds jobs; see `enqueue(_:until:)`.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What keeps the jobs, in five parts: what producers, workers, upkeep, readers and operators ask of it. `JobQueue` and `Worker` work
 /// against these alone; the Redis engine, the in-memory engine for tests and any later one stand behind them, and one conformance
 /// suite runs on each. A capability that only some engines have is a protocol of its own, found by `as?`.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A request for a page of jobs.
 public struct ListRequest: Sendable, Hashable {
     /// The queue.

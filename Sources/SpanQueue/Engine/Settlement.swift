@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// How an attempt is to end.
 package enum Verdict: Sendable, Hashable {
     /// The job is done.

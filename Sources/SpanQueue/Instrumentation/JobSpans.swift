@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueueTelemetry
 
 /// Builds the spans of a job's life and gives them to the tracer. Each is built when it is over, from what is known by then,

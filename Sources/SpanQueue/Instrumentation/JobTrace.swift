@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 package import SpanQueueTelemetry
 
 /// A job's life as its record tells it: what a worker would have exported, rebuilt without any tracing backend.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueueTelemetry
 
 /// The series of one job type in one queue, looked up once and held: a worker records into them for every job.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// The retry policies that can be stored with a job.
 public struct Backoff: RetryPolicy, Hashable {
     package enum Kind: Sendable, Hashable {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// What of an error is stored, logged and exported: the text that its author wrote for people, and never its fields, which may hold what

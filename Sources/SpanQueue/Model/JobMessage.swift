@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 package import SpanQueueTelemetry
 
 /// What an enqueue fixes about a job. It never changes afterwards.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What a job may hold. Each limit is checked before anything is sent to the engine.
 public struct Limits: Sendable, Hashable {
     /// The largest payload, in bytes; 1 MiB by default, at most `largestPayloadBytes`.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Something that happened to a job after its enqueue.
 package struct HistoryEvent: Sendable, Hashable {
     package enum Content: Sendable, Hashable {

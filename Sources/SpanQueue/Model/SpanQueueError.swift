@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// An error of SpanQueue, with a code that a program can switch on and a message that tells a person what to do.
 public struct SpanQueueError: Error, Sendable, CustomStringConvertible {
     /// What kind of error it is.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 public import Foundation
 
 /// A moment in milliseconds since 1970, as the engine's clock tells it.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// The calls that take many, for a worker: only its end cancels them, and then nobody reads the answer.
 extension JobSource {
     func claimEach(_ requests: [ClaimRequest]) async -> [Result<ClaimReply, SpanQueueError>] {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueueLoop
 
 /// A place where one task of an actor waits until another raises it. A raise that nobody waits for is kept, once.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What a handler throws to say how its attempt is to end. Any other error is a failure that is tried again.
 ///
 /// ```swift

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Code that runs round every attempt: it may look at the context, run something before and after `next`, keep an error from
 /// going on, or throw one of its own. The first that is added is the outermost.
 public typealias Middleware =

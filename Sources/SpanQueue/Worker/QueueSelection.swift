@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Which queues a worker serves, and how it chooses among them.
 public struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     /// How a worker chooses.

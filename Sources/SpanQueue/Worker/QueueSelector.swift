@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Decides which queues to claim from, and how much from each. Pure: it is told what each claim gave. A queue is a lane here,
 /// its place in the worker's selection.
 ///

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Decides what the end of an attempt means for its job. Pure, but for the jitter of a retry policy.
 struct SettlementRules: Sendable {
     let handlers: HandlerRegistry

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueue
 
 /// What is known when it is asked why a job does not run, and what follows from it. It does no I/O: one judge for the command, REST and

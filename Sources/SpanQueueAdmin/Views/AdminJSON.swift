@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 package import Foundation
 
 /// The one encoder of what people and programs are shown: `--json`, and every other interface.

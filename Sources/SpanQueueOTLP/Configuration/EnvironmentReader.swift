@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 internal import SpanQueueTelemetry
 
 /// Reads typed values from an environment and collects what is wrong with it. A variable that is empty is one that is not set, and

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 public import SpanQueueTelemetry
 
 /// Everything that telemetry can be told. The defaults are those of OpenTelemetry, but for one: nothing is exported unless it is

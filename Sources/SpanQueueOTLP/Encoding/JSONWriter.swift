@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 internal import SpanQueueTelemetry
 
 /// Writes JSON bytes into a buffer that grows. It knows bytes and escaping; where commas and braces go is the encoder's matter.

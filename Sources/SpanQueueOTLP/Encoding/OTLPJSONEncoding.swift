@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 package import SpanQueueTelemetry
 
 /// OTLP/JSON: lowerCamelCase keys, ids in hexadecimal, 64-bit numbers in quotes, enums as numbers.

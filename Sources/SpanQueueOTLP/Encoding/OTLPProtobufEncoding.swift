@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 package import SpanQueueTelemetry
 
 /// Binary protobuf. The numbers of the fields are those of opentelemetry-proto 1.x, which does not change them.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 internal import SpanQueueTelemetry
 
 /// Writes fields in protobuf's binary form (protobuf.dev, "Encoding"). A field whose value is the default is left out, as

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import NIOConcurrencyHelpers
 
 /// One signal on its way out: a queue or a collection, and the exporter behind it.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 public import SpanQueueTelemetry
 
 /// Shows on /metrics how the exporters are doing, under the names of OpenTelemetry's conventions for SDKs.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What must hold in a queue, one rule for each way in which it can be broken. The raw value is the rule's name for programs.
 package enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     // In the order in which they are repaired: what comes first may be what a later one needs.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import DequeModule
 
 /// The line of those who wait for a commit, as a value that does no I/O: who leaves with whom, who has waited for too long, and when

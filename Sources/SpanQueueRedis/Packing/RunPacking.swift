@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 package import SpanQueue
 
 /// How the record of what happened to a job is stored: a fixed beginning that the scripts change in place, then entries, to

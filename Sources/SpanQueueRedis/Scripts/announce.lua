@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Makes a worker known for a while, or forgets it; and forgets those that have lapsed.
 --
 -- KEYS  1 workers  2 worker:<id>

@@ -1,4 +1,7 @@
 #!lua flags=no-writes
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Reads a page of one place of a queue, and all that is known in the same moment of the jobs on it: `spanq audit`.
 --
 -- KEYS  1 jobs  2 runs  3 ready  4 priority  5 scheduled  6 retrying  7 active  8 leases  9 cancelling  10 completed

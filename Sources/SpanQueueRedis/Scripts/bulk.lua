@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Removes or redrives jobs of one queue in one state, oldest first, a bounded number a call.
 --
 -- KEYS  1 jobs  2 runs  3 the sorted set of the state  4 the list of the state, or the sorted set again  5 ready  6 priority

@@ -1,4 +1,7 @@
 #!lua
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Promotes what is due in one queue, then claims ready jobs for a worker.
 --
 -- KEYS  1 jobs  2 runs  3 ready  4 priority  5 scheduled  6 retrying  7 active  8 leases  9 unique  10 meta  11 wake

@@ -1,4 +1,7 @@
 #!lua flags=no-writes
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Counts the jobs of one queue, and finds its oldest ready one, at a cost that does not grow with its depth.
 --
 -- KEYS  1 jobs  2 runs  3 scheduled  4 ready  5 priority  6 active  7 retrying  8 completed  9 retained  10 dead

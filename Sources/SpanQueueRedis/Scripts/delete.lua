@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Deletes an empty queue: its totals, its pause, its locks.
 --
 -- KEYS  all of the queue, in the order of RedisKeys.all: 1 jobs ... 16 meta ...

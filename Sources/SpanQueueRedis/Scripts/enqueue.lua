@@ -1,4 +1,7 @@
 #!lua
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Adds jobs to one queue.
 --
 -- KEYS  1 jobs  2 ready  3 priority  4 scheduled  5 unique  6 unique-expiry  7 meta  8 wake

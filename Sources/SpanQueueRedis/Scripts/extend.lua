@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Extends the leases of a worker's jobs in one queue: the heartbeat.
 --
 -- KEYS  1 active  2 leases  3 cancelling

@@ -1,4 +1,7 @@
 #!lua flags=no-writes
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Reads all that is known of some jobs of one queue.
 --
 -- KEYS  1 jobs  2 runs  3 scheduled  4 retrying  5 active  6 priority  7 dead  8 cancelled  9 retained  10 leases

@@ -1,4 +1,7 @@
 #!lua flags=no-writes
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Names the jobs of one queue in one state, a page at a time.
 --
 -- KEYS  1 the sorted set   2 the list that follows it; the same key twice where there is only one

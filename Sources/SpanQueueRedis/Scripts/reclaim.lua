@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Takes back jobs of one queue whose lease has run out.
 --
 -- KEYS  1 jobs  2 runs  3 priority  4 active  5 leases  6 dead  7 cancelled  8 unique  9 meta  10 wake  11 cancelling

@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Lets claims of one queue go on, and wakes one worker whatever there is: idle workers of a paused queue know nothing of what
 -- is due in it.
 --

@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Ends attempts at jobs of one queue.
 --
 -- KEYS  1 jobs  2 runs  3 priority  4 retrying  5 active  6 leases  7 completed  8 retained  9 dead  10 cancelled

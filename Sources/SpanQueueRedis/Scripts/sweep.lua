@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Forgets finished jobs of one queue whose retention is over, and locks that have run out, a bounded number a call.
 --
 -- KEYS  1 jobs  2 runs  3 completed  4 retained  5 cancelled  6 dead  7 unique  8 unique-expiry  9 meta

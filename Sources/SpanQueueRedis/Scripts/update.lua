@@ -1,4 +1,7 @@
 #!lua
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Stores what a running attempt reports: its progress, its result.
 --
 -- KEYS  1 leases  2 runs

@@ -1,4 +1,7 @@
 #!lua flags=allow-oom
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Wakes one idle worker of a queue if there is something to claim: called where a wake-up may have been swallowed.
 --
 -- KEYS  1 ready  2 priority  3 wake

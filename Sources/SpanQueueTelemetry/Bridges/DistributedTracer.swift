@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 public import Tracing
 
 /// Stands behind swift-distributed-tracing: `withSpan` in a handler, and every instrumented library, joins the job's trace.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 public import CoreMetrics
 
 /// A backend for swift-metrics that keeps everything in a `MetricsRegistry`, so that an application's own metrics, and

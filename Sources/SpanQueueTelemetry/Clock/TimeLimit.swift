@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Runs something that stops when it is cancelled, and cancels it at the limit.
 package enum TimeLimit {
     private enum Outcome<Value: Sendable, Failure: Error>: Sendable {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Writes snapshots as pages, straight to bytes. Use one again for the next page and it need not allocate again.
 public struct ExpositionWriter: Sendable {
     /// The page.

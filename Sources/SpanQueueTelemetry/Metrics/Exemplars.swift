@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 internal import Synchronization
 
 /// Which observations may become exemplars (`OTEL_METRICS_EXEMPLAR_FILTER`).

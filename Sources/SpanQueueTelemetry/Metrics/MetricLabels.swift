@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// The label names and values of one series, with the text that both exposition formats print for them.
 ///
 /// The text is made once, when the series is, because a scrape of ten thousand series has no time to escape each again.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Every series of a registry with its value at one moment: what the exposition formats and the OTLP encoder read.
 ///
 /// A snapshot is a value; nothing in it changes when recording goes on. Families come in the order of their names and

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import NIOConcurrencyHelpers
 
 /// A piece of work that is done at most once at a time, for all who ask for it meanwhile, each of whom gets an answer by

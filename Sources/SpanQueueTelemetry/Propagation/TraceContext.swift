@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 internal import CSpanQueueTelemetry
 
 /// Where a piece of work stands in its trace: what W3C Trace Context level 2 and W3C Baggage carry from one process to

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 extension TraceContext {
     /// The `traceparent` header: `00-<trace id>-<span id>-<flags>` (Trace Context level 2, section 3.2).
     public var traceParent: String {

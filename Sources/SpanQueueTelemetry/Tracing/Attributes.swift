@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Attributes with different keys, in the order in which the keys were first set.
 ///
 /// A list and not a dictionary: a span has about ten of them, and at that size comparing keys is cheaper than hashing them.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A finished span, ready to be exported.
 ///
 /// Live spans become one when they end; code that learns of a span only after it is over (a wait in a queue, an attempt whose

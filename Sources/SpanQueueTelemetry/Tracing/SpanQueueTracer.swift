@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 internal import Synchronization
 
 /// Makes spans: decides whether they are recorded, gives them ids, and hands the finished ones to a processor.

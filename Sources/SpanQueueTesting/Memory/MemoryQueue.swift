@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 package import SpanQueue
 
 /// One queue as a value: its jobs, locks and totals, and every move between its states, with the time as an argument.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 internal import Foundation
 
 /// A request's target: the parts of its path, and its query, with percent-encoding resolved once.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Columns of text for people: aligned, and on a terminal made to fit its width. Long texts are shortened first, so that one
 /// long name does not push all numbers off the screen; what is too wide even then is cut.
 struct Table {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueue
 
 /// A duration to two digits or so, for people: `350ms`, `12s`, `3m5s`, `2h10m`, `4d`.

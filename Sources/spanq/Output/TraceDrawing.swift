@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueue
 
 /// Lays a job's life out over the columns of a terminal, in proportion but for long stretches in which it only waited.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueue
 
 /// Everything that can be configured. The raw value is the key in the file; the flag and the environment variable follow from it.

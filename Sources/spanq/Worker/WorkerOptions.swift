@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import ArgumentParser
 
 /// The options of `worker` and `dev`. They are texts, because the environment and the file give texts too, and one place

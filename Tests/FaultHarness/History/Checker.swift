@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Judges what was written down while faults ran against how Redis has the jobs afterwards.
 package enum Checker {
     private static let terminal: Set<String> = ["completed", "dead", "cancelled"]

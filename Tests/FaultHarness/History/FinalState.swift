@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// How Redis has the jobs when the faults are over and everything has drained.
 package struct FinalState: Sendable {
     package struct Job: Sendable {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What the checker finds in the histories and the final state: which promises were broken, by which jobs; and what the faults
 /// cost in runs.
 package struct Findings: Sendable, Equatable {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A history on disk, to which any number of processes append. One `write` a line, to a file opened for appending, so that lines

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// One thing that a producer or a worker did, as it wrote it down: `<what> <job> <attempt> <token> <process id> <ms>`.

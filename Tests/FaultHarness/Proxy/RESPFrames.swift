@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Cuts a stream of RESP2 into whole values, of which it tells the end and, for commands, the first two words.
 struct RESPFrames {
     struct Frame {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import SpanQueue
 
 /// What must hold for the keys of a queue whatever happened: each id in exactly one set, each with its message, each lease with

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// One measured figure of a scenario, and the bound that it must keep.
 package struct Figure: Sendable {
     /// What was measured, with its value and bound, in words.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// A fault on real processes, and what must hold under it.
 package struct Scenario: Sendable, CustomStringConvertible {
     package enum Size: Sendable {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 // Preloaded into redis-server: the time of day is what the test's process has written into a shared file, so that the scripts'
 // TIME stands still until the test moves it; or goes on, so far ahead of the machine's as the file says where that is less than three
 // years. The monotonic clock, by which Redis runs its own affairs, is left alone.

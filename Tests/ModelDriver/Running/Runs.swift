@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Runs of seeds on one server after another's end, and what to do about one that fails.
 package struct Runs {
     private let stage: Stage

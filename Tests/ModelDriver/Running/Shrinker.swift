@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Finds a shorter list of steps that fails too.
 package enum Shrinker {
     /// Leaves out runs of steps, long ones first, as long as what is left still fails.

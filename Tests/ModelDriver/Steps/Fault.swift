@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What goes wrong with one call on its way to Redis or back.
 package enum Fault: String, Sendable, CaseIterable {
     /// Nothing.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// One step of a run, made before the run and independent of it: its numbers are choices that the driver makes sense of in the
 /// state it finds. So a step keeps its meaning, more or less, when others before it are left out, which is what shrinking does.
 package struct Step: Sendable, Hashable, CustomStringConvertible {

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// The steps of a seed.
 package enum StepList {
     private static let weights: [(Step.Kind, Int)] = [

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// The other suites of the bundle keep every core busy meanwhile, and what is due may have to wait for them for seconds. What is

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// What a page of ours must be, and independent parsers let pass when it is not: each TYPE once and before its samples, families in

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// Runs `body` on `count` threads of the system at once, and returns when all are done. Tasks would not do: there are only

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 import Foundation
 
 /// A `spanq` whose streams may have faults; those that have none are files. It begins with an empty signal mask and every signal at its

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 // Runs the model test of `WorkerLife` alone: compiled by `Scripts/mutants` from the few files that it needs, in seconds.
 // usage: life-soak SEEDS
 

@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Without an argument checks the routes of Alertmanager with amtool, and its inhibitions in a real one. Given the command `spanq`, that
 notifications become jobs.
 

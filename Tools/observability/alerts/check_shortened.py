@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Shortens the rules by 60 and compares what must have changed, and that nothing else has."""
 
 import subprocess

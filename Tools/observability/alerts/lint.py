@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """What promtool does not check: that alerts are complete, that each has a page, and that no metric is read wrongly."""
 
 import re

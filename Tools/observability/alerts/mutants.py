@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Breaks each rule in each way of mutations.py and lists the mutants that no test notices. None may survive.
 
 For speed a mutant runs with the rules that it needs and the tests that could notice it, and no others.

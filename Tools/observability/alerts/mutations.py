@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Ways to break a rule. Each yields a name and the broken copy; a test of the alerts must fail for it."""
 
 import copy

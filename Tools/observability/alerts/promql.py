@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """PromQL cut into tokens: enough to find and replace durations, numbers, matchers and clauses without touching strings."""
 
 import re

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Everything that anything in deploy/ asks Prometheus, and where no data may be the answer."""
 
 import json

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """One fault on a stack of its own: made, told, healed, taken back."""
 
 import time

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The stack of the fire drill: a steady load that faults can change, and handlers that do what the payload says."""
 
 import json

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The two ends of the stack that no Debian package has: what takes the spans in Tempo's place, and who is told of alerts."""
 
 import gzip

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The faults of the fire drill: how each is made and healed, and what it must tell.
 
 The load beside them is steady: every second a few jobs to each of the queues `critical` and `default`. All times are those of the

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The fire drill; Tools/observability/fire-drill runs it, and says how it is used."""
 
 import argparse

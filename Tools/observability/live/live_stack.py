@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The live test of the stack; Tools/observability/live-stack runs it.
 
 usage: live_stack.py SPANQ

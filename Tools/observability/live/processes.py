@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Programs that run beside a check: each with a log of its own in one folder, all stopped whatever happens."""
 
 import os

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The stack without Docker: Redis, two workers, `spanq serve`, Prometheus and Alertmanager with the shipped configurations, of which
 only addresses and times are changed."""
 

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 # Chance for the demo's handlers; read with `.`, not run.
 # shellcheck shell=sh
 

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """What all dashboards have in common: variables, annotations, links to each other, and the grid."""
 
 from typing import Any, Self

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Lists every expression of the dashboards, with variables filled in, for whoever wants to evaluate them.
 
 usage: expressions.py [--folder FOLDER] [--interval 1m] [--range 1h] [--set NAME=VALUE]...    JSON on stdout, a list of

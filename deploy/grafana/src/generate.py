@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Writes the dashboards as JSON, or says which of those committed are not what the source makes.
 
 usage: generate.py [--check] FOLDER

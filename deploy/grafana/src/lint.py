@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Checks the dashboards: nothing that a reader needs is missing, and no expression says what it does not mean.
 
 usage: lint.py FOLDER TELEMETRY.md      needs promtool in the PATH

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Builders of panels: each asks for a title, a description and a unit, so that no panel can be without."""
 
 from collections.abc import Sequence

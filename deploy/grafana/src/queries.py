@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """PromQL, as the panels use it.
 
 Three rules hold everywhere. A counter belongs to a process: `rate` first, then `sum`. A shared gauge is the same in every

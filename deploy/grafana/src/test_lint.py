@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The lint sees what it is there for: each fault is put into the dashboards, and has to be found."""
 
 import io

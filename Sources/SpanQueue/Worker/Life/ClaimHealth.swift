@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Whether one queue can be claimed from together with the others.
 ///
 /// A queue whose claim failed is asked alone, for one job at a time and after growing pauses, until it answers: so it neither holds up the

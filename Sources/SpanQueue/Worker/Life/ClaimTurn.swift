@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// Which queues a worker asks next, and when it waits for work instead: one call, or one wait, at a time.
 ///
 /// The queues are asked in passes, each of which asks those that may have something, until the slots are taken or all were empty.

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// When the leases of one queue are extended next, and in which call.
 ///
 /// All queues share one call, as long as each is answered. A queue that failed, or whose call is still unanswered when the next is due, is

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// When a worker looks after one queue: takes back lapsed jobs of others, and drops what is over.
 struct QueueUpkeep {
     typealias Instant = ContinuousClock.Instant

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What of one queue is to be settled, and what of it goes out next. It counts; the worker keeps the settlements themselves, in the same order.
 ///
 /// A settlement that failed is repeated until the engine takes it: with the same token that is harmless, and meanwhile heartbeats keep the

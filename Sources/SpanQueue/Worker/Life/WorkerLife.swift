@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 /// What a worker does next, as a value that does no I/O. Events go in; what to do comes out of `nextClaim`, `nextSettlement` and
 /// `nextAction`, each asked after every event and every wait, so that no answer can be acted on in a phase that is over.
 ///

@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Unique locks: digest -> '<end in ms, or 0>:<owner>'. Behind the end may be more, before the colon, of later versions.
 --
 -- Defines lock_digest(message), lock_parts(value), lock_holder(jobs, value, now), lock_release(unique, digest, id).

@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- The order of the set `priority`, which is served before the list `ready`.
 --
 -- It holds ready jobs of the levels 1 to 9, and those of every level that came back: released or reclaimed. Each level has 2^49

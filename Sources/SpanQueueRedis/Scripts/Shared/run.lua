@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- A record of runs: version, attempts (2 bytes), reclaims (1), then entries: tag (1), length (3), body.
 --
 -- Defines run_empty, run_with(run, tag, body), run_cancelled(run, note, stamp), run_last(run), run_is_completed(run), run_tail(run).

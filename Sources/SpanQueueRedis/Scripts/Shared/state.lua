@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- Where jobs stand: in one of the sorted sets, or in one of two lists, which their runs tell apart. Needs run and uses.
 --
 -- Defines states_of(ids, runs, sets, meta): a list of states, and one of their scores in ms, '' where there is none. `runs` are the

@@ -1,3 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- SPDX-FileCopyrightText: the SpanQueue authors
+--
 -- The fence of features: `uses` of meta is a sum of bits, one for each feature that a queue uses. These scripts know none. What uses
 -- a feature is left as it is, for a program that knows it.
 --

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """The dashboards, in the order of docs/dashboards.md; the key is the name of the file."""
 
 from board import Board

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Trace of a job: one job's life, and the traces of a queue that failed or were slow."""
 
 from grafana_foundation_sdk.models.tempo import SearchTableType

@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Overview: is it well, and if not, where to look."""
 
 import queries as q

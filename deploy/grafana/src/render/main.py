@@ -1,3 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the SpanQueue authors
+#
 """Draws a dashboard of deploy/grafana/dashboards as a PNG, from the live answers of a Prometheus.
 
 It is no Grafana: it knows the panels that the dashboards here have, and draws them about as Grafana does.

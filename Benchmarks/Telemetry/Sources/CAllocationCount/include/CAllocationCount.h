@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
 #ifndef ALLOCATION_COUNT_H
 #define ALLOCATION_COUNT_H
 
