@@ -59,6 +59,12 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
 
         return run
 
+    def lone_enqueue(redis: PrivateRedis) -> Figures:
+        figures = bench("enqueue-one", some, traces=SAMPLED)(redis)
+        if (calls := spanq.system_calls(redis, "--only", "enqueue-one")) is not None:
+            figures["system_calls"] = calls
+        return figures
+
     def drain(
         count: int, *more: object, traces: Mapping[str, str] | None = None, counted: bool = False,
         collector: type[Collector | Refusing | Silent] = Collector,
@@ -101,6 +107,7 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
         return run
 
     cells = {
+        "redis-benchmark, LPUSH, 50 clients": lambda redis: redis.benchmark(50, jobs),
         "floor enqueue": floor("floor-enqueue"),
         "floor drain": floor("floor-drain"),
         "floor enqueue, fields of a job": floor("floor-enqueue-job"),
@@ -130,9 +137,10 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
     }
     # Two processes that take turns are as fast as the host wakes them, and that changes within minutes.
     alone = {
+        "redis-benchmark, LPUSH, one client": lambda redis: redis.benchmark(1, some),
         "floor round trip": floor("round-trip", some),
         "floor round trip, enqueue's script": floor("enqueue-round-trip", some),
-        "enqueue one after the other": bench("enqueue-one", some, traces=SAMPLED),
+        "enqueue one after the other": lone_enqueue,
     }
     telemetry = {
         "drain, telemetry off": drain(many, "--no-metrics"),

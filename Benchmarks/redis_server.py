@@ -65,6 +65,18 @@ class PrivateRedis:
     def memory(self) -> int:
         return int(self.info("memory")["used_memory"])
 
+    def benchmark(self, clients: int, requests: int) -> dict[str, float]:
+        """`LPUSH` of 200 bytes by redis-benchmark: what the machine and this Redis can do for a client that waits for each reply."""
+        before = self.cpu_seconds
+        text = subprocess.run(
+            ["redis-benchmark", "-p", str(self.port), "-c", str(clients), "-n", str(requests), "-d", "200", "-t", "lpush", "--csv"],
+            capture_output=True, text=True, check=True).stdout
+        rate = float(text.splitlines()[-1].split(",")[1].strip('"'))
+        return {
+            "jobs": requests, "seconds": requests / rate, "rate": rate,
+            "redis_us": (self.cpu_seconds - before) / requests * 1e6,
+        }
+
     def sent_commands(self, seconds: float) -> int:
         """How many commands clients send in this time. INFO counts what scripts call too; MONITOR tells them apart."""
         monitor = subprocess.Popen(

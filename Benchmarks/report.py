@@ -25,6 +25,7 @@ COLUMNS = [
     ("redis_us", "Redis CPU µs/job", "{:.1f}"), ("redis_calls", "calls/job", "{:.3f}"),
     ("process_us", "own CPU µs/job", "{:.1f}"), ("network_bytes", "bytes/job", "{:,.0f}"),
     ("redis_memory_bytes", "Redis bytes/job", "{:,.0f}"), ("peak_memory_mib", "peak MiB", "{:.0f}"),
+    ("context_switches", "switches/job", "{:.2f}"), ("system_calls", "system calls/job", "{:.1f}"),
     ("allocations", "allocations/job", "{:.1f}"), ("exported_spans", "spans exported/job", "{:.2f}"),
     ("dropped_spans", "spans dropped/job", "{:.2f}"),
 ]

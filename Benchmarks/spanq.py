@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,6 +21,10 @@ from redis_server import PrivateRedis
 
 #: What one measured: see `Sources/SpanQueueBenchmarks/Measurement.swift`.
 Figures = dict
+
+
+#: How many jobs are enough to count system calls.
+COUNTED_JOBS = 5_000
 
 
 class Spanq:
@@ -57,6 +63,20 @@ class Spanq:
         if not self.allocations:
             return None
         return self.bench(redis, *arguments, LD_PRELOAD=str(self.allocations)).get("allocations")
+
+    def system_calls(self, redis: PrivateRedis, *arguments: object) -> float | None:
+        """System calls for each job, by strace: of the jobs that a longer run has beyond a shorter one. strace takes its time, and a
+        call that is slow for that goes another way; so this is an upper bound."""
+        if not shutil.which("strace"):
+            return None
+        counts = []
+        for jobs in (COUNTED_JOBS, 2 * COUNTED_JOBS):
+            with tempfile.NamedTemporaryFile("r") as table:
+                output(
+                    ["strace", "-f", "-c", "-o", table.name, *self._bench(redis, *arguments, "--jobs", jobs)], os.environ,
+                    "strace spanq bench")
+                counts.append(int(table.read().splitlines()[-1].split()[3]))
+        return (counts[1] - counts[0]) / COUNTED_JOBS
 
     def worker(self, redis: PrivateRedis, *arguments: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
         return background(

@@ -23,6 +23,8 @@ package struct Measurement: Sendable {
     package var processMicroseconds: Double?
     /// The most memory that this process had so far, in MiB.
     package var peakMemoryMiB: Double
+    /// How often a thread of this process slept and was woken for each job: its voluntary context switches; nil without jobs.
+    package var contextSwitches: Double?
     /// Allocations of this process for each job, where they are counted; see `AllocationCount`.
     package var allocations: Double?
     /// Spans that a collector took for each job; nil where none are exported.
@@ -53,6 +55,7 @@ package struct Measurement: Sendable {
         redisCommands = Double(redis.commands) / count
         networkBytes = Double(redis.bytes) / count
         processMicroseconds = process.cpuSeconds / count * 1e6
+        contextSwitches = Double(process.sleeps) / count
         allocations = process.allocations.map { Double($0) / count }
         if benchmark == .enqueueBulk { redisMemoryBytes = Double(redis.memory) / count }
     }
@@ -62,7 +65,8 @@ extension Measurement: Encodable {
     private enum CodingKeys: String, CodingKey {
         case benchmark, jobs, seconds, rate, redisMicroseconds = "redis_us", redisCommands = "redis_calls"
         case networkBytes = "network_bytes", redisMemoryBytes = "redis_memory_bytes", processMicroseconds = "process_us"
-        case peakMemoryMiB = "peak_memory_mib", allocations, exportedSpans = "exported_spans"
+        case peakMemoryMiB = "peak_memory_mib", contextSwitches = "context_switches", allocations, exportedSpans =
+            "exported_spans"
         case droppedSpans = "dropped_spans", commandsPerSecond = "calls_per_second"
         case redisCoreShare = "redis_core_share", processCoreShare = "process_core_share", latency = "latency_ms"
     }
@@ -80,6 +84,7 @@ extension Measurement: Encodable {
         try container.encode(redisMemoryBytes, forKey: .redisMemoryBytes)
         try container.encode(processMicroseconds, forKey: .processMicroseconds)
         try container.encode(peakMemoryMiB, forKey: .peakMemoryMiB)
+        try container.encode(contextSwitches, forKey: .contextSwitches)
         try container.encode(allocations, forKey: .allocations)
         try container.encode(exportedSpans, forKey: .exportedSpans)
         try container.encode(droppedSpans, forKey: .droppedSpans)

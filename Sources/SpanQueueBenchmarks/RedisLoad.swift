@@ -73,6 +73,8 @@ struct RedisLoad {
 struct ProcessLoad {
     var cpuSeconds: Double
     var peakMemoryMiB: Double
+    /// How often a thread went to sleep and was woken.
+    var sleeps: Int
     /// Nil where nobody counts them.
     var allocations: Int?
 
@@ -89,6 +91,7 @@ struct ProcessLoad {
         return ProcessLoad(
             cpuSeconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
             peakMemoryMiB: Double(usage.ru_maxrss) / unit,
+            sleeps: usage.ru_nvcsw,
             allocations: AllocationCount.now)
     }
 
@@ -97,7 +100,8 @@ struct ProcessLoad {
         var allocations: Int?
         if let before = start.allocations, let after = end.allocations { allocations = after - before }
         return ProcessLoad(
-            cpuSeconds: end.cpuSeconds - start.cpuSeconds, peakMemoryMiB: end.peakMemoryMiB, allocations: allocations)
+            cpuSeconds: end.cpuSeconds - start.cpuSeconds, peakMemoryMiB: end.peakMemoryMiB,
+            sleeps: end.sleeps - start.sleeps, allocations: allocations)
     }
 }
 

@@ -25,6 +25,9 @@ extension LoopThread {
         sources.removeAll { $0 === source }
     }
 
+    /// How often a turn looks at its inbox before it goes on, while there is something in it.
+    private static let roundsPerTurn = 8
+
     /// Turns, until ``stop()`` was called and nothing is left.
     func run() {
         let serialExecutor = asUnownedSerialExecutor()
@@ -32,16 +35,20 @@ extension LoopThread {
         var batch: [Work] = []
         var descriptors: [pollfd] = []
         while true {
-            inbox.withLockedValue { swap(&$0.work, &batch) }
-            for work in batch {
-                switch work {
-                // Both roles at once: an actor's job needs the isolation, a task's with this as its preferred executor
-                // must stay here when it leaves an actor.
-                case .job(let job): job.runSynchronously(isolatedTo: serialExecutor, taskExecutor: taskExecutor)
-                case .closure(let closure): closure()
+            // What jobs of this thread have for each other, as answers, needs no look at the descriptors in between.
+            for _ in 0..<Self.roundsPerTurn {
+                inbox.withLockedValue { swap(&$0.work, &batch) }
+                guard !batch.isEmpty else { break }
+                for work in batch {
+                    switch work {
+                    // Both roles at once: an actor's job needs the isolation, a task's with this as its preferred executor
+                    // must stay here when it leaves an actor.
+                    case .job(let job): job.runSynchronously(isolatedTo: serialExecutor, taskExecutor: taskExecutor)
+                    case .closure(let closure): closure()
+                    }
                 }
+                batch.removeAll(keepingCapacity: true)
             }
-            batch.removeAll(keepingCapacity: true)
             fireTimers()
             for source in sources { source.beforePoll() }
             guard let timeout = decideSleep() else { return }

@@ -14,7 +14,7 @@ import Synchronization
 
 /// One thread that runs jobs, timers and descriptors, in turns:
 ///
-/// 1. run every job that was enqueued since the last turn, in order;
+/// 1. run every job that was enqueued since the last turn, in order, and what they enqueue, for some rounds;
 /// 2. fire the timers that are due;
 /// 3. let every ``LoopSource`` send what the turn produced (``LoopSource/beforePoll()``);
 /// 4. `poll`: sleep until a descriptor, a timer or a new job wants attention, and serve the descriptors.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+package import SpanQueueLoop
+
 /// What keeps the jobs, in five parts: what producers, workers, upkeep, readers and operators ask of it. `JobQueue` and `Worker` work
 /// against these alone; the Redis engine, the in-memory engine for tests and any later one stand behind them, and one conformance
 /// suite runs on each. A capability that only some engines have is a protocol of its own, found by `as?`.
@@ -16,6 +18,9 @@
 package protocol EngineCore: Sendable {
     /// What it is called in metrics: `redis`, `memory`.
     var name: String { get }
+    /// The thread on which calls are answered, if there is one. A worker that runs on it too wakes nobody for a call. It runs until
+    /// the engine has shut down, and after that for as long as somebody has something to do there.
+    var thread: LoopThread? { get }
 
     /// Connects, and checks that what it finds can be worked with. Where it throws, the engine has let go of everything.
     func start() async throws
@@ -23,6 +28,10 @@ package protocol EngineCore: Sendable {
     func shutdown() async
     /// The present moment of the engine's clock.
     func now() async throws -> Timestamp
+}
+
+extension EngineCore {
+    package var thread: LoopThread? { nil }
 }
 
 /// What producers ask for.

@@ -14,7 +14,7 @@ import Synchronization
 /// ```
 ///
 /// A handler that returns completes its job; one that throws has it tried again, unless it throws a `JobError`. Handlers run on
-/// the global executor; the worker's own loop has a thread to itself, so handlers that block cannot keep leases from being
+/// the global executor; what the worker itself does has a thread on which no handler runs, so those that block cannot keep leases from being
 /// extended.
 public final class Worker: Service, Sendable {
     /// The worker's id: host, process and a random part. No two workers share one; the runs of one worker, which follow each other, do.

@@ -10,7 +10,8 @@ import Synchronization
 /// A running worker: the shell round a `WorkerLife`, which decides everything. It makes the calls that the life asks for, tells it of
 /// every answer, and asks it again.
 ///
-/// All of it is confined to one thread of its own, so no lock is taken and no handler can block it: `thread` is the actor's
+/// All of it is confined to one thread, so no lock is taken and no handler can block it: the engine's, so that its answers wake nobody
+/// else, or one of its own if the engine has none. `thread` is the actor's
 /// executor, and also the preferred executor of the tasks in which it runs. The latter matters as much: closures that are
 /// passed to the standard library, as to `withTaskCancellationHandler`, are not isolated to the actor, and would otherwise
 /// run on the global pool, where blocking handlers keep heartbeats from going out.
@@ -20,6 +21,7 @@ import Synchronization
 /// the engine is waited for there, so one that never returns holds up nothing, and not the end of a drain either.
 actor WorkerCore {
     nonisolated let thread: LoopThread
+    private let ownsThread: Bool
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     let id: String
@@ -67,8 +69,9 @@ actor WorkerCore {
         id: String, engine: any Engine, configuration: WorkerConfiguration, isOnce: Bool, limits: Limits,
         runner: AttemptRunner, telemetry: JobTelemetry, logger: Logger
     ) {
-        let thread = LoopThread(name: "spanq-worker")
+        let thread = engine.thread ?? LoopThread(name: "spanq-worker")
         self.thread = thread
+        ownsThread = engine.thread == nil
         self.id = id
         self.engine = engine
         self.keeper = engine.keeper
@@ -106,7 +109,7 @@ actor WorkerCore {
     }
 
     func run() async throws -> RunSummary {
-        defer { thread.stop() }
+        defer { if ownsThread { thread.stop() } }
         logger.info(
             "worker started",
             metadata: [

@@ -61,7 +61,8 @@ extension RedisEngine {
             let end = min(deadline, .now + options.commandTimeout)
             let notAfter = node.notAfter(end)
             let replies = await replies(
-                to: wave.lazy.map { self.call(for: $0, of: jobs, notAfter: notAfter) }, within: end - .now)
+                to: wave.lazy.map { self.call(for: $0, of: jobs, notAfter: notAfter) }, within: end - .now,
+                isLone: jobs.count == 1)
             var late: [Chunk] = []
             var failed: [RedisError] = []
             for (chunk, reply) in zip(wave, replies) {
@@ -113,9 +114,10 @@ extension RedisEngine {
 
     /// Each call leaves as soon as it is made, so that Redis works on one while the next is being made.
     private func replies(
-        to calls: some Collection<RedisScriptCall>, within timeout: Duration
+        to calls: some Collection<RedisScriptCall>, within timeout: Duration, isLone: Bool
     ) async -> [Result<RESPReply, RedisError>] {
-        if calls.count == 1, let call = calls.first {
+        // Where many wait for one reply, their threads have other things to do meanwhile.
+        if isLone, let call = calls.first {
             let reply = await certainResult {
                 try await self.client.run(call, timeout: timeout, idempotent: true, certain: true)
             }

@@ -13,6 +13,7 @@ import Synchronization
 /// It holds no state of the queues: only connections, and what it has learnt about the server.
 final class RedisEngine: Engine, JobKeeper {
     let name = "redis"
+    var thread: LoopThread? { loop }
     /// What is known about the present connection.
     private struct Connection: Sendable {
         /// Queues whose names this connection has put on the list of queues.
