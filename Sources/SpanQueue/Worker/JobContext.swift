@@ -107,17 +107,25 @@ public final class JobContext: Sendable {
     ///   third of the lease.
     @discardableResult
     public func reportProgress(_ fraction: Double, _ note: String = "") async -> Bool {
-        let progress = JobProgress(
-            fraction: fraction.isFinite ? min(max(fraction, 0), 1) : 0,
-            note: Excerpt.bounded(note, bytes: Limits.progressBytes))
-        reported.withLock { $0.progress = progress }
         do {
-            if try await environment.engine.report(progress, on: claim) { return true }
+            if try await storeProgress(fraction, note) { return true }
             logger.debug("progress not stored: the job is no longer this worker's")
         } catch {
             logger.debug("progress not stored", metadata: ["error": "\(error)"])
         }
         return false
+    }
+
+    /// The same, for those who must tell a lost lease from an engine that is away.
+    ///
+    /// - Returns: false where the job is no longer this worker's.
+    /// - Throws: what the engine throws.
+    package func storeProgress(_ fraction: Double, _ note: String = "") async throws -> Bool {
+        let progress = JobProgress(
+            fraction: fraction.isFinite ? min(max(fraction, 0), 1) : 0,
+            note: Excerpt.bounded(note, bytes: Limits.progressBytes))
+        reported.withLock { $0.progress = progress }
+        return try await environment.engine.report(progress, on: claim)
     }
 
     /// Sets the job's result, which is stored when the attempt completes. The latest one counts.

@@ -50,8 +50,8 @@ extension FaultJob {
     }
 
     /// Reports progress, also where this task is cancelled, and says whether it was answered as lost.
-    private func isReportLost(_ context: JobContext) async -> Bool {
-        await !Task.detached { await context.reportProgress(0.5) }.value
+    private func isReportLost(_ context: JobContext) async throws -> Bool {
+        try await !Task.detached { try await context.storeProgress(0.5) }.value
     }
 
     private func spendTime(_ context: JobContext, lost: () -> Void) async throws {
@@ -65,7 +65,7 @@ extension FaultJob {
             // lost it goes on until the heartbeat cancels it; where that was first, one more report comes after it.
             var isLost = false
             func report() async throws {
-                guard !isLost, await isReportLost(context) else { return }
+                guard !isLost, try await isReportLost(context) else { return }
                 isLost = true
                 lost()
             }
