@@ -141,7 +141,8 @@ struct TLSPiecesTests {
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
-        defer { process.terminate() }
+        // It may have inherited that SIGTERM is blocked.
+        defer { kill(process.processIdentifier, SIGKILL) }
         var settings = configuration(authority)
         settings.waitsForServer = true
         try await withClient(url: "rediss://localhost:\(port)", configuration: settings) { client in
