@@ -60,7 +60,7 @@ package final class LoopThread: SerialExecutor, TaskExecutor, @unchecked Sendabl
     package init(name: String) {
         self.name = name
         inbox.withLockedValue { $0.hasThread = true }
-        Self.startThread(named: name, Unmanaged.passRetained(self).toOpaque())
+        Self.startThread(of: self)
     }
 
     /// Lets the thread end once it has nothing left: no job, no timer, no source. Sleeping tasks get a
@@ -109,44 +109,17 @@ package final class LoopThread: SerialExecutor, TaskExecutor, @unchecked Sendabl
             sleeping.takeUnretainedValue().wakePipe.wake()
             sleeping.release()
         }
-        if let starting {
-            Self.startThread(named: starting.takeUnretainedValue().name, starting.toOpaque())
+        if let starting { Self.startThread(of: starting.takeRetainedValue()) }
+    }
+
+    /// The thread keeps the loop alive until it ends.
+    private static func startThread(of loop: LoopThread) {
+        let result = DetachedThread.start(named: loop.name) {
+            loop.threadIdentity.store(currentIdentity(), ordering: .relaxed)
+            loop.run()
         }
-    }
-
-    /// - Parameter context: a loop that was retained for the thread.
-    private static func startThread(named name: String, _ context: UnsafeMutableRawPointer) {
-        #if canImport(Darwin)
-            var thread: pthread_t?
-            let result = pthread_create(&thread, nil, { LoopThread.main($0) }, context)
-        #else
-            var thread = pthread_t()
-            // `context` comes back as it was passed: not nil.
-            let result = pthread_create(&thread, nil, { context in context.flatMap { LoopThread.main($0) } }, context)
-        #endif
         // As with the pipe: a process that cannot start one thread cannot go on.
-        precondition(result == 0, "cannot start the thread \(name): error \(result) (see `ulimit -u`)")
-        pthread_detach(thread)
-    }
-
-    private static func main(_ context: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
-        let loop = Unmanaged<LoopThread>.fromOpaque(context).takeRetainedValue()
-        loop.nameThread()
-        loop.threadIdentity.store(currentIdentity(), ordering: .relaxed)
-        loop.run()
-        return nil
-    }
-
-    /// For `top -H` and debuggers; nothing depends on it. Linux has `pthread_setname_np` too, but Swift does not see it.
-    private func nameThread() {
-        #if canImport(Darwin)
-            pthread_setname_np(name)
-        #else
-            let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-            guard file >= 0 else { return }
-            defer { close(file) }
-            _ = name.utf8.prefix(15).withContiguousStorageIfAvailable { write(file, $0.baseAddress, $0.count) }
-        #endif
+        precondition(result == 0, "cannot start the thread \(loop.name): error \(result) (see `ulimit -u`)")
     }
 
     /// The thread is about to end: its number may be given to another one.

@@ -53,8 +53,6 @@ struct ExecutorTests {
         try await subject.run { bench in
             let claimed = try await bench.acceptAndClaim()
             _ = try await bench.accept()
-            // What connects with its first use does so now: on the way to an address there may be a wait for a resolver.
-            _ = try await bench.engine.extend([claimed.reference], in: bench.queue, by: .seconds(30))
             let caller = Caller()
             let pool = BlockedPool()
             let calls = Mutex<[String]>([])

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 private import CSpanQueueHiredis
-private import Dispatch
+private import SpanQueueLoop
 
 #if canImport(Darwin)
     private import Darwin
@@ -14,9 +14,14 @@ private import Dispatch
 
 /// Looks names up without blocking the loop: `getaddrinfo` can take half a minute.
 enum AddressResolver {
-    /// Numeric addresses, in the order in which the system prefers them. `completion` is called on some other thread.
+    /// Numeric addresses, in the order in which the system prefers them. `completion` is called on some other thread: one of its own, as
+    /// Dispatch's are those of Swift's tasks, and where handlers block them all a lease that is to be extended would wait for them.
     static func resolve(host: String, completion: @escaping @Sendable (Result<[String], RedisError>) -> Void) {
-        DispatchQueue.global().async { completion(lookUp(host)) }
+        let result = DetachedThread.start(named: "spanq-resolve") { completion(lookUp(host)) }
+        if result != 0 {
+            let reason = "cannot resolve the host name: no thread can be started (error \(result), see `ulimit -u`)"
+            completion(.failure(RedisError(.unreachable, reason)))
+        }
     }
 
     private static func lookUp(_ host: String) -> Result<[String], RedisError> {
