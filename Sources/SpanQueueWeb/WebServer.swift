@@ -32,12 +32,7 @@ package final class WebServer: Service, Sendable {
         _ address: ListenAddress, admin: Admin, isReadOnly: Bool = false,
         limits: ConnectionLimits = ConnectionLimits(), logger: Logger
     ) throws(SpanQueueError) {
-        guard address.isLoopback else {
-            throw SpanQueueError(
-                .invalidArgument,
-                "\(address) can be reached from outside this machine, and there is no authentication yet: use 127.0.0.1, or a tunnel"
-            )
-        }
+        try Self.check(address)
         self.address = address
         self.limits = limits
         self.logger = logger
@@ -45,6 +40,18 @@ package final class WebServer: Service, Sendable {
         responder = Responder(
             admin: admin, principal: Principal(name: "local", way: .api, scopes: scopes),
             routes: isReadOnly ? Routes.all.filter { !$0.isWrite } : Routes.all, logger: logger)
+    }
+
+    /// Says whether it may listen there.
+    ///
+    /// - Throws: `.invalidArgument` for an address that others than this machine can reach.
+    package static func check(_ address: ListenAddress) throws(SpanQueueError) {
+        guard address.isLoopback else {
+            throw SpanQueueError(
+                .invalidArgument,
+                "\(address) can be reached from outside this machine, and there is no authentication yet: use 127.0.0.1, or a tunnel"
+            )
+        }
     }
 
     /// Where it listens, with the port that it has; nil before `start()`, and where it is off.
@@ -58,10 +65,13 @@ package final class WebServer: Service, Sendable {
     /// - Throws: `.unavailable` for a port that is taken, `.denied`, or `.invalidArgument`.
     package func start() throws(SpanQueueError) {
         guard case .tcp(let host, let port) = address else { return }
-        try socket.withLock { (socket) throws(SpanQueueError) in
-            if socket == nil { socket = try ListeningSocket.open(host: host, port: port, option: "--web") }
+        let isNew = try socket.withLock { (socket) throws(SpanQueueError) -> Bool in
+            guard socket == nil else { return false }
+            socket = try ListeningSocket.open(host: host, port: port, option: "--web")
+            return true
         }
-        logger.info("serving the REST interface", metadata: ["address": "\(listening ?? address)"])
+        guard isNew else { return }
+        logger.info("serving the pages and the REST interface", metadata: ["address": "\(listening ?? address)"])
     }
 
     /// Serves until a graceful shutdown, then lets answers under way end.

@@ -167,6 +167,7 @@ struct InputTests {
             (["help", "nosuch"], "no command nosuch"),
             (["queue", "stats", "--redis", "unix:///" + String(repeating: "x", count: 107)], "(107 bytes)"),
             (["worker", "--print-config", "--attempt-parent", "x"], "is not a mode: use auto, parent or link"),
+            (["serve", "--web", "0.0.0.0:1"], "can be reached from outside this machine"),
         ])
     func messages(arguments: [String], words: String) async throws {
         let run = try await CommandRun.spanq(arguments, redis: "redis://127.0.0.1:1")

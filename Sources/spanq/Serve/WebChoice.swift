@@ -15,7 +15,7 @@ struct WebChoice {
 
     /// A server that listens; one that does nothing where the default address is taken and no other is to be had.
     ///
-    /// - Throws: a failure where the address can be reached from outside, or was asked for and can't be had.
+    /// - Throws: a failure where the address was asked for and can't be had.
     func start(_ queue: JobQueue, logger: Logger) throws -> WebServer {
         func started(_ address: ListenAddress) throws(SpanQueueError) -> WebServer {
             let server = try WebServer(address, admin: Admin(queue), isReadOnly: isReadOnly, logger: logger)
@@ -39,8 +39,12 @@ struct WebChoice {
 
 extension SettingsReader {
     /// Reads where the REST interface is served.
+    ///
+    /// - Throws: a failure for an address that can be reached from outside, before anything is connected.
     mutating func web() throws -> WebChoice {
-        WebChoice(listen: try listen(.web, default: WebServer.standardAddress), isReadOnly: try flag(.webReadOnly))
+        WebChoice(
+            listen: try listen(.web, default: WebServer.standardAddress, check: WebServer.check),
+            isReadOnly: try flag(.webReadOnly))
     }
 }
 

@@ -78,11 +78,16 @@ struct ListenChoice {
 
 extension SettingsReader {
     /// Reads where something is served: /metrics unless another setting is named.
-    mutating func listen(_ setting: Setting = .listen, default standard: ListenAddress) throws -> ListenChoice {
+    mutating func listen(
+        _ setting: Setting = .listen, default standard: ListenAddress,
+        check: (ListenAddress) throws(SpanQueueError) -> Void = { _ in }
+    ) throws -> ListenChoice {
         let isGiven = try layers.find(setting) != nil
         let address = try value(setting, default: standard, shown: { "\($0)" }) { values throws(SettingProblem) in
             do throws(SpanQueueError) {
-                return try ListenAddress(values.joined())
+                let address = try ListenAddress(values.joined())
+                try check(address)
+                return address
             } catch {
                 throw SettingProblem(error.message)
             }
