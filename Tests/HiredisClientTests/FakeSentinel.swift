@@ -43,7 +43,7 @@ final class FakeSentinel: Sendable {
         }
     }
 
-    var url: String { "redis-sentinel://127.0.0.1:\(port)/work" }
+    var url: String { "redis-sentinel://127.0.0.1:\(port)/mymaster" }
     var questions: Int { state.withLock { $0.questions } }
     var isHeard: Bool { state.withLock { !$0.listeners.isEmpty } }
 
@@ -56,7 +56,7 @@ final class FakeSentinel: Sendable {
     }
 
     /// Tells those who listen.
-    func publish(_ primary: RedisAddress, service: String = "work") {
+    func publish(_ primary: RedisAddress, service: String = "mymaster") {
         let text = "\(service) 127.0.0.1 1 \(primary.host) \(primary.port)"
         let message = "*3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$\(text.utf8.count)\r\n\(text)\r\n"
         for listener in state.withLock({ $0.listeners }) { write(message, to: listener) }

@@ -11,7 +11,7 @@ struct SentinelSearchTests {
     private let old = RedisAddress(host: "old", port: 6379)
     private let new = RedisAddress(host: "new", port: 6379)
 
-    private func search() -> SentinelSearch { SentinelSearch(service: "work", seeds: sentinels) }
+    private func search() -> SentinelSearch { SentinelSearch(service: "mymaster", seeds: sentinels) }
 
     private func answer(_ primary: RedisAddress, _ epoch: Int64?, _ others: [RedisAddress] = []) -> SentinelAnswer {
         .primary(primary, epoch: epoch, others: others)
@@ -204,13 +204,14 @@ struct SentinelAnswerTests {
 
     @Test("a message of a failover counts where it is of our service")
     func messages() {
-        func primary(_ text: String) -> RedisAddress? { SentinelAnswer.primary(switchedBy: text, of: "work") }
-        #expect(primary("work 10.0.0.1 6379 10.0.0.2 6380") == RedisAddress(host: "10.0.0.2", port: 6380))
-        #expect(primary("work 10.0.0.1 6379 ::1 6380") == RedisAddress(host: "::1", port: 6380))
+        func primary(_ text: String) -> RedisAddress? { SentinelAnswer.primary(switchedBy: text, of: "mymaster") }
+        #expect(primary("mymaster 10.0.0.1 6379 10.0.0.2 6380") == RedisAddress(host: "10.0.0.2", port: 6380))
+        #expect(primary("mymaster 10.0.0.1 6379 ::1 6380") == RedisAddress(host: "::1", port: 6380))
         for text in [
-            "other 10.0.0.1 6379 10.0.0.2 6380", "work 10.0.0.1 6379 10.0.0.2", "work 10.0.0.1 6379 10.0.0.2 0", "work",
+            "other 10.0.0.1 6379 10.0.0.2 6380", "mymaster 10.0.0.1 6379 10.0.0.2", "mymaster 10.0.0.1 6379 10.0.0.2 0",
+            "mymaster",
             "",
-            "work 10.0.0.1 6379  6380", "work 10.0.0.1 6379 10.0.0.2 6380 x",
+            "mymaster 10.0.0.1 6379  6380", "mymaster 10.0.0.1 6379 10.0.0.2 6380 x",
         ] { #expect(primary(text) == nil, "\(text)") }
     }
 }

@@ -96,8 +96,8 @@ struct SentinelTests {
         let group = try await SentinelGroup.start()
         defer { group.stop() }
         let cases: [(url: String, code: SpanQueueError.Code, words: String)] = [
-            (group.url.replacing("/work", with: "/other"), .invalidArgument, "no service \"other\""),
-            ("redis-sentinel://127.0.0.1:\(group.servers[0].port)/work", .unsupported, "this is not a Sentinel"),
+            (group.url.replacing("/mymaster", with: "/other"), .invalidArgument, "no service \"other\""),
+            ("redis-sentinel://127.0.0.1:\(group.servers[0].port)/mymaster", .unsupported, "this is not a Sentinel"),
             ("redis://127.0.0.1:\(group.sentinels[0].port)", .unsupported, "is a Sentinel"),
         ]
         for (url, code, words) in cases {

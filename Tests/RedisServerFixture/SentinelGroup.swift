@@ -5,7 +5,7 @@ import Foundation
 
 /// A primary, its replicas, and Sentinels that watch them: each a redis-server of its own, on a free port of the loopback.
 package final class SentinelGroup: Sendable {
-    package static let service = "work"
+    package static let service = "mymaster"
     package static let user = "spanq"
 
     /// One server, with the port on which the others find it.

@@ -22,7 +22,7 @@ struct SentinelCommandTests {
         #expect(worker.code == 0, "\(worker.errors)")
         #expect(worker.object["completed"] as? Int == 1)
 
-        let service = group.url.replacing("/work", with: "/other")
+        let service = group.url.replacing("/mymaster", with: "/other")
         let tls = group.url.replacing("redis-", with: "rediss-")
         let cases: [(url: String, environment: [String: String], code: Int32, words: String)] = [
             (group.url, theirs, 0, ""), (group.url, [:], 4, "set those of the Sentinels"),
@@ -31,9 +31,9 @@ struct SentinelCommandTests {
             (group.url, theirs.merging(["SPANQ_REDIS_SENTINEL_TLS": "maybe"]) { $1 }, 2, "neither true nor false"),
             (group.url, theirs.merging(["SPANQ_REDIS_SENTINEL_TLS_CA": "/ca"]) { $1 }, 2, "no effect"),
             (group.servers[0].server.url, theirs, 2, "no effect"),
-            ("redis-sentinel://127.0.0.1:\(group.servers[0].port)/work", [:], 4, "this is not a Sentinel"),
+            ("redis-sentinel://127.0.0.1:\(group.servers[0].port)/mymaster", [:], 4, "this is not a Sentinel"),
             (tls, theirs.merging(["SPANQ_REDIS_SENTINEL_TLS": "true"]) { $1 }, 4, "does this port speak TLS?"),
-            ("redis-sentinel://127.0.0.1:1/work", [:], 4, "127.0.0.1:1: "),
+            ("redis-sentinel://127.0.0.1:1/mymaster", [:], 4, "127.0.0.1:1: "),
             ("redis-sentinel://h", [:], 2, "no service"),
         ]
         for (url, environment, code, words) in cases {
@@ -49,10 +49,10 @@ struct SentinelCommandTests {
     @Test("the settings page shows them, and no password")
     func page() async throws {
         let page = try await CommandRun.spanq(
-            "worker", "--print-config", "--redis", "redis-sentinel://u:canary@h1,h2/work",
+            "worker", "--print-config", "--redis", "redis-sentinel://u:canary@h1,h2/mymaster",
             "--redis-sentinel-password", "canary")
         #expect(page.code == 0, "\(page.errors)")
-        #expect(page.output.contains("redis-sentinel://u:***@h1:26379,h2:26379/work/0"))
+        #expect(page.output.contains("redis-sentinel://u:***@h1:26379,h2:26379/mymaster/0"))
         #expect(!page.output.contains("canary") && page.output.contains("redis-sentinel-tls"))
     }
 }

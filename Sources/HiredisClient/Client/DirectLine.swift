@@ -9,6 +9,8 @@ import SpanQueueLoop
 /// atomic word hands it over with everything that was written before.
 final class DirectLine: @unchecked Sendable {
     /// What came of a call on the caller's own thread, where there is more for the loop to do.
+    ///
+    /// `@unchecked Sendable`: it goes from the caller to the loop once, and the caller does not keep it.
     struct Rest: @unchecked Sendable {
         /// The call, where it is still open.
         var request: Request?

@@ -88,7 +88,7 @@ package actor SentinelDirectory {
         if timer == nil { poll() }
     }
 
-    /// A client has been there, and what is there is no primary.
+    /// A client has been there, and what it found is not a primary.
     func distrust(_ address: RedisAddress) {
         search.distrust(address)
     }

@@ -4,7 +4,7 @@
 import Foundation
 
 /// What of an error is stored, logged and exported: the text that its author wrote for people, and never its fields, which may hold what
-/// is nobody's business.
+/// is private.
 struct ErrorText: Sendable {
     /// The application's own; nil answers leave it to the rules here.
     var describe: (@Sendable (any Error) -> String?)?
@@ -15,7 +15,7 @@ struct ErrorText: Sendable {
     }
 
     private static func ownText(of error: any Error) -> String {
-        if error is DecodingError || error is EncodingError { return CodingProblem.describe(error) }
+        if error is DecodingError || error is EncodingError { return CodingProblem.known(error) ?? name(of: error) }
         if let text = (error as? any LocalizedError)?.errorDescription, !text.isEmpty { return text }
         if let text = bridged(error) { return text }
         if let error = (error as Any) as? any CustomStringConvertible { return error.description }
@@ -71,8 +71,13 @@ struct ErrorText: Sendable {
 
 /// Errors of coders in words.
 enum CodingProblem {
-    /// What is wrong, and where.
+    /// What is wrong, and where. Of an error of a coder of the application's own, what its author wrote for people.
     static func describe(_ error: any Error) -> String {
+        known(error) ?? ErrorText().text(of: error)
+    }
+
+    /// What is wrong, and where; nil for what is none of Swift's own errors of coders.
+    static func known(_ error: any Error) -> String? {
         switch error {
         case DecodingError.keyNotFound(let key, let context):
             "the key \"\(key.stringValue)\" is missing\(place(context.codingPath))"
@@ -84,9 +89,7 @@ enum CodingProblem {
             "\(context.debugDescription)\(place(context.codingPath))"
         case EncodingError.invalidValue(let value, let context):
             "\(Swift.type(of: value)) has a value that the format can't hold\(place(context.codingPath))"
-        default:
-            // Of a coder of the application's own.
-            ErrorText().text(of: error)
+        default: nil
         }
     }
 

@@ -13,7 +13,7 @@ extension FuzzTarget {
         "redis-urls",
         seeds: [
             "redis://localhost", "redis://user:pass%20word@[::1]:6380/15", "redis://:secret@host:6379/0",
-            "redis-sentinel://u:secret@h1,h2:7000,[::1]/my%20master/3", "rediss+sentinel://h1,,h2/work?db=1",
+            "redis-sentinel://u:secret@h1,h2:7000,[::1]/my%20master/3", "rediss+sentinel://h1,,h2/mymaster?db=1",
             "unix://user:secret@/run/redis.sock?db=3", "rediss://host", "redis://h:65536/x", "redis://a@b@c:1",
         ]
     ) { input in
