@@ -30,9 +30,10 @@ package struct Figure: Sendable {
         Figure("\(what) \(value) ≥ \(bound)", holds: value >= bound)
     }
 
-    /// - Parameter slack: what a busy machine may add before the figure fails; the bound that is told is without it.
+    /// - Parameter slack: what a busy machine may add before the figure fails. The text says so of a figure that needed it.
     static func atMost(_ what: String, _ value: Duration, _ bound: Duration, slack: Duration = .zero) -> Figure {
-        Figure("\(what) \(text(value)) ≤ \(text(bound))", holds: value <= bound + slack)
+        let comparison = value <= bound ? "≤ \(text(bound))" : "> \(text(bound)), slack \(text(slack))"
+        return Figure("\(what) \(text(value)) \(comparison)", holds: value <= bound + slack)
     }
 
     static func text(_ duration: Duration) -> String {
