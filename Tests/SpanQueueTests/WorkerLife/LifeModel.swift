@@ -243,6 +243,14 @@ struct LifeModel {
             guard stoppedAt == nil else { return }
             if !didClaim, !didSettle, order == before { break }
         }
+        var attentive = life
+        attentive.lookAtAllLanes(at: now)
+        if let missed = attentive.nextAction(at: now) {
+            throw violation("it does not see what a queue needs: \(missed)")
+        }
+        if let exact = attentive.deadline(at: now), life.deadline(at: now).map({ $0 > exact }) ?? true {
+            throw violation("it is to be asked at \(exact), and would be later")
+        }
         if let deadline = life.deadline(at: now) {
             guard deadline > now else {
                 throw violation("it has something to do now and does not give it: \(now - deadline) \(life)")

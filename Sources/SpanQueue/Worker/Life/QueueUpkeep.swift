@@ -18,7 +18,8 @@ struct QueueUpkeep {
     private(set) var isReclaiming = false
     private(set) var isSweeping = false
     private var mayReclaimAt: Instant
-    private var blindAt: Instant
+    /// When a queue of which no claim tells is looked at; only ever put off.
+    private(set) var blindAt: Instant
     private var sweepAt: Instant
     private var pause = shortestPause
 

@@ -43,12 +43,12 @@ struct WorkerLife {
         var maximumUnsettled: Int
     }
 
-    enum Phase: Equatable {
+    enum Phase {
         case running
-        case draining(until: Instant)
-        case cancelling(until: Instant)
-        case settling(until: Instant)
-        case leaving(until: Instant)
+        case draining
+        case cancelling
+        case settling
+        case leaving
         case stopped
     }
 
@@ -80,6 +80,13 @@ struct WorkerLife {
 
     let terms: Terms
     private(set) var phase = Phase.running
+    /// When the phase is over at the latest; says nothing of `running` and `stopped`.
+    private var phaseEnd: Instant
+    /// No lane has anything to do before this moment; nil where none will have. It is found anew once it has come, and only comes nearer in
+    /// between, so that an event costs the same with one queue and with a hundred.
+    private var laneAlarm: Instant?
+    /// What it would be if no lane were claimed from.
+    private var blindAlarm: Instant
     /// `runOnce` ended because calls went on failing.
     private(set) var gaveUp = false
     private var lanes: [Lane]
@@ -95,6 +102,9 @@ struct WorkerLife {
         self.terms = terms
         claiming = ClaimTurn(terms.queues, at: now)
         announceAt = now
+        phaseEnd = now
+        laneAlarm = now
+        blindAlarm = now
         lanes = terms.queues.lanes.map { _ in
             Lane(
                 beat: LeaseBeat(lease: terms.lease, at: now),
@@ -115,15 +125,21 @@ struct WorkerLife {
     // MARK: Being told to stop
 
     mutating func drain(at now: Instant) {
-        guard phase == .running else { return }
-        phase = .draining(until: now + terms.drainTimeout)
+        guard isRunning else { return }
+        enter(.draining, for: terms.drainTimeout, at: now)
     }
 
     mutating func cutShort(at now: Instant) {
         switch phase {
-        case .running, .draining: phase = .draining(until: now)
+        case .running, .draining: enter(.draining, for: .zero, at: now)
         case .cancelling, .settling, .leaving, .stopped: break
         }
+    }
+
+    private mutating func enter(_ phase: Phase, for longest: Duration, at now: Instant) {
+        self.phase = phase
+        phaseEnd = now + longest
+        lookAtAllLanes(at: now)
     }
 
     // MARK: Claiming
@@ -143,6 +159,7 @@ struct WorkerLife {
     ) -> Bool {
         claiming.answered(lane, hasMore: hasMore, dueIn: dueIn, at: now)
         lanes[lane].upkeep.noted(lapseIn: lapseIn, at: now)
+        defer { bringAlarmNearer(for: lane) }
         guard isRunning else { return false }
         if isProbe {
             // A probe asks without a slot set aside for it: a queue that fails must not take one from the others.
@@ -150,6 +167,7 @@ struct WorkerLife {
         }
         lanes[lane].running += jobs
         taken += jobs
+        if freeSlots <= 0 { bringAlarmNearer(to: blindAlarm) }
         return true
     }
 
@@ -172,6 +190,7 @@ struct WorkerLife {
     mutating func claimFailed(_ lane: Int, at now: Instant, isFinal: Bool, random: Double) -> Bool {
         let isNew = lanes[lane].health.failed(at: now, isFinal: isFinal, random: random)
         claiming.set(lane, isOpen: false)
+        bringAlarmNearer(for: lane)
         return isNew
     }
 
@@ -226,6 +245,7 @@ struct WorkerLife {
         guard lanes[lane].settling.count >= terms.maximumUnsettled, !lanes[lane].health.isHeldBack else { return false }
         lanes[lane].health.isHeldBack = true
         claiming.set(lane, isOpen: false)
+        bringAlarmNearer(for: lane)
         return lanes[lane].settling.failingSince != nil
     }
 
@@ -244,6 +264,7 @@ struct WorkerLife {
         if lanes[lane].health.isHeldBack, lanes[lane].settling.count < terms.maximumUnsettled {
             lanes[lane].health.isHeldBack = false
             reopen(lane)
+            bringAlarmNearer(for: lane)
         }
         // A job that was given back may be there now.
         if terms.isOnce { claiming.lookAgain() }
@@ -254,19 +275,23 @@ struct WorkerLife {
 
     mutating func extended(_ lane: Int, isShared: Bool, failed: Bool, at now: Instant) {
         lanes[lane].beat.answered(shared: isShared, failed: failed, at: now)
+        bringAlarmNearer(for: lane)
     }
 
     mutating func reclaimed(_ lane: Int, jobs: Int, at now: Instant) {
         lanes[lane].upkeep.reclaimed(jobs, isBlind: !claims(lanes[lane]), at: now)
+        bringAlarmNearer(for: lane)
         if jobs > 0 { claiming.lookAgain() }
     }
 
     mutating func reclaimFailed(_ lane: Int, at now: Instant) {
         lanes[lane].upkeep.reclaimFailed(at: now)
+        bringAlarmNearer(for: lane)
     }
 
     mutating func swept(_ lane: Int, isFinished: Bool, at now: Instant) {
         lanes[lane].upkeep.swept(isFinished: isFinished, at: now)
+        bringAlarmNearer(for: lane)
     }
 
     mutating func announced(failed: Bool, at now: Instant) {
@@ -284,26 +309,24 @@ struct WorkerLife {
     mutating func nextAction(at now: Instant) -> Action? {
         if let action = advance(at: now) { return action }
         if claiming.interruptsWait(isRunning: isRunning) { return .interruptWait }
-        return nextBeat(at: now) ?? nextUpkeep(at: now)
+        if let action = nextOfLanes(at: now) { return action }
+        if announces, !isAnnouncing, announceAt <= now {
+            isAnnouncing = true
+            return .announce
+        }
+        return nil
     }
 
     /// The next moment at which `nextAction` may have something, unless an event comes first.
     func deadline(at now: Instant) -> Instant? {
-        var deadline: Instant?
+        var deadline = laneAlarm
         func consider(_ moment: Instant?) {
             if let moment { deadline = min(deadline ?? moment, moment) }
         }
         switch phase {
         case .running: consider(giveUpAt)
-        case .draining(let until), .cancelling(let until), .settling(let until), .leaving(let until): consider(until)
+        case .draining, .cancelling, .settling, .leaving: consider(phaseEnd)
         case .stopped: return nil
-        }
-        for lane in lanes {
-            if isRunning { consider(lane.health.probeAt) }
-            if beats { consider(lane.beat.next) }
-            if keeps {
-                consider(lane.upkeep.deadline(isBlind: !claims(lane), sweeps: isRunning))
-            }
         }
         if announces, !isAnnouncing { consider(announceAt) }
         return deadline
@@ -316,37 +339,38 @@ struct WorkerLife {
     private var runs: Bool { lanes.contains { $0.running > 0 } }
 
     private mutating func advance(at now: Instant) -> Action? {
-        if phase == .running, terms.isOnce { endOnce(at: now) }
+        if isRunning, terms.isOnce { endOnce(at: now) }
         while true {
+            let isPhaseOver = phaseEnd <= now
             switch phase {
             case .running, .stopped:
                 return nil
-            case .draining(let until):
-                if taken == 0, !isClaimUnderWay || until <= now {
-                    phase = .settling(until: now + Self.settleBound)
-                } else if until <= now {
-                    phase = .cancelling(until: now + min(terms.cancellationGrace, Self.cancelBound))
+            case .draining:
+                if taken == 0, !isClaimUnderWay || isPhaseOver {
+                    enter(.settling, for: Self.settleBound, at: now)
+                } else if isPhaseOver {
+                    enter(.cancelling, for: min(terms.cancellationGrace, Self.cancelBound), at: now)
                     return .cancelHandlers
                 } else {
                     return nil
                 }
-            case .cancelling(let until):
+            case .cancelling:
                 if !runs {
-                    phase = .settling(until: now + Self.settleBound)
-                } else if until <= now {
-                    phase = .settling(until: now + Self.settleBound)
+                    enter(.settling, for: Self.settleBound, at: now)
+                } else if isPhaseOver {
+                    enter(.settling, for: Self.settleBound, at: now)
                     return .abandonHandlers
                 } else {
                     return nil
                 }
-            case .settling(let until):
+            case .settling:
                 // An announcement that came after the sign-off would leave a ghost.
-                guard unsettled == 0 && !isClaimUnderWay && !isAnnouncing || until <= now else { return nil }
-                phase = .leaving(until: now + Self.leaveBound)
+                guard unsettled == 0 && !isClaimUnderWay && !isAnnouncing || isPhaseOver else { return nil }
+                enter(.leaving, for: Self.leaveBound, at: now)
                 return .signOff
-            case .leaving(let until):
-                guard hasSignedOff || until <= now else { return nil }
-                phase = .stopped
+            case .leaving:
+                guard hasSignedOff || isPhaseOver else { return nil }
+                enter(.stopped, for: .zero, at: now)
                 return .stop
             }
         }
@@ -358,7 +382,7 @@ struct WorkerLife {
             $0.health.isOpen && $0.settling.count == 0 && !(terms.hasKeeper && $0.upkeep.isDue(at: now))
         }
         gaveUp = !isDone && giveUpAt.map { $0 <= now } ?? false
-        if isDone || gaveUp { phase = .settling(until: now + Self.settleBound) }
+        if isDone || gaveUp { enter(.settling, for: Self.settleBound, at: now) }
     }
 
     /// Nothing runs, and nothing is there to be claimed where claiming works.
@@ -394,6 +418,37 @@ struct WorkerLife {
 
     private func claims(_ lane: Lane) -> Bool { isRunning && freeSlots > 0 && lane.health.isOpen }
 
+    // MARK: The lanes' deadlines
+
+    private mutating func nextOfLanes(at now: Instant) -> Action? {
+        guard let alarm = laneAlarm, alarm <= now else { return nil }
+        if let action = nextBeat(at: now) ?? nextUpkeep(at: now) { return action }
+        laneAlarm = lanes.compactMap { deadline(of: $0) }.min()
+        blindAlarm = lanes.map(\.upkeep.blindAt).min() ?? now
+        return nil
+    }
+
+    /// What any of them has to do is found by the next `nextAction`.
+    mutating func lookAtAllLanes(at now: Instant) {
+        laneAlarm = now
+    }
+
+    private mutating func bringAlarmNearer(for lane: Int) {
+        if let deadline = deadline(of: lanes[lane]) { bringAlarmNearer(to: deadline) }
+    }
+
+    private mutating func bringAlarmNearer(to moment: Instant) {
+        laneAlarm = min(laneAlarm ?? moment, moment)
+    }
+
+    private func deadline(of lane: Lane) -> Instant? {
+        var deadline = keeps ? lane.upkeep.deadline(isBlind: !claims(lane), sweeps: isRunning) : nil
+        func consider(_ moment: Instant) { deadline = min(deadline ?? moment, moment) }
+        if isRunning, let probeAt = lane.health.probeAt { consider(probeAt) }
+        if beats { consider(lane.beat.next) }
+        return deadline
+    }
+
     private mutating func nextBeat(at now: Instant) -> Action? {
         guard beats else { return nil }
         var isSharedDue = false
@@ -425,10 +480,6 @@ struct WorkerLife {
             guard keeps else { continue }
             if lanes[lane].upkeep.startsReclaim(at: now, isBlind: !claims(lanes[lane])) { return .reclaim(lane: lane) }
             if isRunning, lanes[lane].upkeep.startsSweep(at: now) { return .sweep(lane: lane) }
-        }
-        if !isAnnouncing, announceAt <= now {
-            isAnnouncing = true
-            return .announce
         }
         return nil
     }
