@@ -112,3 +112,26 @@ struct PendingQueue<Command: QueuedCommand> {
         bytes -= command.size
     }
 }
+
+/// What ``PendingQueue`` needs to know of a command.
+protocol QueuedCommand: AnyObject {
+    var place: CommandPlace { get set }
+    /// Nobody waits for the reply any more.
+    var isFinished: Bool { get }
+    var isIdempotent: Bool { get }
+    /// In bytes.
+    var size: Int { get }
+}
+
+/// Where a command is.
+enum CommandPlace: Sendable {
+    /// Still with its caller.
+    case new
+    /// In the queue, not on the wire.
+    case waiting
+    /// On the wire: the next reply but so many is its.
+    case written
+    /// Out of the queue: until it is tried again, or until there is a connection.
+    case parked
+    case done
+}

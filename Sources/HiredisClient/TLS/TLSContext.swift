@@ -3,6 +3,14 @@
 
 private import CSpanQueueTLS
 
+#if canImport(Darwin)
+    private import Darwin
+#elseif canImport(Musl)
+    private import Musl
+#else
+    private import Glibc
+#endif
+
 /// What was read from the files of ``TLSSettings``: connections are made of it.
 ///
 /// Not `Sendable`: it belongs to the loop's thread, as do the connections.
@@ -63,5 +71,62 @@ final class TLSContext {
         default:
             RedisError(.tls, "no memory for TLS")
         }
+    }
+}
+
+/// How to check the server of a `rediss://` URL, and how to be checked by it.
+///
+/// The server's certificate is always verified, its name included; nothing here turns that off.
+package struct TLSSettings: Sendable, Hashable {
+    /// A file of the certificate authorities to trust, in PEM, or a folder as `openssl rehash` makes it; nil for the system's.
+    package var caPath: String?
+    /// A file with a certificate of ours and the chain that leads to it, in PEM, and one with its key, without a password. Both or
+    /// neither.
+    package var certificatePath: String?
+    package var keyPath: String?
+    /// The name that the certificate must be for, where it is not the URL's host: for servers that are reached by an address.
+    package var serverName: String?
+
+    package init(
+        caPath: String? = nil, certificatePath: String? = nil, keyPath: String? = nil, serverName: String? = nil
+    ) {
+        self.caPath = caPath
+        self.certificatePath = certificatePath
+        self.keyPath = keyPath
+        self.serverName = serverName
+    }
+
+    /// Reads the files and throws away what it has read: what is wrong with them is better said at the start than at the first
+    /// connection.
+    ///
+    /// - Throws: `.tls` with what is wrong with which file.
+    package func check() throws(RedisError) {
+        _ = try TLSContext(self)
+    }
+}
+
+/// Tells one content of a file from another, as far as the file system knows. Links are followed: Kubernetes renews a secret by
+/// changing where one points to.
+struct FileStamp: Equatable {
+    private let device: UInt64
+    private let inode: UInt64
+    private let size: Int64
+    private let seconds: Int
+    private let nanoseconds: Int
+
+    /// Nil where there is no such file.
+    init?(_ path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        device = UInt64(truncatingIfNeeded: status.st_dev)
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        #if canImport(Darwin)
+            let changed = status.st_mtimespec
+        #else
+            let changed = status.st_mtim
+        #endif
+        seconds = changed.tv_sec
+        nanoseconds = changed.tv_nsec
     }
 }

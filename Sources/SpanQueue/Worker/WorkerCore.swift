@@ -230,3 +230,40 @@ extension WorkerConfiguration {
             maximumUnsettled: max(1000, 2 * concurrency))
     }
 }
+
+/// The calls that take many, for a worker: only its end cancels them, and then nobody reads the answer.
+extension JobSource {
+    func claimEach(_ requests: [ClaimRequest]) async -> [Result<ClaimReply, SpanQueueError>] {
+        do throws(CancellationError) { return try await claim(requests) } catch { return Self.cancelled(requests) }
+    }
+
+    func extendEach(_ batches: [LeaseBatch]) async -> [Result<ExtendReply, SpanQueueError>] {
+        do throws(CancellationError) { return try await extend(batches) } catch { return Self.cancelled(batches) }
+    }
+
+    func settleEach(_ settlements: [Settlement]) async -> [Result<SettleOutcome, SpanQueueError>] {
+        do throws(CancellationError) { return try await settle(settlements) } catch {
+            return Self.cancelled(settlements)
+        }
+    }
+
+    private static func cancelled<Reply>(_ requests: [some Any]) -> [Result<Reply, SpanQueueError>] {
+        requests.map { _ in .failure(SpanQueueError(.closed, "the worker has ended", mayHaveRun: true)) }
+    }
+}
+
+/// Names that tell workers apart.
+enum WorkerIdentity {
+    static var host: String {
+        let name = ProcessInfo.processInfo.hostName
+        let allowed = name.filter { NameRule.queue.allows(String($0)) }
+        return allowed.isEmpty ? "host" : String(allowed.prefix(48))
+    }
+
+    static var pid: Int { Int(ProcessInfo.processInfo.processIdentifier) }
+
+    static func make() -> String {
+        let random = String(UInt32.random(in: .min ... .max), radix: 16)
+        return "\(host)-\(pid)-\(String(repeating: "0", count: 8 - random.count))\(random)"
+    }
+}
