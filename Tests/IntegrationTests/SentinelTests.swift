@@ -112,6 +112,33 @@ struct SentinelTests {
         }
     }
 
+    @Test("with TLS to the Sentinels and to Redis, and certificates both ways, work goes on after a failover")
+    func encrypted() async throws {
+        let authority = try TLSAuthority()
+        let ours = try authority.sign("client", for: "DNS:client")
+        var options = RedisEngineOptions()
+        options.tls = RedisTLS(authorities: authority.certificate, certificate: ours.certificate, key: ours.key)
+        try await FailoverBench.with(replicas: 1, options, authority: authority) { bench in
+            try await bench.fail("failover over TLS") { try bench.failOver() }
+            try await bench.finish()
+        }
+        // Who does not trust them, and whom they do not trust, is told so.
+        let group = try await SentinelGroup.start(authority: authority)
+        defer { group.stop() }
+        options.tls = RedisTLS(certificate: ours.certificate, key: ours.key)
+        try await refuses(group.url, options, "certificate")
+        options.tls = RedisTLS(authorities: authority.certificate)
+        try await refuses(group.url, options, "certificate")
+        try await refuses(group.url.replacing("rediss-", with: "redis-"), RedisEngineOptions(), "TLS")
+    }
+
+    private func refuses(_ url: String, _ options: RedisEngineOptions, _ word: String) async throws {
+        let error = await #expect(throws: SpanQueueError.self) {
+            try await JobQueue(engine: .redis(url, options), logger: .quiet).connect()
+        }
+        #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+    }
+
     @Test("the Sentinels' user and password are their own, and not those of Redis")
     func credentials() async throws {
         let group = try await SentinelGroup.start(password: "sentinels-only")
@@ -141,11 +168,12 @@ private struct FailoverBench {
     let traffic = Traffic()
 
     static func with(
-        replicas: Int, durability: RedisDurability = .primary, _ body: (FailoverBench) async throws -> Void
+        replicas: Int, durability: RedisDurability = .primary, _ options: RedisEngineOptions = RedisEngineOptions(),
+        authority: TLSAuthority? = nil, _ body: (FailoverBench) async throws -> Void
     ) async throws {
-        let group = try await SentinelGroup.start(replicas: replicas)
+        let group = try await SentinelGroup.start(replicas: replicas, authority: authority)
         defer { group.stop() }
-        var options = RedisEngineOptions()
+        var options = options
         options.commandTimeout = .seconds(30)
         options.durability = durability
         let queue = try JobQueue(engine: .redis(group.url, options), logger: .quiet)

@@ -13,17 +13,21 @@ extension RedisServer {
         .appendingPathComponent("../../deploy/redis").standardizedFileURL
 
     /// For clients that come as that user.
-    package var restrictedURL: String { "unix://\(Self.restrictedUser):\(Self.password)@\(socketPath)" }
+    package var restrictedURL: String { "unix://\(Self.restrictedCredentials)@\(socketPath)" }
+    /// As they stand before the `@` of a URL.
+    package static let restrictedCredentials = "\(restrictedUser):\(password)"
 
     /// Starts a server as `deploy/redis` has it: one user, who may do what SpanQueue does and no more, on a server without the
     /// commands of `restricted.conf`.
     ///
     /// - Parameter edit: changes the rights, to see what happens where one is missing.
-    package static func startRestricted(edit: (String) -> String = { $0 }) async throws -> RedisServer {
+    package static func startRestricted(
+        _ extraArguments: [String] = [], edit: (String) -> String = { $0 }
+    ) async throws -> RedisServer {
         let rules = try String(contentsOf: deploy.appendingPathComponent("users.acl"), encoding: .utf8)
             .replacing("#SHA256-OF-THE-PASSWORD", with: ">" + password)
         let configuration = deploy.appendingPathComponent("restricted.conf").path
         return try await start(
-            ["--aclfile", "users.acl", "--include", configuration], files: ["users.acl": edit(rules)])
+            ["--aclfile", "users.acl", "--include", configuration] + extraArguments, files: ["users.acl": edit(rules)])
     }
 }

@@ -12,18 +12,20 @@ package final class SentinelGroup: Sendable {
     package struct Node: Sendable {
         package let server: RedisServer
         package let port: Int
-        fileprivate var credentials: [String] = []
+        /// What redis-cli needs to be let in.
+        fileprivate var access: [String] = []
 
         /// Sends a command as redis-cli does; its output, without the last line break.
         @discardableResult
         package func cli(_ arguments: String...) throws -> String {
-            try SentinelGroup.run("redis-cli", ["-p", "\(port)"] + credentials + arguments)
+            try SentinelGroup.run("redis-cli", ["-p", "\(port)"] + access + arguments)
         }
     }
 
     /// The first is the primary at the start.
     package let servers: [Node]
     package let sentinels: [Node]
+    private let isEncrypted: Bool
 
     /// Starts all, and waits until all Sentinels know of all.
     ///
@@ -32,8 +34,10 @@ package final class SentinelGroup: Sendable {
     ///   - downAfter: after how long without an answer a Sentinel takes a server for dead.
     ///   - password: of the only user of the Sentinels, ``user``, if there is to be one.
     ///   - servers: more arguments.
+    ///   - authority: signs the certificate of all of them and of whoever comes; they then speak TLS, and nothing but TLS.
     package static func start(
-        replicas: Int = 1, downAfter: Duration = .seconds(1), servers extra: [String] = [], password: String? = nil
+        replicas: Int = 1, downAfter: Duration = .seconds(1), servers extra: [String] = [], password: String? = nil,
+        authority: TLSAuthority? = nil
     ) async throws -> SentinelGroup {
         let users = password.map { password in
             """
@@ -44,14 +48,31 @@ package final class SentinelGroup: Sendable {
             """
         }
         let credentials = password.map { ["--user", user, "--pass", $0, "--no-auth-warning"] } ?? []
+        let identity = try authority?.sign("node")
+        let encryption = authority.flatMap { authority in
+            identity.map {
+                [
+                    "tls-cert-file": $0.certificate, "tls-key-file": $0.key,
+                    "tls-ca-cert-file": authority.certificate, "tls-replication": "yes",
+                ]
+            }
+        }
+        let access = authority.flatMap { authority in
+            identity.map {
+                ["--tls", "--cacert", authority.certificate, "--cert", $0.certificate, "--key", $0.key]
+            }
+        }
+        let portName = encryption == nil ? "port" : "tls-port"
         var servers: [Node] = []
         var sentinels: [Node] = []
         do {
             for number in 0...replicas {
                 let port = try freePort()
-                var arguments = ["--port", "\(port)", "--repl-diskless-sync-delay", "0"]
+                var arguments = ["--\(portName)", "\(port)", "--repl-diskless-sync-delay", "0"]
+                for (name, value) in encryption ?? [:] { arguments += ["--\(name)", value] }
                 if number > 0 { arguments += ["--replicaof", "127.0.0.1 \(servers[0].port)"] }
-                servers.append(Node(server: try await RedisServer.start(arguments + extra), port: port))
+                servers.append(
+                    Node(server: try await RedisServer.start(arguments + extra), port: port, access: access ?? []))
             }
             for node in servers.dropFirst() {
                 try await wait("a replica to follow") {
@@ -61,8 +82,11 @@ package final class SentinelGroup: Sendable {
             for _ in 0..<3 {
                 let port = try freePort()
                 let milliseconds = downAfter.components.seconds * 1000
+                let encrypted = (encryption ?? [:]).map { "\($0.key) \($0.value)" }.joined(separator: "\n")
                 let text = """
-                    port \(port)
+                    \(encryption == nil ? "" : "port 0")
+                    \(portName) \(port)
+                    \(encrypted)
                     sentinel monitor \(service) 127.0.0.1 \(servers[0].port) 2
                     sentinel down-after-milliseconds \(service) \(milliseconds)
                     sentinel failover-timeout \(service) 10000
@@ -70,9 +94,11 @@ package final class SentinelGroup: Sendable {
                     \(users ?? "")
                     """
                 sentinels.append(
-                    Node(server: try await RedisServer.startSentinel(text), port: port, credentials: credentials))
+                    Node(
+                        server: try await RedisServer.startSentinel(text), port: port,
+                        access: credentials + (access ?? [])))
             }
-            let group = SentinelGroup(servers: servers, sentinels: sentinels)
+            let group = SentinelGroup(servers: servers, sentinels: sentinels, isEncrypted: authority != nil)
             try await group.waitUntilComplete(replicas: replicas)
             return group
         } catch {
@@ -81,9 +107,10 @@ package final class SentinelGroup: Sendable {
         }
     }
 
-    private init(servers: [Node], sentinels: [Node]) {
+    private init(servers: [Node], sentinels: [Node], isEncrypted: Bool) {
         self.servers = servers
         self.sentinels = sentinels
+        self.isEncrypted = isEncrypted
     }
 
     package func stop() {
@@ -95,7 +122,7 @@ package final class SentinelGroup: Sendable {
 
     /// For clients.
     package var url: String {
-        "redis-sentinel://\(sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ","))/\(Self.service)"
+        "\(isEncrypted ? "rediss" : "redis")-sentinel://\(sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ","))/\(Self.service)"
     }
 
     /// The port of the primary that a Sentinel names.

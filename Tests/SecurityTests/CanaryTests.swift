@@ -16,20 +16,20 @@ struct CanaryTests {
     private static let secrets = [password, header, delivery]
 
     private struct Stage {
-        let redis: RedisServer
+        let redis: RedisUnderTest
         let collector: RecordingCollector
         let environment: [String: String]
 
         init() async throws {
-            redis = try await RedisServer.start(["--requirepass", CanaryTests.password])
-            collector = try RecordingCollector(directory: redis.directory)
+            redis = try await RedisUnderTest.start(["--requirepass", CanaryTests.password])
+            collector = try RecordingCollector(directory: redis.server.directory)
             environment = [
-                "SPANQ_REDIS_URL": "unix://:\(CanaryTests.password)@\(redis.socketPath)",
+                "SPANQ_REDIS_URL": redis.url(user: ":\(CanaryTests.password)"),
                 "OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:\(CanaryTests.delivery)@127.0.0.1:\(collector.port)",
                 "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20\(CanaryTests.header)",
                 "OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp", "OTEL_TRACES_SAMPLER": "always_on",
                 "SPANQ_LOG_LEVEL": "trace",
-            ]
+            ].merging(redis.certificates) { $1 }
         }
 
         func run(_ arguments: String..., input: String = "", adding: [String: String] = [:]) async throws -> SpanqRun {
@@ -54,7 +54,7 @@ struct CanaryTests {
         let worker = try HeldSpanq(
             "worker", "--exec", "ok=cat", "--exec", "fails=false", "--http",
             "hook=http://user:\(Self.delivery)@127.0.0.1:1/x?token=\(Self.delivery)", "--listen", ":0",
-            directory: stage.redis.directory, environment: stage.environment)
+            directory: stage.redis.server.directory, environment: stage.environment)
         let port = try await worker.port()
         for type in ["ok", "fails", "hook", "nobody"] {
             let run = try await stage.run("enqueue", type, body, "--id", type, "--max-retries", "0", "--unique", "1h")
@@ -115,7 +115,7 @@ struct CanaryTests {
         let stage = try await Stage()
         defer { stage.redis.stop() }
         let bad = "canary-bad-aa01"
-        let file = stage.redis.directory + "/spanq.yaml"
+        let file = stage.redis.server.directory + "/spanq.yaml"
         for (text, arguments) in [
             ("redis-url: redis://:\(bad)@h:x/", ["queue", "list"]),
             ("redis-url: [\"redis://:\(bad)@h\", \"redis://:\(bad)@h\"]", ["queue", "list"]),
@@ -129,8 +129,8 @@ struct CanaryTests {
             #expect(!run.output.contains(bad), "\(text): \(run.output)")
         }
         for (arguments, code) in [
-            (["queue", "list", "--redis", "unix://:\(bad)@\(stage.redis.socketPath)"], 4),
-            (["queue", "list", "--redis", "unix://\(bad):\(bad)x@\(stage.redis.socketPath)"], 4),
+            (["queue", "list", "--redis", stage.redis.url(user: ":\(bad)")], 4),
+            (["queue", "list", "--redis", stage.redis.url(user: "\(bad):\(bad)x")], 4),
             (["queue", "list", "--redis", "redis://u:\(bad)@127.0.0.1:1"], 4),
             (["queue", "list", "--redis", "redis://u:\(bad)@nowhere.invalid"], 4),
             (["queue", "list", "--redis", "redis://u:\(bad)@h:99999"], 2),
@@ -139,9 +139,11 @@ struct CanaryTests {
             (["worker", "--http", "x=http://u:\(bad)@h:1/?token=\(bad)", "--http-allow-host", "other"], 2),
             (["job", "trace", "x", "--trace-url", "http://u:\(bad)@h/"], 2),
         ] {
-            let run = try await SpanqRun.spanq(arguments + ["--log-level", "trace", "--redis-timeout", "300ms"])
+            let run = try await SpanqRun.spanq(
+                arguments + ["--log-level", "trace", "--redis-timeout", "300ms"], environment: stage.redis.certificates)
             #expect(Int(run.code) == code || run.code == 4, "\(arguments): \(run.output)")
-            let shown = run.output.replacing("unix://\(bad)", with: "")
+            // The name of a user is not a secret.
+            let shown = run.output.replacing("://\(bad):", with: "://:")
             #expect(!shown.contains(bad), "\(arguments): \(run.output)")
         }
         for variable in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_ENDPOINT"] {

@@ -22,9 +22,9 @@ struct HostileNameTests {
 
     @Test("by the library, before anything is sent")
     func library() async throws {
-        let redis = try await RedisServer.start()
+        let redis = try await RedisUnderTest.start()
         defer { redis.stop() }
-        let queue = try JobQueue(engine: .redis(redis.url))
+        let queue = try JobQueue(engine: .redis(redis.url, redis.options))
         for name in Self.inside {
             func refuses(_ what: String, _ body: () async throws -> Void) async {
                 let error = await #expect(throws: SpanQueueError.self, "\(what) \(name.prefix(40))") {
@@ -49,9 +49,9 @@ struct HostileNameTests {
 
     @Test("by the command, its batches and its settings, in one clean line")
     func command() async throws {
-        let redis = try await RedisServer.start()
+        let redis = try await RedisUnderTest.start()
         defer { redis.stop() }
-        let environment = ["SPANQ_REDIS_URL": redis.url]
+        let environment = redis.environment
         func refused(_ arguments: [String], _ code: Int32 = 2, input: String = "", config: [String: String] = [:])
             async throws
         {
@@ -94,9 +94,9 @@ struct HostileNameTests {
 
     @Test("what a job says is shown without its control characters")
     func shown() async throws {
-        let redis = try await RedisServer.start()
+        let redis = try await RedisUnderTest.start()
         defer { redis.stop() }
-        let environment = ["SPANQ_REDIS_URL": redis.url]
+        let environment = redis.environment
         let hostile = "\u{1B}]0;title\u{7}\u{1B}[2J\u{202E}"
         _ = try await SpanqRun.spanq(
             "enqueue", "a", hostile, "--id", "j", "--max-retries", "0", environment: environment)

@@ -10,10 +10,10 @@ import Testing
 struct HostileRequestTests {
     /// Runs `body` against one server.
     private func serving(_ body: (Int, HeldSpanq) async throws -> Void) async throws {
-        let redis = try await RedisServer.start()
+        let redis = try await RedisUnderTest.start()
         defer { redis.stop() }
         let server = try HeldSpanq(
-            "serve", "--listen", ":0", directory: redis.directory, environment: ["SPANQ_REDIS_URL": redis.url])
+            "serve", "--listen", ":0", directory: redis.server.directory, environment: redis.environment)
         defer { server.stop() }
         try await body(try await server.port(), server)
     }
@@ -136,10 +136,10 @@ struct HostileRequestTests {
             #expect(listeners == ["0100007F"])
             #expect(!server.output.contains("reached from outside"))
         }
-        let redis = try await RedisServer.start()
+        let redis = try await RedisUnderTest.start()
         defer { redis.stop() }
         let open = try HeldSpanq(
-            "serve", "--listen", "0.0.0.0:0", directory: redis.directory, environment: ["SPANQ_REDIS_URL": redis.url])
+            "serve", "--listen", "0.0.0.0:0", directory: redis.server.directory, environment: redis.environment)
         defer { open.stop() }
         let deadline = ContinuousClock.now + .seconds(30)
         while !open.output.contains("reached from outside"), ContinuousClock.now < deadline {

@@ -14,9 +14,9 @@ import Testing
 struct LeastRightsTests {
     @Test("a job goes its way, and the audit reads everything and repairs")
     func commands() async throws {
-        let redis = try await RedisServer.startRestricted()
+        let redis = try await RedisUnderTest.startRestricted()
         defer { redis.stop() }
-        let environment = ["SPANQ_REDIS_URL": redis.restrictedURL]
+        let environment = redis.environment
         func run(_ arguments: String...) async throws -> SpanqRun {
             let run = try await SpanqRun.spanq(arguments, environment: environment)
             #expect(
@@ -45,16 +45,16 @@ struct LeastRightsTests {
 
     @Test("another key, or another command, is out of reach")
     func others() async throws {
-        let redis = try await RedisServer.startRestricted()
+        let redis = try await RedisUnderTest.startRestricted()
         defer { redis.stop() }
         func cli(_ arguments: [String]) throws -> String {
             let process = Process()
             let output = Pipe()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = ["redis-cli", "-s", redis.socketPath, "--user", "spanq"] + arguments
+            process.arguments = ["redis-cli", "-s", redis.server.socketPath, "--user", "spanq"] + arguments
             process.standardOutput = output
             process.standardError = output
-            let user = try #require(URLComponents(string: redis.restrictedURL))
+            let user = try #require(URLComponents(string: redis.server.restrictedURL))
             process.environment = ProcessInfo.processInfo.environment.merging(
                 ["REDISCLI_AUTH": user.password ?? ""]) { $1 }
             try process.run()
@@ -81,9 +81,9 @@ struct LeastRightsTests {
 
     @Test("a right that is missing is named", arguments: [("+info", "info"), ("+zrange", "ZRANGE"), ("+get", "get")])
     func missing(rule: String, word: String) async throws {
-        let redis = try await RedisServer.startRestricted { $0.replacing(" \(rule) ", with: " ") }
+        let redis = try await RedisUnderTest.startRestricted { $0.replacing(" \(rule) ", with: " ") }
         defer { redis.stop() }
-        let environment = ["SPANQ_REDIS_URL": redis.restrictedURL]
+        let environment = redis.environment
         let run = try await SpanqRun.spanq("queue", "purge", "default", "--yes", environment: environment)
         let enqueue = try await SpanqRun.spanq("enqueue", "a", environment: environment)
         let worker = try await SpanqRun.spanq(
