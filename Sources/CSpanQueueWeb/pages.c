@@ -30,6 +30,12 @@ static const unsigned char history_js[] = {
 static const unsigned char index_html[] = {
 #embed "Assets/index.html"
 };
+static const unsigned char login_html[] = {
+#embed "Assets/login.html"
+};
+static const unsigned char login_js[] = {
+#embed "Assets/login.js"
+};
 static const unsigned char mark_svg[] = {
 #embed "Assets/mark.svg"
 };
@@ -41,6 +47,9 @@ static const unsigned char page_job_js[] = {
 };
 static const unsigned char page_jobs_js[] = {
 #embed "Assets/page-jobs.js"
+};
+static const unsigned char page_journal_js[] = {
+#embed "Assets/page-journal.js"
 };
 static const unsigned char page_overview_js[] = {
 #embed "Assets/page-overview.js"
@@ -76,10 +85,13 @@ static const struct spanqueue_web_asset assets[] = {
     {"format.js", format_js, sizeof format_js},
     {"history.js", history_js, sizeof history_js},
     {"index.html", index_html, sizeof index_html},
+    {"login.html", login_html, sizeof login_html},
+    {"login.js", login_js, sizeof login_js},
     {"mark.svg", mark_svg, sizeof mark_svg},
     {"page-about.js", page_about_js, sizeof page_about_js},
     {"page-job.js", page_job_js, sizeof page_job_js},
     {"page-jobs.js", page_jobs_js, sizeof page_jobs_js},
+    {"page-journal.js", page_journal_js, sizeof page_journal_js},
     {"page-overview.js", page_overview_js, sizeof page_overview_js},
     {"page-queue.js", page_queue_js, sizeof page_queue_js},
     {"page-queues.js", page_queues_js, sizeof page_queues_js},

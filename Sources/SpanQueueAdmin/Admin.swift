@@ -10,6 +10,8 @@ package import SpanQueue
 /// `Principal`, whose name goes into the records of what was acted on.
 package struct Admin: Sendable {
     let queue: JobQueue
+    /// Others are as if they did not exist.
+    var visible = QueuePatterns.all
     /// Told of each operation before and after it.
     var logger: Logger { queue.logger }
 
@@ -17,11 +19,23 @@ package struct Admin: Sendable {
         self.queue = queue
     }
 
+    /// The same, for somebody who may see some of the queues only.
+    package func visible(to principal: Principal) -> Admin {
+        var admin = self
+        admin.visible = principal.queues
+        return admin
+    }
+
     // MARK: Queues
+
+    /// The names of those that are visible, in order. What is no name of a queue was written by others: `spanq audit` tells of it.
+    func names() async throws -> [String] {
+        try await queue.queues().filter { NameRule.queue.allows($0) && visible.allow($0) }
+    }
 
     /// All queues, by name.
     package func queues() async throws -> [QueueView] {
-        try await views(queue.counts())
+        try await views(queue.counts(of: names()))
     }
 
     /// The named queues.
@@ -35,7 +49,7 @@ package struct Admin: Sendable {
     ///
     /// - Parameter cursor: the last name of the page before.
     package func queues(after cursor: String?, limit: Int) async throws -> QueuesPageView {
-        let rest = try await queue.queues().filter { name in cursor.map { name > $0 } ?? true }
+        let rest = try await names().filter { name in cursor.map { name > $0 } ?? true }
         let names = Array(rest.prefix(limit))
         let counts = try await queue.counts(of: names)
         return QueuesPageView(queues: try await views(counts), cursor: rest.count > limit ? names.last : nil)
@@ -45,8 +59,10 @@ package struct Admin: Sendable {
     ///
     /// - Parameter limit: how many of them are shown; the others are in the sums.
     package func stats(limit: Int = 240) async throws -> StatsView {
-        let names = try await queue.queues()
-        let workers = try await queue.engine.workersByQueue()
+        let names = try await names()
+        let workers =
+            try await visible.isAll
+            ? queue.engine.workersByQueue() : WorkersByQueue(visibleWorkers().map(\.queues))
         var counts: [QueueCounts] = []
         var left = names[...]
         // One after the other, so that a great many queues do not get in the way of what else the connection does.
@@ -67,7 +83,7 @@ package struct Admin: Sendable {
 
     private func counts(of names: [String]) async throws -> [QueueCounts] {
         for name in names { try NameRule.queue.check(name) }
-        let known = Set(try await queue.queues())
+        let known = Set(try await self.names())
         if let name = names.first(where: { !known.contains($0) }) {
             throw SpanQueueError(.notFound, "no queue \(name): a queue begins with its first job")
         }
@@ -81,10 +97,19 @@ package struct Admin: Sendable {
     /// - Parameter queue: where it is; all are searched unless given.
     /// - Throws: `.notFound`.
     package func record(_ id: JobID, in queue: String? = nil) async throws -> JobRecord {
-        guard let record = try await self.queue.job(id, in: queue) else {
+        guard let record = try await find(id, in: queue), visible.allow(record.message.queue) else {
             throw SpanQueueError(.notFound, "no job \(id): it never was, or its record is no longer kept")
         }
         return record
+    }
+
+    private func find(_ id: JobID, in queue: String?) async throws -> JobRecord? {
+        guard queue == nil, !visible.isAll else { return try await self.queue.job(id, in: queue) }
+        // Two queues may have a job of one id, of which one is hidden.
+        for name in try await names() {
+            if let record = try await self.queue.job(id, in: name) { return record }
+        }
+        return nil
     }
 
     /// A job's life up to now, made of its record alone.
@@ -100,6 +125,17 @@ package struct Admin: Sendable {
 
     /// The live workers, by id.
     package func workers() async throws -> [WorkerView] {
-        try await queue.workers().sorted { $0.id < $1.id }.map(WorkerView.init)
+        try await visibleWorkers().sorted { $0.id < $1.id }.map(WorkerView.init)
+    }
+
+    /// Those that serve a visible queue, with no others.
+    func visibleWorkers() async throws -> [WorkerInfo] {
+        let workers = try await queue.workers()
+        guard !visible.isAll else { return workers }
+        return workers.compactMap { worker in
+            var worker = worker
+            worker.queues = worker.queues.filter(visible.allow)
+            return worker.queues.isEmpty ? nil : worker
+        }
     }
 }

@@ -56,13 +56,13 @@ public final class MetricsServer: Service, Sendable {
         self.statistics = statistics
     }
 
-    /// The port it listens on, also where port 0 was asked for; nil before `start()`, and where it is off.
+    /// The port it listens on, also where port 0 was asked for, 0 for a Unix socket; nil before `start()`, and where it is off.
     public var port: Int? { state.withLock { $0.socket?.port } }
 
     /// Where it listens, with the port that it has; nil before `start()`, and where it is off.
     public var listening: ListenAddress? {
-        guard case .tcp(let host, _) = address, let port else { return nil }
-        return .tcp(host: host, port: port)
+        guard let port else { return nil }
+        return if case .tcp(let host, _) = address { .tcp(host: host, port: port) } else { address }
     }
 
     /// Starts to listen, so that a port that can't be had is known at once; requests are answered once `run()` runs. Does
@@ -70,11 +70,10 @@ public final class MetricsServer: Service, Sendable {
     ///
     /// - Throws: `.unavailable` for a port that is taken, `.denied`, or `.invalidArgument`; each says how to choose another.
     public func start() throws(SpanQueueError) {
-        guard case .tcp(let host, let port) = address else { return }
         let isNew = try state.withLock { (state) throws(SpanQueueError) in
             guard state.socket == nil else { return false }
-            state.socket = try ListeningSocket.open(host: host, port: port)
-            return true
+            state.socket = try ListeningSocket.open(address)
+            return state.socket != nil
         }
         guard isNew else { return }
         let reached = listening ?? address

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 package import Logging
+internal import NIOCore
 internal import ServiceLifecycle
 package import SpanQueue
 package import SpanQueueAdmin
@@ -9,9 +10,9 @@ internal import SpanQueueLoop
 package import SpanQueueServer
 internal import Synchronization
 
-/// The REST interface of a process, under `/api/v1`, on an address of its own.
+/// The pages and the REST interface of a process, on an address of its own.
 ///
-/// Whoever reaches it may do everything, so it is for this machine alone: it refuses any other address.
+/// Without a file of users whoever reaches it may do everything: it refuses an address that others than this machine can reach.
 package final class WebServer: Service, Sendable {
     /// `127.0.0.1:9465`.
     package static let standardAddress = ListenAddress.tcp(host: "127.0.0.1", port: 9465)
@@ -26,49 +27,51 @@ package final class WebServer: Service, Sendable {
     ///
     /// - Parameters:
     ///   - address: where to listen; `.off` makes a server that does nothing.
-    ///   - isReadOnly: whether it only shows, and has no way to do anything.
-    /// - Throws: `.invalidArgument` for an address that others than this machine can reach.
+    ///   - access: who may come, and what is kept from them.
+    /// - Throws: `.invalidArgument` for an address that others than this machine can reach while nobody has to say who they are, and
+    ///   for a file of users that can't be used.
     package init(
-        _ address: ListenAddress, admin: Admin, isReadOnly: Bool = false,
+        _ address: ListenAddress, admin: Admin, access: WebAccess = WebAccess(),
         limits: ConnectionLimits = ConnectionLimits(), logger: Logger
     ) throws(SpanQueueError) {
-        try Self.check(address)
+        try Self.check(address, access)
         self.address = address
         self.limits = limits
         self.logger = logger
-        let scopes: Set<Scope> = isReadOnly ? [.read, .payload] : Set(Scope.allCases)
+        var hosts = RequestGuard.ownHosts.union(access.hosts.map { $0.lowercased() })
+        if case .tcp(let host, _) = address { hosts.insert(host.contains(":") ? "[\(host)]" : host.lowercased()) }
         responder = Responder(
-            admin: admin, principal: Principal(name: "local", way: .api, scopes: scopes),
-            routes: isReadOnly ? Routes.all.filter { !$0.isWrite } : Routes.all, logger: logger)
+            admin: admin, gate: try Gate(access, logger: logger), hosts: hosts, redaction: access.redaction,
+            routes: access.isReadOnly ? Routes.all.filter { !$0.isWrite } : Routes.all, logger: logger)
     }
 
     /// Says whether it may listen there.
     ///
-    /// - Throws: `.invalidArgument` for an address that others than this machine can reach.
-    package static func check(_ address: ListenAddress) throws(SpanQueueError) {
-        guard address.isLoopback else {
+    /// - Throws: `.invalidArgument` for an address that others than this machine can reach while nobody has to say who they are.
+    package static func check(_ address: ListenAddress, _ access: WebAccess) throws(SpanQueueError) {
+        guard address.isLoopback || access.users != nil else {
             throw SpanQueueError(
                 .invalidArgument,
-                "\(address) can be reached from outside this machine, and there is no authentication yet: use 127.0.0.1, or a tunnel"
+                "\(address) can be reached from outside this machine: say with --web-users FILE who may do what, or use 127.0.0.1"
             )
         }
+        try access.check()
     }
 
     /// Where it listens, with the port that it has; nil before `start()`, and where it is off.
     package var listening: ListenAddress? {
-        guard case .tcp(let host, _) = address, let port = socket.withLock({ $0?.port }) else { return nil }
-        return .tcp(host: host, port: port)
+        guard let port = socket.withLock({ $0?.port }) else { return nil }
+        return if case .tcp(let host, _) = address { .tcp(host: host, port: port) } else { address }
     }
 
     /// Starts to listen, so that a port that can't be had is known at once. Does nothing when called again.
     ///
     /// - Throws: `.unavailable` for a port that is taken, `.denied`, or `.invalidArgument`.
     package func start() throws(SpanQueueError) {
-        guard case .tcp(let host, let port) = address else { return }
         let isNew = try socket.withLock { (socket) throws(SpanQueueError) -> Bool in
             guard socket == nil else { return false }
-            socket = try ListeningSocket.open(host: host, port: port, option: "--web")
-            return true
+            socket = try ListeningSocket.open(address, option: "--web")
+            return socket != nil
         }
         guard isNew else { return }
         logger.info("serving the pages and the REST interface", metadata: ["address": "\(listening ?? address)"])
@@ -87,7 +90,11 @@ package final class WebServer: Service, Sendable {
         let thread = LoopThread(name: "spanq-web")
         defer { thread.stop() }
         let responder = responder
-        let server = GuardedServer(limits: limits, logger: logger) { request, _ in await responder.respond(to: request)
+        let isUnix = if case .unix = address { true } else { false }
+        let server = GuardedServer(limits: limits, logger: logger) { request, channel in
+            // One of whom nothing is known is trusted by nobody.
+            await responder.respond(
+                to: request, from: isUnix ? nil : channel.remoteAddress?.ipAddress ?? "unknown")
         }
         try await server.serve(descriptor, on: thread) {}
     }

@@ -20,7 +20,9 @@ struct Spanq: AsyncParsableCommand {
         version: SpanQueueVersion.text,
         subcommands: [
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
-            QueueCommand.self, DeadCommand.self, AuditCommand.self, LayoutCommand.self, BenchCommand.self,
+            QueueCommand.self, DeadCommand.self, JournalCommand.self, TokenCommand.self, AuditCommand.self,
+            LayoutCommand.self,
+            BenchCommand.self,
             HealthCommand.self,
             VersionCommand.self,
         ])

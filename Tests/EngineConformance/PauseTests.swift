@@ -58,4 +58,28 @@ struct PauseTests {
             #expect(replies.map(\.jobs.count) == [0, 1])
         }
     }
+
+    @Test("a pause is told of with when, why and by whom", arguments: EngineUnderTest.all)
+    func pause(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            _ = try await bench.accept()
+            #expect(try await bench.counts().pause == nil)
+            let before = try await bench.engine.now()
+            for note in [OperatorNote(reason: "2 reasons", by: "ada"), OperatorNote(reason: "7"), OperatorNote()] {
+                _ = try await bench.engine.pause(bench.queue, note: note)
+                let pause = try #require(try await bench.counts().pause)
+                #expect(pause.note == note)
+                let after = try await bench.engine.now()
+                #expect(before <= pause.at && pause.at <= after)
+            }
+            _ = try await bench.engine.resume(bench.queue)
+            #expect(try await bench.counts().pause == nil)
+            _ = try await bench.engine.pause(bench.queue, note: OperatorNote(reason: "x"))
+            // What wakes up with the next job is another queue of that name.
+            _ = try await bench.engine.performAll(BulkRequest(queue: bench.queue, state: .ready, action: .remove))
+            #expect(try await bench.engine.delete(bench.queue))
+            _ = try await bench.accept()
+            #expect(try await bench.counts().pause == nil)
+        }
+    }
 }

@@ -101,6 +101,66 @@ struct CanaryTests {
         Self.check(stage.collector.bodies, "what was exported")
     }
 
+    @Test("of pages and REST: what is masked, and the tokens, in no answer, no log line and no span")
+    func pages() async throws {
+        let stage = try await Stage()
+        defer { stage.redis.stop() }
+        let made = try await stage.run("token", "make", "ada", "--role", "admin", "--json")
+        let view = try #require(try JSONSerialization.jsonObject(with: Data(made.output.utf8)) as? [String: String])
+        let (token, line) = (try #require(view["token"]), try #require(view["line"]))
+        #expect(!line.contains(token))
+        let users = stage.redis.directory + "/users"
+        try Data("\(line)\n".utf8).write(to: URL(fileURLWithPath: users))
+        #expect(chmod(users, 0o600) == 0)
+        let server = try HeldSpanq(
+            "serve", "--listen", ":0", "--web", "127.0.0.1:0", "--web-users", users, "--redact", "password,*.token",
+            directory: stage.redis.directory, environment: stage.environment)
+        let port = try await server.webPort()
+        let canary = "canary-web-52d1"
+        let body = #"{"login":{"password":"\#(canary)","token":"\#(canary)"},"user":42}"#
+        for (id, type) in [("ok", "ok"), ("fails", "fails")] {
+            #expect(try await stage.run("enqueue", type, body, "--id", id, "--max-retries", "0").code == 0)
+        }
+        let failing = "sh -c 'cat >&2; exit 1'"
+        _ = try await stage.run(
+            "worker", "--once", "--exec", "ok=cat", "--exec", "fails=\(failing)", "--listen", "none")
+        _ = try await stage.run("queue", "pause", "default", "--reason", "password=\(canary)")
+        func get(_ path: String, _ authorization: String, method: String = "GET", body: String = "") throws -> String {
+            let wire = try Wire(port: port)
+            wire.send(
+                "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: \(authorization)\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)")
+            return wire.readToEnd().text
+        }
+        var shown = 0
+        for job in ["ok", "fails"] {
+            for path in [
+                "stats", "queues", "queues/default", "jobs", "jobs/\(job)", "jobs/\(job)/trace", "jobs/\(job)/explain",
+                "jobs/\(job)/payload", "jobs/\(job)/result", "workers", "journal", "journal/lines", "session",
+            ] {
+                let text = try get("/api/v1/\(path)", "Bearer \(token)")
+                #expect(text.hasPrefix("HTTP/1.1 200"), "\(path): \(text)")
+                for secret in [canary, token, Data(canary.utf8).base64EncodedString()] {
+                    #expect(!text.contains(secret), "\(path) shows \(secret): \(text)")
+                }
+                if text.contains("‹masked›") { shown += 1 }
+            }
+        }
+        // Payloads, the result, the error in the job, its trace and the list, the reason of the pause.
+        #expect(shown >= 10)
+        let wrong = try get("/api/v1/stats", "Bearer \(token)x")
+        #expect(wrong.hasPrefix("HTTP/1.1 401") && !wrong.contains(token))
+        let signIn = try get("/api/v1/session", "", method: "POST", body: #"{"name":"ada","token":"\#(token)"}"#)
+        #expect(signIn.hasPrefix("HTTP/1.1 204") && !signIn.contains(token))
+        _ = try get("/login?next=\(token)", "")
+        server.stop()
+        #expect(server.output.contains("a wrong token"))
+        for secret in [token, canary] {
+            #expect(!server.output.contains(secret), "the log shows \(secret): \(server.output)")
+        }
+        #expect(!stage.collector.bodies.contains(token))
+    }
+
     private static func untilDead(_ id: String, _ stage: Stage) async throws {
         let deadline = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < deadline {

@@ -35,11 +35,16 @@ final class HeldSpanq: @unchecked Sendable {
     /// All that it has printed so far.
     var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
-    /// The port on which it says that it serves.
-    func port() async throws -> Int {
+    /// The port on which it says that it serves the metrics.
+    func port() async throws -> Int { try await port(/address=127\.0\.0\.1:(\d+)/) }
+
+    /// That of the pages.
+    func webPort() async throws -> Int { try await port(/REST interface[^\n]*address=127\.0\.0\.1:(\d+)/) }
+
+    private func port(_ line: Regex<(Substring, Substring)>) async throws -> Int {
         let deadline = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < deadline {
-            if let match = output.firstMatch(of: /address=127\.0\.0\.1:(\d+)/), let port = Int(match.1) { return port }
+            if let match = output.firstMatch(of: line), let port = Int(match.1) { return port }
             try await Task.sleep(for: .milliseconds(20))
         }
         throw NotServing(output: output)

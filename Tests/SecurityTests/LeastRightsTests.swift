@@ -37,6 +37,8 @@ struct LeastRightsTests {
             let shown = try await SpanqRun.spanq(arguments, environment: environment)
             #expect(shown.code == 0, "\(shown.output)")
         }
+        let journal = try await run("journal")
+        #expect(journal.code == 0 && journal.output.contains("pause") && journal.output.contains("redrive"))
         let clean = try await run("audit")
         #expect(clean.code == 0, "\(clean.output)")
         #expect(try await run("audit", "--repair", "--yes").code == 0)

@@ -32,7 +32,7 @@ struct ExplanationTests {
         #expect(try await codes("a") == ["no_worker"])
         try await queue.pause("mail")
         #expect(try await codes("a") == ["queue_paused", "no_worker"])
-        #expect(try await admin.explain("a").verdict == "a is ready: queue mail is paused")
+        #expect(try await admin.explain("a").verdict == "a is ready: queue mail is paused (0ms ago)")
         #expect(try await admin.explain("a").reasons.first?.command == "spanq queue resume mail")
         try await announce(busy: 4, of: 4)
         #expect(try await codes("a") == ["queue_paused", "workers_full"])
@@ -100,9 +100,9 @@ struct ExplanationTests {
         #expect(
             try AdminJSON.line(explanation) == """
                 {"id":null,"queue":"mail","reasons":[\
-                {"code":"queue_paused","command":"spanq queue resume mail","detail":"queue mail is paused"},\
+                {"code":"queue_paused","command":"spanq queue resume mail","detail":"queue mail is paused (0ms ago)"},\
                 {"code":"no_worker","command":"spanq worker list","detail":"no live worker serves queue mail"}],\
-                "state":null,"verdict":"mail: queue mail is paused"}
+                "state":null,"verdict":"mail: queue mail is paused (0ms ago)"}
                 """)
         try await queue.resume("mail")
         try await announce(busy: 0, of: 1)

@@ -83,8 +83,9 @@ struct ViewTests {
         totals.enqueued = 9
         totals.completed = 4
         let mail = QueueCounts(
-            queue: "mail", jobs: [.ready: 2, .dead: 1], isPaused: true, oldestReadyAge: .milliseconds(1500),
-            totals: totals)
+            queue: "mail", jobs: [.ready: 2, .dead: 1], isPaused: true,
+            pause: PauseNote(at: JobSample.at(0), note: OperatorNote(reason: "why", by: "ada")),
+            oldestReadyAge: .milliseconds(1500), totals: totals)
         let other = QueueCounts(
             queue: "other", jobs: [.ready: 1], isPaused: false, oldestReadyAge: nil, totals: totals)
         let one = """
@@ -92,11 +93,15 @@ struct ViewTests {
             "paused":true,"ready":2,"retrying":0,"scheduled":0,\
             "totals":{"cancelled":0,"completed":4,"dead":0,"enqueued":9,"removed":0},"workers_alive":3}
             """
-        #expect(try AdminJSON.line(QueueView(mail, workers: 3)) == one)
+        // Who paused it and why is not for whoever reaches the metrics.
+        let noted = one.replacing(
+            #""paused":true"#,
+            with: #""pause":{"at":"2026-11-21T09:30:00.125Z","by":"ada","reason":"why"},"paused":true"#)
+        #expect(try AdminJSON.line(QueueView(mail, workers: 3)) == noted)
         #expect(
-            try AdminJSON.line(QueuesView(queues: [QueueView(mail, workers: 3)])) == #"{"queues":[\#(one)]}"#)
+            try AdminJSON.line(QueuesView(queues: [QueueView(mail, workers: 3)])) == #"{"queues":[\#(noted)]}"#)
         #expect(
-            try AdminJSON.line(QueueView(other, workers: 0)).contains(#""oldest_ready_age_seconds":null"#))
+            try AdminJSON.line(QueueView(other, workers: 0)).contains(#""oldest_ready_age_seconds":null,"pause":null"#))
         let workers = WorkersByQueue([["mail"], ["mail"], ["mail", "other"]])
         #expect(
             try AdminJSON.line(StatsView([mail], rest: [other], workers: workers)) == """

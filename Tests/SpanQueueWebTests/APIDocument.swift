@@ -56,7 +56,7 @@ struct APIDocument: @unchecked Sendable {
     /// What is wrong with an answer; nothing for a path or method that is not described, which has to be refused.
     func problems(of answer: WebAnswer, to method: String, _ target: String) -> [String] {
         guard let operation = operation(method, target) else {
-            guard [400, 403, 404, 405].contains(answer.status) else {
+            guard [400, 401, 403, 404, 405].contains(answer.status) else {
                 return ["\(answer.status), and is not described"]
             }
             return check(answer, ["$ref": "#/components/responses/NotFound"])
@@ -75,8 +75,11 @@ struct APIDocument: @unchecked Sendable {
         guard let type = answer.headers["content-type"], let schema = content[type]?["schema"] as? [String: Any] else {
             return ["the content type \(answer.headers["content-type"] ?? "-") is not described"]
         }
-        guard let value = try? JSONSerialization.jsonObject(with: Data(answer.bytes)) else { return ["no JSON"] }
-        return problems(value, schema, "$")
+        let texts = type == "application/x-ndjson" ? answer.text.split(separator: "\n").map(String.init) : [answer.text]
+        return texts.flatMap { text in
+            guard let value = try? JSONSerialization.jsonObject(with: Data(text.utf8)) else { return ["no JSON"] }
+            return problems(value, schema, "$")
+        }
     }
 
     private func resolve(_ object: [String: Any]) -> [String: Any] {

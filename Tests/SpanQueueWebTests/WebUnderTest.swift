@@ -18,20 +18,39 @@ struct WebUnderTest: Sendable {
     let clock: ManualClock
     let port: Int
     let document: APIDocument
+    /// The users' tokens by name.
+    let tokens: [String: AccessToken]
 
+    /// - Parameter users: lines of a file of users without their last word; where there is none, nobody has to say who they are.
     static func run(
-        isReadOnly: Bool = false, limits: ConnectionLimits = ConnectionLimits(),
-        _ body: @Sendable (WebUnderTest) async throws -> Void
+        isReadOnly: Bool = false, users: [String] = [], access: WebAccess = WebAccess(),
+        limits: ConnectionLimits = ConnectionLimits(), _ body: @Sendable (WebUnderTest) async throws -> Void
     ) async throws {
+        var access = access
+        access.isReadOnly = isReadOnly
+        var tokens: [String: AccessToken] = [:]
+        let file = UsersFile()
+        defer { file.remove() }
+        if !users.isEmpty {
+            let lines = users.map { line in
+                let token = AccessToken()
+                let name = String(line.prefix { $0 != " " })
+                tokens[name] = token
+                return "\(line) \(name.hasPrefix("@") ? "-" : token.digest)\n"
+            }
+            try file.write(lines.joined())
+            access.users = file.path
+        }
         let clock = ManualClock()
         let queue = try JobQueue.testing(clock: clock)
         let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let server = try WebServer(
-            .tcp(host: "127.0.0.1", port: 0), admin: Admin(queue), isReadOnly: isReadOnly, limits: limits,
+            .tcp(host: "127.0.0.1", port: 0), admin: Admin(queue), access: access, limits: limits,
             logger: quiet)
         try server.start()
         guard case .tcp(_, let port)? = server.listening else { throw SpanQueueError(.unavailable, "no port") }
-        let test = WebUnderTest(queue: queue, clock: clock, port: port, document: try APIDocument())
+        let test = WebUnderTest(
+            queue: queue, clock: clock, port: port, document: try APIDocument(), tokens: tokens)
         let group = ServiceGroup(services: [server], logger: quiet)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -51,11 +70,12 @@ struct WebUnderTest: Sendable {
     @discardableResult
     func call(
         _ method: String, _ target: String, _ body: String? = nil, headers: [String: String] = [:],
-        isDescribed: Bool = true, at place: SourceLocation = #_sourceLocation
+        as user: String? = nil, isDescribed: Bool = true, at place: SourceLocation = #_sourceLocation
     ) async throws -> WebAnswer {
         var fields = ["Host": "localhost:\(port)", "Connection": "close"]
         if method == "POST" || method == "PATCH" { fields["Content-Type"] = "application/json" }
         if let body { fields["Content-Length"] = "\(body.utf8.count)" }
+        if let user { fields["Authorization"] = "Bearer \(tokens[user]?.text ?? user)" }
         fields.merge(headers) { $1 }
         let head = fields.filter { !$0.value.isEmpty }.map { "\($0.key): \($0.value)\r\n" }.joined()
         let request = "\(method) \(target) HTTP/1.1\r\n\(head)\r\n\(body ?? "")"
@@ -136,4 +156,17 @@ struct WebAnswer: Sendable {
     var code: String? { object["code"] as? String }
     func string(_ name: String) -> String? { object[name] as? String }
     func objects(_ name: String) -> [[String: Any]] { object[name] as? [[String: Any]] ?? [] }
+}
+
+/// A file of users, in a place of its own.
+struct UsersFile: Sendable {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("spanq-users-\(UUID().uuidString)").path
+
+    /// - Parameter mode: of the file.
+    func write(_ text: String, mode: Int = 0o600) throws {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: path) }
 }

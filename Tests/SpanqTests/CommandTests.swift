@@ -62,14 +62,76 @@ struct CommandTests {
             let codes = (explained.object["reasons"] as? [[String: Any]])?.map { $0["code"] as? String }
             #expect(explained.code == 0 && codes == ["queue_paused", "no_worker"])
             let text = try await spanq("job", "explain", "a", "--queue", "mail").output
-            #expect(text.hasPrefix("a is ready: queue mail is paused\n\nREASON        WHY "))
+            #expect(
+                text.contains(#/^a is ready: queue mail is paused \(by .+@.+, .+ ago\): deploy\n\nREASON        WHY /#))
             #expect(text.contains("spanq queue resume mail"))
-            #expect(try await spanq("queue", "explain", "mail").output.hasPrefix("mail: queue mail is paused\n"))
-            let note = "queue mail is paused: see spanq queue resume mail; no live worker serves queue mail"
+            #expect(try await spanq("queue", "explain", "mail").output.hasPrefix("mail: queue mail is paused (by "))
+            let note = "ago): deploy: see spanq queue resume mail; no live worker serves queue mail"
             #expect(try await spanq("job", "show", "a").output.contains(note))
             #expect(try await spanq("job", "trace", "a", "--width", "200").output.contains(note))
             #expect(try await spanq("job", "explain", "none").code == 3)
             #expect(try await spanq("queue", "explain", "mial").code == 3)
+        }
+    }
+
+    @Test(
+        "what is done by hand is in the journal, with who, why and what came of it; what can't be written down is not done"
+    )
+    func journal() async throws {
+        let server = try await RedisServer.start()
+        defer { server.stop() }
+        func spanq(_ words: String...) async throws -> CommandRun {
+            try await CommandRun.spanq(words, redis: server.url)
+        }
+        _ = try await spanq("enqueue", "t", "--id", "a", "--queue", "mail")
+        #expect(try await spanq("journal").errors.contains("no such deeds"))
+        _ = try await spanq("queue", "pause", "mail", "--reason", "deploy")
+        _ = try await spanq("queue", "pause", "mial")
+        _ = try await spanq("job", "remove", "a")
+        let text = try await spanq("journal").output.split(separator: "\n").map(String.init)
+        #expect(text.count == 4 && text[0].hasPrefix("AT ") && text[3].contains("pause") && text[3].hasSuffix("deploy"))
+        let lines = try await spanq("journal", "--json", "--by", "*").output.split(separator: "\n")
+        let deeds = try lines.map { line in
+            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+        #expect(deeds.map { $0["action"] as? String } == ["remove", "pause", "pause"])
+        #expect(deeds.map { $0["outcome"] as? String } == ["done", "failed", "done"])
+        #expect(deeds.allSatisfy { $0["via"] as? String == "cli" && $0["role"] is NSNull })
+        #expect(try await spanq("journal", "--target", "a", "--limit", "1").output.split(separator: "\n").count == 2)
+        try AuditCommandTests.redis(server, "DEL", "spanq:{@}:journal")
+        try AuditCommandTests.redis(server, "SET", "spanq:{@}:journal", "not a stream")
+        let refused = try await spanq("queue", "resume", "mail")
+        #expect(refused.code == 1 && refused.isOneErrorLine, "\(refused.errors)")
+        #expect(try await spanq("queue", "stats", "mail").output.contains("paused"))
+    }
+
+    @Test("a token is made with its line, and without users nothing is served to others")
+    func tokens() async throws {
+        let made = try await CommandRun.spanq(
+            "token", "make", "ada", "--role", "operator", "--queues", "mail,media-*", "--json")
+        let line = try #require(made.object["line"] as? String)
+        #expect(made.object["token"] as? String != nil)
+        #expect(line.contains(/^ada operator mail,media-\* [0-9a-f]{64}$/))
+        let text = try await CommandRun.spanq("token", "make", "ci").output
+        #expect(text.contains(/^token  spanq_[A-Za-z0-9_-]{43}\nline   ci viewer \* [0-9a-f]{64}\n$/))
+        for arguments in [["a b"], ["@sre"], ["ada", "--role", "root"], ["ada", "--queues", "a b"], []] {
+            let refused = try await CommandRun.spanq(["token", "make"] + arguments)
+            #expect(refused.code == 2 && refused.isOneErrorLine, "\(refused.errors)")
+        }
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("spanq-users-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try Data("\(line)\n".utf8).write(to: file)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file.path)
+        for arguments in [
+            ["--web", "0.0.0.0:0"], ["--web-host", "queues.example"], ["--web-trusted-proxy", "10.0.0.0/8"],
+            ["--web-trusted-proxy", "x"], ["--redact", "a..b"], ["--web", "unix:relative"],
+            ["--web-user-header", "a b", "--web-users", file.path], ["--web-users", file.path],
+            ["--web-users", "/none/users"],
+        ] {
+            // Before Redis is asked for anything, but for the file, which is read when it is served.
+            let refused = try await CommandRun.spanq(
+                ["serve", "--listen", ":0", "--web", "127.0.0.1:0"] + arguments, redis: "redis://127.0.0.1:1")
+            #expect(refused.code == 2 && refused.isOneErrorLine, "\(arguments): \(refused.code) \(refused.errors)")
         }
     }
 

@@ -195,8 +195,8 @@ struct InputTests {
             #expect(try await CommandRun.spanq("queue", "list", redis: redis).output.isEmpty)
             _ = try await CommandRun.spanq("enqueue", "x", "--queue", "q", "--id", "x", redis: redis)
             #expect(try await CommandRun.spanq("queue", "pause", "q", redis: redis).code == 0)
-            for command in ["show", "trace"] {
-                let job = try await CommandRun.spanq("job", command, "x", redis: redis)
+            for command in [["show"], ["trace", "--width", "200"]] {
+                let job = try await CommandRun.spanq(["job"] + command + ["x"], redis: redis)
                 #expect(job.output.contains("queue q is paused") && job.output.contains("no live worker"))
             }
         }

@@ -11,6 +11,7 @@ import { queue } from "./page-queue.js";
 import { isID, jobs, refine } from "./page-jobs.js";
 import { job } from "./page-job.js";
 import { workers } from "./page-workers.js";
+import { journal } from "./page-journal.js";
 import { about } from "./page-about.js";
 
 const main = document.getElementById("main");
@@ -36,6 +37,7 @@ function pageOf({ pathname, searchParams }) {
       case "queues": return queues();
       case "jobs": return jobs(searchParams);
       case "workers": return workers();
+      case "journal": return journal(searchParams);
       case "about": return about();
     }
   }
@@ -75,8 +77,14 @@ function go(address) {
 
 async function ask() {
   const [mine, asked] = [page, shown];
-  session ??= (await get(path(["session"]))).body;
-  const [answer] = await Promise.all([get(path(["stats"])), mine.load()]);
+  let answer;
+  try {
+    session ??= (await get(path(["session"]))).body;
+    [answer] = await Promise.all([get(path(["stats"])), mine.load()]);
+  } catch (error) {
+    if (error.status === 401) location.replace(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    throw error;
+  }
   stats = answer.body;
   record(stats);
   if (asked === shown) isLoaded = true;
@@ -155,7 +163,7 @@ document.getElementById("clock").addEventListener("click", () => { toggleUTC(); 
 
 // Keys: small letters look and move, capitals are deeds.
 
-const places = { o: "/", q: "/queues", j: "/jobs", w: "/workers", a: "/about" };
+const places = { o: "/", q: "/queues", j: "/jobs", w: "/workers", l: "/journal", a: "/about" };
 let pending = 0;
 
 document.addEventListener("keydown", (event) => {

@@ -25,6 +25,16 @@ export function h(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** A link to somewhere else, of whoever set up the server: `template` has a `{place}`. Nothing where there is none, or it leads nowhere. */
+export function outside(template, place, value, ...children) {
+  if (!template) return null;
+  const address = new URL(template.replaceAll(`{${place}}`, encodeURIComponent(value)));
+  if (address.protocol !== "https:" && address.protocol !== "http:") return null;
+  const node = h("a", { rel: "noopener noreferrer", "data-plain": true }, ...children);
+  node.setAttribute("href", address.href);
+  return node;
+}
+
 function listen(node, wanted) {
   node[handlers] = wanted;
   for (const name of Object.keys(wanted)) node.addEventListener(name, (event) => node[handlers][name]?.(event));

@@ -1,6 +1,6 @@
 import { h, foreign } from "./dom.js";
-import { number, offset, plural, skew, span } from "./format.js";
-import { get, path } from "./api.js";
+import { number, offset, plural, skew, span, time } from "./format.js";
+import { get, path, send } from "./api.js";
 import { head, section, verdict, warn, well } from "./parts.js";
 
 export function about() {
@@ -28,13 +28,16 @@ export function about() {
           ])),
           section("You", null, facts([
             ["Name", foreign(session.name)],
-            ["You may", session.scopes.map((scope, index) => [index > 0 && ", ", foreign(scope)])],
+            ["Role", session.role ? foreign(session.role) : "none: there are no accounts here"],
+            ["You may", session.scopes.length > 0 ? session.scopes.map((scope, index) => [index > 0 && ", ", foreign(scope)]) : "nothing"],
+            ["In queues", session.queues === "*" ? "all" : foreign(session.queues)],
+            session.until && ["Signed in", ["it ends ", time(session.until), " ", h("button", { class: "btn", type: "button", on: { click: leave } }, "Sign out")]],
             ["Your time", `${Intl.DateTimeFormat().resolvedOptions().timeZone}, ${offset()}`],
             ["Clocks", ahead === 0 ? "less than 2 s apart" : `${span(Math.abs(ahead))} apart`],
             ["Figures", "asked for every 3 s, while this page is in view"],
-          ]))),
+          ].filter(Boolean)))),
         section("Keys", null, h("dl", { class: "kv" }, [
-          ["g then o q j w a", "overview, queues, jobs, workers, about"], [":", "go to a job, or search"], ["/", "filter"], ["j k", "next and previous row"], ["Enter", "open"],
+          ["g then o q j w l a", "overview, queues, jobs, workers, journal, about"], [":", "go to a job, or search"], ["/", "filter"], ["j k", "next and previous row"], ["Enter", "open"],
           ["u", "times as dates, or how long ago"], ["U", "local time or UTC"], ["R C X P", "retry, cancel, remove, pause: capitals are deeds, and each asks once"], ["Esc", "back out"],
         ].flatMap(([keys, text]) => [h("dt", {}, keys.split(" ").map((key) => (key === "then" ? " then " : [" ", h("kbd", {}, key)]))), h("dd", {}, text)]))),
       ];
@@ -43,3 +46,8 @@ export function about() {
 }
 
 const facts = (list) => h("dl", { class: "kv" }, list.flatMap(([label, value]) => [h("dt", {}, label), h("dd", {}, value)]));
+
+async function leave() {
+  await send("DELETE", path(["session"]));
+  location.assign("/login");
+}

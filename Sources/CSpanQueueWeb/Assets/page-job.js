@@ -1,4 +1,4 @@
-import { h, icon, foreign } from "./dom.js";
+import { h, icon, foreign, outside } from "./dom.js";
 import { clock, now, number, plural, shortID, span, time } from "./format.js";
 import { get, path } from "./api.js";
 import { bad, confirmed, copy, head, queueLink, refusal, section, verdict } from "./parts.js";
@@ -41,7 +41,7 @@ export function job(id, query) {
         problem = error;
       }
     },
-    view({ may, redraw, reload }) {
+    view({ may, redraw, reload, session }) {
       const crumbs = (name) => [h("a", { class: "f", href: "/jobs" }, "Jobs"), " / ", foreign(name)];
       if (problem) return [head(crumbs(shortID(id))), refusal(problem, "job")];
       if (!job) return [head(crumbs(shortID(id)))];
@@ -60,7 +60,7 @@ export function job(id, query) {
           h("div", {},
             explained && why(explained, job),
             job.events.length > 0 && section("What people did", null, h("ul", { class: "li" }, job.events.map((event) => h("li", {}, h("b", {}, foreign(event.event)), event.by && [" by ", foreign(event.by)], " ", time(event.at), event.reason && h("p", { class: "q" }, foreign(event.reason)))))),
-            facts(job))),
+            facts(job, session))),
       ];
     },
   };
@@ -123,7 +123,7 @@ function carry(member, title, carried, toggle) {
     found && !found.problem && (text ?? found.base64) && h("pre", { class: "code", tabindex: 0, role: "region", "aria-label": title }, foreign(text ?? found.base64)));
 }
 
-function facts(job) {
+function facts(job, session) {
   const list = [
     ["Job", h("span", { class: "m" }, foreign(job.id))],
     ["Queue", [queueLink(job.queue), job.priority > 0 && `, priority ${job.priority}`]],
@@ -136,7 +136,7 @@ function facts(job) {
     job.retention && ["Kept", job.retention],
     ["Tags", job.tags.length > 0 ? job.tags.map((tag, index) => [index > 0 && ", ", h("a", { href: path(["jobs"], { tag }) }, foreign(tag))]) : "none"],
     ["Lock", job.unique ? `unique ${job.unique}` : "none"],
-    ["Trace", h("span", { class: "m" }, foreign(job.trace_id))],
+    ["Trace", [h("span", { class: "m" }, foreign(job.trace_id)), " ", outside(session.trace_url, "trace_id", job.trace_id, "Open the trace")]],
   ].filter(Boolean);
   return section("Facts", null, h("dl", { class: "kv" }, list.flatMap(([label, value]) => [h("dt", {}, label), h("dd", {}, value)])));
 }

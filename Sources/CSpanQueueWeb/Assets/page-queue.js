@@ -1,4 +1,4 @@
-import { h, icon, foreign, row, cell, table } from "./dom.js";
+import { h, icon, foreign, outside, row, cell, table } from "./dom.js";
 import { number, plural, rate as perSecond, span, time } from "./format.js";
 import { get, path, send } from "./api.js";
 import * as history from "./history.js";
@@ -22,7 +22,7 @@ export function queue(name) {
         problem = error;
       }
     },
-    view({ may, redraw, reload }) {
+    view({ may, redraw, reload, session }) {
       const title = [h("a", { class: "f", href: "/queues" }, "Queues"), " / ", foreign(name)];
       if (problem) return [head(title), refusal(problem, "queue")];
       if (!queue) return [head(title)];
@@ -32,7 +32,8 @@ export function queue(name) {
       const toggle = (key) => () => { asTable = { ...asTable, [key]: !asTable[key] }; redraw(); };
       const act = async (paused) => {
         try {
-          queue = await send("PATCH", path(["queues", name]), { paused });
+          const reason = document.getElementById("why")?.value.trim() ?? "";
+          queue = await send("PATCH", path(["queues", name]), paused && reason ? { paused, reason } : { paused });
           toast(true, paused ? `${name} is paused.` : `${name} goes on.`, paused ? "Jobs that run go on; no more are begun." : "");
         } catch (error) {
           toast(false, paused ? "Not paused." : "Not resumed.", error.message);
@@ -43,7 +44,8 @@ export function queue(name) {
       const slots = workers.reduce((sum, worker) => sum + worker.concurrency, 0);
       const busy = workers.reduce((sum, worker) => sum + worker.busy, 0);
       return [
-        head(title, queue.paused && h("span", { class: "bdg" }, "paused"), may("operate") ? [
+        head(title, [queue.paused && h("span", { class: "bdg" }, "paused"), outside(session.queue_url, "queue", name, "Dashboard")], may("operate") ? [
+          !queue.paused && h("input", { class: "in", id: "why", "aria-label": "Why it is paused", placeholder: "Why, if you pause it", maxlength: 200, autocomplete: "off" }),
           queue.paused
             ? confirmed("resume", { label: "Resume", kind: "pri", key: "P", sign: icon("i-play"), act: () => act(false) })
             : confirmed("pause", { label: "Pause", key: "P", sign: icon("i-pause"), act: () => act(true) }),
@@ -95,9 +97,12 @@ function toDrain(queue) {
 }
 
 function judge(queue, workers, arrive, leave) {
-  if (queue.paused) return verdict(icon("i-pause"), "It is paused: nothing is begun until somebody resumes it.", `${plural(queue.ready, "ready job")}, ${number(queue.active)} still running.`);
+  if (queue.paused) return verdict(icon("i-pause"), "It is paused: nothing is begun until somebody resumes it.", [paused(queue.pause), `${plural(queue.ready, "ready job")}, ${number(queue.active)} still running.`]);
   if (queue.ready > 0 && queue.workers_alive === 0) return verdict(bad(), "Nobody works on it.", `${plural(queue.ready, "job")} ${queue.ready === 1 ? "is" : "are"} ready, and no live worker serves this queue.`);
   if (history.drain(queue)?.kind === "grows") return verdict(warn(), `${perSecond(arrive - leave)} more jobs a second arrive than leave.`, `${perSecond(arrive)} in, ${perSecond(leave)} out, over the last 30 s.`);
   if (queue.ready === 0) return verdict(well(), "No job waits for a worker.", workers.length === 0 ? "No worker serves it now." : null);
   return verdict(well(), `${plural(queue.ready, "job")} ${queue.ready === 1 ? "waits" : "wait"}, and ${plural(queue.workers_alive, "worker")} ${queue.workers_alive === 1 ? "serves" : "serve"} it.`, null);
 }
+
+/** Who paused it, when and why, as far as that is known. */
+const paused = (pause) => pause && [pause.by ? ["By ", foreign(pause.by), " "] : "Paused ", time(pause.at), pause.reason && [": ", foreign(pause.reason)], ". "];

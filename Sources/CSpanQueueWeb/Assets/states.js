@@ -20,8 +20,8 @@ export const stateIcon = (word) => (sign(word) ? icon(`s-${sign(word)}`, `c-${si
 /** The sign and the word of a state. */
 export const state = (word, kind = "") => h("span", { class: `st ${kind}`.trim() }, stateIcon(word), word);
 
-/** The sign and the word of how an attempt ended. */
-export const outcome = (word) => (word ? h("span", { class: "st" }, stateIcon(word === "active" ? "active" : word), word === "active" ? "runs" : word) : "");
+/** The sign and the word of how something ended. */
+export const outcome = (word, text = word === "active" ? "runs" : word) => (word ? h("span", { class: "st" }, stateIcon(word), text) : "");
 
 /** What may be done to a job in a state: word, label, and whether it can't be undone. */
 export const deeds = {

@@ -43,6 +43,11 @@ public struct EnqueueRequest: Sendable {
         _ = try checked(configuration)
     }
 
+    /// The queue that it goes to.
+    package func queueName(by configuration: JobQueueConfiguration) -> String {
+        EnqueueOptions(configuration, options).queue
+    }
+
     /// Its options with the queue's defaults, and its payload, after everything was checked.
     func checked(
         _ configuration: JobQueueConfiguration

@@ -47,14 +47,18 @@ public struct QueueCounts: Sendable, Hashable {
     public var jobs: [JobState: Int]
     /// Whether claims are stopped.
     public var isPaused: Bool
+    /// Since when, why and by whom; nil where they are not stopped, or by a program of layout 1.
+    package var pause: PauseNote?
     /// How long the oldest ready job has been ready; nil when there is none.
     public var oldestReadyAge: Duration?
     /// What the queue has done since it was made.
     public var totals: QueueTotals
 
     package init(
-        queue: String, jobs: [JobState: Int], isPaused: Bool, oldestReadyAge: Duration?, totals: QueueTotals
+        queue: String, jobs: [JobState: Int], isPaused: Bool, pause: PauseNote? = nil, oldestReadyAge: Duration?,
+        totals: QueueTotals
     ) {
+        self.pause = pause
         self.queue = queue
         self.jobs = jobs
         self.isPaused = isPaused
@@ -64,6 +68,19 @@ public struct QueueCounts: Sendable, Hashable {
 
     /// The jobs in a state.
     public subscript(state: JobState) -> Int { jobs[state] ?? 0 }
+}
+
+/// A pause, as those who find it want to know of it.
+package struct PauseNote: Sendable, Hashable {
+    /// Since when.
+    package var at: Timestamp
+    /// Why, and who; see ``OperatorNote``.
+    package var note: OperatorNote
+
+    package init(at: Timestamp, note: OperatorNote) {
+        self.at = at
+        self.note = note
+    }
 }
 
 /// Counts of what has happened in a queue since it was made. The jobs in its sets are `enqueued − removed`.

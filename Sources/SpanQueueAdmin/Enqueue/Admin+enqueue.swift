@@ -9,6 +9,7 @@ extension Admin {
     /// - Throws: `AdminError` where the principal may not; `.tooLarge` for more than `Limits.jobsPerEnqueue`; what the engine throws.
     package func enqueue(_ requests: [EnqueueRequest], as principal: Principal) async throws -> [EnqueueResult] {
         try principal.require(.produce)
+        for request in requests { try principal.require(queue: request.queueName(by: queue.configuration)) }
         return try await queue.enqueue(requests)
     }
 }

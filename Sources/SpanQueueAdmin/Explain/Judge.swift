@@ -21,7 +21,7 @@ struct Judge {
     var ofQueue: [Reason] {
         var reasons: [Reason] = []
         if counts.isPaused {
-            reasons.append(Reason("queue_paused", "queue \(queue) is paused", "spanq queue resume \(queue)"))
+            reasons.append(Reason("queue_paused", paused, "spanq queue resume \(queue)"))
         }
         let slots = workers.reduce(0) { $0 + $1.concurrency }
         let busy = workers.reduce(0) { $0 + $1.busy }
@@ -35,6 +35,14 @@ struct Judge {
                     "spanq job list --queue \(queue) --state active"))
         }
         return reasons
+    }
+
+    /// Since when, by whom and why, as far as that is known.
+    private var paused: String {
+        guard let pause = counts.pause else { return "queue \(queue) is paused" }
+        let by = pause.note.by.map { "by \($0), " } ?? ""
+        let reason = pause.note.reason.isEmpty ? "" : ": \(pause.note.reason)"
+        return "queue \(queue) is paused (\(by)\(text(now - pause.at)) ago)\(reason)"
     }
 
     // MARK: Jobs

@@ -1,31 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import Logging
 import SpanQueue
 
 extension Admin {
-    /// Does something in somebody's name.
+    /// Does something in somebody's name, of which the journal tells.
     ///
     /// - Throws: `AdminError` where they may not; `.notFound` where there is no such job or queue; what `JobQueue` throws.
     package func run(_ operation: Operation, as principal: Principal) async throws -> OperationResult {
         try principal.require(operation.scope)
-        var facts: Logger.Metadata = [
-            "action": "\(operation.word)", "by": "\(principal.name)", "way": "\(principal.way.rawValue)",
-        ]
-        facts["queue"] = operation.queue.map { "\($0)" }
-        facts["job"] = operation.job.map { "\($0)" }
-        // Before and after: a deed whose outcome nobody hears of is known to have been begun.
-        logger.info("operation begins", metadata: facts)
-        do {
-            let result = try await perform(operation, as: principal)
-            logger.notice("operation done", metadata: facts)
-            return result
-        } catch {
-            facts["error"] = "\(error)"
-            logger.warning("operation failed", metadata: facts)
-            throw error
+        var operation = operation
+        if case .act(let action, let id, nil) = operation {
+            operation = .act(action, id, queue: try await record(id).message.queue)
         }
+        if let queue = operation.queue { try principal.require(queue: queue) }
+        let deed = JournalDeed(
+            operation.word, queue: operation.queue, target: operation.target, reason: operation.reason, by: principal)
+        return try await journaled(deed, count: \.count) { try await perform(operation, as: principal) }
     }
 
     private func perform(_ operation: Operation, as principal: Principal) async throws -> OperationResult {

@@ -46,8 +46,22 @@ package enum Operation: Sendable, Hashable {
         }
     }
 
-    var job: JobID? {
-        if case .act(_, let id, _) = self { id } else { nil }
+    /// What it is done to, within the queue: a job, or those in a state.
+    var target: String? {
+        switch self {
+        case .act(_, let id, _): id.description
+        case .purge(_, let state): "state=\(state.rawValue)"
+        case .redriveAll: "state=dead"
+        case .pause, .resume, .delete: nil
+        }
+    }
+
+    /// Why, in the words of who asks for it.
+    var reason: String? {
+        switch self {
+        case .pause(_, let reason), .act(.cancel(let reason), _, _), .act(.bury(let reason), _, _): reason
+        default: nil
+        }
     }
 }
 
@@ -57,6 +71,11 @@ package enum OperationResult: Encodable, Sendable {
     case pause(PauseView)
     case deletion(DeletionView)
     case count(CountView)
+
+    /// To how many jobs it was done, where it is done to many.
+    var count: Int? {
+        if case .count(let view) = self { view.done } else { nil }
+    }
 
     package func encode(to encoder: any Encoder) throws {
         switch self {

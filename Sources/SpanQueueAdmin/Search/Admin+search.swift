@@ -19,7 +19,7 @@ extension Admin {
         var page = JobsPage()
         let start: SearchCursor? = if let cursor { try SearchCursor(cursor, of: filter) } else { nil }
         let names =
-            if let name = filter.queue { try await queues([name]).map(\.name) } else { try await queue.queues() }
+            if let name = filter.queue { try await queues([name]).map(\.name) } else { try await self.names() }
         let states = filter.state.map { [$0] } ?? JobState.known
         for name in names where start.map({ name >= $0.queue }) ?? true {
             let isFirst = name == start?.queue

@@ -8,20 +8,24 @@ package struct QueueView: Encodable, Sendable {
     package let name: String
     package let jobs: JobsByState
     package let paused: Bool
+    /// Since when, why and by whom; null where it is not paused, or nobody knows. Nil, and not written, where it is not shown.
+    package let pause: OrNull<PauseNoteView>?
     @OrNull package var oldestReadyAgeSeconds: Double?
     package let workersAlive: Int
     package let totals: TotalsView
 
     private enum CodingKeys: String, CodingKey {
-        case name, paused, totals
+        case name, paused, pause, totals
         case oldestReadyAgeSeconds = "oldest_ready_age_seconds"
         case workersAlive = "workers_alive"
     }
 
-    package init(_ counts: QueueCounts, workers: Int) {
+    /// - Parameter hasNote: whether it is shown what people wrote of a pause.
+    package init(_ counts: QueueCounts, workers: Int, hasNote: Bool = true) {
         name = counts.queue
         jobs = JobsByState(counts.jobs)
         paused = counts.isPaused
+        pause = hasNote ? OrNull(wrappedValue: counts.pause.map(PauseNoteView.init)) : nil
         oldestReadyAgeSeconds = counts.oldestReadyAge.map { Double($0.milliseconds) / 1000 }
         workersAlive = workers
         totals = TotalsView(counts.totals)
@@ -33,9 +37,23 @@ package struct QueueView: Encodable, Sendable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(name, forKey: .name)
         try container.encode(paused, forKey: .paused)
+        try container.encodeIfPresent(pause, forKey: .pause)
         try container.encode(oldestReadyAgeSeconds, forKey: .oldestReadyAgeSeconds)
         try container.encode(workersAlive, forKey: .workersAlive)
         try container.encode(totals, forKey: .totals)
+    }
+}
+
+/// A pause, as those who find it want to know of it.
+package struct PauseNoteView: Encodable, Sendable {
+    package let at: String
+    @OrNull package var by: String?
+    package let reason: String
+
+    init(_ pause: PauseNote) {
+        at = pause.at.description
+        reason = pause.note.reason
+        _by = OrNull(wrappedValue: pause.note.by)
     }
 }
 
@@ -118,7 +136,8 @@ package struct StatsView: Encodable, Sendable {
     ///   - shown: the queues that are shown.
     ///   - rest: those that are only counted.
     package init(_ shown: [QueueCounts], rest: [QueueCounts], workers: WorkersByQueue) {
-        queues = shown.map { QueueView($0, workers: workers.serving[$0.queue] ?? 0) }
+        // These are shown to whoever reaches `/stats`: numbers, and names of queues.
+        queues = shown.map { QueueView($0, workers: workers.serving[$0.queue] ?? 0, hasNote: false) }
         var jobs: [JobState: Int] = [:]
         var totals = QueueTotals()
         for counts in shown + rest {

@@ -148,6 +148,7 @@ extension RedisEngine {
             jobs[state] = Int(try cursor.nextInteger())
         }
         let isPaused = try cursor.nextInteger() == 1
+        let pause = pauseNote(try cursor.nextString())
         var totals = QueueTotals()
         totals.enqueued = Int(try cursor.nextDecimal())
         totals.completed = Int(try cursor.nextDecimal())
@@ -155,14 +156,24 @@ extension RedisEngine {
         totals.cancelled = Int(try cursor.nextDecimal())
         totals.removed = Int(try cursor.nextDecimal())
         var oldest: Duration?
-        for _ in 0..<max(0, count - 14) / 2 {
+        for _ in 0..<max(0, count - 15) / 2 {
             let start = try cursor.nextBytes()
             let run = try cursor.nextOptionalBytes()
             guard let first = try? MessagePacking.eligibleAt(start) else { continue }
             let eligible = run.flatMap { try? RunPacking.unpack($0, eligibleAt: first).eligibleAt } ?? first
             oldest = max(oldest ?? .zero, now - eligible)
         }
-        return QueueCounts(queue: queue, jobs: jobs, isPaused: isPaused, oldestReadyAge: oldest, totals: totals)
+        return QueueCounts(
+            queue: queue, jobs: jobs, isPaused: isPaused, pause: pause, oldestReadyAge: oldest, totals: totals)
+    }
+
+    /// The field `pause` of `meta`: 13 digits, why, and behind a NUL who. Nil for what is none.
+    private static func pauseNote(_ text: String) -> PauseNote? {
+        guard let milliseconds = Int64(text.prefix(13)), milliseconds > 0 else { return nil }
+        let parts = text.dropFirst(13).split(separator: "\0", maxSplits: 1, omittingEmptySubsequences: false)
+        return PauseNote(
+            at: Timestamp(milliseconds: milliseconds),
+            note: OperatorNote(reason: String(parts[0]), by: parts.count > 1 ? String(parts[1]) : nil))
     }
 }
 

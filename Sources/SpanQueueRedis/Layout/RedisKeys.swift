@@ -28,6 +28,8 @@ final class RedisKeys: Sendable {
     static let queues = "spanq:{@}:queues"
     /// The workers' ids by the time at which they lapse unless they announce themselves again (ms).
     static let workers = "spanq:{@}:workers"
+    /// What people did: a stream of `JournalEntry`, about 10,000 long.
+    static let journal = "spanq:{@}:journal"
     /// The version of this layout.
     static let layout = "spanq:layout"
 

@@ -6,7 +6,7 @@
 --
 -- KEYS  1 jobs  2 runs  3 scheduled  4 ready  5 priority  6 active  7 retrying  8 completed  9 retained  10 dead
 --       11 cancelled  12 meta
--- reply {now, scheduled, ready, active, retrying, completed, dead, cancelled, paused, then the totals enqueued, completed,
+-- reply {now, scheduled, ready, active, retrying, completed, dead, cancelled, paused, the pause as `meta` has it, then the totals enqueued, completed,
 --        dead, cancelled, removed, then for each of up to 23 jobs: start of its message, last event of its run}
 --       The last names the jobs of which one is the oldest: `ready` holds arrivals in their order, and each level of `priority`
 --       arrivals upwards and returned jobs downwards from its middle, so the oldest of each kind is next to the middle. What is due
@@ -26,6 +26,7 @@ local prioritized = cards(5)
 local reply = {
   string.format('%.0f', now), cards(3), redis.call('LLEN', KEYS[4]) + prioritized, cards(6), cards(7),
   redis.call('LLEN', KEYS[8]) + cards(9), cards(10), cards(11), (meta[6] or (meta[7] and not meta[8])) and 1 or 0,
+  meta[6] or '',
   meta[1] or '0', meta[2] or '0', meta[3] or '0', meta[4] or '0', meta[5] or '0',
 }
 local ids = { redis.call('LINDEX', KEYS[4], 0) or nil }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+internal import Foundation
 public import SpanQueue
 internal import Synchronization
 
@@ -12,10 +13,12 @@ internal import Synchronization
     internal import Glibc
 #endif
 
-/// Where the server listens: `127.0.0.1:9464`, `:9464`, `[::1]:9464`, `0.0.0.0:9464`, or `none`.
+/// Where the server listens: `127.0.0.1:9464`, `:9464`, `[::1]:9464`, `0.0.0.0:9464`, `unix:/path`, or `none`.
 public enum ListenAddress: Sendable, Hashable {
     /// A host's name or address, IPv6 without brackets, and a port; 0 takes a free one.
     case tcp(host: String, port: Int)
+    /// A Unix socket, by its path: for the pages behind a proxy of this machine.
+    case unix(path: String)
     /// No server.
     case off
 
@@ -29,6 +32,15 @@ public enum ListenAddress: Sendable, Hashable {
     public init(_ text: String) throws(SpanQueueError) {
         if text == "none" {
             self = .off
+            return
+        }
+        if text.hasPrefix("unix:") {
+            let path = String(text.dropFirst(5))
+            // What fits into a sockaddr_un on each system.
+            guard path.hasPrefix("/"), path.utf8.count <= 100, !path.utf8.contains(0) else {
+                throw Self.invalid(text, "the path of a socket begins with / and has at most 100 bytes")
+            }
+            self = .unix(path: path)
             return
         }
         guard let colon = text.lastIndex(of: ":") else { throw Self.invalid(text, "there is no port") }
@@ -58,13 +70,13 @@ public enum ListenAddress: Sendable, Hashable {
     private static func invalid(_ text: String, _ problem: String) -> SpanQueueError {
         SpanQueueError(
             .invalidArgument,
-            "listen address '\(text)': \(problem); use HOST:PORT, :PORT (loopback), [IPv6]:PORT or none")
+            "listen address '\(text)': \(problem); use HOST:PORT, :PORT (loopback), [IPv6]:PORT, unix:/path or none")
     }
 
     /// Whether only this machine can reach it. A name other than `localhost` is taken for one that others can reach.
     public var isLoopback: Bool {
         switch self {
-        case .off: true
+        case .off, .unix: true
         case .tcp(let host, _):
             host == "::1" || host.lowercased() == "localhost" || Self.isLoopbackIPv4(host)
         }
@@ -81,6 +93,7 @@ extension ListenAddress: CustomStringConvertible {
     public var description: String {
         switch self {
         case .off: "none"
+        case .unix(let path): "unix:\(path)"
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         }
     }
@@ -89,17 +102,21 @@ extension ListenAddress: CustomStringConvertible {
 /// A socket that listens, opened before anything else starts: a taken port is then an error at once, and not one out of the
 /// midst of a running process. Connections queue up in the kernel until someone takes the socket and serves them.
 package final class ListeningSocket: Sendable {
-    /// The port it has, also where port 0 was asked for.
+    /// The port it has, also where port 0 was asked for; 0 for a Unix socket.
     package let port: Int
     /// -1 once it was taken.
     private let descriptor: Mutex<CInt>
+    /// That of a Unix socket, which goes with it.
+    private let path: String?
 
-    private init(_ descriptor: CInt, port: Int) {
+    private init(_ descriptor: CInt, port: Int, path: String? = nil) {
         self.descriptor = Mutex(descriptor)
         self.port = port
+        self.path = path
     }
 
     deinit {
+        if let path { unlink(path) }
         if let descriptor = take() { close(descriptor) }
     }
 
@@ -108,6 +125,19 @@ package final class ListeningSocket: Sendable {
         descriptor.withLock { descriptor in
             defer { descriptor = -1 }
             return descriptor >= 0 ? descriptor : nil
+        }
+    }
+
+    /// Opens the socket of an address; nil where it is off.
+    ///
+    /// - Parameter option: what chooses another address, for the error.
+    package static func open(
+        _ address: ListenAddress, option: String = "--listen"
+    ) throws(SpanQueueError) -> ListeningSocket? {
+        switch address {
+        case .off: nil
+        case .tcp(let host, let port): try open(host: host, port: port, option: option)
+        case .unix(let path): try open(path: path, option: option)
         }
     }
 
@@ -143,6 +173,54 @@ package final class ListeningSocket: Sendable {
             address = candidate.pointee.ai_next
         }
         throw refusal(ListenAddress.tcp(host: host, port: port), problem, option)
+    }
+
+    /// Opens a Unix socket, for its owner and group alone. One that nobody listens on any more is taken away first.
+    ///
+    /// - Parameter option: what chooses another address, for the error.
+    package static func open(path: String, option: String) throws(SpanQueueError) -> ListeningSocket {
+        let place = ListenAddress.unix(path: path)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw refusal(place, ENAMETOOLONG, option)
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        func with(_ call: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
+            withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    call($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+        }
+        let descriptor = streamSocket(AF_UNIX)
+        guard descriptor >= 0 else { throw refusal(place, errno, option) }
+        // A file that is none refuses connections too.
+        if (try? FileManager.default.attributesOfItem(atPath: path)[.type]) as? FileAttributeType == .typeSocket {
+            let other = streamSocket(AF_UNIX)
+            if with({ connect(other, $0, $1) }) != 0, errno == ECONNREFUSED { unlink(path) }
+            close(other)
+        }
+        // It must not be open to all for a moment.
+        let mask = umask(0o117)
+        let isBound = with({ bind(descriptor, $0, $1) }) == 0 && listen(descriptor, 128) == 0
+        let problem = isBound ? 0 : errno
+        umask(mask)
+        guard problem == 0 else {
+            close(descriptor)
+            throw refusal(place, problem, option)
+        }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+        return ListeningSocket(descriptor, port: 0, path: path)
+    }
+
+    private static func streamSocket(_ family: CInt) -> CInt {
+        #if canImport(Glibc)
+            socket(family, CInt(SOCK_STREAM.rawValue), 0)
+        #else
+            socket(family, SOCK_STREAM, 0)
+        #endif
     }
 
     /// A listening descriptor, or the negative error number.

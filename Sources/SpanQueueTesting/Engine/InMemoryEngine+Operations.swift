@@ -7,7 +7,11 @@ extension InMemoryEngine {
     /// Stops claims from a queue.
     package func pause(_ queue: String, note: OperatorNote) async throws -> Bool {
         guard try isKnown(queue) else { return false }
-        try step(queue) { queue throws(SpanQueueError) in queue.isPaused = true }
+        let now = clock.now
+        try step(queue) { queue throws(SpanQueueError) in
+            queue.isPaused = true
+            queue.pause = PauseNote(at: now, note: note)
+        }
         return true
     }
 

@@ -19,6 +19,9 @@ package final class InMemoryEngine: Engine, JobKeeper {
         var isClosed = false
         var waiters: [Int: Waiter] = [:]
         var lastWaiter = 0
+        /// The latest entries, and how many there ever were.
+        var journal: [JournalEntry] = []
+        var journaled = 0
 
         /// The present value of a queue.
         func queue(named name: String) -> MemoryQueue {

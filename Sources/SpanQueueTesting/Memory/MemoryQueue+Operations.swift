@@ -162,7 +162,8 @@ extension MemoryQueue {
     package func counts(at now: Timestamp) -> QueueCounts {
         let jobs = Dictionary(uniqueKeysWithValues: JobState.known.map { ($0, self[$0].count) })
         return QueueCounts(
-            queue: name, jobs: jobs, isPaused: isPaused, oldestReadyAge: oldestReadyAge(at: now), totals: totals)
+            queue: name, jobs: jobs, isPaused: isPaused, pause: pause, oldestReadyAge: oldestReadyAge(at: now),
+            totals: totals)
     }
 
     /// Of each priority the arrivals stand in their order, and before them those that came back, the latest first. So the oldest of

@@ -43,7 +43,11 @@ package struct MemoryQueue: Sendable {
     package let name: String
     package let keeping: Keeping
     /// While it is set, nothing is claimed.
-    package var isPaused = false
+    package var isPaused = false {
+        didSet { if !isPaused { pause = nil } }
+    }
+    /// Since when, why and by whom.
+    package internal(set) var pause: PauseNote?
     package internal(set) var totals = QueueTotals()
     /// Counts the moments at which an idle worker was to be woken.
     package private(set) var wakeUps: UInt64 = 0

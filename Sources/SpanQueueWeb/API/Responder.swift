@@ -13,17 +13,23 @@ internal import SpanQueueServer
 /// Answers requests: refuses what must not be answered, finds the route, and turns what it says or throws into bytes.
 struct Responder: Sendable {
     let admin: Admin
-    let principal: Principal
+    let gate: Gate
+    /// The names that it is reached by.
+    let hosts: Set<String>
+    let redaction: Redaction
     let routes: [Route]
     let logger: Logger
 
-    func respond(to request: Request) async -> Response {
+    /// - Parameter peer: the other side's address; nil for a Unix socket.
+    func respond(to request: Request, from peer: String?) async -> Response {
         var reply: Reply
         do {
-            reply = try await answer(request)
+            reply = try await answer(request, from: peer)
+            if !redaction.isEmpty, reply.isText, let body = reply.body { reply.body = redaction.masked(answer: body) }
         } catch {
             if let problem = Problem(error) {
                 reply = problem.reply
+                if !redaction.isEmpty, let body = reply.body { reply.body = redaction.masked(answer: body) }
             } else {
                 logger.error("a request could not be answered", metadata: ["error": "\(error)"])
                 reply = Problem(.internalServerError, "engine", "this is a mistake of the server; see its log").reply
@@ -36,8 +42,10 @@ struct Responder: Sendable {
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func answer(_ request: Request) async throws -> Reply {
-        try RequestGuard.check(request.method, request.headers, authority: request.head.authority)
+    private func answer(_ request: Request, from peer: String?) async throws -> Reply {
+        try RequestGuard.check(
+            request.method, request.headers, authority: request.head.authority, hosts: hosts,
+            schemes: gate.hasUsers ? ["http", "https"] : ["http"])
         guard let target = RequestPath(request.head.path ?? "/") else {
             throw Problem.invalid("the path or query has an escape that is none")
         }
@@ -46,23 +54,28 @@ struct Responder: Sendable {
         guard !found.isEmpty else {
             throw Problem(.notFound, "not_found", "no such path: see /api/v1/openapi.json")
         }
-        let allowed = (["OPTIONS"] + found.flatMap { $0.0.isWrite ? [$0.0.method.rawValue] : ["GET", "HEAD"] })
+        let allowed = (["OPTIONS"] + found.flatMap { $0.0.method == .get ? ["GET", "HEAD"] : [$0.0.method.rawValue] })
             .sorted().joined(separator: ", ")
         if request.method == .options { return Reply(status: .noContent, body: nil, headers: [.allow: allowed]) }
         let method = request.method == .head ? .get : request.method
         guard let (route, places) = found.first(where: { $0.0.method == method }) else {
             throw Problem(.methodNotAllowed, "invalid_argument", "use \(allowed)", [.allow: allowed])
         }
-        try principal.require(route.scope)
+        let nobody = Gate.Visitor(principal: Principal(name: "nobody", way: .web, scopes: []), credential: .none)
+        let visitor = try route.isOpen ? nobody : gate.visitor(request.headers, peer: peer)
+        try RequestGuard.check(visitor.credential, method, request.headers)
+        if let scope = route.scope { try visitor.principal.require(scope) }
         // It is not repeated: an answer has nothing in it that only the asker wrote.
         guard target.query.allSatisfy({ route.parameters.contains($0.name) }) else {
             let known = route.parameters.sorted().joined(separator: ", ")
             throw Problem.invalid("unknown parameter: \(known.isEmpty ? "there are none here" : "there are \(known)")")
         }
         var call = Call(
-            method: method, headers: request.headers, principal: principal, places: places, query: target.query)
+            method: method, headers: request.headers, visitor: visitor, gate: gate, redaction: redaction, peer: peer,
+            places: places,
+            query: target.query)
         call.body = try await Self.body(of: request, limit: route.bodyLimit)
-        return try await route.answer(admin, call)
+        return try await route.answer(admin.visible(to: visitor.principal), call)
     }
 
     /// Counted while it is read, so that what a client says of its size does not matter.

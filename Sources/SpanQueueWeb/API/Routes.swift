@@ -11,7 +11,7 @@ internal import Tracing
 
 /// All there is under `/api/v1`. The description, `Assets/openapi.json`, has the same; a test compares them both ways.
 enum Routes {
-    static let all: [Route] = reads + actions + [enqueue]
+    static let all: [Route] = reads + actions + [enqueue] + journal + session
 
     /// A reason and a little more.
     private static let smallBody = 16 << 10
@@ -25,9 +25,6 @@ enum Routes {
     private static let reads: [Route] = [
         Route(method: .get, path: "/api/v1/openapi.json", scope: .read) { _, _ in
             Reply(body: description, contentType: "application/json")
-        },
-        Route(method: .get, path: "/api/v1/session", scope: .read) { _, call in
-            try .json(SessionView(call.principal))
         },
         Route(method: .get, path: "/api/v1/stats", scope: .read) { admin, _ in try .json(await admin.stats()) },
         Route(method: .get, path: "/api/v1/queues", scope: .read, parameters: ["limit", "cursor"]) { admin, call in
@@ -61,10 +58,16 @@ enum Routes {
             try .json(await admin.explain(call.id(), in: call.queueOfJob()))
         },
         Route(method: .get, path: "/api/v1/jobs/{id}/payload", scope: .payload, parameters: ["queue"]) { admin, call in
-            try .json(PayloadView(await admin.record(call.id(), in: call.queueOfJob())))
+            let record = try await admin.record(call.id(), in: call.queueOfJob())
+            try call.redaction.check(record.message.payload)
+            try await noteLook("payload", call, admin, queue: record.message.queue)
+            return try .json(PayloadView(record))
         },
         Route(method: .get, path: "/api/v1/jobs/{id}/result", scope: .payload, parameters: ["queue"]) { admin, call in
-            try .json(ResultView(await admin.record(call.id(), in: call.queueOfJob())))
+            let record = try await admin.record(call.id(), in: call.queueOfJob())
+            try call.redaction.check(record.run.result ?? [])
+            try await noteLook("result", call, admin, queue: record.message.queue)
+            return try .json(ResultView(record))
         },
     ]
 

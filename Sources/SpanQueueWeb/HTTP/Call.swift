@@ -10,11 +10,17 @@ internal import SpanQueueAdmin
 struct Call: Sendable {
     let method: HTTPRequest.Method
     let headers: HTTPFields
-    let principal: Principal
+    let visitor: Gate.Visitor
+    let gate: Gate
+    let redaction: Redaction
+    /// The other side's address; nil for a Unix socket.
+    let peer: String?
     /// What stands in the path in the places of `{id}` and `{queue}`.
     let places: [String: String]
     let query: [(name: String, value: String)]
     var body: [UInt8] = []
+
+    var principal: Principal { visitor.principal }
 
     // MARK: Path
 

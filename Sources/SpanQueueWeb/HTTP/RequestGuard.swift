@@ -9,17 +9,23 @@ internal import HTTPTypes
 /// A browser can be led here by a name that points to this machine (DNS rebinding), so only names that are ours are answered; and any
 /// page may send requests here, whose answers it can't read but whose deeds would be done.
 enum RequestGuard {
-    /// - Parameter authority: the `Host` of the request, with its port.
-    static func check(_ method: HTTPRequest.Method, _ headers: HTTPFields, authority: String?) throws(Problem) {
-        guard let authority, isOurs(host(of: authority)) else {
-            throw .forbidden("this host is not served here: use 127.0.0.1, [::1] or localhost")
+    /// - Parameters:
+    ///   - authority: the `Host` of the request, with its port.
+    ///   - hosts: those that are ours, in lower case.
+    ///   - schemes: those by which browsers may come: TLS ends before us, if there is any.
+    static func check(
+        _ method: HTTPRequest.Method, _ headers: HTTPFields, authority: String?, hosts: Set<String>,
+        schemes: [String]
+    ) throws(Problem) {
+        guard let authority, hosts.contains(host(of: authority).lowercased()) else {
+            throw .forbidden("this host is not served here: use 127.0.0.1, [::1] or localhost, or add --web-host")
         }
         guard method != .get, method != .head, method != .options else { return }
         if let site = headers[.secFetchSite] {
             guard site == "same-origin" || site == "none" else { throw .forbidden("a page of another site sent this") }
         } else if let origin = headers[.origin] {
             // Browsers that do not say how the sites stand to each other say at least where the page is from.
-            guard origin.lowercased() == "http://\(authority.lowercased())" else {
+            guard schemes.contains(where: { origin.lowercased() == "\($0)://\(authority.lowercased())" }) else {
                 throw .forbidden("a page of another site sent this")
             }
         }
@@ -35,8 +41,17 @@ enum RequestGuard {
         return String(authority.prefix { $0 != ":" })
     }
 
-    private static func isOurs(_ host: String) -> Bool {
-        ["127.0.0.1", "[::1]", "localhost"].contains(host.lowercased())
+    /// The names that this machine has for itself.
+    static let ownHosts: Set<String> = ["127.0.0.1", "[::1]", "localhost"]
+
+    /// Where a browser shows by itself who asks, it has to say that one of our own pages does.
+    static func check(
+        _ credential: Gate.Credential, _ method: HTTPRequest.Method, _ headers: HTTPFields
+    ) throws(Problem) {
+        guard method != .get, credential.isAmbient, headers[.secFetchSite] == nil, headers[.origin] == nil else {
+            return
+        }
+        throw .forbidden("nothing says which page sent this: programs send Authorization: Bearer and a token")
     }
 
     private static func mediaType(_ header: String?) -> String? {
@@ -56,7 +71,7 @@ extension HTTPField.Name {
     static let referrerPolicy = made("Referrer-Policy")
 
     /// The names above are tokens, as RFC 9110 wants them: there is nothing to refuse.
-    private static func made(_ name: String) -> Self {
+    static func made(_ name: String) -> Self {
         guard let made = Self(name) else { preconditionFailure("\(name) is not the name of a header") }
         return made
     }

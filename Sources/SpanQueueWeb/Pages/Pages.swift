@@ -7,8 +7,8 @@ internal import HTTPTypes
 internal import SpanQueue
 internal import SpanQueueAdmin
 
-/// The pages for people: one shell for all of them, and the scripts and the style that it names. They hold no data; what they show they
-/// ask of the REST interface.
+/// The pages for people: one shell for all of them but the door, and the scripts and the style that it names. They hold no data, so
+/// whoever comes gets them; what they show they ask of the REST interface.
 struct Pages: Sendable {
     /// Those that are embedded in the program.
     static let embedded = Pages(files: embeddedFiles)
@@ -16,10 +16,22 @@ struct Pages: Sendable {
     /// Under `/assets`, it changes with any of the files: a browser never has two that do not belong together.
     let version: String
     private let files: [String: Data]
-    private let shell: Data
-    private let shellTag: String
+    private let shell: Shell
+    private let door: Shell
+
+    private struct Shell {
+        let bytes: Data
+        let tag: String
+
+        init(_ file: Data?, version: String) {
+            let text = String(decoding: file ?? Data(), as: UTF8.self).replacing(Pages.versionMark, with: version)
+            bytes = Data(text.utf8)
+            tag = "\"\(Array(Digest.sha256(Array(text.utf8)).prefix(8)).hexadecimal)\""
+        }
+    }
 
     private static let shellName = "index.html"
+    private static let doorName = "login.html"
     /// What stands for the version in the shell.
     private static let versionMark = "@version@"
 
@@ -29,12 +41,10 @@ struct Pages: Sendable {
             all += Array("\(name)\0\(bytes.count)\0".utf8) + bytes
         }
         let version = Array(Digest.sha256(all).prefix(8)).hexadecimal
-        let shell = String(decoding: files[Self.shellName] ?? Data(), as: UTF8.self)
-            .replacing(Self.versionMark, with: version)
         self.version = version
-        self.files = files.filter { $0.key != Self.shellName }
-        self.shell = Data(shell.utf8)
-        shellTag = "\"\(Array(Digest.sha256(Array(shell.utf8)).prefix(8)).hexadecimal)\""
+        self.files = files.filter { ![Self.shellName, Self.doorName].contains($0.key) }
+        shell = Shell(files[Self.shellName], version: version)
+        door = Shell(files[Self.doorName], version: version)
     }
 
     /// What is under `/assets`.
@@ -62,19 +72,21 @@ struct Pages: Sendable {
     private func page(_ parts: [String], _ headers: HTTPFields) -> Reply? {
         let isPage =
             switch parts.first {
-            case "", "workers", "about": parts.count == 1
+            case "", "workers", "journal", "about": parts.count == 1
             case "queues", "jobs": parts.count == 1 || parts.count == 2 && parts[1] != ""
             default: false
             }
-        guard isPage else { return nil }
+        let isDoor = parts == ["login"]
+        guard isPage || isDoor else { return nil }
+        let shell = isDoor ? door : shell
         var fields: HTTPFields = [
-            .cacheControl: "no-cache", .eTag: shellTag, .contentSecurityPolicy: Self.contentSecurityPolicy,
+            .cacheControl: "no-cache", .eTag: shell.tag, .contentSecurityPolicy: Self.contentSecurityPolicy,
         ]
-        if let known = headers[.ifNoneMatch], EntityTag.list(known, names: shellTag) {
+        if let known = headers[.ifNoneMatch], EntityTag.list(known, names: shell.tag) {
             return Reply(status: .notModified, body: nil, headers: fields)
         }
         fields[.contentLanguage] = "en"
-        return Reply(body: shell, contentType: "text/html; charset=utf-8", headers: fields)
+        return Reply(body: shell.bytes, contentType: "text/html; charset=utf-8", headers: fields)
     }
 
     /// Scripts and style are ours alone and none of them is in the page; no script makes markup of text; nobody frames it.

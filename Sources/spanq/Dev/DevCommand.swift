@@ -39,7 +39,9 @@ struct DevCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        var reader = try global.reader(options.flags.merging(web.flags) { first, _ in first }, lists: options.lists)
+        var reader = try global.reader(
+            options.flags.merging(web.flags) { first, _ in first },
+            lists: options.lists.merging(web.lists) { first, _ in first })
         var connection = try ConnectionSettings(&reader, logLevel: .info)
         if global.redis != nil {
             throw CommandFailure.usage(

@@ -61,7 +61,7 @@ struct HealthCommand: AsyncParsableCommand {
         switch try reader.listen(default: .standard).address {
         case .tcp(let host, let port) where port != 0:
             return "http://\(Self.reachable(host)):\(port)/readyz"
-        case .tcp, .off:
+        case .tcp, .unix, .off:
             throw CommandFailure.usage("where to ask is not known from the listen address: give --url")
         }
     }

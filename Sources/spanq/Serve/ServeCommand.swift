@@ -13,10 +13,10 @@ import UnixSignals
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve /metrics, /livez, /readyz, /stats and the REST interface, and claim nothing.",
+        abstract: "Serve the pages, the REST interface, /metrics, /livez, /readyz and /stats, and claim nothing.",
         discussion: """
             One such process is enough for the gauges that all workers would report alike: depths, ages, pauses, workers. \
-            The REST interface, under /api/v1, is for this machine alone: whoever reaches it may do everything.
+            The pages and the REST interface, under /api/v1, are for this machine alone, unless --web-users says who may do what.
             """)
 
     @Option(help: ArgumentHelp("Where to listen; 127.0.0.1:9464 unless given.", valueName: "host:port"))
@@ -26,7 +26,8 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        var reader = try global.reader(web.flags.merging([.listen: listen]) { first, _ in first })
+        var reader = try global.reader(
+            web.flags.merging([.listen: listen]) { first, _ in first }, lists: web.lists)
         let connection = try ConnectionSettings(&reader, logLevel: .info)
         var listen = try reader.listen(default: .standard)
         // Serving is all it does.

@@ -8,17 +8,17 @@ import SpanQueueAdmin
 import SpanQueueServer
 import SpanQueueWeb
 
-/// Where the REST interface is served, and what of it.
+/// Where the pages and the REST interface are served, and who may come.
 struct WebChoice {
     var listen: ListenChoice
-    let isReadOnly: Bool
+    let access: WebAccess
 
     /// A server that listens; one that does nothing where the default address is taken and no other is to be had.
     ///
     /// - Throws: a failure where the address was asked for and can't be had.
     func start(_ queue: JobQueue, logger: Logger) throws -> WebServer {
         func started(_ address: ListenAddress) throws(SpanQueueError) -> WebServer {
-            let server = try WebServer(address, admin: Admin(queue), isReadOnly: isReadOnly, logger: logger)
+            let server = try WebServer(address, admin: Admin(queue), access: access, logger: logger)
             try server.start()
             return server
         }
@@ -38,26 +38,114 @@ struct WebChoice {
 }
 
 extension SettingsReader {
-    /// Reads where the REST interface is served.
+    /// Reads where the pages and the REST interface are served, and who may come.
     ///
-    /// - Throws: a failure for an address that can be reached from outside, before anything is connected.
+    /// - Throws: a failure for an address that can be reached from outside by whoever likes, before anything is connected.
     mutating func web() throws -> WebChoice {
-        WebChoice(
-            listen: try listen(.web, default: WebServer.standardAddress, check: WebServer.check),
-            isReadOnly: try flag(.webReadOnly))
+        var access = WebAccess()
+        access.users = try text(.webUsers)
+        access.hosts = try texts(.webHost, default: []) { $0 }
+        access.userHeader = try text(.webUserHeader)
+        access.groupsHeader = try text(.webGroupsHeader)
+        access.proxies = try texts(.webTrustedProxy, default: AddressRanges(), AddressRanges.init)
+        access.isReadOnly = try flag(.webReadOnly)
+        access.redaction = try texts(.redact, default: Redaction(), Redaction.init)
+        access.links.trace = try link(.webTraceURL, place: "trace_id")
+        access.links.queue = try link(.webQueueURL, place: "queue")
+        let found = access
+        let listen = try listen(.web, default: WebServer.standardAddress) { (address) throws(SpanQueueError) in
+            try WebServer.check(address, found)
+        }
+        do throws(SpanQueueError) { try access.verify() } catch { throw CommandFailure.usage(error.message) }
+        return WebChoice(listen: listen, access: access)
+    }
+
+    private mutating func link(_ setting: Setting, place: String) throws -> LinkTemplate? {
+        try value(setting, default: nil, shown: { $0?.text ?? "none" }) { values throws(SettingProblem) in
+            do throws(SpanQueueError) {
+                return try LinkTemplate(values.joined(separator: ","), place: place)
+            } catch {
+                throw SettingProblem(error.message)
+            }
+        }
+    }
+
+    private mutating func texts<Value>(
+        _ setting: Setting, default standard: Value, _ make: ([String]) throws(SpanQueueError) -> Value
+    ) throws -> Value {
+        let texts = try layers.find(setting)?.values ?? []
+        return try value(
+            setting, default: standard, shown: { _ in texts.isEmpty ? "none" : texts.joined(separator: ",") }
+        ) {
+            values throws(SettingProblem) in
+            do throws(SpanQueueError) { return try make(values) } catch { throw SettingProblem(error.message) }
+        }
     }
 }
 
-/// The flags of the REST interface.
+/// The flags of the pages and the REST interface.
 struct WebOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where to serve the REST interface, on this machine alone; 127.0.0.1:9465 unless given, 'none' not at all.",
+            "Where to serve the pages and the REST interface; 127.0.0.1:9465 unless given, 'none' not at all. Addresses that others can reach need --web-users.",
             valueName: "host:port"))
     var web: String?
 
     @Flag(help: "Serve only what shows, and nothing that changes anything.")
     var webReadOnly = false
 
-    var flags: [Setting: String?] { [.web: web, .webReadOnly: webReadOnly ? "true" : nil] }
+    @Option(
+        help: ArgumentHelp(
+            "Who may do what in the pages and over REST: a file of lines 'name role queues sha256'; see spanq token make.",
+            valueName: "file"))
+    var webUsers: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A name under which the pages are reached, beside those of this machine. Repeatable.", valueName: "name"))
+    var webHost: [String] = []
+
+    @Option(help: ArgumentHelp("The header in which a proxy says who asks.", valueName: "header"))
+    var webUserHeader: String?
+
+    @Option(help: ArgumentHelp("The header in which a proxy says of which groups they are.", valueName: "header"))
+    var webGroupsHeader: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The address of a proxy whose headers are believed, or a range: 10.0.0.0/8. Repeatable.",
+            valueName: "address"))
+    var webTrustedProxy: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Mask these members of payloads, results and errors in the pages and over REST: password, *.token, card.number.",
+            valueName: "paths"))
+    var redact: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where a job's page leads to its trace: https://tempo.example/trace/{trace_id}.", valueName: "url"))
+    var webTraceUrl: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where a queue's page leads to its dashboard: https://grafana.example/d/spanq-queue?var-queue={queue}.",
+            valueName: "url"))
+    var webQueueUrl: String?
+
+    var flags: [Setting: String?] {
+        [
+            .webTraceURL: webTraceUrl, .webQueueURL: webQueueUrl,
+            .web: web, .webReadOnly: webReadOnly ? "true" : nil, .webUsers: webUsers, .webUserHeader: webUserHeader,
+            .webGroupsHeader: webGroupsHeader,
+        ]
+    }
+
+    var lists: [Setting: [String]] {
+        [
+            .webHost: webHost, .webTrustedProxy: webTrustedProxy,
+            .redact: redact.map { $0.split(separator: ",").map(String.init) } ?? [],
+        ]
+    }
 }

@@ -25,6 +25,14 @@ enum Setting: String, CaseIterable {
     case listen
     case web
     case webReadOnly = "web-read-only"
+    case webUsers = "web-users"
+    case webHost = "web-host"
+    case webUserHeader = "web-user-header"
+    case webGroupsHeader = "web-groups-header"
+    case webTrustedProxy = "web-trusted-proxy"
+    case redact
+    case webTraceURL = "web-trace-url"
+    case webQueueURL = "web-queue-url"
     case slowAttempt = "slow-attempt"
     case traceURL = "trace-url"
     case attemptParent = "attempt-parent"
@@ -62,7 +70,7 @@ enum Setting: String, CaseIterable {
     var separator: Character? {
         switch self {
         case .exec, .http, .httpHeader, .httpSigningKey: "\n"
-        case .execPassEnvironment, .httpAllowHost, .strictQueues, .queues: ","
+        case .execPassEnvironment, .httpAllowHost, .strictQueues, .queues, .webHost, .webTrustedProxy, .redact: ","
         default: nil
         }
     }

@@ -46,3 +46,12 @@ enum Answer: Sendable, Hashable {
         }
     }
 }
+
+extension QueueCounts {
+    /// Without what stands beside a pause.
+    var withoutNote: QueueCounts {
+        var counts = self
+        counts.pause = nil
+        return counts
+    }
+}

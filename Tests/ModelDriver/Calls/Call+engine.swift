@@ -19,7 +19,8 @@ extension Call {
         case .resume: try await nothing { _ = try await engine.resume(queue) }
         case .perform(let action, let id): .acted(try await engine.perform(action, on: id, in: queue))
         case .performAll(let request): .actedOnMany(try await engine.performAll(request))
-        case .counts: .counted(try await engine.counts(of: [queue]))
+        // When it was paused and by whom is the engine's alone.
+        case .counts: .counted(try await engine.counts(of: [queue]).map(\.withoutNote))
         case .list(let request): .listed(try await allPages(of: request, engine))
         case .find(let id): .found(try await engine.job(id, in: queue))
         }

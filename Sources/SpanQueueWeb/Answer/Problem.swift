@@ -82,6 +82,9 @@ struct Reply {
     var contentType = "application/json"
     var headers = HTTPFields()
 
+    /// Whether it has texts of jobs and people.
+    var isText: Bool { ["application/json", "application/x-ndjson"].contains(contentType) }
+
     static func json(
         _ value: some Encodable, _ status: HTTPResponse.Status = .ok, _ headers: HTTPFields = HTTPFields()
     ) throws -> Reply {

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import ArgumentParser
+import SpanQueueAdmin
+
+/// `spanq journal`
+struct JournalCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "journal", abstract: "List who did what to jobs and queues, newest first.",
+        discussion: """
+            Each deed is written down before it is done, and what came of it after: one without an outcome goes on, or its \
+            process ended in the midst of it. A final * in a filter stands for anything.
+            """)
+
+    @Option(help: ArgumentHelp("Only what this person or program did.", valueName: "name"))
+    var by: String?
+
+    @Option(help: ArgumentHelp("Only deeds of this kind: pause, cancel, purge, …", valueName: "word"))
+    var action: String?
+
+    @Option(help: ArgumentHelp("Only deeds in this queue.", valueName: "name"))
+    var queue: String?
+
+    @Option(help: ArgumentHelp("Only what was done to this job, or by this filter.", valueName: "id"))
+    var target: String?
+
+    @Option(help: ArgumentHelp("How many at most; 0 for all.", valueName: "count"))
+    var limit = 50
+
+    @OptionGroup var global: GlobalOptions
+
+    func validate() throws {
+        if limit < 0 { throw ValidationError("--limit \(limit): use 0 for all, or a positive number") }
+    }
+
+    func run() async throws {
+        let filter = JournalFilter(by: by, action: action, queue: queue, target: target)
+        var table = Table(
+            .fixed("AT"), .text("BY"), .fixed("VIA"), .fixed("ACTION"), .text("QUEUE"), .id("TARGET"), .number("JOBS"),
+            .fixed("OUTCOME"), .text("WHY"))
+        var left = limit == 0 ? Int.max : limit
+        var cursor: String?
+        try await global.withAdmin { admin in
+            repeat {
+                let page = try await admin.journal(filter, cursor: cursor, limit: min(left, 500))
+                left -= page.deeds.count
+                cursor = page.cursor
+                guard !global.json else {
+                    let lines = try page.deeds.map { try AdminJSON.line($0) }
+                    if !lines.isEmpty { Console.print(lines.joined(separator: "\n")) }
+                    try Console.check()
+                    continue
+                }
+                for deed in page.deeds {
+                    table.add(
+                        deed.at, deed.by, deed.via, deed.action, deed.queue ?? "", deed.target ?? "",
+                        deed.count.map { "\($0)" } ?? "", deed.outcome ?? "begun", deed.error ?? deed.reason ?? "")
+                }
+            } while cursor != nil && left > 0
+        }
+        guard !global.json else { return }
+        if table.rows.isEmpty { Console.note("spanq: no such deeds") } else { table.print() }
+    }
+}
