@@ -109,12 +109,12 @@ struct CanaryTests {
         let view = try #require(try JSONSerialization.jsonObject(with: Data(made.output.utf8)) as? [String: String])
         let (token, line) = (try #require(view["token"]), try #require(view["line"]))
         #expect(!line.contains(token))
-        let users = stage.redis.directory + "/users"
+        let users = stage.redis.server.directory + "/users"
         try Data("\(line)\n".utf8).write(to: URL(fileURLWithPath: users))
         #expect(chmod(users, 0o600) == 0)
         let server = try HeldSpanq(
             "serve", "--listen", ":0", "--web", "127.0.0.1:0", "--web-users", users, "--redact", "password,*.token",
-            directory: stage.redis.directory, environment: stage.environment)
+            directory: stage.redis.server.directory, environment: stage.environment)
         let port = try await server.webPort()
         let canary = "canary-web-52d1"
         let body = #"{"login":{"password":"\#(canary)","token":"\#(canary)"},"user":42}"#

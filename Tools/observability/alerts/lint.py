@@ -16,6 +16,8 @@ SHARED = {
     "spanq_queue_scrape_success",
 }
 DASHBOARDS = {"spanq-overview", "spanq-queue", "spanq-workers", "spanq-job-types", "spanq-job-trace", "spanq-telemetry"}
+#: The pages of SpanQueue that an alert may lead to.
+PAGES = r"/|/queues/\{\{ \$labels\.queue \}\}|/jobs|/workers|/about"
 COUNTER_FUNCTIONS = {"rate", "irate", "increase"}
 COUNTER = re.compile(r"_(total|count|sum|bucket)$|:total$")
 
@@ -62,7 +64,7 @@ def alert(rule: rulefiles.Rule) -> list[str]:
         wrong.append("has no severity of page or ticket")
     if labels.get("service") != "spanq":
         wrong.append("has no label service: spanq")
-    for key in ("summary", "description", "dashboard", "runbook_url"):
+    for key in ("summary", "description", "dashboard", "page_url", "runbook_url"):
         if not notes.get(key):
             wrong.append(f"has no {key}")
     if "$value" not in notes.get("description", "") and "query" not in notes.get("description", "") \
@@ -73,6 +75,9 @@ def alert(rule: rulefiles.Rule) -> list[str]:
         wrong.append(f"links the dashboard {uid!r}, which is none of ours")
     if uid == "spanq-queue" and "{{ $labels.queue }}" not in notes.get("dashboard", ""):
         wrong.append("does not fill in the queue in its link")
+    page = urlparse(notes.get("page_url", "")).path
+    if uid == "spanq-queue" and page != "/queues/{{ $labels.queue }}" or not re.fullmatch(PAGES, page):
+        wrong.append(f"links {page!r}, which is not the page for it")
     if notes.get("runbook_url") != f"docs/runbooks/{name}.md":
         wrong.append(f"does not link docs/runbooks/{name}.md")
     elif not (rulefiles.RUNBOOKS / f"{name}.md").is_file():

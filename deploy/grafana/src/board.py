@@ -37,6 +37,11 @@ def text(name: str, label: str, default: str = "") -> dashboard.TextBoxVariable:
             .current(m.VariableOption(selected=True, text=default, value=default)))
 
 
+def pages() -> dashboard.TextBoxVariable:
+    """Where the pages of SpanQueue are, for links to them."""
+    return text("spanqueue", "Pages of SpanQueue", "http://127.0.0.1:9465")
+
+
 def deploys() -> dashboard.AnnotationQuery:
     """Marks a version that five minutes before did not run."""
     return (dashboard.AnnotationQuery().name("Deploys").datasource(PROMETHEUS).enable(True).icon_color("blue")

@@ -16,6 +16,7 @@ TEMPO = c.DataSourceRef(type_val="tempo", uid="tempo")
 
 JOBS_PER_SECOND = "suffix:jobs/s"
 Steps = Sequence[tuple[float | None, str]]
+Links = dashboard.DashboardLink | Sequence[dashboard.DashboardLink] | None
 
 NEUTRAL: Steps = [(None, "blue")]
 OUTCOME_COLORS = {
@@ -40,9 +41,19 @@ def by_label(label: str) -> str:
     return "${__field.labels." + label + "}"
 
 
+def page_of(path: str, title: str = "Open in SpanQueue") -> dashboard.DashboardLink:
+    """A link to a page of SpanQueue's own; where they are says the variable of `board.pages()`."""
+    return dashboard.DashboardLink(title).url("${spanqueue}" + path)
+
+
 QUEUE_LINK = to("spanq-queue", "Open queue", queue=by_label("queue"))
+QUEUE_PAGE = page_of("/queues/" + by_label("queue"))
 TYPE_LINK = to("spanq-job-types", "Open job type", type=by_label("job_type"))
 WORKER_LINK = to("spanq-workers", "Open worker", instance=by_label("instance"))
+
+
+def all_of(links: Links) -> list[dashboard.DashboardLink]:
+    return [links] if isinstance(links, dashboard.DashboardLink) else list(links or [])
 
 
 def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
@@ -60,7 +71,7 @@ def _targets(queries: Sequence[Query], instant: bool = False, form: PromQueryFor
     return result
 
 
-def stat(title: str, description: str, expr: str, unit: str, steps: Steps, *, link: dashboard.DashboardLink | None = None,
+def stat(title: str, description: str, expr: str, unit: str, steps: Steps, *, link: Links = None,
          decimals: int | None = None, words: dict[str, tuple[str, str]] | None = None, graph: bool = True,
          instant: bool = False) -> stats.Panel:
     """One figure whose background says whether it is well. `words` maps a value to a text and a colour."""
@@ -74,11 +85,11 @@ def stat(title: str, description: str, expr: str, unit: str, steps: Steps, *, li
     if words:
         panel = panel.mappings([m.ValueMap(options={
             value: m.ValueMappingResult(text=text, color=color) for value, (text, color) in words.items()})])
-    return panel.data_links([link]) if link else panel
+    return panel.data_links(all_of(link)) if link else panel
 
 
 def series(title: str, description: str, unit: str, queries: Sequence[Query], *, steps: Steps = (), stack: bool = False,
-           link: dashboard.DashboardLink | None = None, colors: dict[str, str] | None = None,
+           link: Links = None, colors: dict[str, str] | None = None,
            low: float | None = 0, high: float | None = None, log: bool = False, empty: str = "No data") -> timeseries.Panel:
     """Lines over time. `steps` draws thresholds, `log` is for times, which differ by orders of magnitude, and `empty` is
     said where there is no series."""
@@ -100,11 +111,11 @@ def series(title: str, description: str, unit: str, queries: Sequence[Query], *,
             common.GraphThresholdsStyleConfig().mode(c.GraphThresholdsStyleMode.DASHED))
     for name, color in (colors or {}).items():
         panel = panel.override_by_name(name, [m.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})])
-    return panel.data_links([link]) if link else panel
+    return panel.data_links(all_of(link)) if link else panel
 
 
 def latency(title: str, description: str, metric: str, where: str, quantile: Any, *, steps: Steps = (),
-            link: dashboard.DashboardLink | None = None) -> timeseries.Panel:
+            link: Links = None) -> timeseries.Panel:
     """p50, p95 and p99 on a logarithmic axis; the dots are exemplars, each the trace of one job."""
     queries = [Query(quantile(q, metric, where), f"p{round(q * 100)}", exemplar=q == 0.99) for q in (0.5, 0.95, 0.99)]
     return series(title, description + " Each dot is one job: click it for its trace.", "s", queries, steps=steps, link=link,
@@ -134,7 +145,7 @@ class Column:
 
 
 def table(title: str, description: str, label: str, head: str, columns: Sequence[Column], *,
-          link: dashboard.DashboardLink | None = None, sort: str | None = None, empty: str = "No data") -> tables.Panel:
+          link: Links = None, sort: str | None = None, empty: str = "No data") -> tables.Panel:
     """One line for each value of `label` (or of several, apart by commas), a column for each expression."""
     refs = [f"Value #{chr(ord('A') + index)}" for index in range(len(columns))]
     names = dict(zip(refs, (column.name for column in columns)))
@@ -148,7 +159,7 @@ def table(title: str, description: str, label: str, head: str, columns: Sequence
     for column in columns:
         panel = panel.override_by_name(column.name, _column(column))
     if link:
-        panel = panel.override_by_name(head.split(",")[0], [m.DynamicConfigValue("links", [link.build()])])
+        panel = panel.override_by_name(head.split(",")[0], [m.DynamicConfigValue("links", [one.build() for one in all_of(link)])])
     if sort:
         panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])
     return panel

@@ -4,7 +4,7 @@
 """Expressions and panels that more than one dashboard shows."""
 
 import queries as q
-from panels import Column, Query, series, table, to
+from panels import Column, Query, page_of, series, table, to
 
 UTILISATION = ("clamp_max(sum(rate(spanq_worker_busy_seconds_total[$__rate_interval]))"
                " / (sum(spanq_worker_slots) > 0), 1)")
@@ -31,7 +31,8 @@ def firing() -> object:
                  "Alert,Queue,Severity",
                  [Column("For", 'time() - max by (alertname, queue, severity) (ALERTS_FOR_STATE and ignoring (alertstate) '
                          'ALERTS{alertstate="firing"})', "s", decimals=0)],
-                 link=to("spanq-queue", "Open queue", queue="${__data.fields.Queue}"), empty="No alert fires")
+                 link=[to("spanq-queue", "Open queue", queue="${__data.fields.Queue}"), page_of("/queues/${__data.fields.Queue}")],
+                 empty="No alert fires")
 
 
 def retries_per_success(where: str) -> Query:

@@ -9,15 +9,17 @@ from grafana_foundation_sdk.builders import dashboard, nodegraph, table as table
 from grafana_foundation_sdk.models import dashboard as m
 from grafana_foundation_sdk.models.tempo import SearchTableType
 
-from panels import TEMPO
+from panels import TEMPO, page_of
 
 # A click puts an id into the page's own boxes, and the panels follow. These are the names of Tempo's columns: in a table of
 # spans, the trace's id is in one that is not shown.
 HERE = "/d/spanq-job-trace?${__url_time_range}&${queue:queryparam}&var-slow=${slow}"
 LINKS = {
-    "traceID": {"title": "Draw this trace", "url": HERE + "&var-job=${job}&var-trace=${__value.raw}"},
-    "spanID": {"title": "Draw this trace", "url": HERE + "&var-job=${job}&var-trace=${__data.fields.traceIdHidden}"},
-    "messaging.message.id": {"title": "Show this job", "url": HERE + "&var-job=${__value.raw}&var-trace=${__data.fields.traceIdHidden}"},
+    "traceID": [{"title": "Draw this trace", "url": HERE + "&var-job=${job}&var-trace=${__value.raw}"}],
+    "spanID": [{"title": "Draw this trace", "url": HERE + "&var-job=${job}&var-trace=${__data.fields.traceIdHidden}"}],
+    "messaging.message.id": [
+        {"title": "Show this job", "url": HERE + "&var-job=${__value.raw}&var-trace=${__data.fields.traceIdHidden}"},
+        page_of("/jobs/${__value.raw}").build()],
 }
 
 
@@ -30,8 +32,8 @@ def found(title: str, description: str, query: str, kind: SearchTableType = Sear
     """The traces or spans that a TraceQL query finds, newest first."""
     panel = (tables.Panel().title(title).description(description).datasource(TEMPO).targets([_search(query, kind, limit)])
              .unit("short"))
-    for name, link in LINKS.items():
-        panel = panel.override_by_name(name, [m.DynamicConfigValue("links", [link])])
+    for name, links in LINKS.items():
+        panel = panel.override_by_name(name, [m.DynamicConfigValue("links", links)])
     return panel
 
 

@@ -5,7 +5,7 @@
 
 from grafana_foundation_sdk.models.tempo import SearchTableType
 
-from board import Board, queues, text
+from board import Board, pages, queues, text
 from traces import found, service_map, waterfall
 
 OURS = 'span.messaging.system = "spanqueue"'
@@ -18,7 +18,7 @@ ONE_JOB = ("select(span.messaging.operation.name, span.spanq.job.attempt, span.m
 
 def board() -> Board:
     page = Board("spanq-job-trace", "Trace of a job", "What happened to this job? Which jobs of a queue failed, or were slow?",
-                 [text("job", "Job id"), text("trace", "Trace id"), queues(), text("slow", "Slow from", "1s")])
+                 [text("job", "Job id"), text("trace", "Trace id"), queues(), text("slow", "Slow from", "1s"), pages()])
     page.row("What happened to this job?")
     page.add(found("Traces of the job", "Put a job's id into the box above. Most jobs have one trace; one that was put off for "
                    "over 15 minutes has one for each attempt. Click a trace's id to draw it.", "{ " + JOB + " }",

@@ -5,9 +5,9 @@
 
 import queries as q
 import shared
-from board import Board, queues
-from panels import (JOBS_PER_SECOND, OUTCOME_COLORS, QUEUE_LINK, STATE_COLORS, TYPE_LINK, WORKER_LINK, Column, Query, heat,
-                    latency, series, stat, table, to)
+from board import Board, pages, queues
+from panels import (JOBS_PER_SECOND, OUTCOME_COLORS, QUEUE_LINK, QUEUE_PAGE, STATE_COLORS, TYPE_LINK, WORKER_LINK, Column, Query, heat,
+                    latency, page_of, series, stat, table, to)
 
 # What the page has chosen goes along.
 QUEUE = to("spanq-queue", "Open queue").url("/d/spanq-queue?${__url_time_range}&${queue:queryparam}")
@@ -15,7 +15,7 @@ QUEUE = to("spanq-queue", "Open queue").url("/d/spanq-queue?${__url_time_range}&
 
 def board() -> Board:
     page = Board("spanq-overview", "Overview", "Is work keeping up, what is slow, what fails, who is idle, and can these "
-                 "pages be believed?", [queues()])
+                 "pages be believed?", [queues(), pages()])
     _glance(page)
     _keeping_up(page)
     _slow(page)
@@ -72,7 +72,7 @@ def _keeping_up(page: Board) -> None:
         Column("Paused", q.shared("spanq_queue_paused", q.QUEUE), steps=[(None, "transparent"), (1, "blue")],
                words={"0": ("no", "transparent"), "1": ("paused", "blue")}),
         Column("Budget left", q.slo_left(), "percentunit", [(None, "red"), (0.0001, "orange"), (0.5, "transparent")], 0),
-    ], link=to("spanq-queue", "Open queue", queue="${__value.text}"), sort="Ready"), 16, 8)
+    ], link=[to("spanq-queue", "Open queue", queue="${__value.text}"), page_of("/queues/${__value.text}")], sort="Ready"), 16, 8)
     page.add(shared.firing(), 8, 8)
     page.add(series("Arriving, started, completed", "Jobs a second. Arriving is what became ready: enqueued, due, or to be tried "
                     "again. While it lies above started, the backlog grows.", JOBS_PER_SECOND, [
@@ -102,7 +102,7 @@ def _failing(page: Board) -> None:
         stack=True, empty="None", link=TYPE_LINK), 12, 8)
     page.add(series("Dead letters by reason", "Jobs given up in the last five minutes, and why.", "short", [
         Query(q.recent("spanq_jobs_dead_total", q.QUEUE, "queue, reason"), "{{queue}}: {{reason}}")],
-        stack=True, empty="None", link=QUEUE_LINK), 12, 8)
+        stack=True, empty="None", link=[QUEUE_LINK, QUEUE_PAGE]), 12, 8)
     page.add(series("Attempts by outcome", "Attempts that ended, a second.", JOBS_PER_SECOND, [
         Query(q.rate(q.ATTEMPTS, q.QUEUE, "outcome"), "{{outcome}}")], stack=True, colors=OUTCOME_COLORS,
         link=to("spanq-job-types", "Open job types")), 12, 8)

@@ -5,8 +5,8 @@
 
 import queries as q
 import shared
-from board import Board, queues, types
-from panels import (JOBS_PER_SECOND, OUTCOME_COLORS, STATE_COLORS, TYPE_LINK, Query, heat, latency, series, stat, to)
+from board import Board, pages, queues, types
+from panels import (JOBS_PER_SECOND, OUTCOME_COLORS, QUEUE_PAGE, STATE_COLORS, TYPE_LINK, Query, heat, latency, series, stat, to)
 
 WHERE = q.QUEUE_TYPE
 BURN = [(None, "transparent"), (1, "yellow"), (6, "orange"), (14.4, "red")]
@@ -15,7 +15,7 @@ TRACES = to("spanq-job-trace", "Open failed traces").url("/d/spanq-job-trace?${_
 
 def board() -> Board:
     page = Board("spanq-queue", "Queue", "Does this queue keep up, who serves it, and what becomes of its jobs?",
-                 [queues(), types()])
+                 [queues(), types(), pages()])
     _now(page)
     _flow(page)
     _waiting(page)
@@ -54,10 +54,10 @@ def _flow(page: Board) -> None:
                     stack=True, colors=STATE_COLORS), 12, 8)
     page.add(series("Time to drain", "Until no job is ready, at the pace of the last half minute. A gap: the backlog does not "
                     "shrink.", "s", [Query(q.drain_seconds(), "{{queue}}")],
-                    steps=[(None, "transparent"), (3600, "red")]), 8, 8)
+                    steps=[(None, "transparent"), (3600, "red")], link=QUEUE_PAGE), 8, 8)
     page.add(series("Oldest ready job", "The wait of the job that has waited longest. It rises by a second a second while nobody "
                     "claims.", "s", [Query(q.oldest(), "{{queue}}")],
-                    steps=[(None, "transparent"), (30, "orange"), (300, "red")]), 8, 8)
+                    steps=[(None, "transparent"), (30, "orange"), (300, "red")], link=QUEUE_PAGE), 8, 8)
     page.add(series("Enqueued", "What producers that are scraped gave to enqueue, a second, by answer. Producers that end at once, "
                     "such as `spanq enqueue`, are not seen here.", JOBS_PER_SECOND, [
                         Query(q.rate("spanq_jobs_enqueued_total", WHERE, "outcome"), "{{outcome}}")], stack=True, empty="No scraped producer"), 8, 8)
