@@ -238,6 +238,40 @@ struct ScriptRuleTests {
         }
     }
 
+    @Test(
+        "an announcement says that the clock runs evenly where it stands as expected, and since when as far as others have seen"
+    )
+    func evenClock() async throws {
+        try await AuditBench.with { bench in
+            /// - Parameter ahead: how far the clock is thought to be ahead of where it is; up to two seconds a call may be late.
+            func announce(watched: Int, ahead: Duration = .seconds(1)) async throws -> (at: Int64, since: Int64) {
+                let now = try await bench.engine.now()
+                bench.engine.node.pretendWatched(for: .seconds(watched), now + ahead)
+                try await bench.announce("w")
+                var reply = RESPCursor(try await bench.redis("HMGET", "spanq:{@}:clock", "at", "since"))
+                try reply.nextArray(of: 2)
+                return (try reply.nextDecimal(), try reply.nextDecimal())
+            }
+            let first = try await announce(watched: 40)
+            #expect((40_000...45_000).contains(first.at - first.since))
+            for ahead in [Duration.milliseconds(-600), .seconds(10)] {
+                #expect(try await announce(watched: 40, ahead: ahead) == first, "\(ahead)")
+            }
+            // It has not watched for long enough to say anything.
+            #expect(try await announce(watched: 20) == first)
+            let later = try await announce(watched: 35)
+            #expect(later.at >= first.at && later.since == first.since)
+            let older = try await announce(watched: 100)
+            #expect((100_000...105_000).contains(older.at - older.since))
+            // The clock was set back since, or was watched by nobody for a while.
+            for at in [older.at + 60_000, older.at - 60_000] {
+                try await bench.redis("HSET", "spanq:{@}:clock", "at", "\(at)")
+                let fresh = try await announce(watched: 40)
+                #expect((40_000...45_000).contains(fresh.at - fresh.since))
+            }
+        }
+    }
+
     @Test("reading the workers writes nothing, not even where one has lapsed; the next announcement forgets it")
     func lapsedWorker() async throws {
         try await AuditBench.with { bench in

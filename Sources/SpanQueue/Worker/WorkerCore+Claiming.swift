@@ -11,7 +11,7 @@ extension WorkerCore {
         while true {
             switch life.nextClaim(at: .now) {
             case .claim(let shares):
-                await claim(shares, isProbe: false)
+                await claim(shares)
                 life.claimEnded()
                 turn()
             case .wait(let until):
@@ -31,6 +31,13 @@ extension WorkerCore {
         await claim([QueueSelector.Share(lane: lane, limit: 1)], isProbe: true)
         life.probeEnded()
         claimingReady.raise()
+    }
+
+    private func claim(_ shares: [QueueSelector.Share]) async {
+        guard life.claimsApart, shares.count > 1 else { return await claim(shares, isProbe: false) }
+        await withTaskGroup(of: Void.self) { group in
+            for share in shares { group.addTask { await self.claim([share], isProbe: false) } }
+        }
     }
 
     private func claim(_ shares: [QueueSelector.Share], isProbe: Bool) async {

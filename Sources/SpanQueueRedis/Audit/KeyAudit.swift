@@ -17,8 +17,8 @@ struct KeyAudit {
     func run() async throws -> [AuditViolation] {
         var suspects: [String: AuditViolation] = [:]
         for violation in try await judge([
-            RedisKeys.queues, RedisKeys.workers, RedisKeys.journal, RedisKeys.layout, RedisKeys.Old.queues,
-            RedisKeys.Old.workers,
+            RedisKeys.queues, RedisKeys.workers, RedisKeys.clock, RedisKeys.journal, RedisKeys.layout,
+            RedisKeys.Old.queues, RedisKeys.Old.workers,
         ]) {
             suspects[violation.subject] = violation
         }
@@ -121,6 +121,7 @@ struct KeyAudit {
         case RedisKeys.queues, RedisKeys.Old.queues: return "set"
         case RedisKeys.workers, RedisKeys.Old.workers: return "zset"
         case RedisKeys.journal: return "stream"
+        case RedisKeys.clock: return "hash"
         case RedisKeys.layout, RedisKeys.Old.fence: return "string"
         default:
             if let (_, part) = RedisKeys.parts(of: name) {

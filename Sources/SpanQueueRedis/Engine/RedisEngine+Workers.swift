@@ -7,7 +7,7 @@ import Synchronization
 
 extension RedisEngine {
     func announce(_ worker: WorkerInfo, lifetime: Duration) async throws {
-        try await announce(worker.id, lifetime: max(1, lifetime.milliseconds)) { arguments in
+        try await announce(worker.id, lifetime: lifetime) { arguments in
             for (name, value) in [
                 ("host", worker.host), ("pid", String(worker.pid)), ("queues", worker.queues.joined(separator: ",")),
                 ("concurrency", String(worker.concurrency)), ("busy", String(worker.busy)),
@@ -22,18 +22,29 @@ extension RedisEngine {
     }
 
     func retire(workerID: String) async throws {
-        try await announce(workerID, lifetime: 0) { _ in }
+        try await announce(workerID, lifetime: .zero) { _ in }
     }
 
     private func announce(
-        _ id: String, lifetime: Int64, _ fields: (inout RESPCommand) -> Void
+        _ id: String, lifetime: Duration, _ fields: (inout RESPCommand) -> Void
     ) async throws {
-        _ = try await call(
-            RedisScriptCall(scripts.announce, keys: [RedisKeys.workers, RedisKeys.worker(id)]) { arguments in
+        let watch = lifetime > .zero ? node.watch(atLeast: lifetime) : nil
+        let reply = try await call(
+            RedisScriptCall(
+                scripts.announce, keys: [RedisKeys.workers, RedisKeys.worker(id), RedisKeys.clock]
+            ) { arguments in
                 arguments.append(id)
-                arguments.append(lifetime)
+                arguments.append(lifetime > .zero ? max(1, lifetime.milliseconds) : 0)
+                arguments.append(watch?.expected ?? 0)
+                arguments.append(watch?.evenFor.milliseconds ?? 0)
                 fields(&arguments)
             })
+        do {
+            var cursor = RESPCursor(reply)
+            node.learn(Timestamp(milliseconds: try cursor.nextDecimal()))
+        } catch {
+            throw SpanQueueError.unexpectedReply("announce", error)
+        }
     }
 
     /// The workers whose announcement has not lapsed, those of layout 1 among them.

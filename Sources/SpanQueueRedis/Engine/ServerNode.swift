@@ -8,6 +8,10 @@ import Synchronization
 /// extend them. Such a time is a *gap*: a connection that was replaced, a server that has just come up, a step of its clock. From
 /// then on leases get time to be extended before any is reclaimed.
 ///
+/// Nobody knows what the clock did before he looked. So the beginning is like a gap, unless another process vouches for the clock: one
+/// that has watched it run evenly for long enough says so with each announcement of its workers (`announce.lua`, the key
+/// `RedisKeys.clock`).
+///
 /// Every reply that tells the server's time comes through here, and what it gives away is noted here: no caller can drop it.
 ///
 /// The estimate only serves to tell Redis until when a call may run; whatever is decided by time, Redis decides itself.
@@ -29,9 +33,22 @@ final class ServerNode: Sendable {
         state.withLock { $0.noteGap(at: .now) }
     }
 
-    /// As if there had been none, for tests.
-    func forgetGap() {
-        state.withLock { $0.forgetGap() }
+    /// As if nothing had been heard of this server before, nor of a gap, for tests.
+    func forget() {
+        state.withLock { $0 = ClockView() }
+    }
+
+    /// As if there had been no gap, and the clock had been watched for a while, for tests.
+    ///
+    /// - Parameter time: where it stands, as far as is known.
+    func pretendWatched(for duration: Duration, _ time: Timestamp? = nil) {
+        state.withLock { state in
+            if let time {
+                state = ClockView()
+                state.learn(time, at: .now)
+            }
+            state.pretendWatched(since: .now - duration)
+        }
     }
 
     /// The server's time at `deadline` in ms; 0, which stands for no limit, where nothing is known.
@@ -42,8 +59,20 @@ final class ServerNode: Sendable {
     /// Whether the server's clock is known.
     var knowsTime: Bool { state.withLock { $0.serverTime(at: .now) } != nil }
 
-    func isWithinGrace(_ grace: Duration) -> Bool {
-        state.withLock { $0.gap.map { ContinuousClock.now - $0 < grace } ?? false }
+    /// Whether live workers may not have had the time to extend leases that look lapsed.
+    func doubt(within grace: Duration) -> ClockView.Doubt? {
+        state.withLock { $0.doubt(within: grace, at: .now) }
+    }
+
+    /// Another process vouches for the clock.
+    func trustBeginning() {
+        state.withLock { $0.trustBeginning() }
+    }
+
+    /// What an announcement says of the clock: where it should stand now, and for how long it has been seen to run evenly; nil where that
+    /// is not long enough to say anything.
+    func watch(atLeast duration: Duration) -> (expected: Int64, evenFor: Duration)? {
+        state.withLock { $0.watch(atLeast: duration, at: .now) }
     }
 }
 
@@ -57,11 +86,23 @@ struct ClockView: Sendable {
     /// For how long the reply that was under way the shortest is what the others are held against: clocks drift.
     static let memory = Duration.seconds(30)
 
+    /// Why leases that look lapsed may be those of live workers.
+    enum Doubt: Equatable {
+        /// There was a gap.
+        case gap
+        /// The clock has not been watched for long enough, and nobody has vouched for it.
+        case beginning
+    }
+
     private var best: (server: Int64, here: ContinuousClock.Instant)?
     /// The last gap.
     private(set) var gap: ContinuousClock.Instant?
+    /// When the clock was first heard.
+    private var beginning: ContinuousClock.Instant?
+    private var isBeginningTrusted = false
 
     mutating func learn(_ now: Timestamp, at here: ContinuousClock.Instant) {
+        if beginning == nil { beginning = here }
         guard let best, let expected = serverTime(at: here) else {
             self.best = (now.milliseconds, here)
             return
@@ -82,8 +123,26 @@ struct ClockView: Sendable {
         best = nil
     }
 
-    mutating func forgetGap() {
+    mutating func pretendWatched(since moment: ContinuousClock.Instant) {
         gap = nil
+        beginning = moment
+    }
+
+    mutating func trustBeginning() {
+        isBeginningTrusted = true
+    }
+
+    func doubt(within grace: Duration, at here: ContinuousClock.Instant) -> Doubt? {
+        if let gap, here - gap < grace { return .gap }
+        if isBeginningTrusted || grace <= .zero { return nil }
+        guard let beginning, here - beginning >= grace else { return .beginning }
+        return nil
+    }
+
+    func watch(atLeast duration: Duration, at here: ContinuousClock.Instant) -> (expected: Int64, evenFor: Duration)? {
+        guard let beginning, let expected = serverTime(at: here) else { return nil }
+        let evenFor = here - max(beginning, gap ?? beginning)
+        return evenFor >= duration ? (expected, evenFor) : nil
     }
 
     func serverTime(at moment: ContinuousClock.Instant) -> Int64? {

@@ -30,6 +30,8 @@ final class RedisKeys: Sendable {
     static let workers = "spanq:{@}:workers"
     /// What people did: a stream of `JournalEntry`, about 10,000 long.
     static let journal = "spanq:{@}:journal"
+    /// Until when workers have seen Redis' clock run evenly, and since when (ms): see `ServerNode`.
+    static let clock = "spanq:{@}:clock"
     /// The version of this layout.
     static let layout = "spanq:layout"
 

@@ -54,7 +54,7 @@ extension Keyspace {
             } else if let lifetime = lifetimes[key] {
                 try require((0...longestLife).contains(Int(lifetime)), "11: \(key) lives for \(lifetime) ms")
             } else {
-                let shared = ["spanq:{@}:queues", "spanq:{@}:workers", "spanq:layout"]
+                let shared = ["spanq:{@}:queues", "spanq:{@}:workers", "spanq:{@}:clock", "spanq:layout"]
                 try require(shared.contains(key), "11: \(key) is not in the layout")
             }
         }

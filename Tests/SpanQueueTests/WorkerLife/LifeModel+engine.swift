@@ -46,15 +46,18 @@ extension LifeModel {
         }
     }
 
-    /// A call for several queues is answered when the last of them has been.
+    /// A call for several queues is answered when the last of them has been, unless each has a call of its own.
     mutating func claim(_ shares: [QueueSelector.Share], isProbe: Bool) {
         var answers: [Answer] = []
         var longest = Duration.zero
         var faults: [Fault] = []
         for share in shares { faults.append(draw(isProbe ? .probe : .claim, share.lane)) }
-        guard !faults.contains(.hangs) else { return }
-        for (share, fault) in zip(shares, faults) {
-            longest = max(longest, time(of: fault))
+        let isApart = life.claimsApart && !isProbe
+        let hangs = faults.contains(.hangs)
+        guard isApart || !hangs else { return }
+        for (share, fault) in zip(shares, faults) where fault != .hangs {
+            let time = time(of: fault)
+            longest = max(longest, time)
             lanes[share.lane].claims.append(now)
             switch fault {
             case .fails, .blocks, .hangs: answers.append(Answer(failed: true))
@@ -70,8 +73,11 @@ extension LifeModel {
                 answers.append(answer)
             }
             if fault == .none || fault == .late || fault == .slow { lanes[share.lane].neglectedSince = nil }
+            guard isApart, let answer = answers.popLast() else { continue }
+            at(now + time, .answerClaim([share], [answer], isProbe: false, isLast: false))
         }
-        at(now + longest, .answerClaim(shares, answers, isProbe: isProbe))
+        guard !hangs else { return }
+        at(now + longest, .answerClaim(isApart ? [] : shares, answers, isProbe: isProbe, isLast: true))
     }
 
     private mutating func take(_ share: QueueSelector.Share) -> Answer {

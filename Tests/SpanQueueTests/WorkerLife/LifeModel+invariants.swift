@@ -15,9 +15,11 @@ extension LifeModel {
         for (id, job) in held where job.lapsesAt < now {
             guard beats else { break }
             // In this time it was to be extended three times; the engine answers for this queue throughout.
-            guard lanes[job.lane].fault == .none, lanes[job.lane].soundSince <= job.lapsesAt - life.terms.lease else {
-                continue
-            }
+            guard lanes[job.lane].fault == .none else { continue }
+            // A short one does not outlive a heartbeat of its own that is still under way from before, or was never answered.
+            guard !life.claimsApart || !lanes[job.lane].isDeaf else { continue }
+            let sound = lanes[job.lane].soundSince + (life.claimsApart ? Self.timeout : .zero)
+            guard sound <= job.lapsesAt - life.terms.lease else { continue }
             throw violation("the lease of job \(id) in \(job.lane) has lapsed, and its queue answers")
         }
         for (lane, state) in lanes.enumerated() where life.isRunning && life.terms.hasKeeper {
@@ -148,6 +150,12 @@ extension LifeModel {
             throw violation("it stopped, and handlers run")
         }
         guard life.unsettled == 0 else { throw violation("it stopped, and attempts are not settled") }
+        for lane in lanes.indices where life.terms.hasKeeper {
+            guard let told = lanes[lane].toldLapsedAt, now - told < life.terms.lease else { continue }
+            guard !lanes[lane].foreign.contains(where: { $0 <= told }) else {
+                throw violation("it stopped, and what has lapsed in queue \(lane) may be taken back soon")
+            }
+        }
         for lane in lanes.indices where !lanes[lane].ready.isEmpty {
             // What came after the last claim had looked is for the next run.
             guard lanes[lane].looked > lanes[lane].putThere else {

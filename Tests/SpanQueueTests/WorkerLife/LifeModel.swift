@@ -38,8 +38,7 @@ struct LifeModel {
         var description: String { "seed \(seed), after \(at): \(text)" }
     }
 
-    /// The engine's own timeout for a call. Where calls fail a lease is three times as long at least: one queue's timeout may hold up the answer of a claim that
-    /// several share, and the next heartbeat after it.
+    /// The engine's own timeout for a call.
     static let timeout = Duration.seconds(5)
     /// How long a sound call takes at most.
     static let latency = Duration.milliseconds(40)
@@ -85,6 +84,8 @@ struct LifeModel {
         var claimFailedAt: Instant?
         /// When its next job is due, as its latest claim told.
         var toldDue: Instant?
+        /// Since when its claims tell that a lease has lapsed.
+        var toldLapsedAt: Instant?
         /// Since when the worker has leases in it, and when it last began to extend them.
         var holdsSince: Instant?
         var beatAt: Instant?
@@ -100,7 +101,8 @@ struct LifeModel {
 
     enum Event {
         case turn
-        case answerClaim([QueueSelector.Share], [Answer], isProbe: Bool)
+        /// The last one ends the call.
+        case answerClaim([QueueSelector.Share], [Answer], isProbe: Bool, isLast: Bool)
         case endWait(epoch: Int, failed: Bool)
         case settled(lane: Int, ids: [Int], refused: [Int])
         case extended(lanes: [Int], failed: [Bool], isShared: Bool)
@@ -166,7 +168,8 @@ struct LifeModel {
             random.below(4) == 0 ? .strict(names) : .weighted(names.map { ($0, 1 + random.below(5)) })
         // Some runs are calm: nothing fails but what can't be settled, and leases may be as short as they are allowed to be.
         let isCalm = random.below(6) == 0
-        let lease = isCalm ? Duration.milliseconds(1000 + random.below(3000)) : .seconds(16 + random.below(15))
+        let isShort = isCalm || random.below(4) == 0
+        let lease = isShort ? Duration.milliseconds(1000 + random.below(3000)) : .seconds(16 + random.below(15))
         var terms = WorkerLife.Terms(
             queues: queues, concurrency: 1 + random.below(6), lease: lease,
             drainTimeout: .milliseconds(random.below(12_000)), cancellationGrace: .milliseconds(random.below(5000)),
@@ -399,7 +402,14 @@ struct LifeModel {
     private mutating func handle(_ event: Event) throws {
         switch event {
         case .turn: break
-        case .answerClaim(let shares, let answers, let isProbe): try answer(shares, answers, isProbe)
+        case .answerClaim(let shares, let answers, let isProbe, let isLast):
+            try answer(shares, answers, isProbe)
+            if isProbe {
+                life.probeEnded()
+            } else if isLast {
+                isClaiming = false
+                life.claimEnded()
+            }
         case .endWait(let epoch, let failed):
             guard waitEpoch == epoch else { return }
             waitEpoch = nil
@@ -489,6 +499,7 @@ struct LifeModel {
             lanes[lane].claimFailedAt = nil
             _ = life.claimWorked(lane, at: now)
             lanes[lane].toldDue = answer.dueIn.map { now + $0 }
+            lanes[lane].toldLapsedAt = answer.lapseIn == .zero ? lanes[lane].toldLapsedAt ?? now : nil
             let wasRunning = life.isRunning
             let mayStart = life.claimed(
                 lane, jobs: answer.jobs.count, hasMore: answer.hasMore, dueIn: answer.dueIn, lapseIn: answer.lapseIn,
@@ -501,12 +512,6 @@ struct LifeModel {
                     mustSettle(job.id)
                 }
             }
-        }
-        if isProbe {
-            life.probeEnded()
-        } else {
-            isClaiming = false
-            life.claimEnded()
         }
     }
 

@@ -50,6 +50,40 @@ struct LifeStepTests {
         #expect((5...12).contains(reclaims), "\(reclaims) reclaims in half a minute")
     }
 
+    @Test(
+        "runOnce waits for what has lapsed and can't be taken back yet, for a lease and a quarter at most",
+        arguments: [3_000, 29_000, nil])
+    func onceWaits(graceEnds: Int?) {
+        let start = ContinuousClock.now
+        let terms = WorkerConfiguration(concurrency: 10, queues: ["q": 1]).terms(isOnce: true, hasKeeper: true)
+        var life = WorkerLife(terms, at: start) { 0.5 }
+        var isBack = false
+        var end: Int?
+        for tick in 0..<60_000 where end == nil {
+            let now = start + .milliseconds(tick)
+            while case .claim = life.nextClaim(at: now) {
+                _ = life.claimed(0, jobs: 0, hasMore: false, dueIn: nil, lapseIn: isBack ? nil : .zero, at: now)
+                life.claimEnded()
+            }
+            while let action = life.nextAction(at: now) {
+                switch action {
+                case .reclaim:
+                    let comesBack = !isBack && graceEnds.map { $0 <= tick } ?? false
+                    isBack = isBack || comesBack
+                    life.reclaimed(0, jobs: comesBack ? 1 : 0, at: now)
+                case .announce: life.announced(failed: false, at: now)
+                case .sweep: life.swept(0, isFinished: true, at: now)
+                case .signOff: end = tick
+                default: Issue.record("unexpected: \(action)")
+                }
+            }
+        }
+        // The lease is 30 seconds.
+        let earliest = graceEnds ?? 30_000
+        #expect(isBack == (graceEnds != nil))
+        #expect((earliest...earliest + 7_600).contains(end ?? 0), "it ended at \(end ?? -1)")
+    }
+
     @Test("one call extends the leases of all queues, and a queue that failed is asked alone until it answers")
     func heartbeats() {
         let start = ContinuousClock.now

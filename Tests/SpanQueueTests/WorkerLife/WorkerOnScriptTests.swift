@@ -152,6 +152,27 @@ struct WorkerOnScriptTests {
         try await run.value
     }
 
+    @Test("jobs with short leases start although another queue's claim, of the same turn, is never answered")
+    func claimBlocks() async throws {
+        let isBlocked = Mutex(false)
+        let engine = ScriptedEngine { call, queues in
+            guard call == .claim, queues.contains("bad") else { return }
+            isBlocked.withLock { $0 = true }
+            await Self.never()
+        }
+        let queue = try engine.queue()
+        var configuration = Self.configuration(["bad", "good"])
+        configuration.lease = .milliseconds(14_900)
+        let worker = try Worker(queue, configuration)
+        try worker.handle("t") { _, _ in }
+        let receipt = try await queue.enqueue(type: "t", payload: [], .queue("good"))
+        let run = Task { try await worker.run() }
+        try await eventually("a claim that blocks") { isBlocked.withLock { $0 } }
+        try await eventually("the other queue's job") { try await queue.job(receipt.id)?.state == .completed }
+        worker.drain()
+        try await run.value
+    }
+
     @Test("a wake-up that a cancelled wait may have taken is handed on at once, by a call that is not cancelled itself")
     func handsWakeUpOn() async throws {
         let isWaiting = Mutex(false)

@@ -13,6 +13,10 @@ struct QueueUpkeep {
     static let shortestPause = Duration.milliseconds(100)
 
     private let longestPause: Duration
+    /// For how long what has lapsed is expected to be taken back: the grace after a gap, and a pause.
+    private let patience: Duration
+    /// Since when a lease has lapsed of which nobody was asked, or of which nothing came.
+    private var lapsedSince: Instant?
     /// When a lease will have lapsed, as the latest claim told.
     private(set) var lapseAt: Instant?
     private(set) var isReclaiming = false
@@ -26,6 +30,7 @@ struct QueueUpkeep {
     /// - Parameter random: from 0 to 1; keeps the sweeps of a fleet apart.
     init(lease: Duration, at now: Instant, random: Double) {
         longestPause = max(Self.shortestPause, lease / 4)
+        patience = lease + longestPause
         mayReclaimAt = now
         blindAt = now
         sweepAt = now + Self.sweepInterval * (0.2 + 0.8 * random)
@@ -34,13 +39,16 @@ struct QueueUpkeep {
     /// A claim told how long until the earliest lease of the queue lapses.
     mutating func noted(lapseIn: Duration?, at now: Instant) {
         lapseAt = lapseIn.map { now + max(.zero, $0) }
+        lapsedSince = lapseIn.map { $0 <= .zero } ?? false ? lapsedSince ?? now : nil
         if lapseIn ?? .seconds(1) > .zero { pause = Self.shortestPause }
         blindAt = now + Self.blindInterval
     }
 
-    /// Whether a lease has lapsed and nobody was asked for it since.
+    /// Whether a lease has lapsed and its job may still come back soon: nobody was asked for it since, or it is too early after a gap.
     func isDue(at now: Instant) -> Bool {
-        isReclaiming || (lapseAt.map { $0 <= now } ?? false) && mayReclaimAt <= now
+        if isReclaiming { return true }
+        guard let lapseAt, lapseAt <= now else { return false }
+        return now - (lapsedSince ?? lapseAt) < patience
     }
 
     mutating func startsReclaim(at now: Instant, isBlind: Bool) -> Bool {
@@ -60,6 +68,7 @@ struct QueueUpkeep {
             lapseAt = now
             mayReclaimAt = now
             pause = Self.shortestPause
+            lapsedSince = nil
         } else if isBlind {
             lapseAt = nil
         } else if lapseAt != nil {

@@ -25,6 +25,9 @@ struct WorkerLife {
     /// How long `runOnce` goes on with calls that fail, while nothing else is left to do.
     static let onceBound = Duration.seconds(10)
     static let announceInterval = Duration.seconds(10)
+    /// Leases that are at least so long outlive a call that the engine leaves unanswered for a command timeout (5 s), and the heartbeat
+    /// after it. Jobs with shorter ones must not wait for the answer of another queue.
+    static let patientLease = Duration.seconds(15)
     static let announcePause = Duration.seconds(1)
 
     struct Terms {
@@ -143,6 +146,9 @@ struct WorkerLife {
     }
 
     // MARK: Claiming
+
+    /// Whether each queue of a claim has a call of its own, whose jobs start as soon as it is answered.
+    var claimsApart: Bool { terms.lease < Self.patientLease }
 
     mutating func nextClaim(at now: Instant) -> ClaimTurn.Step {
         let offer = ClaimTurn.Offer(
@@ -281,7 +287,8 @@ struct WorkerLife {
     mutating func reclaimed(_ lane: Int, jobs: Int, at now: Instant) {
         lanes[lane].upkeep.reclaimed(jobs, isBlind: !claims(lanes[lane]), at: now)
         bringAlarmNearer(for: lane)
-        if jobs > 0 { claiming.lookAgain() }
+        // Where nothing came, `runOnce` asks whether something is to be waited for still.
+        if jobs > 0 || terms.isOnce { claiming.lookAgain() }
     }
 
     mutating func reclaimFailed(_ lane: Int, at now: Instant) {
