@@ -60,3 +60,14 @@ func fails() async throws {
     #expect(record?.state == .dead)
     #expect(record?.lastError == "no mail server")
 }
+
+@Test("a welcome without a mail server is tried again, and not for ever")
+func attempts() async throws {
+    let worker = try Worker(try JobQueue.testing())
+    try worker.handle(WelcomeEmail.self) { _, _ in throw JobError.retry(after: .seconds(60), "no mail server") }
+
+    let second = try await worker.perform(WelcomeEmail(userID: 42), .maxRetries(4), attempt: 2)
+    #expect(second.state == .retrying)
+    let last = try await worker.perform(WelcomeEmail(userID: 42), .maxRetries(4), attempt: 5)
+    #expect(last.state == .dead)
+}

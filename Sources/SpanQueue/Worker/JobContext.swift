@@ -51,14 +51,17 @@ public final class JobContext: Sendable {
     private let reported: Mutex<Reported>
 
     /// What the handler has reported so far.
-    struct Reported: Sendable {
-        var progress: JobProgress?
-        var result: [UInt8]?
+    package struct Reported: Sendable {
+        package var progress: JobProgress?
+        package var result: [UInt8]?
     }
+
+    /// Stores progress; false where the job is no longer the worker's.
+    typealias Store = @Sendable (JobProgress, ClaimedJob) async throws -> Bool
 
     /// What all attempts of a worker share.
     final class Environment: Sendable {
-        let engine: any Engine
+        let store: Store
         let limits: Limits
         let logger: Logger
         let attemptLogLevel: @Sendable (JobContext) -> Logger.Level
@@ -67,12 +70,21 @@ public final class JobContext: Sendable {
 
         let coding: any JobCoding
 
-        init(
+        convenience init(
             engine: any Engine, limits: Limits, logger: Logger, coding: any JobCoding = JSONJobCoding(),
             attemptLogLevel: @escaping @Sendable (JobContext) -> Logger.Level = { _ in .debug }
         ) {
+            self.init(
+                store: { try await engine.report($0, on: $1) }, limits: limits, logger: logger, coding: coding,
+                attemptLogLevel: attemptLogLevel)
+        }
+
+        init(
+            store: @escaping Store, limits: Limits, logger: Logger, coding: any JobCoding,
+            attemptLogLevel: @escaping @Sendable (JobContext) -> Logger.Level = { _ in .debug }
+        ) {
             self.coding = coding
-            self.engine = engine
+            self.store = store
             self.limits = limits
             self.logger = logger
             self.attemptLogLevel = attemptLogLevel
@@ -125,7 +137,7 @@ public final class JobContext: Sendable {
             fraction: fraction.isFinite ? min(max(fraction, 0), 1) : 0,
             note: Excerpt.bounded(note, bytes: Limits.progressBytes))
         reported.withLock { $0.progress = progress }
-        return try await environment.engine.report(progress, on: claim)
+        return try await environment.store(progress, claim)
     }
 
     /// Sets the job's result, which is stored when the attempt completes. The latest one counts.
@@ -178,5 +190,5 @@ public final class JobContext: Sendable {
     }
 
     /// What is to be stored with the settlement.
-    var report: Reported { reported.withLock { $0 } }
+    package var report: Reported { reported.withLock { $0 } }
 }

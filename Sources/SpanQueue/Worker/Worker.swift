@@ -21,7 +21,7 @@ public final class Worker: Service, Sendable {
     public let id: String
     /// The settings.
     public let configuration: WorkerConfiguration
-    private let queue: JobQueue
+    let queue: JobQueue
     private let logger: Logger
     private let setup = Mutex(Setup())
 
@@ -36,6 +36,10 @@ public final class Worker: Service, Sendable {
             case idle
             case connecting(Task<any Engine, any Error>)
             case running(WorkerCore)
+        }
+
+        func runner(_ coding: any JobCoding, peers: Peers? = nil) -> AttemptRunner {
+            AttemptRunner(handlers: handlers, middleware: middleware, coding: coding, peers: peers)
         }
 
         /// A run has its own copy of the handlers: what came later would never be called.
@@ -114,7 +118,7 @@ public final class Worker: Service, Sendable {
     }
 
     /// Claims and runs jobs until nothing is ready and nothing is running, and returns: for external schedulers and tests. Jobs
-    /// that are due later are left.
+    /// that are due later are left. What has lapsed is waited for where it may not be taken back yet, for a lease and a quarter at most.
     ///
     /// A call to the engine that fails is tried again while handlers run, and for ten seconds after that; a drain ends it at any time.
     ///
@@ -138,6 +142,9 @@ public final class Worker: Service, Sendable {
         }
         core?.post { $0.beginDrain() }
     }
+
+    /// What runs an attempt apart from any run of the worker.
+    func attemptRunner() -> AttemptRunner { setup.withLock { $0.runner(queue.configuration.coding) } }
 
     private func run(untilEmpty: Bool) async throws -> RunSummary {
         // A worker runs where the engine is away, and begins when it is back.
@@ -178,9 +185,7 @@ public final class Worker: Service, Sendable {
 
     private func run(on engine: any Engine, untilEmpty: Bool, isDraining: Bool) async throws -> RunSummary {
         let core = setup.withLock { setup in
-            let runner = AttemptRunner(
-                handlers: setup.handlers, middleware: setup.middleware, coding: queue.configuration.coding,
-                peers: Peers(engine, besides: id))
+            let runner = setup.runner(queue.configuration.coding, peers: Peers(engine, besides: id))
             let core = WorkerCore(
                 id: id, engine: engine, configuration: configuration, isOnce: untilEmpty,
                 limits: queue.configuration.limits, runner: runner, telemetry: queue.telemetry, logger: logger)

@@ -36,6 +36,64 @@ extension Worker {
     }
 }
 
+extension Worker {
+    /// Runs the worker's handler for a job once, inside its middleware, without a queue: the job is encoded and decoded as always, and
+    /// nothing is stored. Timeouts are not kept; what the handler enqueues itself goes where it always does.
+    ///
+    /// ```swift
+    /// let job = try await worker.perform(WelcomeEmail(userID: 42), attempt: 3)
+    /// #expect(job.state == .retrying)
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - options: those of the job's enqueue; its type's come first.
+    ///   - attempt: the number of the attempt, from 1.
+    /// - Returns: the record that the job would have after it: its state, when it would be tried again (`dueAt`), the error, the
+    ///   result, the progress.
+    /// - Throws: `.invalidState` where the worker has no handler for the type; `.invalidArgument` or `.tooLarge` for a job that
+    ///   could not be enqueued. What the handler throws is not thrown: it decides what becomes of the job.
+    @discardableResult
+    public func perform<J: Job>(_ job: J, _ options: EnqueueOption..., attempt: Int = 1) async throws -> JobRecord {
+        try await rehearse(EnqueueRequest(job, options), attempt: attempt)
+    }
+
+    /// The same for a job by its type's name.
+    @discardableResult
+    public func perform(
+        type: String, payload: [UInt8], _ options: EnqueueOption..., attempt: Int = 1
+    ) async throws -> JobRecord {
+        try await rehearse(EnqueueRequest(type: type, payload: payload, options: options), attempt: attempt)
+    }
+}
+
+extension JobContext {
+    /// A context for a handler that a test calls itself. What the handler reports stays in it; progress counts as stored.
+    ///
+    /// ```swift
+    /// let context = try JobContext.testing(attempt: 2)
+    /// try await sendWelcome(WelcomeEmail(userID: 42), context)
+    /// #expect(context.reportedProgress?.fraction == 1)
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - type: the job's type.
+    ///   - options: those of the job's enqueue, such as `.queue("mail")`, `.maxRetries(3)`.
+    ///   - attempt: the number of the attempt, from 1.
+    /// - Throws: `.invalidArgument` for what could not be enqueued.
+    public static func testing(
+        type: String = "test", _ options: EnqueueOption..., attempt: Int = 1,
+        logger: Logger = Logger(label: "spanqueue.testing", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) throws(SpanQueueError) -> JobContext {
+        try .rehearsal(EnqueueRequest(type: type, payload: [], options: options), attempt: attempt, logger: logger)
+    }
+
+    /// The latest that its handler has said by `reportProgress`.
+    public var reportedProgress: JobProgress? { report.progress }
+
+    /// The result that its handler has set, as it would be stored.
+    public var resultBytes: [UInt8]? { report.result }
+}
+
 extension JobQueue {
     /// A queue on a fresh in-memory engine.
     ///
