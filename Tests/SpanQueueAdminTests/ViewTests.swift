@@ -21,7 +21,7 @@ struct ViewTests {
                 "deadline":null,"enqueued_at":"2026-11-21T09:30:00.125Z","events":[],"id":"job-1",\
                 "last_error":"no route","lease_expires_at":null,"max_retries":5,"payload":"{\\"user\\":42}",\
                 "priority":3,"progress":null,"queue":"mail","reason":null,"reclaims":0,"result":null,\
-                "retention":null,"run_at":"2026-11-21T09:30:02.300Z","state":"retrying","tags":["vip"],\
+                "retention":null,"run_at":"2026-11-21T09:30:02.300Z","snoozes":0,"state":"retrying","tags":["vip"],\
                 "timeout":"30s","trace_id":"0af7651916cd43dd8448eb211c80319c",\
                 "traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","type":"email:welcome",\
                 "unique":null,"unique_digest":null,"worker":null}
@@ -46,6 +46,13 @@ struct ViewTests {
         #expect(json.contains(#""lease_expires_at":"2026-11-21T09:30:30.725Z""#))
         #expect(json.contains(#""progress":{"fraction":0.5,"note":"half"}"#))
         #expect(json.contains(#""worker":"w-2"}"#))
+    }
+
+    @Test("a job that its handler has put off")
+    func snoozed() throws {
+        var record = try JobSample.retrying()
+        record.run.snoozes = 3
+        #expect(try AdminJSON.line(JobView(record)).contains(#""snoozes":3,"#))
     }
 
     @Test("bytes that are no text are shown in base64")

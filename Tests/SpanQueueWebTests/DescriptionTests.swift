@@ -58,13 +58,20 @@ struct DescriptionTests {
     }
 
     @Test("has a status for each kind of error")
-    func statuses() {
+    func statuses() throws {
         let expected: [(SpanQueueError.Code, Int)] = [
             (.invalidArgument, 400), (.tooLarge, 413), (.notFound, 404), (.conflict, 409), (.invalidState, 409),
-            (.leaseLost, 409), (.unsupported, 501), (.unavailable, 503), (.closed, 503), (.timeout, 504),
+            (.leaseLost, 409), (.jobFailed, 409), (.unsupported, 501), (.unavailable, 503), (.closed, 503),
+            (.timeout, 504),
             (.outOfMemory, 503), (.overloaded, 503), (.denied, 502), (.corruptRecord, 500), (.engine, 500),
         ]
+        let page = try String(
+            contentsOf: URL(filePath: #filePath).appending(path: "../../../docs/rest.md").standardized, encoding: .utf8)
         for (code, status) in expected {
+            #expect(
+                page.split(separator: "\n").contains { row in
+                    row.prefix { $0 != "`" }.contains("\(status)") && row.contains("`\(code.rawValue)`")
+                }, "docs/rest.md does not have \(code.rawValue) with \(status)")
             let problem = Problem(SpanQueueError(code, "why", mayHaveRun: true))
             #expect(problem?.status.code == status && problem?.code == code.rawValue && problem?.mayHaveRun == true)
             #expect((problem?.headers[.retryAfter] != nil) == (status == 503))

@@ -19,6 +19,7 @@ package struct JobView: Encodable, Sendable {
     package let attempt: Int
     package let maxRetries: Int
     package let reclaims: Int
+    package let snoozes: Int
     @OrNull package var lastError: String?
     package let traceID: String
     package let traceparent: String
@@ -47,7 +48,8 @@ package struct JobView: Encodable, Sendable {
     package let events: [EventView]
 
     private enum CodingKeys: String, CodingKey {
-        case id, type, queue, state, attempt, reclaims, traceparent, payload, result, progress, tags, priority, attempts
+        case id, type, queue, state, attempt, reclaims, snoozes, traceparent, payload, result, progress, tags, priority,
+            attempts
         case reason, deadline, worker, events, timeout, retention, unique
         case uniqueDigest = "unique_digest"
         case maxRetries = "max_retries"
@@ -74,6 +76,7 @@ package struct JobView: Encodable, Sendable {
         self.attempt = record.attempt
         self.maxRetries = message.maxRetries
         self.reclaims = record.run.reclaims
+        self.snoozes = record.snoozes
         self.lastError = record.run.lastError
         self.traceID = message.trace.traceID.description
         self.traceparent = message.trace.traceParent

@@ -43,7 +43,7 @@ struct Problem: Error {
         case .invalidArgument: .badRequest
         case .tooLarge: .contentTooLarge
         case .notFound: .notFound
-        case .conflict, .invalidState, .leaseLost: .conflict
+        case .conflict, .invalidState, .leaseLost, .jobFailed: .conflict
         case .unsupported: .notImplemented
         case .unavailable, .closed, .outOfMemory, .overloaded: .serviceUnavailable
         case .timeout: .gatewayTimeout
