@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import SpanQueue
+import SpanQueueTelemetry
 import Testing
 
 @Suite("enqueue")
@@ -13,6 +14,8 @@ struct EnqueueTests {
             job.message.backoff = .linear(step: .seconds(2), cap: .minutes(1))
             job.message.timeout = .seconds(20)
             job.message.tags = ["a", "b:c"]
+            job.message.trace = TraceContext(traceID: .random(), spanID: .random(), flags: 1, traceState: "a=b")
+            job.message.parentSpanID = .random()
             let outcome = try await bench.enqueue(job)
             let record = try await bench.record(job.message.id)
             #expect(record.state == .ready)

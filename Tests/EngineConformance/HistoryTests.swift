@@ -34,6 +34,9 @@ struct HistoryTests {
             let eligible = [record.message.runAt, attempts[0].endedAt + .milliseconds(30), attempts[1].endedAt]
             #expect(attempts.map(\.eligibleAt) == eligible)
             #expect(first.wait == first.claimedAt - first.eligibleAt)
+            let tokens = [first, second, third].map(\.reference.token)
+            #expect([first, second, third].map(\.previous) == [nil, tokens[0], tokens[1]])
+            #expect([first, second, third].map(\.heldFor) == [.zero, .zero, .zero])
             #expect(record.run.lastError == "last")
             #expect(record.run.droppedEvents == 0)
         }

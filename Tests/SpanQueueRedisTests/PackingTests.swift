@@ -15,7 +15,7 @@ struct PackingTests {
         func pick<Value>(_ values: [Value]) -> Value { values[Int.random(in: 0..<values.count, using: &generator)] }
         let lock = [UInt8]((0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) })
         let spans: [UniqueSpan] = [.untilStarted, .untilFinished, .duration(.seconds(9))]
-        let message = JobMessage(
+        var message = JobMessage(
             id: "id", queue: "q", type: pick(["a", "email:welcome", String(repeating: "t", count: 128)]),
             payload: (0..<pick([0, 1, 300])).map { _ in UInt8.random(in: 0...255, using: &generator) },
             priority: pick([0, 3, 9]), maxRetries: pick([0, 25, 1000]),
@@ -27,6 +27,7 @@ struct PackingTests {
                 traceID: .random(), spanID: .random(), flags: pick([0, 1, 3]), traceState: pick([nil, "a=b"]),
                 baggage: pick([nil, "user=7"])),
             runAt: nil, enqueuedAt: Timestamp(milliseconds: 0), contentDigest: pick([nil, 0, .max, 77]))
+        message.parentSpanID = pick([nil, .random()])
         return NewJob(
             message: message,
             schedule: pick([.now, .after(.seconds(5)), .at(stamp + .seconds(8)), .at(stamp + .seconds(-8))]),
@@ -42,6 +43,30 @@ struct PackingTests {
             let read = try MessagePacking.unpack(stored, id: "id", queue: "q")
             #expect(read == job.message(acceptedAt: stamp))
             #expect(try MessagePacking.eligibleAt(Array(stored.prefix(MessagePacking.headBytes))) == read.eligibleAt)
+        }
+    }
+
+    @Test("the span above the enqueue is a member of its own in the stored tracestate, where there is room for it")
+    func parents() throws {
+        let parent = try #require(SpanID(0x00f0_67aa_0ba9_02b7))
+        let long = String(repeating: "x", count: 487)
+        for (parent, state, stored) in [
+            (parent, nil, "spanq=p:00f067aa0ba902b7"), (parent, "a=b", "spanq=p:00f067aa0ba902b7,a=b"),
+            (nil, nil, nil), (nil, "a=b", "a=b"), (nil, "a=b,spanq=p:00f067aa0ba902b7", "a=b,spanq=p:00f067aa0ba902b7"),
+            (parent, long, "spanq=p:00f067aa0ba902b7,\(long)"),
+        ] as [(SpanID?, String?, String?)] {
+            #expect(ParentMember.joined(parent, state) == stored)
+            let parted = ParentMember.parted(stored)
+            #expect(parted.parent == parent && parted.state == state)
+        }
+        #expect(ParentMember.joined(parent, long + "x") == long + "x")
+        // One that came from outside is not ours.
+        #expect(ParentMember.joined(nil, "spanq=p:00f067aa0ba902b7,a=b") == "a=b")
+        for state in [
+            "spanq=p:", "spanq=p:00f067aa0ba902b", "spanq=p:00f067aa0ba902b7a", "spanq=p:00F067AA0BA902B7",
+            "spanq=p:0000000000000000", "spanq=p:+0f067aa0ba902b7", "spanq=q:00f067aa0ba902b7",
+        ] {
+            #expect(ParentMember.parted(state).parent == nil && ParentMember.parted(state).state == state)
         }
     }
 

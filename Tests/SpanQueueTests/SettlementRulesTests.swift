@@ -231,6 +231,29 @@ extension ClaimedJob {
     }
 }
 
+@Suite("A claimed job")
+struct ClaimedJobTests {
+    @Test("has waited while it was ready, and not while it was held back")
+    func held() {
+        let start = Timestamp(milliseconds: 1_800_000_000_000)
+        func wait(heldFor: Duration) -> Duration {
+            let message = JobMessage(
+                id: "job", queue: "q", type: "t", payload: [], priority: 0, maxRetries: 0, backoff: nil, timeout: nil,
+                deadline: nil, unique: nil, retention: .standard, tags: [], trace: .root(), runAt: nil,
+                enqueuedAt: start, contentDigest: nil)
+            let reference = ClaimReference(
+                id: "job", queue: "q", token: FencingToken(value: 5, nonce: 1), worker: "w")
+            return ClaimedJob(
+                message: message, run: RunRecord(), reference: reference, claimedAt: start + .seconds(10),
+                heldFor: heldFor
+            ).wait
+        }
+        #expect(wait(heldFor: .zero) == .seconds(10))
+        #expect(wait(heldFor: .seconds(7)) == .seconds(3))
+        #expect(wait(heldFor: .seconds(11)) == .zero)
+    }
+}
+
 @Suite("What is said of an error")
 struct ErrorTextTests {
     private struct Secret: Error { var password = "hunter2" }

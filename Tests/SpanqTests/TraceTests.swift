@@ -175,6 +175,18 @@ struct TraceTests {
         #expect(settlement.parent == last.context.spanID && settlement.context.traceID == last.context.traceID)
     }
 
+    @Test("the span that the enqueue was made in is named, and said to be elsewhere")
+    func caller() throws {
+        let plain = try TraceSample.eventful()
+        var record = plain.record
+        record.message.parentSpanID = SpanID(0x00f0_67aa_0ba9_02b7)
+        let trace = JobTrace(record, now: plain.now)
+        let line = "parent span 00f067aa0ba902b7, which made the enqueue: your tracing backend has it"
+        #expect(TraceSample.page(trace, width: 100).contains("\n\(line)\n"))
+        #expect(!TraceSample.page(plain, width: 100).contains("\nparent "))
+        #expect(TraceView(trace).spans.map(\.parentSpanID).first == "00f067aa0ba902b7")
+    }
+
     @Test("the JSON of a span")
     func json() throws {
         let running = TraceView(try TraceSample.trace(.active, claimedAt: 20))

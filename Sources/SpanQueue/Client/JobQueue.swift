@@ -115,6 +115,7 @@ public final class JobQueue: Service, Sendable {
         var job = try NewJob(request, configuration: configuration, trace: creation(parent))
         let open = applicationSpans?.created(job.message, "enqueue")
         if let trace = open?.trace { job.message.trace = trace }
+        job.message.note(parent: parent)
         let start = spans == nil ? 0 : SystemClock.now()
         let began = ContinuousClock.now
         let outcome: EnqueueOutcome
@@ -177,6 +178,7 @@ public final class JobQueue: Service, Sendable {
                 if let trace = open.trace { jobs[jobs.count - 1].message.trace = trace }
                 opens.append(open)
             }
+            jobs[jobs.count - 1].message.note(parent: parent)
         }
         let start = spans == nil ? 0 : SystemClock.now()
         let began = ContinuousClock.now
@@ -338,6 +340,14 @@ public final class JobQueue: Service, Sendable {
         case .refused(let error):
             return .refused(error)
         }
+    }
+}
+
+extension JobMessage {
+    /// Keeps the span of the caller, where the enqueue is one of its own below that.
+    fileprivate mutating func note(parent: TraceContext?) {
+        guard let parent, parent.traceID == trace.traceID, parent.spanID != trace.spanID else { return }
+        parentSpanID = parent.spanID
     }
 }
 

@@ -58,12 +58,20 @@ package final class ClaimedJob: Sendable, Hashable {
     package let attempt: Int
     /// The earliest moment at which this claim could have been made.
     package let eligibleAt: Timestamp
+    /// How long of the time since then it was held back, and not ready; zero where the engine holds nothing back.
+    package let heldFor: Duration
+    /// The token of the attempt before this one, for the link of its span; nil for the first.
+    package let previous: FencingToken?
 
-    package init(message: JobMessage, run: RunRecord, reference: ClaimReference, claimedAt: Timestamp) {
+    package init(
+        message: JobMessage, run: RunRecord, reference: ClaimReference, claimedAt: Timestamp, heldFor: Duration = .zero
+    ) {
         self.message = message
         self.run = run
         self.reference = reference
         self.claimedAt = claimedAt
+        self.heldFor = heldFor
+        self.previous = run.lastAttempt?.token
         self.attempt = run.attempts + 1
         self.eligibleAt = run.eligibleAt ?? message.eligibleAt
     }
@@ -71,7 +79,7 @@ package final class ClaimedJob: Sendable, Hashable {
     /// Whether two claims are of the same job with the same record, under the same token.
     package static func == (left: ClaimedJob, right: ClaimedJob) -> Bool {
         left.reference == right.reference && left.claimedAt == right.claimedAt && left.message == right.message
-            && left.run == right.run
+            && left.run == right.run && left.heldFor == right.heldFor && left.previous == right.previous
     }
 
     /// Hashes the claim, which no other shares.
@@ -88,8 +96,8 @@ package final class ClaimedJob: Sendable, Hashable {
     /// How often its handler has put it off in a row.
     package var snoozes: Int { run?.history.last?.attempt?.outcome == .snoozed ? run?.snoozes ?? 0 : 0 }
 
-    /// How long it waited for this claim; never negative.
-    package var wait: Duration { max(.zero, claimedAt - eligibleAt) }
+    /// How long it was ready before this claim; never negative.
+    package var wait: Duration { max(.zero, claimedAt - eligibleAt - heldFor) }
 }
 
 /// A claimed job whose record can't be read. It is the worker's to bury.

@@ -23,7 +23,7 @@ extension JobSpans {
             }
         }
         var span = attempt(
-            Wait(claim), context: context, worker: worker, after: claim.earlierAttempts.last,
+            Wait(claim), context: context, worker: worker, after: PreviousAttempt(before: claim),
             from: ending.startNanoseconds, to: ending.endNanoseconds)
         if failed {
             span.attributes["error.type"] = .string(record.errorType ?? "_OTHER")
@@ -38,7 +38,7 @@ extension JobSpans {
     func lost(_ claim: ClaimedJob, _ context: TraceContext, from start: UInt64, to end: UInt64) {
         let spanID = claim.reference.token.lostSpanID(of: claim.message.id)
         var span = attempt(
-            Wait(claim), context: context.moved(to: spanID), worker: worker, after: claim.earlierAttempts.last,
+            Wait(claim), context: context.moved(to: spanID), worker: worker, after: PreviousAttempt(before: claim),
             from: start, to: end)
         span.attributes["error.type"] = "lease_lost"
         span.status = .error("the worker lost its lease, and what it did did not count")
@@ -48,7 +48,7 @@ extension JobSpans {
 
     /// The span of an attempt, without its end.
     func attempt(
-        _ wait: Wait, context: TraceContext, worker: String?, after previous: AttemptRecord?, from start: UInt64,
+        _ wait: Wait, context: TraceContext, worker: String?, after previous: PreviousAttempt?, from start: UInt64,
         to end: UInt64
     ) -> SpanData {
         var attributes = Self.attributes(
@@ -83,7 +83,7 @@ extension JobSpans {
 
     /// An attempt links the creation and the attempt before it.
     static func links(
-        of message: JobMessage, after previous: AttemptRecord?, _ telemetry: JobTelemetry
+        of message: JobMessage, after previous: PreviousAttempt?, _ telemetry: JobTelemetry
     ) -> [SpanData.Link] {
         var links = [SpanData.Link(message.trace, isRemote: true)]
         if let previous {
@@ -92,6 +92,24 @@ extension JobSpans {
             links.append(SpanData.Link(context, isRemote: true))
         }
         return links
+    }
+}
+
+/// The attempt before another, as far as the link to it needs that.
+struct PreviousAttempt {
+    let token: FencingToken
+    let eligibleAt: Timestamp
+
+    init(_ record: AttemptRecord) {
+        token = record.token
+        eligibleAt = record.eligibleAt
+    }
+
+    init?(before claim: ClaimedJob) {
+        guard let token = claim.previous else { return nil }
+        self.token = token
+        // Where the engine keeps the history to itself, it is taken for one that began when the job could first begin.
+        eligibleAt = claim.run?.lastAttempt?.eligibleAt ?? claim.message.eligibleAt
     }
 }
 
@@ -186,6 +204,8 @@ extension JobSpans {
         let attempt: Int
         let eligibleAt: Timestamp
         let claimedAt: Timestamp
+        /// How long it was ready.
+        let duration: Duration
 
         init(_ claim: ClaimedJob) {
             message = claim.message
@@ -193,6 +213,7 @@ extension JobSpans {
             attempt = claim.attempt
             eligibleAt = claim.eligibleAt
             claimedAt = claim.claimedAt
+            duration = claim.wait
         }
 
         init(before record: AttemptRecord, of message: JobMessage) {
@@ -201,9 +222,8 @@ extension JobSpans {
             attempt = record.number
             eligibleAt = record.eligibleAt
             claimedAt = record.claimedAt
+            duration = max(.zero, record.claimedAt - record.eligibleAt)
         }
-
-        var duration: Duration { max(.zero, claimedAt - eligibleAt) }
     }
 
     /// - Parameter worker: the one that claimed the job.
@@ -216,7 +236,7 @@ extension JobSpans {
                 context: tracer.makeContext(
                     parent: wait.message.trace, spanID: wait.token.waitSpanID(of: wait.message.id)),
                 parent: wait.message.trace.spanID, isParentRemote: true,
-                startNanoseconds: min(wait.eligibleAt, wait.claimedAt).nanoseconds,
+                startNanoseconds: (wait.claimedAt + (.zero - wait.duration)).nanoseconds,
                 endNanoseconds: wait.claimedAt.nanoseconds, attributes: attributes), keptBecause: reason)
     }
 
@@ -229,10 +249,10 @@ extension JobSpans {
     func rebuilt(_ wait: Wait, after earlier: [AttemptRecord], worker: String?, keptBecause reason: KeepReason) {
         let message = wait.message
         if !earlier.contains(where: { wasKept($0, of: message) }) {
-            // By whom it was enqueued is not in the record.
             tracer.submit(
                 SpanData(
                     name: "enqueue \(message.queue)", kind: .producer, context: message.trace,
+                    parent: message.parentSpanID, isParentRemote: message.parentSpanID != nil,
                     startNanoseconds: message.enqueuedAt.nanoseconds, endNanoseconds: message.enqueuedAt.nanoseconds,
                     attributes: Self.attributes(
                         "enqueue", "send", queue: message.queue, worker: nil, message: message)),
@@ -275,7 +295,8 @@ extension JobSpans {
             rebuilt(wait, after: Array(records[..<index]), worker: record.worker, keptBecause: .reclaim)
         }
         var attempt = attempt(
-            wait, context: context, worker: record.worker, after: index > 0 ? records[index - 1] : nil,
+            wait, context: context, worker: record.worker,
+            after: index > 0 ? PreviousAttempt(records[index - 1]) : nil,
             from: record.claimedAt.nanoseconds, to: max(record.claimedAt, record.endedAt).nanoseconds)
         attempt.attributes["spanq.synthetic"] = true
         attempt.attributes["error.type"] = "lease_expired"

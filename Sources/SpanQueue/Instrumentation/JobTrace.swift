@@ -115,6 +115,7 @@ extension JobTrace {
                 stage: .enqueue, name: "enqueue", start: at, end: at,
                 span: SpanData(
                     name: "enqueue \(message.queue)", kind: .producer, context: message.trace,
+                    parent: message.parentSpanID, isParentRemote: message.parentSpanID != nil,
                     startNanoseconds: at.nanoseconds, endNanoseconds: at.nanoseconds, attributes: attributes)))
         let due = message.eligibleAt
         if due > at {
@@ -311,7 +312,8 @@ extension JobTrace {
             name: "process \(message.queue)", kind: .consumer, context: context,
             parent: isChild ? message.trace.spanID : nil, isParentRemote: isChild,
             startNanoseconds: start.nanoseconds, endNanoseconds: max(start, end).nanoseconds,
-            attributes: marked(attributes, isOpen), links: JobSpans.links(of: message, after: previous, telemetry))
+            attributes: marked(attributes, isOpen),
+            links: JobSpans.links(of: message, after: previous.map(PreviousAttempt.init), telemetry))
         return Step(
             stage: .attempt, name: "attempt", number: number, start: start, end: max(start, end), isOpen: isOpen,
             worker: worker, span: span)

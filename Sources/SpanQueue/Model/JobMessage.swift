@@ -31,6 +31,9 @@ package struct JobMessage: Sendable, Hashable {
     package var tags: [String]
     /// Where it was created, in its trace.
     package var trace: TraceContext
+    /// The span that the enqueue's was made under, which is not SpanQueue's: that of an HTTP request, say. Nil where there was none, and
+    /// where `trace` is itself the caller's.
+    package var parentSpanID: SpanID?
     /// When it was put off to: its first run time, if that lay in the future at enqueue.
     package var runAt: Timestamp?
     /// When the engine accepted it.

@@ -26,6 +26,8 @@ import SpanQueueTelemetry
 /// This program writes version 1. It reads version 2, of which it passes over the block and the extras: they belong to features
 /// that it does not know, and a queue that uses such a feature keeps it away (`uses`). What is newer still can't be read.
 ///
+/// The span above the enqueue stands in front of the tracestate, as a member `spanq=p:…` of it.
+///
 /// Moments that were given relative to the enqueue stay relative, since the script, which alone knows the time of the enqueue,
 /// must not have to take the message apart.
 package enum MessagePacking {
@@ -70,7 +72,9 @@ package enum MessagePacking {
         writer.byte(UInt8(ascii: "0") + UInt8(job.message.priority))
         if let lock = job.message.unique { writer.raw(lock.digest) }
         if let digest = job.message.contentDigest { writer.integer(digest) }
-        let presence = presence(job)
+        let traceState = ParentMember.joined(job.message.parentSpanID, job.message.trace.traceState)
+        var presence = presence(job)
+        if traceState != nil { presence.insert(.traceState) }
         writer.byte(UInt8(presence.rawValue))
         switch job.schedule {
         case .now: break
@@ -100,7 +104,7 @@ package enum MessagePacking {
             writer.byte(UInt8(job.message.tags.count))
             for tag in job.message.tags { writer.shortText(tag) }
         }
-        if let state = job.message.trace.traceState { writer.longText(state) }
+        if let traceState { writer.longText(traceState) }
         if let baggage = job.message.trace.baggage { writer.longText(baggage) }
         writer.raw(job.message.payload)
     }
@@ -135,13 +139,14 @@ package enum MessagePacking {
         if head.presence.contains(.tags) {
             for _ in 0..<(try reader.byte("the tags")) { tags.append(try reader.shortText("a tag")) }
         }
-        let traceState = try head.presence.contains(.traceState) ? reader.longText("the trace state") : nil
+        let (parent, traceState) = ParentMember.parted(
+            try head.presence.contains(.traceState) ? reader.longText("the trace state") : nil)
         let baggage = try head.presence.contains(.baggage) ? reader.longText("the baggage") : nil
         if head.presence.contains(.extras) {
             let length: UInt16 = try reader.integer("the extras")
             try reader.skip(Int(length), "the extras")
         }
-        return JobMessage(
+        var message = JobMessage(
             id: id, queue: queue, type: type, payload: reader.rest(), priority: head.priority,
             maxRetries: Int(maxRetries), backoff: backoff, timeout: timeout,
             deadline: expiry.map {
@@ -153,6 +158,8 @@ package enum MessagePacking {
             trace: TraceContext(
                 traceID: traceID, spanID: spanID, flags: traceFlags, traceState: traceState, baggage: baggage),
             runAt: head.runAt, enqueuedAt: head.enqueuedAt, contentDigest: head.contentDigest)
+        message.parentSpanID = parent
+        return message
     }
 
     /// When a job could first have been claimed, from the first `headBytes` of its stored message.
@@ -247,7 +254,6 @@ package enum MessagePacking {
         if job.message.timeout != nil { presence.insert(.timeout) }
         if job.message.retention != .standard { presence.insert(.retention) }
         if !job.message.tags.isEmpty { presence.insert(.tags) }
-        if job.message.trace.traceState != nil { presence.insert(.traceState) }
         if job.message.trace.baggage != nil { presence.insert(.baggage) }
         return presence
     }
@@ -279,6 +285,35 @@ package enum MessagePacking {
         case 2: return .linear(step: first, cap: second)
         default: throw PackingError(description: "its backoff is of the unknown kind \(kind)")
         }
+    }
+}
+
+/// The span above the enqueue, as a member of a stored tracestate: the place that W3C gives to what a tracing system wants to keep, so that
+/// readers who do not know it pass it on. Handlers do not see it.
+enum ParentMember {
+    private static let start = "spanq=p:"
+    private static let length = start.utf8.count + 16
+    /// What a tracestate may have, by the specification.
+    private static let most = 512
+
+    static func joined(_ parent: SpanID?, _ state: String?) -> String? {
+        // One in front of what came from outside would be taken for ours.
+        let state = parted(state).state
+        guard let parent else { return state }
+        guard let state else { return "\(start)\(parent)" }
+        // No room: others' members come first.
+        guard state.utf8.count + length + 1 <= most else { return state }
+        return "\(start)\(parent),\(state)"
+    }
+
+    static func parted(_ state: String?) -> (parent: SpanID?, state: String?) {
+        guard let state, state.hasPrefix(start) else { return (nil, state) }
+        let digits = state.utf8.dropFirst(start.utf8.count).prefix(16)
+        let rest = state.utf8.dropFirst(length)
+        guard rest.isEmpty || rest.first == UInt8(ascii: ","), let value = UInt64(Substring(digits), radix: 16),
+            let parent = SpanID(value), parent.description == Substring(digits)
+        else { return (nil, state) }
+        return (parent, rest.isEmpty ? nil : String(Substring(rest.dropFirst())))
     }
 }
 

@@ -73,6 +73,9 @@ struct TracePage {
             ("total", "\(total), from \(message.enqueuedAt.description)"),
             ("trace", message.trace.traceID.description),
         ]
+        if let parent = message.parentSpanID {
+            facts.append(("parent", "span \(parent), which made the enqueue: your tracing backend has it"))
+        }
         if let note { facts.insert(("note", note), at: 3) }
         var lines = facts.map { marks.cut(marks.fit("\(pad($0.name, 7))\(Table.clean($0.value))"), to: width) }
         for (index, line) in packed(spanNames()).enumerated() { lines.append(pad(index == 0 ? "spans" : "", 7) + line) }

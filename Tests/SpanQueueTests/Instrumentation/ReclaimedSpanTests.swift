@@ -78,12 +78,14 @@ struct ReclaimedSpanTests {
     func kept() async throws {
         let (telemetry, spans) = CollectedSpans.telemetry()
         let first = Self.record(1, .lost, token: 1)
-        let job = Self.job(sampled: false, [first])
+        var job = Self.job(sampled: false, [first])
+        job.message?.parentSpanID = .random()
         JobSpans(telemetry, worker: "heir")?.reclaimed(job, from: 0)
         let exported = await spans()
         #expect(exported.map(\.name) == ["enqueue q", "wait q", "process q", "reclaim q"])
         #expect(exported.keptBecause == ["reclaim"])
         #expect(exported[0].context.spanID == job.message?.trace.spanID)
+        #expect(exported[0].parent == job.message?.parentSpanID && exported[0].parent != nil)
         #expect(exported[1].context.spanID == first.token.waitSpanID(of: "job"))
         #expect(exported[1].attributes["messaging.client.id"] == "w1")
 

@@ -143,8 +143,11 @@ struct StopTests {
             _ = try await CommandRun.spanq("enqueue", "a", redis: redis)
             let script = "trap \"\" TERM; sleep 600 & echo $! $$ > \(mark).t; mv \(mark).t \(mark); wait"
             let worker = try FaultedRun(
-                ["worker", "--listen", "none", "--exec-kill-grace", "10m", "--exec", "a=sh -c '\(script)'"],
-                redis: redis)
+                [
+                    // Only the second signal ends it soon.
+                    "worker", "--listen", "none", "--drain-timeout", "10m", "--exec-kill-grace", "10m", "--exec",
+                    "a=sh -c '\(script)'",
+                ], redis: redis)
             try await until("the program") { FileManager.default.fileExists(atPath: mark) }
             let pids = try String(contentsOfFile: mark, encoding: .utf8).split(whereSeparator: \.isWhitespace)
                 .compactMap { Int32($0) }
