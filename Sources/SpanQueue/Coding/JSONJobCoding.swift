@@ -12,10 +12,18 @@ public struct JSONJobCoding: JobCoding {
     // Not changed any more once they are here.
     private let encoder: JSONEncoder
     private let decoder: JSONDecoder
+    /// Of the coders described above: what is written and read without them.
+    private let unfit: (written: UnfitTypes, read: UnfitTypes)?
 
     /// The coders described above.
     public init() {
         self = Self.standard
+    }
+
+    private init(_ foundation: JSONJobCoding, unfit: (UnfitTypes, UnfitTypes)) {
+        encoder = foundation.encoder
+        decoder = foundation.decoder
+        self.unfit = unfit
     }
 
     /// The coders described above, changed once: `JSONJobCoding { encoder, decoder in encoder.keyEncodingStrategy = … }`. That
@@ -23,6 +31,7 @@ public struct JSONJobCoding: JobCoding {
     ///
     /// - Parameter configure: changes the coders; it must not keep them.
     public init(_ configure: (JSONEncoder, JSONDecoder) -> Void) {
+        unfit = nil
         encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in try Self.encode(date, to: encoder) }
@@ -32,16 +41,24 @@ public struct JSONJobCoding: JobCoding {
         encoder.outputFormatting.insert(.sortedKeys)
     }
 
-    private static let standard = JSONJobCoding { _, _ in }
+    private static let standard = JSONJobCoding(JSONJobCoding { _, _ in }, unfit: (UnfitTypes(), UnfitTypes()))
 
     /// Encodes a value as JSON.
     public func encode<Value: Encodable>(_ value: Value) throws -> [UInt8] {
-        Array(try encoder.encode(value))
+        if let types = unfit?.written, !types.contain(Value.self) {
+            if let bytes = FlatJSONEncoder.encode(value) { return bytes }
+            types.insert(Value.self)
+        }
+        return Array(try encoder.encode(value))
     }
 
     /// Decodes a value from JSON.
     public func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
-        try decoder.decode(type, from: Data(bytes))
+        if let types = unfit?.read, !types.contain(type) {
+            if let value = FlatJSONDecoder.decode(type, from: bytes) { return value }
+            types.insert(type)
+        }
+        return try decoder.decode(type, from: Data(bytes))
     }
 
     private static func encode(_ date: Date, to encoder: any Encoder) throws {

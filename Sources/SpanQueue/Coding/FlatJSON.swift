@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import Foundation
+import NIOConcurrencyHelpers
+
+// The JSON of values whose members are texts, whole numbers and truth values, as most jobs are: the same bytes as Foundation's coders write
+// with sorted keys, and the same values as they read, in a third of the time. What is anything else they refuse, and Foundation has it: whoever
+// meets something unknown, or an error, notes that the result is of no use, since a type may swallow what is thrown.
+
+/// Writes such a value.
+final class FlatJSONEncoder: Encoder {
+    private struct Member {
+        let key: String
+        /// Where its value stands in `values`.
+        let range: Range<Int>
+    }
+
+    var codingPath: [any CodingKey] { [] }
+    var userInfo: [CodingUserInfoKey: Any] { [:] }
+    private var members: [Member] = []
+    private var values: [UInt8] = []
+    private var isUsed = false
+    private var isUnfit = false
+
+    private init() {
+        members.reserveCapacity(8)
+        values.reserveCapacity(256)
+    }
+
+    /// A value's bytes; nil where it is not flat, or does not let itself be encoded.
+    static func encode(_ value: some Encodable) -> [UInt8]? {
+        let encoder = FlatJSONEncoder()
+        do { try value.encode(to: encoder) } catch { return nil }
+        return encoder.bytes()
+    }
+
+    func container<Key>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
+        isUsed = true
+        return KeyedEncodingContainer(Container<Key>(encoder: self))
+    }
+
+    func unkeyedContainer() -> any UnkeyedEncodingContainer { unfit() }
+    func singleValueContainer() -> any SingleValueEncodingContainer { unfit() }
+
+    fileprivate func unfit() -> Unfit {
+        isUnfit = true
+        return Unfit(encoder: self)
+    }
+
+    fileprivate func refused() -> NotFlat {
+        isUnfit = true
+        return NotFlat()
+    }
+
+    fileprivate func add(_ key: String, _ write: (inout [UInt8]) -> Void) {
+        let start = values.count
+        write(&values)
+        members.append(Member(key: key, range: start..<values.count))
+    }
+
+    private func bytes() -> [UInt8]? {
+        guard isUsed, !isUnfit else { return nil }
+        members.sort { $0.key < $1.key }
+        for (one, next) in zip(members, members.dropFirst()) where one.key == next.key { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(values.count + members.reduce(2) { $0 + $1.key.utf8.count + 4 })
+        bytes.append(UInt8(ascii: "{"))
+        for (index, member) in members.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            Self.write(member.key, into: &bytes)
+            bytes.append(UInt8(ascii: ":"))
+            bytes.append(contentsOf: values[member.range])
+        }
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    /// A text in quotes, with what must be escaped in it.
+    fileprivate static func write(_ text: String, into bytes: inout [UInt8]) {
+        var text = text
+        bytes.append(UInt8(ascii: "\""))
+        text.withUTF8 { text in
+            guard text.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else {
+                return bytes.append(contentsOf: text)
+            }
+            for byte in text { write(escaping: byte, into: &bytes) }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func write(escaping byte: UInt8, into bytes: inout [UInt8]) {
+        let short: UInt8? =
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): byte
+            case 0x08: UInt8(ascii: "b")
+            case 0x09: UInt8(ascii: "t")
+            case 0x0A: UInt8(ascii: "n")
+            case 0x0C: UInt8(ascii: "f")
+            case 0x0D: UInt8(ascii: "r")
+            default: nil
+            }
+        if let short {
+            bytes += [UInt8(ascii: "\\"), short]
+        } else if byte < 0x20 {
+            bytes += Array((byte < 0x10 ? "\\u000" : "\\u00").utf8) + Array(String(byte, radix: 16).utf8)
+        } else {
+            bytes.append(byte)
+        }
+    }
+
+    private struct Container<Key: CodingKey>: KeyedEncodingContainerProtocol {
+        let encoder: FlatJSONEncoder
+        var codingPath: [any CodingKey] { [] }
+
+        func encodeNil(forKey key: Key) { encoder.add(key.stringValue) { $0.append(contentsOf: "null".utf8) } }
+        func encode(_ value: Bool, forKey key: Key) {
+            encoder.add(key.stringValue) { $0.append(contentsOf: (value ? "true" : "false").utf8) }
+        }
+        func encode(_ value: String, forKey key: Key) {
+            encoder.add(key.stringValue) { FlatJSONEncoder.write(value, into: &$0) }
+        }
+        func encode(_ value: Int, forKey key: Key) { write(value, key) }
+        func encode(_ value: Int8, forKey key: Key) { write(value, key) }
+        func encode(_ value: Int16, forKey key: Key) { write(value, key) }
+        func encode(_ value: Int32, forKey key: Key) { write(value, key) }
+        func encode(_ value: Int64, forKey key: Key) { write(value, key) }
+        func encode(_ value: UInt, forKey key: Key) { write(value, key) }
+        func encode(_ value: UInt8, forKey key: Key) { write(value, key) }
+        func encode(_ value: UInt16, forKey key: Key) { write(value, key) }
+        func encode(_ value: UInt32, forKey key: Key) { write(value, key) }
+        func encode(_ value: UInt64, forKey key: Key) { write(value, key) }
+        func encode(_ value: Double, forKey key: Key) throws { throw encoder.refused() }
+        func encode(_ value: Float, forKey key: Key) throws { throw encoder.refused() }
+        func encode(_ value: some Encodable, forKey key: Key) throws { throw encoder.refused() }
+        func nestedContainer<Nested>(keyedBy type: Nested.Type, forKey key: Key) -> KeyedEncodingContainer<Nested> {
+            _ = encoder.unfit()
+            return encoder.container(keyedBy: type)
+        }
+        func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer { encoder.unfit() }
+        func superEncoder() -> any Encoder { encoder.unfit().encoder }
+        func superEncoder(forKey key: Key) -> any Encoder { encoder.unfit().encoder }
+
+        private func write(_ value: some BinaryInteger, _ key: Key) {
+            encoder.add(key.stringValue) { $0.append(contentsOf: String(value).utf8) }
+        }
+    }
+
+    /// Where what is not flat goes: nowhere.
+    fileprivate struct Unfit: UnkeyedEncodingContainer, SingleValueEncodingContainer {
+        let encoder: FlatJSONEncoder
+        var codingPath: [any CodingKey] { [] }
+        var count: Int { 0 }
+
+        func encodeNil() throws { throw NotFlat() }
+        func encode(_ value: some Encodable) throws { throw NotFlat() }
+        func nestedContainer<Nested>(keyedBy type: Nested.Type) -> KeyedEncodingContainer<Nested> {
+            encoder.container(keyedBy: type)
+        }
+        func nestedUnkeyedContainer() -> any UnkeyedEncodingContainer { self }
+        func superEncoder() -> any Encoder { encoder }
+    }
+}
+
+/// Reads such a value.
+final class FlatJSONDecoder: Decoder {
+    private enum Value {
+        case text, number, null
+        case truth(Bool)
+    }
+
+    private struct Member {
+        let key: Range<Int>
+        let value: Value
+        /// Without quotes.
+        let range: Range<Int>
+    }
+
+    var codingPath: [any CodingKey] { [] }
+    var userInfo: [CodingUserInfoKey: Any] { [:] }
+    private let bytes: [UInt8]
+    private var members: [Member] = []
+    private var isUnfit = false
+
+    private init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        members.reserveCapacity(8)
+    }
+
+    /// The value that bytes stand for; nil where they or it are not flat, or something is wrong with them.
+    static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) -> Value? {
+        let decoder = FlatJSONDecoder(bytes)
+        guard decoder.parse(), let value = try? type.init(from: decoder), !decoder.isUnfit else { return nil }
+        return value
+    }
+
+    func container<Key>(keyedBy type: Key.Type) -> KeyedDecodingContainer<Key> {
+        KeyedDecodingContainer(Container<Key>(decoder: self))
+    }
+
+    func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw unfit() }
+    func singleValueContainer() throws -> any SingleValueDecodingContainer { throw unfit() }
+
+    private func unfit() -> NotFlat {
+        isUnfit = true
+        return NotFlat()
+    }
+
+    // MARK: Parsing
+
+    /// Whether it is an object of such members, each of them once, and nothing else.
+    private func parse() -> Bool {
+        bytes.withUnsafeBufferPointer { bytes in
+            var place = 0
+            func skipSpace() {
+                while place < bytes.count, bytes[place] <= 0x20 {
+                    guard bytes[place] == 0x20 || bytes[place] == 0x0A || bytes[place] == 0x0D || bytes[place] == 0x09
+                    else { return }
+                    place += 1
+                }
+            }
+            func skip(_ byte: UInt8) -> Bool {
+                skipSpace()
+                guard place < bytes.count, bytes[place] == byte else { return false }
+                place += 1
+                return true
+            }
+            func text() -> Range<Int>? {
+                guard skip(UInt8(ascii: "\"")) else { return nil }
+                let start = place
+                while place < bytes.count, bytes[place] != UInt8(ascii: "\"") {
+                    guard bytes[place] >= 0x20, bytes[place] != UInt8(ascii: "\\") else { return nil }
+                    place += 1
+                }
+                defer { place += 1 }
+                return place < bytes.count ? start..<place : nil
+            }
+            func word(_ word: StaticString) -> Bool {
+                let end = place + word.utf8CodeUnitCount
+                guard end <= bytes.count,
+                    word.withUTF8Buffer({ $0.elementsEqual(UnsafeBufferPointer(rebasing: bytes[place..<end])) })
+                else { return false }
+                place = end
+                return true
+            }
+            func number() -> Range<Int>? {
+                let start = place
+                if bytes[place] == UInt8(ascii: "-") { place += 1 }
+                let first = place
+                while place < bytes.count, (0x30...0x39).contains(bytes[place]) { place += 1 }
+                // No leading zeros, and no fractions.
+                guard place > first, place == first + 1 || bytes[first] != 0x30 else { return nil }
+                return start..<place
+            }
+            // Texts are equal in more ways than bytes are.
+            func name() -> Range<Int>? {
+                guard let range = text(), !bytes[range].contains(where: { $0 >= 0x80 }) else { return nil }
+                return range
+            }
+            guard skip(UInt8(ascii: "{")) else { return false }
+            var isDone = skip(UInt8(ascii: "}"))
+            while !isDone {
+                guard let key = name(), skip(UInt8(ascii: ":")) else { return false }
+                skipSpace()
+                guard place < bytes.count else { return false }
+                let member: Member
+                switch bytes[place] {
+                case UInt8(ascii: "\""):
+                    guard let range = text() else { return false }
+                    member = Member(key: key, value: .text, range: range)
+                case UInt8(ascii: "t"):
+                    guard word("true") else { return false }
+                    member = Member(key: key, value: .truth(true), range: 0..<0)
+                case UInt8(ascii: "f"):
+                    guard word("false") else { return false }
+                    member = Member(key: key, value: .truth(false), range: 0..<0)
+                case UInt8(ascii: "n"):
+                    guard word("null") else { return false }
+                    member = Member(key: key, value: .null, range: 0..<0)
+                default:
+                    guard let range = number() else { return false }
+                    member = Member(key: key, value: .number, range: range)
+                }
+                guard !members.contains(where: { $0.key.count == key.count && bytes[$0.key].elementsEqual(bytes[key]) })
+                else { return false }
+                members.append(member)
+                guard skip(UInt8(ascii: ",")) else {
+                    guard skip(UInt8(ascii: "}")) else { return false }
+                    isDone = true
+                    continue
+                }
+            }
+            skipSpace()
+            return place == bytes.count && members.count <= Self.mostMembers
+        }
+    }
+
+    /// More are looked up faster by others.
+    private static let mostMembers = 32
+
+    private func member(_ key: some CodingKey) -> Member? {
+        var name = key.stringValue
+        return name.withUTF8 { name in
+            members.first { member in
+                member.key.count == name.count && bytes[member.key].elementsEqual(name)
+            }
+        }
+    }
+
+    private func value<Read>(_ key: some CodingKey, _ read: (Member) -> Read?) throws -> Read {
+        guard let member = member(key), let value = read(member) else { throw unfit() }
+        return value
+    }
+
+    private func text(_ range: Range<Int>) -> String? {
+        bytes.withUnsafeBufferPointer { String(validating: UnsafeBufferPointer(rebasing: $0[range]), as: UTF8.self) }
+    }
+
+    private func integer<Number: FixedWidthInteger>(_ key: some CodingKey) throws -> Number {
+        try value(key) { member in
+            guard case .number = member.value, member.range.count <= 20 else { return nil }
+            return Number(String(decoding: bytes[member.range], as: UTF8.self))
+        }
+    }
+
+    private struct Container<Key: CodingKey>: KeyedDecodingContainerProtocol {
+        let decoder: FlatJSONDecoder
+        var codingPath: [any CodingKey] { [] }
+        var allKeys: [Key] {
+            decoder.members.compactMap { decoder.text($0.key).flatMap { Key(stringValue: $0) } }
+        }
+
+        func contains(_ key: Key) -> Bool { decoder.member(key) != nil }
+        func decodeNil(forKey key: Key) throws -> Bool {
+            try decoder.value(key) { if case .null = $0.value { true } else { false } }
+        }
+        func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool {
+            try decoder.value(key) { if case .truth(let truth) = $0.value { truth } else { nil } }
+        }
+        func decode(_ type: String.Type, forKey key: Key) throws -> String {
+            try decoder.value(key) { if case .text = $0.value { decoder.text($0.range) } else { nil } }
+        }
+        func decode(_ type: Int.Type, forKey key: Key) throws -> Int { try decoder.integer(key) }
+        func decode(_ type: Int8.Type, forKey key: Key) throws -> Int8 { try decoder.integer(key) }
+        func decode(_ type: Int16.Type, forKey key: Key) throws -> Int16 { try decoder.integer(key) }
+        func decode(_ type: Int32.Type, forKey key: Key) throws -> Int32 { try decoder.integer(key) }
+        func decode(_ type: Int64.Type, forKey key: Key) throws -> Int64 { try decoder.integer(key) }
+        func decode(_ type: UInt.Type, forKey key: Key) throws -> UInt { try decoder.integer(key) }
+        func decode(_ type: UInt8.Type, forKey key: Key) throws -> UInt8 { try decoder.integer(key) }
+        func decode(_ type: UInt16.Type, forKey key: Key) throws -> UInt16 { try decoder.integer(key) }
+        func decode(_ type: UInt32.Type, forKey key: Key) throws -> UInt32 { try decoder.integer(key) }
+        func decode(_ type: UInt64.Type, forKey key: Key) throws -> UInt64 { try decoder.integer(key) }
+        func decode(_ type: Double.Type, forKey key: Key) throws -> Double { throw decoder.unfit() }
+        func decode(_ type: Float.Type, forKey key: Key) throws -> Float { throw decoder.unfit() }
+        func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value { throw decoder.unfit() }
+        func nestedContainer<Nested>(
+            keyedBy type: Nested.Type, forKey key: Key
+        ) throws -> KeyedDecodingContainer<Nested> { throw decoder.unfit() }
+        func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer { throw decoder.unfit() }
+        func superDecoder() throws -> any Decoder { throw decoder.unfit() }
+        func superDecoder(forKey key: Key) throws -> any Decoder { throw decoder.unfit() }
+    }
+}
+
+/// For what is thrown Foundation is asked.
+private struct NotFlat: Error {}
+
+/// The types that have turned out not to be flat, so that they are not tried again.
+final class UnfitTypes: Sendable {
+    /// Types come from the program, so there are only so many; but generic ones can be many.
+    private static let most = 1000
+    /// These have a keyed form, and Foundation gives them another.
+    private static let given: Set<ObjectIdentifier> = [ObjectIdentifier(URL.self), ObjectIdentifier(Decimal.self)]
+
+    private let types = NIOLockedValueBox(UnfitTypes.given)
+
+    func contain(_ type: Any.Type) -> Bool {
+        types.withLockedValue { $0.contains(ObjectIdentifier(type)) }
+    }
+
+    func insert(_ type: Any.Type) {
+        types.withLockedValue { types in
+            if types.count >= Self.most { types = Self.given }
+            types.insert(ObjectIdentifier(type))
+        }
+    }
+}
