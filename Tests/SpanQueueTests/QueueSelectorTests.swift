@@ -9,21 +9,48 @@ import Testing
 struct QueueSelectorTests {
     @Test(
         "free slots are dealt out exactly by weight over any run, one at a time or many at once",
-        arguments: [1, 3, 7, 10, 100])
-    func shares(slots: Int) {
+        arguments: [1, 3, 7, 10, 100], [1, 16])
+    func shares(slots: Int, chunk: Int) {
         var selector = QueueSelector(["a": 6, "b": 3, "c": 1])
         var got: [String: Int] = [:]
         for _ in 0..<1000 {
             selector.begin(probing: false)
-            for share in selector.next(slots: slots) {
+            for share in selector.next(slots: slots, chunk: chunk) {
                 got[["a", "b", "c"][share.lane], default: 0] += share.limit
                 selector.record(share.lane, hasMore: true)
             }
         }
         let total = 1000 * slots
-        #expect(abs((got["a"] ?? 0) - total * 6 / 10) <= 1)
-        #expect(abs((got["b"] ?? 0) - total * 3 / 10) <= 1)
-        #expect(abs((got["c"] ?? 0) - total / 10) <= 1)
+        #expect(abs((got["a"] ?? 0) - total * 6 / 10) <= chunk)
+        #expect(abs((got["b"] ?? 0) - total * 3 / 10) <= chunk)
+        #expect(abs((got["c"] ?? 0) - total / 10) <= chunk)
+    }
+
+    @Test("where slots are free again at once a hundred queues are not asked for a job each")
+    func chunks() {
+        let names = (0..<100).map { ("q\($0)", 1) }
+        var terms = WorkerConfiguration(concurrency: 50, queues: .weighted(names)).terms(isOnce: false, hasKeeper: true)
+        terms.idleWait = .seconds(2)
+        var now = ContinuousClock.now
+        var life = WorkerLife(terms, at: now) { 0.5 }
+        /// How many queues are asked for 50 jobs, the slots being free again after so long.
+        func queues(after time: Duration) -> Int {
+            now += time
+            guard case .claim(let shares) = life.nextClaim(at: now) else { return 0 }
+            #expect(shares.reduce(0) { $0 + $1.limit } == 50)
+            for share in shares {
+                _ = life.claimed(share.lane, jobs: share.limit, hasMore: true, dueIn: nil, lapseIn: nil, at: now)
+            }
+            life.claimEnded()
+            for share in shares { for _ in 0..<share.limit { life.ended(share.lane) } }
+            return shares.count
+        }
+        #expect(queues(after: .seconds(1)) == 50)
+        #expect(queues(after: .milliseconds(5)) == 50)
+        #expect(queues(after: .milliseconds(5)) == 4)
+        #expect(queues(after: .milliseconds(5)) == 4)
+        #expect(queues(after: .milliseconds(50)) == 50)
+        #expect(queues(after: .milliseconds(5)) == 50)
     }
 
     @Test("never more than the free slots are asked for")

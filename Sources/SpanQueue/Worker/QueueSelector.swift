@@ -5,7 +5,8 @@
 /// its place in the worker's selection.
 ///
 /// Weighted order deals out the free slots one by one by smooth weighted round-robin (as nginx does), which keeps the shares
-/// exact over any run of slots while every queue has work. A queue that came up empty is left out, so that it costs no round
+/// exact over any run of slots while every queue has work; some at a time where slots are free again at once, so that a claim from a
+/// queue is worth its call. A queue that came up empty is left out, so that it costs no round
 /// trips, and asked again when slots are left over or a probe is due. A closed queue is not asked at all.
 struct QueueSelector {
     private struct Lane {
@@ -41,7 +42,9 @@ struct QueueSelector {
     }
 
     /// What to claim next, in one round trip, to fill `slots`; empty when the pass is over.
-    mutating func next(slots: Int) -> [Share] {
+    ///
+    /// - Parameter chunk: how many slots at a time are dealt out.
+    mutating func next(slots: Int, chunk: Int = 1) -> [Share] {
         guard slots > 0 else { return [] }
         switch order {
         case .strict:
@@ -52,7 +55,7 @@ struct QueueSelector {
         case .weighted:
             let full = lanes.indices.filter { lanes[$0].isOpen && !lanes[$0].isEmpty }
             let candidates = full.isEmpty ? lanes.indices.filter { lanes[$0].isOpen && !lanes[$0].wasAsked } : full
-            return candidates.isEmpty ? [] : ask(deal(slots, among: candidates))
+            return candidates.isEmpty ? [] : ask(deal(slots, by: chunk, among: candidates))
         }
     }
 
@@ -75,17 +78,20 @@ struct QueueSelector {
         return shares
     }
 
-    private mutating func deal(_ slots: Int, among candidates: [Int]) -> [Share] {
+    private mutating func deal(_ slots: Int, by chunk: Int, among candidates: [Int]) -> [Share] {
         var limits = [Int](repeating: 0, count: lanes.count)
         let total = candidates.reduce(0) { $0 + lanes[$1].weight }
-        for _ in 0..<slots {
+        var left = slots
+        while left > 0 {
+            let count = min(chunk, left)
             var best = candidates[0]
             for index in candidates {
-                lanes[index].credit += lanes[index].weight
+                lanes[index].credit += lanes[index].weight * count
                 if lanes[index].credit > lanes[best].credit { best = index }
             }
-            lanes[best].credit -= total
-            limits[best] += 1
+            lanes[best].credit -= total * count
+            limits[best] += count
+            left -= count
         }
         return candidates.compactMap { index in
             limits[index] == 0 ? nil : Share(lane: index, limit: min(limits[index], ClaimRequest.maximumBatch))

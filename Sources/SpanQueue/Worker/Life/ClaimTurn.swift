@@ -19,6 +19,8 @@ struct ClaimTurn {
     /// What the worker has to give.
     struct Offer {
         var slots: Int
+        /// How many of them at a time go to a queue.
+        var chunk = 1
         /// Whether there is a queue that may be asked together with others.
         var hasOpenLane: Bool
         var idleWait: Duration
@@ -81,7 +83,7 @@ struct ClaimTurn {
                 guard offer.hasOpenLane else { return .sleep(until: nil) }
                 beginPass(at: now)
             }
-            let shares = selector.next(slots: offer.slots)
+            let shares = selector.next(slots: offer.slots, chunk: offer.chunk)
             if !shares.isEmpty {
                 state = .calling(limit: shares.reduce(0) { $0 + $1.limit })
                 return .claim(shares)
@@ -169,4 +171,35 @@ struct ClaimTurn {
         case .ready, .calling, .waiting: break
         }
     }
+}
+
+/// How quickly the slots of a worker are taken again. Where all of them were within `quick`, no queue loses by it if another gets a few
+/// in a row.
+struct Turnover {
+    typealias Instant = ContinuousClock.Instant
+
+    static let quick = Duration.milliseconds(20)
+    /// How many in a row are dealt out then.
+    static let chunk = 16
+
+    private let slots: Int
+    private var jobs = 0
+    private var began: Instant
+    private var isQuick = false
+
+    init(slots: Int, at now: Instant) {
+        self.slots = slots
+        began = now
+    }
+
+    mutating func claimed(_ count: Int, at now: Instant) {
+        jobs += count
+        guard jobs >= slots else { return }
+        isQuick = now - began <= Self.quick
+        jobs = 0
+        began = now
+    }
+
+    /// How many slots at a time a queue gets.
+    func chunk(at now: Instant) -> Int { isQuick && now - began <= Self.quick ? Self.chunk : 1 }
 }

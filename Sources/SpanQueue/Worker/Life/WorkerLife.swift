@@ -94,6 +94,7 @@ struct WorkerLife {
     private(set) var gaveUp = false
     private var lanes: [Lane]
     private var claiming: ClaimTurn
+    private var turnover: Turnover
     private var probes = 0
     private var announceAt: Instant
     private var isAnnouncing = false
@@ -104,6 +105,7 @@ struct WorkerLife {
     init(_ terms: Terms, at now: Instant, random: () -> Double) {
         self.terms = terms
         claiming = ClaimTurn(terms.queues, at: now)
+        turnover = Turnover(slots: terms.concurrency, at: now)
         announceAt = now
         phaseEnd = now
         laneAlarm = now
@@ -152,7 +154,8 @@ struct WorkerLife {
 
     mutating func nextClaim(at now: Instant) -> ClaimTurn.Step {
         let offer = ClaimTurn.Offer(
-            slots: freeSlots, hasOpenLane: hasOpenLane, idleWait: terms.idleWait, isOnce: terms.isOnce)
+            slots: freeSlots, chunk: turnover.chunk(at: now), hasOpenLane: hasOpenLane, idleWait: terms.idleWait,
+            isOnce: terms.isOnce)
         return claiming.next(at: now, isRunning: isRunning, offer)
     }
 
@@ -173,6 +176,7 @@ struct WorkerLife {
         }
         lanes[lane].running += jobs
         taken += jobs
+        turnover.claimed(jobs, at: now)
         if freeSlots <= 0 { bringAlarmNearer(to: blindAlarm) }
         return true
     }
