@@ -36,7 +36,7 @@ def summarize(results: dict[str, list[Figures | None]], rounds: int) -> dict:
     return {
         "date": datetime.date.today().isoformat(), "machine": machine(), "rounds": rounds, "cells": cells,
         "ratios": [{**rule, **ratio(results, rule)} for rule in THRESHOLDS["ratios"]],
-        "bounds": [{**rule, "value": lookup(cells, rule["of"])} for rule in THRESHOLDS["bounds"]],
+        "bounds": [{**rule, **bound(results, cells, rule)} for rule in THRESHOLDS["bounds"]],
     }
 
 
@@ -76,6 +76,20 @@ def ratio(results: dict[str, list[Figures | None]], rule: dict) -> dict:
     if not ratios:
         return {"value": None}
     return {"value": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+
+
+def bound(results: dict[str, list[Figures | None]], cells: dict[str, Figures], rule: dict) -> dict:
+    """The median of all samples; where the rule says `best`, their best, with the lowest and highest: of what a busy machine can only
+    make worse, and worse by any factor, as sleeps of a thread, a median says how busy it was."""
+    if not rule.get("best"):
+        return {"value": lookup(cells, rule["of"])}
+    name = rule["of"].partition("/")[0]
+    values = [
+        value for sample in results.get(name, []) if (value := lookup({name: sample or {}}, rule["of"])) is not None]
+    if not values:
+        return {"value": None}
+    lowest, highest = min(values), max(values)
+    return {"value": highest if rule["side"] == "least" else lowest, "lowest": lowest, "highest": highest}
 
 
 def holds(rule: dict, limit: str) -> bool | None:
