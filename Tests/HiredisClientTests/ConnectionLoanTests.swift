@@ -63,6 +63,23 @@ struct ConnectionLoanTests {
         #expect(!loan.tryTake())
     }
 
+    @Test("it is taken while a caller has the connection, also while the loop waits for it")
+    func taken() {
+        let loan = ConnectionLoan()
+        #expect(!loan.isTaken)
+        loan.announce()
+        loan.arrived()
+        loan.lend()
+        #expect(!loan.isTaken)
+        #expect(loan.tryTake())
+        #expect(loan.isTaken)
+        loan.announce()
+        #expect(!loan.reclaim())
+        #expect(loan.isTaken)
+        loan.returned()
+        #expect(!loan.isTaken)
+    }
+
     /// Counted without a lock by whoever has the connection: the thread sanitizer sees it if two have.
     private final class Shared: @unchecked Sendable {
         let loan = ConnectionLoan()

@@ -6,6 +6,7 @@ import HiredisClient
 import Logging
 import RedisServerFixture
 import SpanQueue
+import SpanQueueLoop
 import SpanQueueTelemetry
 import Synchronization
 import Testing
@@ -93,6 +94,38 @@ struct LeaseConnectionTests {
                 try await group.waitForAll()
             }
             #expect(await engine.client.generation == 1)
+        }
+    }
+
+    /// On the loop's thread, as a worker is.
+    private actor OnLoop {
+        let engine: RedisEngine
+        nonisolated var unownedExecutor: UnownedSerialExecutor { engine.loop.asUnownedSerialExecutor() }
+
+        init(_ engine: RedisEngine) { self.engine = engine }
+
+        /// Settles a job behind another command, which was written before or is written with it.
+        func settle(_ job: ClaimedJob, behind command: RESPCommand? = nil, isWritten: Bool = false) async throws {
+            let before = command.map { engine.client.start($0, timeout: .seconds(60), idempotent: true) }
+            if isWritten { try await engine.loop.sleep(for: .milliseconds(1)) }
+            #expect(try await engine.settle([Settlement(job, .complete)]).first?.get() == .settled)
+            _ = try await before?.value()
+        }
+    }
+
+    @Test("a settlement leaves with the next claim, unless something is under way there, or much is to leave before it")
+    func besideClaims() async throws {
+        for (command, isWritten, isApart) in [
+            (nil, false, false), (RESPCommand("PING"), false, false), (RESPCommand("BLPOP", "none", "0.5"), true, true),
+            (RESPCommand("SET", "k", String(repeating: "x", count: 100_000)), false, true),
+        ] {
+            try await withEngine { engine, _ in
+                _ = try await engine.enqueue(jobs(1, bytes: 1), until: .now + .seconds(60))
+                let claimed = try await claim(engine, 1).jobs
+                try await OnLoop(engine).settle(try #require(claimed.first), behind: command, isWritten: isWritten)
+                let clients = try await engine.client.send(RESPCommand("CLIENT", "LIST"), idempotent: true).string()
+                #expect(clients.contains(" name=spanq-lease ") == isApart, "\(command?.name ?? "nothing")")
+            }
         }
     }
 

@@ -5,8 +5,15 @@ import SpanQueueLoop
 
 /// Lends the connection to callers while it has nothing to do, so that a lone call wakes no thread but its own.
 extension RedisClient {
-    /// Hands work to the loop, behind which no later call of this task is sent.
+    /// Hands work to the loop, before which no later call of this task is sent. On its own thread it is done at once, but for a task that is
+    /// cancelled: word of that is in the inbox, and comes first.
     nonisolated func post(_ work: @escaping @Sendable (isolated RedisClient) -> Void) {
+        guard !loop.isCurrent || Task.isCancelled else {
+            return assumeIsolated { client in
+                _ = client.regain()
+                work(client)
+            }
+        }
         line.loan.announce()
         loop.execute {
             self.assumeIsolated { client in

@@ -95,6 +95,12 @@ package actor RedisClient {
 
     package var isConnected: Bool { life.state == .ready }
 
+    /// Whether it is connected, nothing is under way, and next to nothing waits: what is sent now waits for nobody's reply.
+    package var isClear: Bool {
+        life.state == .ready && refusal == nil && !line.loan.isTaken && !queue.hasWritten && output.isEmpty
+            && queue.bytes < 64 * 1024
+    }
+
     /// Waits until there is a connection. Throws why there is none: at once if Redis refuses the password, else when the
     /// time is up. The client goes on trying in either case.
     package nonisolated func connect(timeout: Duration? = nil) async throws {

@@ -57,6 +57,9 @@ final class ConnectionLoan: Sendable {
 
     // MARK: The loop
 
+    /// Whether a caller has the connection.
+    var isTaken: Bool { word.load(ordering: .acquiring) & Holder.mask >= Holder.taken }
+
     /// A submission is out of the inbox.
     func arrived() {
         word.wrappingSubtract(Self.submission, ordering: .acquiringAndReleasing)

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Logging
+import NIOConcurrencyHelpers
 import SpanQueueLoop
 import SpanQueueTelemetry
 
@@ -13,7 +14,8 @@ extension WorkerCore {
         /// The attempt in the application's own tracer.
         let applicationSpan: ApplicationSpans.Open?
         let claimedAt: ContinuousClock.Instant
-        var task: Task<Void, Never>?
+        /// Where its handler is, once it is on its way there.
+        var handed: HandedJob?
         var timer: LoopTimer?
         var cause: CancelCause?
         /// Its handler ignored its cancellation and was settled without: it only takes up the slot.
@@ -40,23 +42,25 @@ extension WorkerCore {
         var reference: ClaimReference { context.claim.reference }
     }
 
-    func start(_ claim: ClaimedJob, in lane: Int, claimedAt: ContinuousClock.Instant) {
-        let number = nextSlot
-        nextSlot += 1
-        let slot = slot(of: claim, in: lane, claimedAt: claimedAt)
-        let context = slot.context
-        let handlerContext = slot.applicationSpan?.handlerContext
-        // On the global executor, whatever that does: the worker's own thread must stay free.
-        slot.task = Task { @concurrent [runner, finishedAttempts] in
-            let attempt = await runner.run(context, in: handlerContext)
-            if finishedAttempts.add(attempt, of: number) { self.post { $0.takeFinished() } }
-        }
-        if let timeout = claim.message.timeout {
-            slot.timer = thread.schedule(at: .now + timeout) { [weak self] in
-                self?.assumeIsolated { $0.cancel(number, .timeout) }
+    /// Starts the handlers of jobs that were claimed together.
+    func start(_ claims: [ClaimedJob], in lane: Int, claimedAt: ContinuousClock.Instant) {
+        let jobs = claims.map { claim in
+            let number = nextSlot
+            nextSlot += 1
+            let slot = slot(of: claim, in: lane, claimedAt: claimedAt)
+            let handed = HandedJob(number, slot.context, in: slot.applicationSpan?.handlerContext)
+            slot.handed = handed
+            if let timeout = claim.message.timeout {
+                slot.timer = thread.schedule(at: .now + timeout) { [weak self] in
+                    self?.assumeIsolated { $0.cancel(number, .timeout) }
+                }
             }
+            slots[number] = slot
+            return handed
         }
-        slots[number] = slot
+        let (starters, looks) = handlers.withLockedValue { $0.add(jobs, at: .now) }
+        send(starters: starters)
+        if looks { scheduleLook() }
     }
 
     /// Gives back a job that came too late to be started.
@@ -83,9 +87,9 @@ extension WorkerCore {
         busySince = now
     }
 
-    private func takeFinished() {
+    func takeFinished() {
         countBusyTime()
-        for (number, attempt) in finishedAttempts.takeAll() {
+        for (number, attempt) in handlers.withLockedValue({ $0.takeEnded() }) {
             guard let slot = slots.removeValue(forKey: number) else { continue }
             if let timer = slot.timer { thread.cancel(timer) }
             if slot.isAbandoned {
@@ -121,7 +125,15 @@ extension WorkerCore {
     }
 
     private func log(_ settlement: Settlement, _ slot: Slot) {
-        guard settlement.verdict != .complete else { return }
+        let level: Logger.Level
+        switch settlement.verdict {
+        case .complete: return
+        case .bury: level = .error
+        case .retry: level = .notice
+        case .snooze, .release, .cancel: level = .info
+        }
+        // A logger with the job's metadata is dear, and may be for nothing.
+        guard level >= jobEnvironment.logger.logLevel else { return }
         let error = settlement.report.error ?? ""
         let logger = slot.context.logger
         switch settlement.verdict {
@@ -143,7 +155,7 @@ extension WorkerCore {
     func cancel(_ number: Int, _ cause: CancelCause) {
         guard let slot = slots[number], !slot.isAbandoned, slot.cause == nil || cause == .leaseLost else { return }
         slot.cause = cause
-        slot.task?.cancel()
+        slot.handed?.cancel()
         if let timer = slot.timer { thread.cancel(timer) }
         slot.timer = thread.schedule(at: .now + configuration.cancellationGrace) { [weak self] in
             self?.assumeIsolated {

@@ -121,12 +121,10 @@ extension WorkerCore {
             lapseIn: reply.nextLapseIn, isProbe: isProbe, at: now)
         if !reply.jobs.isEmpty {
             countBusyTime()
-            for job in reply.jobs {
-                if mayStart {
-                    start(job, in: lane.index, claimedAt: now)
-                } else {
-                    release(job, in: lane.index, claimedAt: now)
-                }
+            if mayStart {
+                start(reply.jobs, in: lane.index, claimedAt: now)
+            } else {
+                for job in reply.jobs { release(job, in: lane.index, claimedAt: now) }
             }
             busy.set(slots.count)
         }

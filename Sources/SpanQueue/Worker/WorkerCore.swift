@@ -3,6 +3,7 @@
 
 import Foundation
 import Logging
+import NIOConcurrencyHelpers
 import SpanQueueLoop
 import SpanQueueTelemetry
 import Synchronization
@@ -17,7 +18,7 @@ import Synchronization
 /// run on the global pool, where blocking handlers keep heartbeats from going out.
 ///
 /// What every job takes part in runs in loops that ask for their next step: claiming (`WorkerCore+Claiming`), and settling, one loop for
-/// each queue (`WorkerCore+Settling`). All else comes from `turn()`, which follows every event: heartbeats, upkeep, the end. No call to
+/// each queue (`WorkerCore+Settling`). What goes to handlers and comes back from them does so by `WorkerCore+Handlers`. All else comes from `turn()`, which follows every event: heartbeats, upkeep, the end. No call to
 /// the engine is waited for there, so one that never returns holds up nothing, and not the end of a drain either.
 actor WorkerCore {
     nonisolated let thread: LoopThread
@@ -41,7 +42,8 @@ actor WorkerCore {
     var life: WorkerLife
     let lanes: [QueueLane]
     var slots: [Int: Slot] = [:]
-    let finishedAttempts = FinishedAttempts()
+    let handlers: NIOLockedValueBox<HandlerLine<HandedJob, EndedJob>>
+    let lookReady: Gate
     var nextSlot = 0
     var summary = RunSummary()
     /// Why `runOnce` gave up, if it does.
@@ -99,7 +101,10 @@ actor WorkerCore {
         self.life = WorkerLife(configuration.terms(isOnce: isOnce, hasKeeper: keeper != nil), at: .now) {
             Double.random(in: 0...1)
         }
+        self.handlers = NIOLockedValueBox(
+            HandlerLine(slots: configuration.concurrency, threads: ProcessInfo.processInfo.activeProcessorCount))
         self.claimingReady = Gate(on: thread)
+        self.lookReady = Gate(on: thread)
         self.stopped = Gate(on: thread)
     }
 
@@ -118,11 +123,14 @@ actor WorkerCore {
                 "lease": "\(DurationText.format(configuration.lease))",
             ])
         let claiming = Task(executorPreference: thread) { await self.claimingLoop() }
+        let looking = Task(executorPreference: thread) { await self.lookingLoop() }
         turn()
         await stopped.wait()
         // Nothing below waits for a call: what hangs is left to itself.
         claiming.cancel()
         waiting?.cancel()
+        looking.cancel()
+        lookReady.raise()
         for lane in lanes {
             lane.settling?.cancel()
             lane.settlementReady.raise()

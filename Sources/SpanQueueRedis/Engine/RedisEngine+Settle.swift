@@ -3,6 +3,7 @@
 
 import HiredisClient
 import SpanQueue
+import SpanQueueLoop
 
 extension RedisEngine {
     private static let settleBatch = 128
@@ -31,7 +32,7 @@ extension RedisEngine {
         let calls = chunks.map { call(for: $0, of: settlements) }
         var outcomes = [Result<SettleOutcome, SpanQueueError>](
             repeating: .success(.settled), count: settlements.count)
-        for (places, reply) in zip(chunks, try await results(of: calls, idempotent: true, on: leases)) {
+        for (places, reply) in zip(chunks, try await results(of: calls, idempotent: true, on: settling)) {
             do throws(SpanQueueError) {
                 for place in try lost(reply, of: places) { outcomes[place] = .success(.lost) }
             } catch {
@@ -39,6 +40,12 @@ extension RedisEngine {
             }
         }
         return outcomes
+    }
+
+    /// The connection that is used for claims as well, where nothing can be before a settlement on it: then that and the next claim leave in
+    /// one write, which wakes Redis once, and are answered in one read. Only the loop's own thread can tell.
+    private var settling: RedisClient {
+        loop.isCurrent && client.assumeIsolated({ $0.isClear }) ? client : leases
     }
 
     private static func isPlain(_ settlement: Settlement) -> Bool {

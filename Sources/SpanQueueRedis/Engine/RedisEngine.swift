@@ -49,7 +49,7 @@ final class RedisEngine: Engine, JobKeeper {
     let confirmations = SharedWait()
     let client: RedisClient
     /// For heartbeats and settlements, so that bulk data neither goes before them nor takes up their budget, nor drops their connection
-    /// when its reply is overdue. Connects with the first of them: a process that only enqueues has none.
+    /// when its reply is overdue; but see `settling`. Connects with the first of them: a process that only enqueues has none.
     let leases: RedisClient
     /// Where the primary is, for a URL with Sentinels.
     private let sentinels: SentinelDirectory?

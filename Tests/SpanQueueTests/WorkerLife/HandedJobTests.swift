@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import Foundation
+import Logging
+import SpanQueueTelemetry
+import SpanQueueTesting
+import Synchronization
+import Testing
+
+@testable import SpanQueue
+
+/// Handlers as a worker starts them: many by one task of the pool.
+@Suite("Jobs in the hands of handlers", .timeLimit(.minutes(2)))
+struct HandedJobTests {
+    private func withWorker(
+        concurrency: Int = 4, _ body: (Worker, JobQueue) async throws -> Void
+    ) async throws {
+        let queue = try ScriptedEngine { _, _ in }.queue()
+        let worker = try Worker(queue, WorkerConfiguration(concurrency: concurrency))
+        try await body(worker, queue)
+        await queue.shutdown()
+    }
+
+    /// Until something is so, on the thread of the caller, which does nothing else meanwhile; ten seconds at most.
+    private static func block(until condition: () -> Bool) -> Bool {
+        let end = ContinuousClock.now + .seconds(10)
+        while !condition() {
+            guard ContinuousClock.now < end else { return false }
+            usleep(1000)
+        }
+        return true
+    }
+
+    @Test(
+        "a handler that blocks its thread holds up none of its group while the pool has another",
+        .enabled(if: ProcessInfo.processInfo.activeProcessorCount > 1))
+    func blocked() async throws {
+        try await withWorker { worker, queue in
+            let quick = Mutex(0)
+            let saw = Mutex(false)
+            try worker.handle("block") { _, _ in
+                let isFree = Self.block { quick.withLock { $0 == 3 } }
+                saw.withLock { $0 = isFree }
+            }
+            try worker.handle("quick") { _, _ in quick.withLock { $0 += 1 } }
+            for type in ["block", "quick", "quick", "quick"] { try await queue.enqueue(type: type, payload: []) }
+            let summary = try await worker.runOnce()
+            #expect(summary[.completed] == 4)
+            #expect(saw.withLock { $0 })
+        }
+    }
+
+    @Test("what ended before a handler that blocks its thread is settled while that runs")
+    func settledBefore() async throws {
+        try await withWorker { worker, queue in
+            let saw = Mutex(false)
+            let settled = Mutex(false)
+            try worker.handle("quick") { _, _ in }
+            try worker.handle("block") { _, _ in
+                let isSettled = Self.block { settled.withLock { $0 } }
+                saw.withLock { $0 = isSettled }
+            }
+            for type in ["quick", "quick", "block"] { try await queue.enqueue(type: type, payload: []) }
+            async let summary = worker.runOnce()
+            try await eventually("two settlements") {
+                try await queue.engine.counts(of: ["default"]).first?[.completed] == 2
+            }
+            settled.withLock { $0 = true }
+            #expect(try await summary[.completed] == 3)
+            #expect(saw.withLock { $0 })
+        }
+    }
+
+    @Test("a handler that is never suspended sees that it is cancelled")
+    func cancelled() async throws {
+        try await withWorker { worker, queue in
+            let saw = Mutex(false)
+            try worker.handle("spin") { _, _ in
+                let isCancelled = Self.block { Task.isCancelled }
+                saw.withLock { $0 = isCancelled }
+                try Task.checkCancellation()
+            }
+            try await queue.enqueue(type: "spin", payload: [], .timeout(.milliseconds(50)), .maxRetries(0))
+            _ = try await worker.runOnce()
+            #expect(saw.withLock { $0 })
+        }
+    }
+
+    private func job() -> HandedJob {
+        let message = JobMessage(
+            id: "job", queue: "q", type: "t", payload: [], priority: 0, maxRetries: 0, backoff: nil, timeout: nil,
+            deadline: nil, unique: nil, retention: .standard, tags: [], trace: .root(), runAt: nil,
+            enqueuedAt: Timestamp(milliseconds: 0), contentDigest: nil)
+        let reference = ClaimReference(id: "job", queue: "q", token: FencingToken(value: 5, nonce: 1), worker: "w")
+        let claim = ClaimedJob(
+            message: message, run: RunRecord(), reference: reference, claimedAt: Timestamp(milliseconds: 0))
+        let environment = JobContext.Environment(
+            engine: InMemoryEngine(), limits: Limits(), logger: Logger(label: "test"))
+        return HandedJob(1, JobContext(claim, environment, trace: .root()), in: nil)
+    }
+
+    @Test(
+        "a job that is cancelled before its handler begins finds itself cancelled, and one that has ended cancels nothing"
+    )
+    func early() async throws {
+        var handlers = HandlerRegistry()
+        try handlers.register("t", .init(retryPolicy: nil) { _, _ in try Task.checkCancellation() })
+        let runner = AttemptRunner(handlers: handlers, middleware: [])
+        let early = job()
+        early.cancel()
+        guard case .threw(is CancellationError) = await Task(operation: { await early.run(runner) }).value.result else {
+            Issue.record("it was not cancelled")
+            return
+        }
+        let late = job()
+        let task = Task {
+            let attempt = await late.run(runner)
+            late.cancel()
+            return (attempt, Task.isCancelled)
+        }
+        let (attempt, isCancelled) = await task.value
+        guard case .returned = attempt.result else {
+            Issue.record("\(attempt.result)")
+            return
+        }
+        #expect(!isCancelled)
+    }
+
+    @Test("handlers have the task-local values of their worker's run")
+    func taskLocals() async throws {
+        try await withWorker(concurrency: 10) { worker, queue in
+            let values = Mutex<[Int]>([])
+            try worker.handle("t") { _, _ in
+                values.withLock { $0.append(Local.value) }
+                // So that some are started by a starter of their own.
+                usleep(3000)
+            }
+            for _ in 0..<20 { try await queue.enqueue(type: "t", payload: []) }
+            try await Local.$value.withValue(7) { _ = try await worker.runOnce() }
+            #expect(values.withLock { $0 } == [Int](repeating: 7, count: 20))
+        }
+    }
+
+    private enum Local {
+        @TaskLocal static var value = 0
+    }
+}
