@@ -285,7 +285,7 @@ let package = Package(
         .testTarget(
             name: "SpanQueueTests",
             dependencies: [
-                "SpanQueue", "SpanQueueTelemetry", "SpanQueueTesting",
+                "SpanQueue", "SpanQueueLoop", "SpanQueueTelemetry", "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),

@@ -192,13 +192,3 @@ extension RedisKeys {
         }
     }
 }
-
-extension RunRecord {
-    /// What can be told of a job whose message can't be read: its runs may still be readable.
-    fileprivate static func unreadable(_ problem: String, _ bytes: [UInt8]?) -> RunRecord {
-        let epoch = Timestamp(milliseconds: 0)
-        var run = bytes.flatMap { try? RunPacking.unpack($0, eligibleAt: epoch) } ?? RunRecord()
-        run.lastError = run.lastError ?? "the job's record can't be read: \(problem)"
-        return run
-    }
-}

@@ -70,7 +70,7 @@ final class RedisEngine: Engine, JobKeeper {
         self.scripts = scripts
         self.logger = logger
         loop = LoopThread(name: "spanq-redis")
-        commits = GroupCommit(loop: loop)
+        commits = GroupCommit(loop: loop, server: "Redis")
         let connected = ConnectedCallback()
         sentinels = SentinelDirectory(
             url: url, settings: options.sentinel.settings, tls: options.tls.settings, loop: loop, logger: logger)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import SpanQueue
-import SpanQueueLoop
+package import SpanQueueLoop
 import Synchronization
 
 /// Lets concurrent callers share round trips: while a commit is under way, further jobs gather and leave together. Nobody waits for a
@@ -10,7 +9,7 @@ import Synchronization
 ///
 /// Each call ends by its own deadline. It throws `CancellationError`, or an error without `mayHaveRun`, only where its job was not
 /// added and never will be: what waits is taken out of the line, and what has left carries its earliest caller's deadline with it.
-final class GroupCommit: Sendable {
+package final class GroupCommit: Sendable {
     /// A caller that waits.
     private struct Caller: Sendable {
         let job: NewJob
@@ -34,7 +33,7 @@ final class GroupCommit: Sendable {
     private typealias Waiting = CommitLine<Caller>.Waiting
 
     /// Commits jobs until a deadline; gives one outcome for each, in order.
-    typealias Commit = @Sendable ([NewJob], ContinuousClock.Instant) async throws -> [EnqueueOutcome]
+    package typealias Commit = @Sendable ([NewJob], ContinuousClock.Instant) async throws -> [EnqueueOutcome]
 
     /// About what a job takes beside its payload, on its way and here.
     private static let overheadBytes = 512
@@ -43,19 +42,24 @@ final class GroupCommit: Sendable {
 
     private let state: Mutex<State>
     private let loop: LoopThread
+    private let server: String
 
-    init(loop: LoopThread) {
+    /// - Parameters:
+    ///   - server: what it is called in errors: `Redis`.
+    ///   - mostJobs: of one commit.
+    package init(loop: LoopThread, server: String, mostJobs: Int = 512) {
         self.loop = loop
-        state = Mutex(State(line: CommitLine()))
+        self.server = server
+        state = Mutex(State(line: CommitLine(limits: .init(items: mostJobs))))
     }
 
     /// Adds a job. `commit` must be the same for every call.
-    func submit(
+    package func submit(
         _ job: NewJob, until deadline: ContinuousClock.Instant, _ commit: @escaping Commit
     ) async throws -> EnqueueOutcome {
         let bytes = job.message.payload.count + Self.overheadBytes
         switch state.withLock({ $0.line.arrive(bytes: bytes) }) {
-        case .overloaded: throw Self.overloaded
+        case .overloaded: throw overloaded
         case .wait: return try await wait(job, bytes, deadline, commit)
         case .alone:
             do {
@@ -167,20 +171,20 @@ final class GroupCommit: Sendable {
         guard !expired.isEmpty else { return }
         let cause = failure.map { ": \($0.message)" } ?? ": many calls are before it"
         let error = SpanQueueError(
-            .unavailable, "the job waited for Redis until its time was up, and was not added\(cause)")
+            .unavailable, "the job waited for \(server) until its time was up, and was not added\(cause)")
         for waiting in expired { waiting.item.continuation.resume(throwing: error) }
     }
 
-    private static var overloaded: SpanQueueError {
+    private var overloaded: SpanQueueError {
         SpanQueueError(
             .overloaded,
-            "too many enqueues wait for Redis: it is away or behind; this job was not added, try again later")
+            "too many enqueues wait for \(server): it is away or behind; this job was not added, try again later")
     }
 }
 
 /// Lets callers who wait for word of the same kind share it: who comes while two questions are under way is answered by the next
 /// one. A question that is asked after a caller came answers that caller, too.
-final class SharedWait: Sendable {
+package final class SharedWait: Sendable {
     private struct Caller: Sendable {
         let deadline: ContinuousClock.Instant
         let continuation: UnsafeContinuation<Void, any Error>
@@ -197,8 +201,10 @@ final class SharedWait: Sendable {
     private static let grain = Duration.milliseconds(50)
     private let state = Mutex(State())
 
+    package init() {}
+
     /// - Parameter ask: asks until a deadline; throws where the answer is no, or did not come in time.
-    func wait(
+    package func wait(
         until deadline: ContinuousClock.Instant,
         _ ask: @escaping @Sendable (ContinuousClock.Instant) async throws -> Void
     ) async throws {

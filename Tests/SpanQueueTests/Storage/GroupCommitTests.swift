@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import SpanQueue
 import SpanQueueLoop
 import SpanQueueTelemetry
 import Synchronization
 import Testing
 
-@testable import SpanQueueRedis
+@testable import SpanQueue
 
 @Suite("Group commit", .timeLimit(.minutes(1)))
 struct GroupCommitTests {
@@ -40,7 +39,7 @@ struct GroupCommitTests {
     private func with(_ body: (GroupCommit) async throws -> Void) async throws {
         let loop = LoopThread(name: "test")
         defer { loop.stop() }
-        try await body(GroupCommit(loop: loop))
+        try await body(GroupCommit(loop: loop, server: "Redis"))
     }
 
     @Test("callers that come while a commit is under way leave together, and each gets its own outcome")

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import SpanQueue
+/// A claim as records hold it: `<token>-<nonce in hex>:<worker>`.
+package struct Lease {
+    package let token: FencingToken
+    package let worker: String
 
-/// What the `leases` hash holds of a claim: `<token>-<nonce in hex>:<worker>`.
-struct Lease {
-    let token: FencingToken
-    let worker: String
-
-    init(_ text: String) throws(PackingError) {
+    package init(_ text: String) throws(PackingError) {
         guard let colon = text.firstIndex(of: ":"), let dash = text[..<colon].firstIndex(of: "-"),
             let value = Int64(text[..<dash]),
             let nonce = UInt32(text[text.index(after: dash)..<colon], radix: 16)
@@ -17,20 +15,22 @@ struct Lease {
         worker = String(text[text.index(after: colon)...])
     }
 
-    static func text(_ reference: ClaimReference) -> String {
+    package static func text(_ reference: ClaimReference) -> String {
         "\(reference.token):\(reference.worker)"
     }
 
     /// A token is the time of its claim in µs, unless two claims fell into one µs or the server's clock was set back.
     /// Later than that after Redis' clock was set back: a token rises all the same.
-    var claimedAt: Timestamp { Timestamp(milliseconds: token.value / 1000) }
+    package var claimedAt: Timestamp { Timestamp(milliseconds: token.value / 1000) }
 }
 
 /// The texts of the leases of many claims: those of one claim of a batch have the same, which is written once.
-struct LeaseTexts {
+package struct LeaseTexts {
     private var latest: (token: FencingToken, worker: String, text: [UInt8])?
 
-    mutating func text(_ reference: ClaimReference) -> [UInt8] {
+    package init() {}
+
+    package mutating func text(_ reference: ClaimReference) -> [UInt8] {
         if let latest, latest.token == reference.token, latest.worker == reference.worker { return latest.text }
         let text = Array(Lease.text(reference).utf8)
         latest = (reference.token, reference.worker, text)

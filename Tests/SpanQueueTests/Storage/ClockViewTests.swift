@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import SpanQueue
 import Testing
 
-@testable import SpanQueueRedis
+@testable import SpanQueue
 
 @Suite("What replies say of the server's clock")
 struct ClockViewTests {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-package import SpanQueue
-
-/// How the record of what happened to a job is stored: a fixed beginning that the scripts change in place, then entries, to
+/// How the record of what happened to a job is stored: a fixed beginning that engines change in place, then entries, to
 /// which they append.
 ///
 /// ```
@@ -11,11 +9,11 @@ package import SpanQueue
 /// bytes 2 and 3   attempts
 /// byte 4          reclaims
 /// then entries    tag, length (3 bytes), body:
-///   'F' fingerprint of the last error (64 bits): always the first, so that scripts find it at a fixed place
+///   'F' fingerprint of the last error (64 bits): always the first, so that it is found at a fixed place
 ///   'E' last error    'P' progress: fraction (64 bits), note    'R' result    'D' events dropped (32 bits)
 ///   'S' how often in a row its handler has put it off (16 bits)
-///   'A' an attempt, see `packAttempt`; its last 13 bytes, the time of its end, are appended by settle.lua
-///   'L' a lost attempt, written by reclaim.lua: fate, time, lease (nothing where there was none)
+///   'A' an attempt, see `packAttempt`; its last 13 bytes, the time of its end, are appended where it is settled
+///   'L' a lost attempt, written where it is taken back: fate, time, lease (nothing where there was none)
 ///   'V' redriven: time    'B' buried by a person: time, reason    'C' cancelled: time, reason; behind each of these, where it is
 ///   known, a NUL and who asked for it
 /// ```
@@ -50,12 +48,12 @@ package enum RunPacking {
     // MARK: Writing
 
     /// A record as it stands.
-    static func pack(_ run: RunRecord) -> [UInt8] {
+    package static func pack(_ run: RunRecord) -> [UInt8] {
         pack(run, leavingLastEndOpen: false)
     }
 
     /// A record whose last event is the attempt that is being settled: the time of its end is left for the script to append.
-    static func packForSettlement(_ run: RunRecord) -> [UInt8] {
+    package static func packForSettlement(_ run: RunRecord) -> [UInt8] {
         pack(run, leavingLastEndOpen: true)
     }
 
@@ -187,7 +185,7 @@ package enum RunPacking {
 
     /// What is stored of a cancel that was asked for while a job runs: time, reason, and behind a NUL who asked. Programs of layout 1 store
     /// no time.
-    static func cancelRequest(_ bytes: [UInt8]) -> CancelRequest {
+    package static func cancelRequest(_ bytes: [UInt8]) -> CancelRequest {
         let digits = bytes.prefix(stampBytes)
         let isTimed = digits.count == stampBytes && digits.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
         let at = isTimed ? Int64(String(decoding: digits, as: UTF8.self)).map { Timestamp(milliseconds: $0) } : nil
@@ -262,7 +260,7 @@ extension PackedWriter {
         raw(by.utf8)
     }
 
-    fileprivate mutating func stamp(_ moment: Timestamp) {
+    mutating func stamp(_ moment: Timestamp) {
         let digits = String(max(0, min(moment.milliseconds, 9_999_999_999_999)))
         raw(String(repeating: "0", count: 13 - digits.count).utf8)
         raw(digits.utf8)
@@ -276,5 +274,15 @@ extension PackedReader {
         return (
             String(decoding: parts[0], as: UTF8.self), parts.count > 1 ? String(decoding: parts[1], as: UTF8.self) : nil
         )
+    }
+}
+
+extension RunRecord {
+    /// What can be told of a job whose message can't be read: its runs may still be readable.
+    package static func unreadable(_ problem: String, _ bytes: [UInt8]?) -> RunRecord {
+        let epoch = Timestamp(milliseconds: 0)
+        var run = bytes.flatMap { try? RunPacking.unpack($0, eligibleAt: epoch) } ?? RunRecord()
+        run.lastError = run.lastError ?? "the job's record can't be read: \(problem)"
+        return run
     }
 }

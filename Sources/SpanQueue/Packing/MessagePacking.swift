@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-package import SpanQueue
-import SpanQueueTelemetry
+package import SpanQueueTelemetry
 
-/// How a message is stored: what the scripts need first, at fixed places, then the fields, then the payload as it is.
+/// How a message is stored: what engines need first, at fixed places, then the fields, then the payload as it is.
 ///
 /// ```
-/// 13 digits   enqueue time in ms, put in front by enqueue.lua
+/// 13 digits   enqueue time in ms, put in front by the engine
 /// byte        version: 1, or 2 where a flag from 16 up or extras are there
 /// byte        flags: 1 has a lock · 2 held until its start · 4 held for a time · 8 has a content digest ·
 ///             16 gates · 32 fairness · 64 placement key · 128 lock policy
@@ -31,11 +30,11 @@ import SpanQueueTelemetry
 /// Moments that were given relative to the enqueue stay relative, since the script, which alone knows the time of the enqueue,
 /// must not have to take the message apart.
 package enum MessagePacking {
-    static let version: UInt8 = 1
+    package static let version: UInt8 = 1
     /// The latest that can be read.
     private static let latestVersion: UInt8 = 2
     /// How much of a message tells when it was due and where its lock is: the longest head.
-    static let headBytes = 320
+    package static let headBytes = 320
 
     private enum Flag {
         static let lock: UInt8 = 1
@@ -59,14 +58,14 @@ package enum MessagePacking {
     }
 
     /// All but the enqueue time.
-    static func pack(_ job: NewJob) -> [UInt8] {
+    package static func pack(_ job: NewJob) -> [UInt8] {
         var writer = PackedWriter(capacity: job.message.payload.count + job.message.type.utf8.count + 64)
         pack(job, into: &writer)
         return writer.bytes
     }
 
     /// All but the enqueue time.
-    static func pack(_ job: NewJob, into writer: inout PackedWriter) {
+    package static func pack(_ job: NewJob, into writer: inout PackedWriter) {
         writer.byte(version)
         writer.byte(flags(job.message))
         writer.byte(UInt8(ascii: "0") + UInt8(job.message.priority))
@@ -109,13 +108,32 @@ package enum MessagePacking {
         writer.raw(job.message.payload)
     }
 
+    /// All but the enqueue time and the payload, for an engine that stores these by themselves.
+    package static func packHead(_ job: NewJob) -> [UInt8] {
+        var job = job
+        job.message.payload = []
+        return pack(job)
+    }
+
+    /// Reads a message whose enqueue time and payload are stored by themselves.
+    package static func unpack(
+        head: ArraySlice<UInt8>, payload: ArraySlice<UInt8>, enqueuedAt: Timestamp, id: JobID, queue: String
+    ) throws(PackingError) -> JobMessage {
+        var writer = PackedWriter(capacity: head.count + 13)
+        writer.stamp(enqueuedAt)
+        writer.raw(head)
+        var message = try unpack(writer.bytes[...], id: id, queue: queue)
+        message.payload = Array(payload)
+        return message
+    }
+
     /// Reads a stored message.
     package static func unpack(_ bytes: [UInt8], id: JobID, queue: String) throws(PackingError) -> JobMessage {
         try unpack(bytes[...], id: id, queue: queue)
     }
 
     /// Reads a stored message.
-    static func unpack(_ bytes: ArraySlice<UInt8>, id: JobID, queue: String) throws(PackingError) -> JobMessage {
+    package static func unpack(_ bytes: ArraySlice<UInt8>, id: JobID, queue: String) throws(PackingError) -> JobMessage {
         var reader = PackedReader(bytes)
         let head = try readHead(&reader)
         let type = try reader.shortText("the type")
@@ -163,14 +181,14 @@ package enum MessagePacking {
     }
 
     /// When a job could first have been claimed, from the first `headBytes` of its stored message.
-    static func eligibleAt(_ start: [UInt8]) throws(PackingError) -> Timestamp {
+    package static func eligibleAt(_ start: [UInt8]) throws(PackingError) -> Timestamp {
         var reader = PackedReader(start)
         let head = try readHead(&reader)
         return max(head.enqueuedAt, head.runAt ?? head.enqueuedAt)
     }
 
     /// What a receipt tells of a job, from the start of its stored message: as much of it as `enqueue.lua` gives.
-    static func origin(
+    package static func origin(
         _ start: ArraySlice<UInt8>
     ) throws(PackingError) -> (enqueuedAt: Timestamp, type: String, traceID: TraceID) {
         var reader = PackedReader(start)
@@ -188,7 +206,7 @@ package enum MessagePacking {
     }
 
     /// The priority of a stored message of any version: its place never changes.
-    static func priority(of message: ArraySlice<UInt8>) -> Int {
+    package static func priority(of message: ArraySlice<UInt8>) -> Int {
         let byte = message.dropFirst(15).first ?? UInt8(ascii: "0")
         return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) ? Int(byte - UInt8(ascii: "0")) : 0
     }
@@ -290,13 +308,13 @@ package enum MessagePacking {
 
 /// The span above the enqueue, as a member of a stored tracestate: the place that W3C gives to what a tracing system wants to keep, so that
 /// readers who do not know it pass it on. Handlers do not see it.
-enum ParentMember {
+package enum ParentMember {
     private static let start = "spanq=p:"
     private static let length = start.utf8.count + 16
     /// What a tracestate may have, by the specification.
     private static let most = 512
 
-    static func joined(_ parent: SpanID?, _ state: String?) -> String? {
+    package static func joined(_ parent: SpanID?, _ state: String?) -> String? {
         // One in front of what came from outside would be taken for ours.
         let state = parted(state).state
         guard let parent else { return state }
@@ -306,7 +324,7 @@ enum ParentMember {
         return "\(start)\(parent),\(state)"
     }
 
-    static func parted(_ state: String?) -> (parent: SpanID?, state: String?) {
+    package static func parted(_ state: String?) -> (parent: SpanID?, state: String?) {
         guard let state, state.hasPrefix(start) else { return (nil, state) }
         let digits = state.utf8.dropFirst(start.utf8.count).prefix(16)
         let rest = state.utf8.dropFirst(length)

@@ -3,7 +3,7 @@
 
 import Testing
 
-@testable import SpanQueueRedis
+@testable import SpanQueue
 
 @Suite("The line of those who wait for a commit")
 struct CommitLineTests {

@@ -14,7 +14,7 @@ struct CommitLine<Item: Sendable>: Sendable {
         /// Of one commit. A single item may have more bytes.
         var items = 512
         var bytes = 8 << 20
-        /// How many wait at least where a further commit leaves beside others: one call of the script is full.
+        /// How many wait at least where a further commit leaves beside others: one call of the engine is full.
         var fullItems = 128
         var fullBytes = 4 << 20
         /// How many commits are under way at most.

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import SpanQueue
 import SpanQueueTelemetry
 import Testing
 
-@testable import SpanQueueRedis
+@testable import SpanQueue
 
 @Suite("Packed records")
 struct PackingTests {
