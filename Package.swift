@@ -21,6 +21,7 @@ let package = Package(
     products: [
         .library(name: "SpanQueue", targets: ["SpanQueue"]),
         .library(name: "SpanQueueRedis", targets: ["SpanQueueRedis"]),
+        .library(name: "SpanQueuePostgres", targets: ["SpanQueuePostgres"]),
         .library(name: "SpanQueueHandlers", targets: ["SpanQueueHandlers"]),
         .library(name: "SpanQueueTelemetry", targets: ["SpanQueueTelemetry"]),
         .library(name: "SpanQueueOTLP", targets: ["SpanQueueOTLP"]),
@@ -43,6 +44,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CSpanQueueHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CSpanQueuePostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CSpanQueueCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CSpanQueueOpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CSpanQueueZlib", providers: [.apt(["zlib1g-dev"])]),
@@ -66,6 +68,15 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "PostgresClient",
+            dependencies: [
+                "CSpanQueuePostgres", "SpanQueueLoop",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
         ),
@@ -114,6 +125,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Scripts")],
+            swiftSettings: settings
+        ),
+        .target(name: "CSpanQueuePostgresSchema", exclude: ["Migrations"]),
+        .target(
+            name: "SpanQueuePostgres",
+            dependencies: [
+                "CSpanQueuePostgresSchema", "PostgresClient", "SpanQueue", "SpanQueueLoop", "SpanQueueTelemetry",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -186,8 +206,9 @@ let package = Package(
             dependencies: [
                 "CSpanQueueSpawn", "HiredisClient", "SpanQueue", "SpanQueueAdmin", "SpanQueueBenchmarks",
                 "SpanQueueCurl",
+                "PostgresClient",
                 "SpanQueueHandlers",
-                "SpanQueueOTLP", "SpanQueueRedis",
+                "SpanQueueOTLP", "SpanQueuePostgres", "SpanQueueRedis",
                 "SpanQueueServer",
                 "SpanQueueTelemetry", "SpanQueueWeb",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -211,6 +232,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "RedisServerFixture", path: "Tests/RedisServerFixture", swiftSettings: settings),
+        .target(name: "PostgresServerFixture", path: "Tests/PostgresServerFixture", swiftSettings: settings),
         .testTarget(
             name: "SpanQueueHandlersTests",
             dependencies: [
@@ -252,6 +274,23 @@ let package = Package(
             name: "HiredisClientTests",
             dependencies: [
                 "CSpanQueueHiredis", "HiredisClient", "RedisServerFixture", "SpanQueueLoop",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "PostgresClientTests",
+            dependencies: [
+                "PostgresClient", "PostgresServerFixture", "SpanQueueLoop",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueuePostgresTests",
+            dependencies: [
+                "PostgresClient", "PostgresServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueuePostgres",
+                "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -306,8 +345,8 @@ let package = Package(
         .testTarget(
             name: "EngineConformance",
             dependencies: [
-                "ModelDriver", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
-                "SpanQueueTelemetry", "SpanQueueTesting",
+                "ModelDriver", "PostgresClient", "PostgresServerFixture", "RedisServerFixture", "SpanQueue",
+                "SpanQueueLoop", "SpanQueuePostgres", "SpanQueueRedis", "SpanQueueTelemetry", "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/EngineConformance",

@@ -12,13 +12,15 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
     let name: String
     /// Whether hours pass at once on it.
     let passesHours: Bool
+    /// Whether what exceeds the number of completed jobs that are kept goes with the settlement, and not only with a sweep.
+    var trimsAtOnce = true
     /// Makes a fresh engine, not started yet, and says how time passes on it.
     let make: @Sendable () async throws -> (engine: any Engine, pass: @Sendable (Duration) async throws -> Void)
 
     var testDescription: String { name }
 
     /// The engines; a further one is added here and described in a file of its own.
-    static let all: [EngineUnderTest] = [.memory, .redis]
+    static let all: [EngineUnderTest] = [.memory, .redis, .postgres]
 
     /// Those on which a test of long times can run.
     static let passingHours = all.filter(\.passesHours)

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+#include "spanqueue_postgres_schema.h"
+
+// Of C23, which clang has in all modes and warns of in older ones.
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+static const unsigned char migration_1[] = {
+#embed "Migrations/0001.sql"
+};
+
+static const unsigned char migration_2[] = {
+#embed "Migrations/0002.sql"
+};
+
+static const struct spanqueue_migration migrations[] = {
+    {1, migration_1, sizeof migration_1},
+    {2, migration_2, sizeof migration_2},
+};
+
+const struct spanqueue_migration *spanqueue_migrations(size_t *count) {
+    *count = sizeof migrations / sizeof migrations[0];
+    return migrations;
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+/// A call on its way.
+///
+/// `@unchecked Sendable`: its caller's until it is submitted, and the loop's from then on.
+final class Request: LinedCall, @unchecked Sendable {
+    enum Completion {
+        case none
+        /// Unsafe continuations suffice: `finish(with:)` takes the completion out as it uses it, and every request in the client's line
+        /// is finished by an answer, its deadline, its cancellation or `close()`.
+        case caller(UnsafeContinuation<PostgresRows, any Error>)
+        case part(RequestBatch, index: Int)
+        /// Of one who does not wait; called on the loop's thread.
+        case callback(@Sendable () -> Void)
+    }
+
+    private(set) var call: PostgresCall
+    let isIdempotent: Bool
+    /// Whether a cancellation ends it only while it was never written: its caller must know whether it ran.
+    let isCertain: Bool
+    let start: ContinuousClock.Instant
+    let deadline: ContinuousClock.Instant
+    let size: Int
+    let name: String
+    var completion = Completion.none
+    var unanswered = 0
+    var conflicts = 0
+    /// What the server has answered so far.
+    var answer: Result<PostgresRows, PostgresError>?
+    private(set) var isFinished = false
+    /// Cancelled before the loop saw it.
+    var isCancelledEarly = false
+    var isSubmitted = false
+    /// Whether it was on a connection that broke before the answer came.
+    var mayHaveRun = false
+
+    init(_ call: PostgresCall, timeout: Duration, idempotent: Bool, certain: Bool) {
+        self.call = call
+        name = call.name
+        isIdempotent = idempotent
+        isCertain = certain
+        size = call.size
+        start = .now
+        deadline = start + timeout
+    }
+
+    /// Tells the caller, the first time; from then on the request is at most a place in the line, without its bytes.
+    func finish(with result: Result<PostgresRows, any Error>) {
+        isFinished = true
+        let completion = completion
+        self.completion = .none
+        call = PostgresCall(name, "")
+        switch completion {
+        case .none: break
+        case .caller(let continuation): continuation.resume(with: result)
+        case .part(let batch, let index): batch.set(index, result)
+        case .callback(let callback): callback()
+        }
+    }
+}
+
+/// Requests of one caller that leave together.
+///
+/// `@unchecked Sendable`: as a ``Request``.
+final class RequestBatch: @unchecked Sendable {
+    let requests: [Request]
+    var continuation: UnsafeContinuation<[Result<PostgresRows, PostgresError>], any Error>?
+    private var results: [Result<PostgresRows, PostgresError>?]
+    private var missing: Int
+
+    init(_ requests: [Request]) {
+        self.requests = requests
+        results = Array(repeating: nil, count: requests.count)
+        missing = requests.count
+        for (index, request) in requests.enumerated() { request.completion = .part(self, index: index) }
+    }
+
+    /// The caller resumes with the last of them, or at once if cancelled: cancellation is of them all.
+    func set(_ index: Int, _ result: Result<PostgresRows, any Error>) {
+        switch result {
+        case .success(let rows): results[index] = .success(rows)
+        case .failure(let error as PostgresError): results[index] = .failure(error)
+        case .failure(let error): return resume(with: .failure(error))
+        }
+        missing -= 1
+        if missing == 0 { resume(with: .success(results.compactMap { $0 })) }
+    }
+
+    private func resume(with result: Result<[Result<PostgresRows, PostgresError>], any Error>) {
+        continuation?.resume(with: result)
+        continuation = nil
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import PostgresClient
+
+/// The calls of our functions, each one statement.
+struct Statements: Sendable {
+    let schema: PostgresSchema
+
+    let enqueue, claim, extend, report, settle, reclaim, sweep, act, bulk: String
+    let job, list, counts, queues, workers, now, start: String
+    let pause, resume, delete, announce, retire, idle, hasWork, wake: String
+
+    init(_ schema: PostgresSchema) {
+        self.schema = schema
+        func call(_ function: String, _ count: Int) -> String {
+            let places = (0..<count).map { "$\($0 + 1)" }.joined(separator: ", ")
+            return "SELECT * FROM \(schema.name).\(function)(\(places))"
+        }
+        enqueue = call("enqueue_1", 11)
+        claim = call("claim_1", 6)
+        extend = call("extend_1", 6)
+        report = call("report_1", 6)
+        settle = call("settle_1", 9)
+        reclaim = call("reclaim_1", 4)
+        sweep = call("sweep_1", 5)
+        act = call("act_1", 5)
+        bulk = call("bulk_1", 7)
+        job = call("job_1", 2)
+        list = call("list_1", 6)
+        counts = call("counts_1", 1)
+        workers = call("workers_1", 0)
+        pause = call("pause_1", 3)
+        resume = call("resume_1", 1)
+        delete = call("delete_1", 1)
+        announce = call("announce_1", 10)
+        retire = call("retire_1", 1)
+        idle = call("idle_1", 1)
+        hasWork = call("has_work_1", 1)
+        wake = call("wake_1", 1)
+        queues = "SELECT name FROM \(schema.name).queue ORDER BY name"
+        now = "SELECT \(schema.name).clock() / 1000"
+        start =
+            "SELECT max(number), extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::bigint "
+            + "FROM \(schema.name).version"
+    }
+}

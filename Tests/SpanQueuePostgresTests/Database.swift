@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import Logging
+import PostgresClient
+import PostgresServerFixture
+import SpanQueue
+import SpanQueueTelemetry
+
+@testable import SpanQueuePostgres
+
+/// A migrated schema of a test's own on one server for all tests, which ends with this process.
+struct Database: Sendable {
+    private static let server = Task { try await PostgresServer.start() }
+
+    let url: PostgresURL
+    let schema: PostgresSchema
+
+    init(migrated: Bool = true) async throws {
+        url = try PostgresURL(try await Self.server.value.url)
+        schema = try PostgresSchema("t_" + String(UInt64.random(in: .min ... .max), radix: 36))
+        if migrated { _ = try await schema.migrate(on: url) }
+    }
+
+    /// Runs statements that name our schema `spanq`; gives the first field of the last row.
+    @discardableResult
+    func sql(_ text: String) async throws -> String? { try await PostgresScript.run(schema.own(text), on: url) }
+
+    /// Lets time stand still.
+    func freezeClock(at microseconds: Int64 = 1_800_000_000_000_000) async throws {
+        try await sql(
+            "CREATE OR REPLACE FUNCTION spanq.clock() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT \(microseconds)::bigint $$"
+        )
+    }
+
+    func makeEngine(
+        _ options: PostgresEngineOptions = PostgresEngineOptions(), idleWait: Duration = .seconds(2)
+    ) throws -> PostgresEngine {
+        var options = options
+        options.schema = schema.name
+        return PostgresEngine(
+            url: url, schema: schema, options: options,
+            environment: EngineEnvironment(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
+            idleWait: idleWait)
+    }
+
+    /// Runs a test on started engines, and shuts them down.
+    func withEngines<Result>(
+        _ count: Int = 1, _ options: PostgresEngineOptions = PostgresEngineOptions(), idleWait: Duration = .seconds(2),
+        _ body: ([PostgresEngine]) async throws -> Result
+    ) async throws -> Result {
+        let engines = try (0..<count).map { _ in try makeEngine(options, idleWait: idleWait) }
+        do {
+            for engine in engines { try await engine.start() }
+            let result = try await body(engines)
+            for engine in engines { await engine.shutdown() }
+            return result
+        } catch {
+            for engine in engines { await engine.shutdown() }
+            throw error
+        }
+    }
+}
+
+func job(
+    _ id: JobID = .random(), in queue: String = "q", unique: UniqueLock? = nil, schedule: Schedule = .now
+) -> NewJob {
+    let message = JobMessage(
+        id: id, queue: queue, type: "test", payload: [1, 2, 3], priority: 0, maxRetries: 3, backoff: nil, timeout: nil,
+        deadline: nil, unique: unique, retention: .standard, tags: [], trace: .root(), runAt: nil,
+        enqueuedAt: Timestamp(milliseconds: 0), contentDigest: nil)
+    return NewJob(message: message, schedule: schedule)
+}
+
+func claim(_ limit: Int = 100, from queue: String = "q") -> ClaimRequest {
+    ClaimRequest(queue: queue, limit: limit, lease: .seconds(30), worker: "w")
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import PostgresClient
+import SpanQueue
+import Testing
+
+@testable import SpanQueuePostgres
+
+@Suite("functions", .timeLimit(.minutes(3)))
+struct FunctionTests {
+    @Test("a sweep keeps as many completed jobs as are to be kept, and the tally stays the sum of what there is")
+    func trim() async throws {
+        let database = try await Database()
+        var options = PostgresEngineOptions()
+        options.retentionCount = 10
+        try await database.withEngines(1, options) { engines in
+            let engine = engines[0]
+            let jobs = (0..<100).map { _ in job() }
+            for chunk in 0..<20 { _ = try await engine.enqueue(Array(jobs[chunk * 5..<chunk * 5 + 5])) }
+            for _ in 0..<25 {
+                let claimed = try await engine.claim(claim(4)).jobs
+                _ = try await engine.settleAll(claimed.map { Settlement($0, .complete) })
+            }
+            #expect(try await engine.counts(of: ["q"])[0][.completed] == 100)
+            let reply = try await engine.sweep("q", within: .seconds(60))
+            #expect(reply == SweepReply(dropped: 90, isFinished: true))
+            let counts = try await engine.counts(of: ["q"])[0]
+            #expect(counts[.completed] == 10)
+            #expect(counts.totals.enqueued == 100 && counts.totals.completed == 100 && counts.totals.removed == 90)
+            let left = try await engine.list(ListRequest(queue: "q", state: .completed)).jobs.map(\.message.id)
+            #expect(left == jobs.suffix(10).map(\.message.id))
+            // More rows than a fold is worth were there.
+            #expect(try await database.sql("SELECT count(*) <= 2 FROM spanq.tally") == "t")
+        }
+    }
+
+    @Test("a call that comes after its time limit does nothing, and the clock is learnt again")
+    func late() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            _ = try await engine.enqueue([job()])
+            // The server's clock jumps ahead by an hour.
+            try await database.sql(
+                """
+                CREATE OR REPLACE FUNCTION spanq.clock() RETURNS bigint LANGUAGE sql VOLATILE AS
+                $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 3600000000 $$
+                """)
+            let error = await #expect(throws: SpanQueueError.self) { try await engine.claim(claim()) }
+            #expect(error?.code == .timeout && error?.mayHaveRun == false)
+            #expect(try await engine.counts(of: ["q"])[0][.ready] == 1)
+            #expect(try await engine.claim(claim()).jobs.count == 1)
+        }
+    }
+
+    @Test("an enqueue whose idea of the clock is wrong learns it and goes on")
+    func lateEnqueue() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            _ = try await engines[0].enqueue([job()])
+            try await database.sql(
+                """
+                CREATE OR REPLACE FUNCTION spanq.clock() RETURNS bigint LANGUAGE sql VOLATILE AS
+                $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 3600000000 $$
+                """)
+            let outcomes = try await engines[0].enqueue([job()])
+            guard case .accepted = outcomes[0] else {
+                Issue.record("\(outcomes)")
+                return
+            }
+            #expect(try await engines[0].counts(of: ["q"])[0][.ready] == 2)
+        }
+    }
+
+    @Test("a queue that uses what is not known is left alone, and takes jobs")
+    func uses() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            let id = JobID.random()
+            _ = try await engine.enqueue([job(id)])
+            try await database.sql("UPDATE spanq.queue SET uses = 4")
+            _ = try await engine.enqueue([job()])
+            let calls: [() async throws -> Void] = [
+                { _ = try await engine.claim(claim()) },
+                { _ = try await engine.reclaim(ReclaimRequest(queue: "q")) },
+                { _ = try await engine.perform(.remove, on: id, in: "q", by: nil) },
+                { _ = try await engine.performAll(BulkRequest(queue: "q", state: .ready, action: .remove)) },
+                { _ = try await engine.delete("q") },
+            ]
+            for call in calls {
+                let error = await #expect(throws: SpanQueueError.self) { try await call() }
+                #expect(error?.code == .unsupported && error?.mayHaveRun == false)
+            }
+            #expect(try await engine.counts(of: ["q"])[0][.ready] == 2)
+        }
+    }
+
+    @Test("a queue with a door takes no jobs from those who bring none")
+    func door() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            _ = try await engines[0].enqueue([job()])
+            try await database.sql("UPDATE spanq.queue SET door = 'm:1'")
+            let error = await #expect(throws: SpanQueueError.self) { try await engines[0].enqueue([job()]) }
+            #expect(error?.code == .unsupported && error?.message.contains("m:1") == true)
+            #expect(try await engines[0].claim(claim()).jobs.count == 1)
+        }
+    }
+
+    @Test("what a later version has written is put off, not buried, and charged nothing")
+    func newer() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            let ids = (0..<2).map { _ in JobID.random() }
+            _ = try await engine.enqueue(ids.map { job($0) })
+            try await database.sql("UPDATE spanq.job SET message = set_byte(message, 0, 9) WHERE id = '\(ids[0])'")
+            let reply = try await engine.claim(claim())
+            #expect(reply.jobs.map(\.message.id) == [ids[1]])
+            #expect(reply.unreadable.isEmpty)
+            let record = try #require(try await engine.job(ids[0], in: "q"))
+            #expect(record.state == .retrying && record.message.type == "newer")
+            try await database.sql("UPDATE spanq.job SET message = set_byte(message, 0, 1) WHERE id = '\(ids[0])'")
+            try await database.sql("UPDATE spanq.live SET score = 0 WHERE state = 't'")
+            let again = try #require(try await engine.claim(claim()).jobs.first)
+            #expect(again.attempt == 1 && again.run == RunRecord())
+        }
+    }
+
+    @Test("two engines drain one queue: no job twice, none left, and the tally is exact")
+    func drain() async throws {
+        let database = try await Database()
+        try await database.withEngines(2) { engines in
+            let jobs = (0..<3000).map { _ in job() }
+            _ = try await engines[0].enqueue(jobs)
+            let done = try await withThrowingTaskGroup(of: [JobID].self) { group in
+                for engine in engines + engines {
+                    group.addTask {
+                        var mine: [JobID] = []
+                        while true {
+                            let claimed = try await engine.claim(claim(100)).jobs
+                            if claimed.isEmpty { return mine }
+                            let outcomes = try await engine.settleAll(claimed.map { Settlement($0, .complete) })
+                            #expect(outcomes.allSatisfy { $0 == .settled })
+                            mine += claimed.map(\.message.id)
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            #expect(done.count == 3000)
+            #expect(Set(done) == Set(jobs.map(\.message.id)))
+            let counts = try await engines[0].counts(of: ["q"])[0]
+            #expect(counts[.ready] == 0 && counts[.active] == 0 && counts[.completed] == 3000)
+        }
+    }
+
+    @Test("batches with the same locks and ids in other orders end, each as one of them alone would")
+    func crossed() async throws {
+        let database = try await Database()
+        try await database.withEngines(2) { engines in
+            let ids = (0..<40).map { JobID(unchecked: "job-\($0)") }
+            let locks = (0..<40).map {
+                UniqueLock(digest: [UInt8](repeating: UInt8($0), count: 16), span: .untilFinished)
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for round in 0..<10 {
+                    for (number, engine) in engines.enumerated() {
+                        group.addTask {
+                            let order = number == 0 ? Array(0..<40) : Array((0..<40).reversed())
+                            let jobs = order.map { place in
+                                round % 2 == 0 ? job(ids[place]) : job(unique: locks[place])
+                            }
+                            _ = try await engine.enqueue(jobs, until: .now + .seconds(60))
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await engines[0].counts(of: ["q"])[0][.ready] == 80)
+        }
+    }
+
+    @Test("the claim of one queue does not wait for that of another, nor for an enqueue that is not committed")
+    func apart() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            _ = try await engine.enqueue([job(), job(in: "p")])
+            // A transaction of somebody else's, that holds the lock of the queue `p` and has enqueued to `q`.
+            let holding = Task {
+                try await database.sql(
+                    """
+                    SELECT spanq.alone((SELECT nr FROM spanq.queue WHERE name = 'p'));
+                    SELECT spanq.enqueue_1('q', ARRAY['x'], ARRAY['t'], ARRAY[0], ARRAY[NULL]::bigint[], ARRAY[NULL]::bigint[],
+                      ARRAY['\\x010030']::bytea[], ARRAY['']::bytea[], ARRAY[NULL]::bytea[], ARRAY[NULL]::bigint[], 0);
+                    SELECT pg_sleep(2)
+                    """)
+            }
+            let held =
+                "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND classid = 'spanq.live'::regclass::oid"
+            while try await database.sql(held) == "0" { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(try await engine.claim(claim()).jobs.count == 1)
+            _ = try await holding.value
+            // It is not a message, but it has arrived.
+            #expect(try await engine.claim(claim()).unreadable.count == 1)
+        }
+    }
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import PostgresClient
+import SpanQueue
+import SpanQueueTelemetry
+import Testing
+
+@testable import SpanQueuePostgres
+
+@Suite("SQL for everybody", .timeLimit(.minutes(3)))
+struct SQLTests {
+    @Test("a job that SQL enqueues reads as one that Swift enqueues, with every option")
+    func packed() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            let id = try await database.sql(
+                """
+                SELECT spanq.enqueue('q', 'email:welcome', '{"userID": 42}', id => 'mine', priority => 3, delay => '5 s',
+                  deadline => '2100-01-01 00:00:00+00', unique_key => 'k', unique_for => '1 h', max_retries => 7, timeout => '10 s',
+                  traceparent => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')
+                """)
+            #expect(id == "mine")
+            let record = try #require(try await engine.job("mine", in: "q"))
+            let message = record.message
+            #expect(record.state == .scheduled)
+            #expect(record.dueAt == message.enqueuedAt + .seconds(5) && message.runAt == record.dueAt)
+            #expect(message.type == "email:welcome" && message.priority == 3 && message.maxRetries == 7)
+            #expect(String(decoding: message.payload, as: UTF8.self) == #"{"userID": 42}"#)
+            #expect(message.deadline == Timestamp(milliseconds: 4_102_444_800_000))
+            #expect(message.timeout == .seconds(10))
+            #expect(message.trace.traceParent == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+            let key = Array(Digest.sha256(Array("kk".utf8)).prefix(16))
+            #expect(message.unique == UniqueLock(digest: key, span: .duration(.hours(1))))
+            let content = Digest.sha256(Array("email:welcome\0".utf8), message.payload).prefix(8)
+            #expect(message.contentDigest == content.reduce(0) { $0 << 8 | UInt64($1) })
+            // The bytes are those that Swift would have made of it.
+            var again = NewJob(
+                message: message, schedule: .after(.seconds(5)), expiry: .at(Timestamp(milliseconds: 4_102_444_800_000))
+            )
+            let hex = MessagePacking.packHead(again).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            #expect(try await database.sql("SELECT encode(message, 'hex') FROM spanq.job") == hex)
+            // So an enqueue of the same by Swift is a repeat.
+            again.message.payload = Array(#"{"userID": 42}"#.utf8)
+            guard case .present(let existing) = try await engine.enqueue([again])[0] else {
+                Issue.record("not a repeat")
+                return
+            }
+            #expect(existing.id == "mine")
+        }
+    }
+
+    @Test("a plain job has an id and a trace of its own, and is claimed and completed")
+    func plain() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let ids = try await database.sql(
+                "SELECT array_to_string(spanq.enqueue_many('q', ARRAY['a', 'b'], ARRAY['1', '{}']::jsonb[]), ',')")
+            let jobs = try await engines[0].claim(claim()).jobs
+            #expect(jobs.map(\.message.id.description).joined(separator: ",") == ids)
+            #expect(jobs.map(\.message.type) == ["a", "b"] && jobs.map(\.message.maxRetries) == [25, 25])
+            #expect(jobs[0].message.trace.traceID != jobs[1].message.trace.traceID)
+            #expect(jobs.allSatisfy { $0.message.unique == nil && $0.message.contentDigest == nil })
+            #expect(try await engines[0].settleAll(jobs.map { Settlement($0, .complete) }) == [.settled, .settled])
+        }
+    }
+
+    @Test("jobs of transactions that are rolled back never were, those of committed ones run")
+    func transactions() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            try await database.sql("CREATE TABLE spanq.orders (n int)")
+            for number in 0..<20 {
+                let fails = number % 2 == 0 ? "SELECT 1/0;" : ""
+                _ = try? await database.sql(
+                    "INSERT INTO spanq.orders VALUES (\(number)); SELECT spanq.enqueue('q', 'ship', '\(number)'); \(fails)"
+                )
+            }
+            let jobs = try await engines[0].claim(claim()).jobs
+            let shipped = jobs.map { String(decoding: $0.message.payload, as: UTF8.self) }
+            #expect(shipped == (0..<20).filter { $0 % 2 == 1 }.map(String.init))
+            #expect(try await database.sql("SELECT count(*) FROM spanq.orders") == "10")
+            #expect(try await engines[0].counts(of: ["q"])[0].totals.enqueued == 10)
+        }
+    }
+
+    @Test("one who waits is woken by a commit, and by nothing before it")
+    func wakes() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines(1, idleWait: .hours(1)) { engines in
+            async let waiting: Void = engines[0].waitForWork(in: ["q"], atMost: .hours(1))
+            while try await database.sql("SELECT count(*) FROM spanq.idle") != "1" {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            try await database.sql("SELECT spanq.enqueue('q', 't', '1'), spanq.enqueue('q', 't', '2')")
+            try await waiting
+            #expect(try await engines[0].claim(claim()).jobs.count == 2)
+            #expect(try await database.sql("SELECT count(*) FROM spanq.told") == "0")
+        }
+    }
+
+    @Test("what a handler does and the end of its job are one: both, or neither")
+    func complete() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            try await database.sql("CREATE TABLE spanq.effects (id text)")
+            let ids = (0..<3).map { _ in JobID.random() }
+            _ = try await engine.enqueue(ids.map { job($0) })
+            let jobs = try await engine.claim(claim()).jobs
+            func end(_ job: ClaimedJob, token: Int64? = nil, then: String = "") -> String {
+                let token = token ?? job.reference.token.value
+                return
+                    "INSERT INTO spanq.effects VALUES ('\(job.message.id)'); SELECT spanq.complete('q', '\(job.message.id)', \(token)); \(then)"
+            }
+            try await database.sql(end(jobs[0]))
+            let lost = await #expect(throws: PostgresError.self) { try await database.sql(end(jobs[1], token: 5)) }
+            #expect(lost?.code == .other("SQ004"))
+            await #expect(throws: PostgresError.self) { try await database.sql(end(jobs[2], then: "SELECT 1/0;")) }
+            #expect(try await database.sql("SELECT string_agg(id, ',') FROM spanq.effects") == ids[0].description)
+            let record = try #require(try await engine.job(ids[0], in: "q"))
+            #expect(record.state == .completed && record.run.attempts == 1)
+            let attempt = try #require(record.run.attemptRecords.first)
+            #expect(attempt.outcome == .completed && attempt.worker == "w" && attempt.number == 1)
+            #expect(attempt.token == jobs[0].reference.token)
+            // The worker, whose handler returns as usual, finds it done; one whose claim is another's does not.
+            #expect(try await engine.settleAll([Settlement(jobs[0], .complete)]) == [.settled])
+            #expect(try await engine.settleAll([Settlement(jobs[0], .retry(after: .zero))]) == [.lost])
+            #expect(try await engine.settleAll([Settlement(jobs[1], .complete)]) == [.settled])
+            let counts = try await engine.counts(of: ["q"])[0]
+            #expect(counts[.completed] == 2 && counts[.active] == 1 && counts.totals.completed == 2)
+        }
+    }
+
+    @Test("a job that is to be kept for a time of its own, or not at all, is when SQL completes it")
+    func kept() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            var jobs = [
+                job(unique: UniqueLock(digest: [UInt8](repeating: 1, count: 16), span: .duration(.hours(1)))), job(),
+            ]
+            jobs[0].message.retention = .duration(.hours(5))
+            jobs[0].message.timeout = .seconds(9)
+            jobs[0].message.backoff = .constant(.seconds(1))
+            jobs[1].message.retention = .none
+            _ = try await engine.enqueue(jobs)
+            for claimed in try await engine.claim(claim()).jobs {
+                try await database.sql(
+                    "SELECT spanq.complete('q', '\(claimed.message.id)', \(claimed.reference.token.value))")
+            }
+            #expect(
+                try await database.sql("SELECT string_agg(state::text || (score - ended_at), ',') FROM spanq.done")
+                    == "k18000000")
+            #expect(try await engine.counts(of: ["q"])[0].totals.removed == 1)
+        }
+    }
+
+    @Test("a cancel from SQL is noted in the session's name")
+    func cancel() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let ids = (0..<2).map { _ in JobID.random() }
+            _ = try await engines[0].enqueue([job(ids[0])])
+            let running = try await engines[0].claim(claim()).jobs
+            _ = try await engines[0].enqueue([job(ids[1])])
+            #expect(try await database.sql("SELECT spanq.cancel('q', '\(ids[1])', 'no use')") == "cancelled")
+            #expect(try await database.sql("SELECT spanq.cancel('q', '\(ids[0])')") == "requested")
+            #expect(try await database.sql("SELECT spanq.cancel('q', 'never-was')") == "not_found")
+            let event = try #require(try await engines[0].job(ids[1], in: "q")?.run.history.last)
+            #expect(event.by == "spanq")
+            let reply = try await engines[0].extend(running.map(\.reference), in: "q", by: .seconds(9))
+            #expect(reply.cancelRequested == [ids[0]])
+        }
+    }
+
+    @Test("a role that may enqueue may do nothing else")
+    func roles() async throws {
+        let database = try await Database()
+        let role = database.schema.name + "_producer"
+        try await database.sql(
+            """
+            CREATE ROLE \(role) LOGIN;
+            GRANT USAGE ON SCHEMA \(database.schema.name) TO \(role);
+            REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA \(database.schema.name) FROM PUBLIC;
+            GRANT EXECUTE ON FUNCTION spanq.enqueue, spanq.enqueue_many TO \(role);
+            """)
+        let url = try PostgresURL(database.url.text.replacing("spanq@", with: "\(role)@"))
+        func asRole(_ text: String) async throws -> String? {
+            try await PostgresScript.run(database.schema.own(text), on: url)
+        }
+        #expect(try await asRole("SELECT length(spanq.enqueue('q', 't', '1'))") == "36")
+        #expect(try await asRole("SELECT cardinality(spanq.enqueue_many('q', ARRAY['t'], ARRAY['1']::jsonb[]))") == "1")
+        for text in [
+            "SELECT * FROM spanq.job", "DELETE FROM spanq.live", "INSERT INTO spanq.told VALUES ('q')",
+            "SELECT spanq.cancel('q', 'x')",
+            "SELECT spanq.complete('q', 'x', 1)", "SELECT * FROM spanq.claim_1('q', 1, 1000, 1, 'w', 0)",
+            "SELECT spanq.clock()",
+            "CREATE TABLE spanq.x (n int)",
+        ] {
+            let error = await #expect(throws: PostgresError.self) { try await asRole(text) }
+            #expect(error?.code == .authentication, "\(text): \(String(describing: error))")
+        }
+    }
+
+    @Test("texts are texts: what looks like SQL in them is stored or refused, and does nothing")
+    func injection() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            let texts = [
+                "'; DROP TABLE spanq.job; --", "\"; DROP SCHEMA spanq CASCADE; --", "$$; SELECT 1; $$",
+                "\\'; DELETE FROM spanq.live; --",
+                "%s %I %L", "{\"a\":null}", "NULL", "{}", "\u{2019} OR 1=1",
+            ]
+            for (number, text) in texts.enumerated() {
+                var each = job(JobID(unchecked: text), in: text)
+                each.message.type = text
+                each.message.payload = Array(text.utf8)
+                _ = try await engine.enqueue([each])
+                let claimed = try #require(
+                    try await engine.claim(ClaimRequest(queue: text, limit: 1, lease: .seconds(9), worker: text)).jobs
+                        .first)
+                #expect(claimed.message.id.description == text && claimed.message.type == text)
+                #expect(try await engine.report(JobProgress(fraction: 0.5, note: text), on: claimed))
+                #expect(
+                    try await engine.perform(.cancel(reason: text), on: each.message.id, in: text, by: text)
+                        == .requested)
+                #expect(try await engine.settleAll([Settlement(claimed, .cancel(reason: text))]) == [.settled])
+                #expect(try await engine.job(each.message.id, in: text)?.run.endReason == text)
+                #expect(try await engine.pause(text, note: OperatorNote(reason: text, by: text)))
+                #expect(try await engine.queues().count == number + 1)
+            }
+            for argument in ["queue", "type", "id"] {
+                let arguments = ["queue", "type", "id"].map {
+                    "\($0) => '\($0 == argument ? "a''; DROP TABLE spanq.job; --" : "ok")'"
+                }
+                let error = await #expect(throws: PostgresError.self) {
+                    try await database.sql("SELECT spanq.enqueue(payload => '1', \(arguments.joined(separator: ", ")))")
+                }
+                #expect(error?.code == .other("22023"))
+            }
+            #expect(try await database.sql("SELECT count(*) FROM spanq.job") == "\(texts.count)")
+        }
+    }
+}

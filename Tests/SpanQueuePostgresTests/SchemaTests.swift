@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import PostgresClient
+import SpanQueue
+import Testing
+
+@testable import SpanQueuePostgres
+
+@Suite("schema", .timeLimit(.minutes(3)))
+struct SchemaTests {
+    @Test("a migration is applied once, also where several apply it at the same time")
+    func once() async throws {
+        let database = try await Database(migrated: false)
+        let applied = try await withThrowingTaskGroup(of: [Int].self) { group in
+            for _ in 0..<4 { group.addTask { try await database.schema.migrate(on: database.url) } }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(applied == database.schema.migrations.map(\.number))
+        #expect(try await database.schema.migrate(on: database.url).isEmpty)
+        #expect(try await database.schema.applied(on: database.url) == database.schema.latest)
+        #expect(try await database.sql("SELECT count(*) FROM spanq.version") == "\(database.schema.migrations.count)")
+    }
+
+    @Test("a migration that fails leaves nothing")
+    func fails() async throws {
+        let database = try await Database(migrated: false)
+        let broken = PostgresSchema.Migration(number: 1, text: database.schema.migrations[0].text + "SELECT 1/0;")
+        await #expect(throws: PostgresError.self) {
+            try await PostgresScript.run(database.schema.script(broken), on: database.url)
+        }
+        #expect(try await database.schema.applied(on: database.url) == 0)
+        #expect(try await database.sql("SELECT to_regclass('spanq.job')::text") == nil)
+    }
+
+    @Test("a start without a schema, or with an older or newer one, says what to do")
+    func start() async throws {
+        let empty = try await Database(migrated: false)
+        let missing = await #expect(throws: SpanQueueError.self) { try await empty.withEngines { _ in } }
+        #expect(missing?.code == .unsupported && missing?.message.contains("spanq pg migrate") == true)
+        let database = try await Database()
+        try await database.withEngines { _ in }
+        try await database.sql("UPDATE spanq.version SET number = 0 WHERE number = \(database.schema.latest)")
+        let older = await #expect(throws: SpanQueueError.self) { try await database.withEngines { _ in } }
+        #expect(older?.code == .unsupported && older?.message.contains("spanq pg migrate") == true)
+        try await database.sql("INSERT INTO spanq.version (number) VALUES (1000)")
+        let newer = await #expect(throws: SpanQueueError.self) { try await database.withEngines { _ in } }
+        #expect(newer?.code == .unsupported && newer?.message.contains("upgrade SpanQueue") == true)
+    }
+
+    @Test(
+        "names that are more than a word are refused",
+        arguments: ["", "A", "1a", "a b", "a;b", "a\"b", "pg_x", "ü", String(repeating: "a", count: 41)])
+    func names(name: String) {
+        let error = #expect(throws: SpanQueueError.self) { try PostgresSchema(name) }
+        #expect(error?.code == .invalidArgument)
+        var options = PostgresEngineOptions()
+        options.schema = name
+        #expect(throws: SpanQueueError.self) { try options.checked("postgres://h/d") }
+    }
+
+    @Test("what names our schema names it by the name that it has")
+    func own() async throws {
+        let database = try await Database()
+        let foreign = try await database.sql(
+            """
+            SELECT count(*) FROM pg_proc WHERE pronamespace = '\(database.schema.name)'::regnamespace
+            AND prosrc ~ '\\mspanq\\.'
+            """)
+        #expect(foreign == "0")
+        #expect(try PostgresSchema().own("SELECT spanq.clock()") == "SELECT spanq.clock()")
+    }
+}
