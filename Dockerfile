@@ -4,7 +4,7 @@
 #   docker build -t spanqueue:local .
 #   docker run --rm spanqueue:local version
 #
-# The builder and what runs must have the same Debian, since spanq is linked to its libcurl and libhiredis.
+# The builder and what runs must have the same Debian, since spanq is linked to its libcurl, libhiredis and libpq.
 ARG SWIFT_IMAGE=swift:6.3-bookworm
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 
@@ -12,7 +12,7 @@ FROM ${SWIFT_IMAGE} AS build
 # Not pinned: the packages of a Debian release get nothing but fixes, and an old version vanishes from the mirrors.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libcurl4-openssl-dev libhiredis-dev libssl-dev zlib1g-dev \
+    && apt-get install -y --no-install-recommends libcurl4-openssl-dev libhiredis-dev libpq-dev libssl-dev zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # The dependencies change less often than the sources: fetched in a layer of their own, and kept in a cache.
@@ -33,7 +33,7 @@ FROM ${RUNTIME_IMAGE} AS runtime
 # What `ldd` names beyond libc and libstdc++, and the certificates for https. `Tools/deploy/check-image` proves the list.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libcurl4 libhiredis0.14 libssl3 libstdc++6 zlib1g \
+    && apt-get install -y --no-install-recommends ca-certificates libcurl4 libhiredis0.14 libpq5 libssl3 libstdc++6 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 spanq \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin spanq

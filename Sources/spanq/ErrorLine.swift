@@ -15,7 +15,11 @@ struct ErrorLine {
         case let failure as CommandFailure:
             self.init(failure.message, failure.code)
         case let error as SpanQueueError:
-            let remedy = error.message.hasPrefix("cannot reach") ? ": start it, or set --redis or SPANQ_REDIS_URL" : ""
+            let remedy =
+                error.message.hasPrefix("cannot reach")
+                ? (error.message.contains("Postgres")
+                    ? ": start it, or set --engine-url or SPANQ_URL" : ": start it, or set --redis or SPANQ_REDIS_URL")
+                : ""
             self.init(error.message + remedy, CommandExit(error.code))
         case is CancellationError:
             self.init("interrupted", .failed)

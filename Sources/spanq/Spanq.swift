@@ -11,18 +11,17 @@ import SpanQueueAdmin
 struct Spanq: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "spanq",
-        abstract: "A job queue on Redis that you can look into.",
+        abstract: "A job queue on Redis or Postgres that you can look into.",
         discussion: """
             Start with: spanq dev
 
-            Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 Redis out of reach, 5 --listen taken.
+            Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 engine out of reach, 5 --listen taken.
             """,
         version: SpanQueueVersion.text,
         subcommands: [
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
             QueueCommand.self, DeadCommand.self, JournalCommand.self, TokenCommand.self, AuditCommand.self,
-            LayoutCommand.self,
-            BenchCommand.self,
+            LayoutCommand.self, PostgresCommand.self, BenchCommand.self,
             HealthCommand.self,
             VersionCommand.self,
         ])

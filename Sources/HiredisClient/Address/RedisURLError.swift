@@ -8,7 +8,7 @@ package struct RedisURLError: Error, Sendable, Hashable, CustomStringConvertible
 
     package var description: String { message }
 
-    static let scheme = RedisURLError(
+    package static let scheme = RedisURLError(
         message: "not a Redis URL: write redis://host:6379/0, rediss://… for TLS, "
             + "redis-sentinel://host,host/service, or unix:///path/to/redis.sock"
     )

@@ -43,6 +43,7 @@ struct AuditCommand: AsyncParsableCommand {
         }
         var reader = try global.reader([.maxReclaims: maxReclaims])
         var settings = try ConnectionSettings(&reader, logLevel: .error)
+        try settings.requireRedis(for: "spanq audit")
         settings.engine.waitsForServer = false
         let reclaims = try reader.integer(.maxReclaims, default: ReclaimRequest.standardMaxReclaims) {
             var worker = WorkerConfiguration()

@@ -110,6 +110,7 @@ struct BenchCommand: AsyncParsableCommand {
 
     private static func settings(_ reader: inout SettingsReader) throws -> ConnectionSettings {
         var settings = try ConnectionSettings(&reader, logLevel: .error)
+        try settings.requireRedis(for: "spanq bench")
         settings.engine.waitsForServer = false
         return settings
     }

@@ -43,9 +43,9 @@ struct DevCommand: AsyncParsableCommand {
             options.flags.merging(web.flags) { first, _ in first },
             lists: options.lists.merging(web.lists) { first, _ in first })
         var connection = try ConnectionSettings(&reader, logLevel: .info)
-        if global.redis != nil {
+        if global.redis != nil || global.engineURL != nil {
             throw CommandFailure.usage(
-                "spanq dev brings its own Redis: leave out --redis, or use spanq worker --redis URL")
+                "spanq dev brings its own Redis: leave out --redis and --engine-url, or use spanq worker with them")
         }
         var settings = try WorkerSettings(&reader, engine: &connection.engine)
         if settings.isDemo, try reader.layers.find(.queues) == nil, try reader.layers.find(.strictQueues) == nil {
@@ -74,6 +74,7 @@ struct DevCommand: AsyncParsableCommand {
         let server = try await RedisProcess.start(in: directory, certificates?.serverArguments ?? [])
         OrphanReaper.startIfFirstProcess(sparing: [server.processIdentifier])
         do {
+            connection.postgresURL = nil
             connection.redisURL = certificates?.url ?? directory.url
             connection.engine.tls = certificates?.settings ?? RedisTLS()
             let telemetry = CommandTelemetry(

@@ -83,6 +83,7 @@ extension GlobalOptions {
     fileprivate func withLayout<Value>(_ body: (RedisLayout) async throws -> Value) async throws -> Value {
         var reader = try reader()
         var settings = try ConnectionSettings(&reader, logLevel: .error)
+        try settings.requireRedis(for: "spanq layout")
         settings.engine.waitsForServer = false
         let layout = try await RedisLayout(settings.redisURL, settings.engine, logger: settings.logger())
         let result: Result<Value, any Error>

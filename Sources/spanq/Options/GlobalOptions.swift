@@ -21,6 +21,16 @@ struct GlobalOptions: ParsableArguments {
             discussion: "Or SPANQ_REDIS_URL; redis://127.0.0.1:6379 unless given.", valueName: "url"))
     var redis: String?
 
+    @Option(
+        name: .customLong("engine-url"),
+        help: ArgumentHelp(
+            "Where the engine is: postgres://[user:password@]host[:port]/database, or any URL that --redis takes.",
+            discussion: "Or SPANQ_URL.", valueName: "url"))
+    var engineURL: String?
+
+    @Option(help: ArgumentHelp("The schema of our tables in Postgres; spanq unless given.", valueName: "name"))
+    var postgresSchema: String?
+
     @Option(help: ArgumentHelp("A configuration file in YAML or JSON, or SPANQ_CONFIG.", valueName: "file"))
     var config: String?
 
@@ -34,7 +44,7 @@ struct GlobalOptions: ParsableArguments {
             valueName: "format"))
     var logFormat: String?
 
-    @Option(help: ArgumentHelp("How long a call waits for Redis, such as 5s.", valueName: "duration"))
+    @Option(help: ArgumentHelp("How long a call waits for Redis, or for Postgres, such as 5s.", valueName: "duration"))
     var redisTimeout: String?
 
     @Option(
@@ -112,7 +122,8 @@ struct GlobalOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         var given: [Setting: [String]] = lists.filter { !$0.value.isEmpty }
         let ours: [Setting: String?] = [
-            .redisURL: redis, .logLevel: logLevel, .logFormat: logFormat, .redisTimeout: redisTimeout,
+            .url: engineURL, .postgresSchema: postgresSchema, .redisURL: redis, .logLevel: logLevel,
+            .logFormat: logFormat, .redisTimeout: redisTimeout,
             .redisTLSAuthorities: redisTLSCa, .redisTLSCertificate: redisTLSCert, .redisTLSKey: redisTLSKey,
             .redisTLSServerName: redisTLSServerName, .redisSentinelUser: redisSentinelUser,
             .redisSentinelPassword: redisSentinelPassword, .redisSentinelTLS: redisSentinelTLS,

@@ -4,16 +4,22 @@
 import Foundation
 import HiredisClient
 import Logging
+import PostgresClient
 import SpanQueue
+import SpanQueuePostgres
 import SpanQueueRedis
 import SpanQueueTelemetry
 
-/// What every command needs: where Redis is, and how much to log.
+/// What every command needs: where the engine is, and how much to log.
 struct ConnectionSettings {
     static let standardURL = "redis://127.0.0.1:6379"
 
     var redisURL: String
+    /// Where Postgres is; nil where the engine is Redis.
+    var postgresURL: String?
+    /// The settings that both engines have; what only Postgres has is in `postgres`.
     var engine = RedisEngineOptions()
+    var postgres = PostgresEngineOptions()
     let logLevel: Logger.Level
     let logFormat: LogFormat
 
@@ -23,6 +29,11 @@ struct ConnectionSettings {
             let text = values.joined(separator: ",")
             do throws(RedisURLError) { _ = try RedisURL(text) } catch { throw SettingProblem(error.message) }
             return text
+        }
+        try Self.readURL(&reader, redis: &redisURL, postgres: &postgresURL)
+        postgres.schema = try reader.value(.postgresSchema, default: postgres.schema, shown: { $0 }) {
+            values throws(SettingProblem) in
+            try SettingProblem.wrap { try PostgresSchema(values.joined(separator: ",")).name }
         }
         logLevel = try reader.value(.logLevel, default: standardLevel, shown: \.rawValue) {
             values throws(SettingProblem) in
@@ -80,7 +91,45 @@ struct ConnectionSettings {
     }
 
     private static func mask(_ url: String) -> String {
-        (try? RedisURL(url))?.description ?? "***"
+        (try? RedisURL(url))?.description ?? (try? PostgresURL(url))?.description ?? "***"
+    }
+
+    /// One URL for any engine. It goes before that of Redis, unless that comes from nearer.
+    private static func readURL(
+        _ reader: inout SettingsReader, redis: inout String, postgres: inout String?
+    ) throws {
+        let given = try reader.layers.find(.url)?.source
+        let text = try reader.value(.url, default: nil, shown: { $0.map(mask) ?? "none" }) {
+            values throws(SettingProblem) -> String? in
+            let text = values.joined(separator: ",")
+            if isPostgres(text) {
+                do throws(PostgresError) { _ = try PostgresURL(text) } catch { throw SettingProblem(error.message) }
+            } else {
+                do throws(RedisURLError) {
+                    _ = try RedisURL(text)
+                } catch {
+                    let isOther = error == .scheme
+                    throw SettingProblem(
+                        isOther
+                            ? "not a URL of an engine: write redis://host:6379 or postgres://host/database"
+                            : error.message)
+                }
+            }
+            return text
+        }
+        guard let text, let given else { return }
+        if let other = try reader.layers.find(.redisURL)?.source {
+            guard other.rank != given.rank else {
+                throw CommandFailure.usage(
+                    "\(given.description) and \(other.description) both say where the engine is: leave one out")
+            }
+            if other.rank < given.rank { return }
+        }
+        if isPostgres(text) { postgres = text } else { redis = text }
+    }
+
+    private static func isPostgres(_ text: String) -> Bool {
+        text.hasPrefix("postgres://") || text.hasPrefix("postgresql://")
     }
 }
 
@@ -92,12 +141,31 @@ extension ConnectionSettings {
         return logger
     }
 
+    /// The engine that these settings choose.
+    var source: EngineSource {
+        guard let postgresURL else { return .redis(redisURL, engine) }
+        var options = postgres
+        options.commandTimeout = engine.commandTimeout
+        options.waitsForServer = engine.waitsForServer
+        options.retention = engine.retention
+        options.retentionCount = engine.retentionCount
+        options.deadRetention = engine.deadRetention
+        return .postgres(postgresURL, options)
+    }
+
+    /// - Throws: a usage error where the engine is another one, for a command that works on Redis alone.
+    func requireRedis(for command: String) throws(CommandFailure) {
+        guard postgresURL == nil else {
+            throw .usage("\(command) works on Redis alone, and the settings name Postgres: give it --redis URL")
+        }
+    }
+
     /// Runs something with a connected queue, and closes it whatever happens.
     func withQueue<Result>(
         telemetry: JobTelemetry, logger: Logger? = nil, _ body: (JobQueue) async throws -> Result
     ) async throws -> Result {
         let queue = try JobQueue(
-            engine: .redis(redisURL, engine), telemetry: telemetry, logger: logger ?? self.logger())
+            engine: source, telemetry: telemetry, logger: logger ?? self.logger())
         do {
             try await queue.connect()
             let result = try await body(queue)

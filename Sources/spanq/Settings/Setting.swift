@@ -5,6 +5,8 @@ import SpanQueue
 
 /// Everything that can be configured. The raw value is the key in the file; the flag and the environment variable follow from it.
 enum Setting: String, CaseIterable {
+    case url
+    case postgresSchema = "postgres-schema"
     case redisURL = "redis-url"
     case redisTimeout = "redis-timeout"
     case redisTLSAuthorities = "redis-tls-ca"
@@ -61,8 +63,14 @@ enum Setting: String, CaseIterable {
 
     var key: String { rawValue }
 
-    /// `--redis` is shorter than its key; all others are called as in the file.
-    var flag: String { self == .redisURL ? "--redis" : "--" + rawValue }
+    /// `--redis` is shorter than its key, and `--url` is what some commands call; all others are called as in the file.
+    var flag: String {
+        switch self {
+        case .url: "--engine-url"
+        case .redisURL: "--redis"
+        default: "--" + rawValue
+        }
+    }
 
     var variable: String { "SPANQ_" + rawValue.uppercased().replacing("-", with: "_") }
 

@@ -115,7 +115,10 @@ struct SettingLayers {
 
     init(flags: [Setting: [String]], environment: [String: String], file: ConfigurationFile?) {
         let values = flags.map { setting, values in
-            (AbsoluteConfigKey([setting.key]), ConfigValue(.stringArray(values), isSecret: setting == .redisURL))
+            (
+                AbsoluteConfigKey([setting.key]),
+                ConfigValue(.stringArray(values), isSecret: setting == .redisURL || setting == .url)
+            )
         }
         self.flags = InMemoryProvider(name: "flags", values: Dictionary(values) { first, _ in first }).snapshot()
         // An empty variable counts as unset: that is how compose files and units switch one off.
