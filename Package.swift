@@ -419,7 +419,8 @@ let package = Package(
         .testTarget(
             name: "SpanqTests",
             dependencies: [
-                "RedisServerFixture", "SpanQueue", "SpanQueueAdmin", "SpanQueueCurl", "SpanQueueHandlers",
+                "PostgresServerFixture", "RedisServerFixture", "SpanQueue", "SpanQueueAdmin", "SpanQueueCurl",
+                "SpanQueueHandlers",
                 "SpanQueueServer", "SpanQueueTelemetry", "spanq",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

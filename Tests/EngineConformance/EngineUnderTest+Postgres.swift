@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import Foundation
 import Logging
 import PostgresClient
 import PostgresServerFixture
@@ -9,7 +10,7 @@ import SpanQueuePostgres
 
 extension EngineUnderTest {
     /// The Postgres engine, on one server for all tests: each has a schema of its own, whose clock the test moves. What is less than a
-    /// second is waited for.
+    /// second is waited for. `SPANQ_TEST_SQL` names a file with functions to put in the place of ours: do the tests notice ones that are wrong?
     static let postgres = EngineUnderTest(name: "postgres", passesHours: true, trimsAtOnce: false) {
         let running = try await server.value
         let url = try PostgresURL(running.url)
@@ -26,6 +27,11 @@ extension EngineUnderTest {
                   SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + (SELECT ahead FROM spanq.test_clock)
                 $$;
                 """), on: url)
+        if let mutant = try ProcessInfo.processInfo.environment["SPANQ_TEST_SQL"].map({
+            try String(contentsOfFile: $0, encoding: .utf8)
+        }) {
+            _ = try await PostgresScript.run(schema.own(mutant), on: url)
+        }
         let source = EngineSource.postgres(running.url, options)
         let engine = try source.make(EngineEnvironment(logger: Logger(label: "conformance")))
         return (

@@ -19,8 +19,11 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    /// The engines; a further one is added here and described in a file of its own.
-    static let all: [EngineUnderTest] = [.memory, .redis, .postgres]
+    /// The engines; a further one is added here and described in a file of its own. `SPANQ_TEST_ENGINE` names one of them.
+    static let all: [EngineUnderTest] = [.memory, .redis, .postgres].filter { engine in
+        let wanted = ProcessInfo.processInfo.environment["SPANQ_TEST_ENGINE"]
+        return wanted == nil || wanted == engine.name
+    }
 
     /// Those on which a test of long times can run.
     static let passingHours = all.filter(\.passesHours)

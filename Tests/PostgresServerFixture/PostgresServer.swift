@@ -135,33 +135,38 @@ package final class PostgresServer: @unchecked Sendable {
     private var isAlive: Bool { processIdentifier > 0 && Foundation.kill(processIdentifier, 0) == 0 }
 
     private func startProcess() throws {
-        let process = Process()
-        let input = Pipe()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
         let standard = [
             "listen_addresses=", "unix_socket_directories=\(directory)", "fsync=off", "shared_buffers=32MB",
             "max_connections=300", "log_min_messages=fatal", "autovacuum_naptime=10s",
         ]
-        process.arguments =
-            ["-c", Self.script, "sh"] + Self.asNobody + [Self.programs + "/postgres", "-D", directory + "/data"]
-            + (standard + settings).flatMap { ["-c", $0] }
+        let (process, input, child) = try Self.hold(
+            [Self.programs + "/postgres", "-D", directory + "/data"] + (standard + settings).flatMap { ["-c", $0] })
+        (guardian, lifeline, processIdentifier) = (process, input, child)
+    }
+
+    /// Starts a program that ends when the pipe does.
+    static func hold(_ words: [String]) throws -> (guardian: Process, lifeline: Pipe, child: Int32) {
+        let process = Process()
+        let input = Pipe()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script, "sh"] + asNobody + words
         process.standardInput = input
         process.standardOutput = output
         _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
         try process.run()
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
         guard let child = Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-            throw PostgresServerError("cannot start postgres: is it installed?")
+            throw PostgresServerError("cannot start \(words[0]): is it installed?")
         }
-        (guardian, lifeline, processIdentifier) = (process, input, child)
+        return (process, input, child)
     }
 
     private var isReady: Bool {
         (try? Self.run([Self.programs + "/pg_isready", "-q", "-h", directory])) != nil
     }
 
-    private static func makeDirectory() throws -> String {
+    static func makeDirectory() throws -> String {
         // Short, because a socket's path may have little over 100 bytes.
         let directory = "/tmp/spanq-pg-" + UUID().uuidString.prefix(13)
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import Foundation
 import Logging
 import PostgresClient
 import PostgresServerFixture
@@ -19,7 +20,12 @@ struct Database: Sendable {
     init(migrated: Bool = true) async throws {
         url = try PostgresURL(try await Self.server.value.url)
         schema = try PostgresSchema("t_" + String(UInt64.random(in: .min ... .max), radix: 36))
-        if migrated { _ = try await schema.migrate(on: url) }
+        guard migrated else { return }
+        _ = try await schema.migrate(on: url)
+        // Functions to put in the place of ours: do the tests notice ones that are wrong?
+        if let path = ProcessInfo.processInfo.environment["SPANQ_TEST_SQL"] {
+            try await sql(try String(contentsOfFile: path, encoding: .utf8))
+        }
     }
 
     /// Runs statements that name our schema `spanq`; gives the first field of the last row.

@@ -64,7 +64,8 @@ extension PostgresError {
     /// What libpq says of a connection that did not come about: in words alone.
     init(connecting text: some StringProtocol) {
         var text = String(decoding: text.utf8.prefix(Self.textLimit), as: UTF8.self)
-        text = text.split(whereSeparator: \.isNewline).joined(separator: "; ")
+        text = text.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix(while: \.isWhitespace) }
+            .joined(separator: "; ")
         let isRefused = ["password", "pg_hba.conf", "certificate", "does not exist", "not permitted to log in"]
         let isHopeless =
             text.contains("invalid ") && text.contains(" value") || isRefused.contains { text.contains($0) }

@@ -15,7 +15,7 @@ extension PostgresEngine {
         // A step of the clock makes leases look lapsed that are not. Where no answer has told the time yet, it is asked for first; and the
         // call itself does nothing if the clock has moved on by more than a lease stands.
         if request.grace > .zero, !node.knowsTime { _ = try await now() }
-        guard !node.isWithinGrace(request.grace) else { return [] }
+        guard node.doubt(within: request.grace) == nil else { return [] }
         let margin = min(Self.reclaimMargin, request.grace / 4)
         let notAfter = request.grace > .zero ? node.notAfter(.now + margin) : 0
         let rows: PostgresRows
