@@ -167,4 +167,26 @@ struct FlatJSONTests {
             #expect(FlatJSONDecoder.decode(Small.self, from: bytes) == nil)
         }
     }
+
+    @Test("a type is given up after some misses in a row, not for a single one")
+    func patience() {
+        let types = UnfitTypes()
+        var tries = 0
+        func attempt(_ result: Int?) -> Int? {
+            types.attempt(Small.self) {
+                tries += 1
+                return result
+            }
+        }
+        for _ in 0..<3 {
+            for _ in 1..<UnfitTypes.patience { #expect(attempt(nil) == nil) }
+            #expect(attempt(1) == 1)
+        }
+        tries = 0
+        for _ in 0..<100 { #expect(attempt(nil) == nil) }
+        #expect(tries == UnfitTypes.patience)
+        #expect(attempt(1) == nil)
+        #expect(types.attempt(URL.self) { 1 } == nil)
+        #expect(types.attempt(Flat.self) { 1 } == 1)
+    }
 }

@@ -45,19 +45,13 @@ public struct JSONJobCoding: JobCoding {
 
     /// Encodes a value as JSON.
     public func encode<Value: Encodable>(_ value: Value) throws -> [UInt8] {
-        if let types = unfit?.written, !types.contain(Value.self) {
-            if let bytes = FlatJSONEncoder.encode(value) { return bytes }
-            types.insert(Value.self)
-        }
+        if let bytes = unfit?.written.attempt(Value.self, { FlatJSONEncoder.encode(value) }) { return bytes }
         return Array(try encoder.encode(value))
     }
 
     /// Decodes a value from JSON.
     public func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
-        if let types = unfit?.read, !types.contain(type) {
-            if let value = FlatJSONDecoder.decode(type, from: bytes) { return value }
-            types.insert(type)
-        }
+        if let value = unfit?.read.attempt(type, { FlatJSONDecoder.decode(type, from: bytes) }) { return value }
         return try decoder.decode(type, from: Data(bytes))
     }
 
