@@ -140,7 +140,9 @@ package struct ClockView: Sendable {
         return nil
     }
 
-    package func watch(atLeast duration: Duration, at here: ContinuousClock.Instant) -> (expected: Int64, evenFor: Duration)? {
+    package func watch(atLeast duration: Duration, at here: ContinuousClock.Instant) -> (
+        expected: Int64, evenFor: Duration
+    )? {
         guard let beginning, let expected = serverTime(at: here) else { return nil }
         let evenFor = here - max(beginning, gap ?? beginning)
         return evenFor >= duration ? (expected, evenFor) : nil

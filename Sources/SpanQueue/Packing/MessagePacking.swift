@@ -133,7 +133,8 @@ package enum MessagePacking {
     }
 
     /// Reads a stored message.
-    package static func unpack(_ bytes: ArraySlice<UInt8>, id: JobID, queue: String) throws(PackingError) -> JobMessage {
+    package static func unpack(_ bytes: ArraySlice<UInt8>, id: JobID, queue: String) throws(PackingError) -> JobMessage
+    {
         var reader = PackedReader(bytes)
         let head = try readHead(&reader)
         let type = try reader.shortText("the type")
