@@ -36,7 +36,7 @@ let history = open(arguments[2], O_WRONLY | O_APPEND | O_CREAT, 0o600)
 
 @Sendable func note(_ what: String, _ context: JobContext) {
     let now = Int(Date().timeIntervalSince1970 * 1000)
-    let line = "\(what) \(context.id) \(context.attempt) \(context.token.value) \(getpid()) \(now)\n"
+    let line = "\(what) \(context.id) \(context.attempt) \(context.token) \(getpid()) \(now)\n"
     _ = line.utf8CString.withUnsafeBufferPointer { write(history, $0.baseAddress, $0.count - 1) }
 }
 

@@ -14,7 +14,7 @@ struct ExecBoundsTests {
         arguments: ["true", "sh -c 'exec <&-; echo ok'", "sh -c 'exec 0</dev/null; sleep 0.2'"])
     func unreadInput(_ command: String) async throws {
         let sample = SampleJob([UInt8](repeating: 7, count: 1 << 20))
-        try await ExecHandler(command: command).run(sample.job, sample.context)
+        try await ExecHandler(command: command).run(sample.payload, sample.context)
     }
 
     @Test("may flood its outputs: the start of one and the end of the other are kept", .timeLimit(.minutes(1)))
@@ -23,7 +23,7 @@ struct ExecBoundsTests {
         let sample = SampleJob()
         let script = "yes | head -c 100000000; yes e | head -c 100000000 >&2; echo the end >&2; exit 3"
         let error = await failure {
-            try await ExecHandler(command: "sh -c '\(script)'").run(sample.job, sample.context)
+            try await ExecHandler(command: "sh -c '\(script)'").run(sample.payload, sample.context)
         }
         let text = "\(try #require(error))"
         #expect(text.hasPrefix("exit status 3: …"))
@@ -35,7 +35,7 @@ struct ExecBoundsTests {
     @Test("and does its work all the same is done: the result is cut, with a line in the log")
     func largeResult() async throws {
         let sample = SampleJob()
-        try await ExecHandler(command: "sh -c 'yes | head -c 1000000'").run(sample.job, sample.context)
+        try await ExecHandler(command: "sh -c 'yes | head -c 1000000'").run(sample.payload, sample.context)
         #expect(sample.result?.count == 64 << 10)
         #expect(sample.log.lines.contains { $0.contains("result was cut") && $0.contains("934464") })
     }
@@ -44,7 +44,7 @@ struct ExecBoundsTests {
     func binaryError() async throws {
         let sample = SampleJob()
         let handler = try ExecHandler(command: "sh -c 'head -c 5000 /dev/urandom >&2; exit 1'")
-        let text = "\(try #require(await failure { try await handler.run(sample.job, sample.context) }))"
+        let text = "\(try #require(await failure { try await handler.run(sample.payload, sample.context) }))"
         #expect(text.utf8.count <= Limits.errorBytes)
         #expect(!text.utf8.contains(0))
     }
@@ -54,7 +54,7 @@ struct ExecBoundsTests {
     func leftover() async throws {
         let sample = SampleJob()
         let start = ContinuousClock.now
-        try await ExecHandler(command: "sh -c 'sleep 60 & echo $!'").run(sample.job, sample.context)
+        try await ExecHandler(command: "sh -c 'sleep 60 & echo $!'").run(sample.payload, sample.context)
         #expect(ContinuousClock.now - start < .seconds(30))
         let child = try #require(Int32(sample.resultText.trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(await eventually { isGone(child) })
@@ -64,7 +64,7 @@ struct ExecBoundsTests {
     func leftoverFlood() async throws {
         let sample = SampleJob()
         let start = ContinuousClock.now
-        try await ExecHandler(command: "sh -c 'yes & echo $!'").run(sample.job, sample.context)
+        try await ExecHandler(command: "sh -c 'yes & echo $!'").run(sample.payload, sample.context)
         #expect(ContinuousClock.now - start < .seconds(30))
     }
 
@@ -74,14 +74,14 @@ struct ExecBoundsTests {
     func daemonFlood() async throws {
         let sample = SampleJob()
         let start = ContinuousClock.now
-        try await ExecHandler(command: "sh -c 'setsid yes & sleep 0.1'").run(sample.job, sample.context)
+        try await ExecHandler(command: "sh -c 'setsid yes & sleep 0.1'").run(sample.payload, sample.context)
         #expect(ContinuousClock.now - start < .seconds(30))
     }
 
     @Test("and leaves a child that is still writing gets what it writes soon")
     func lateOutput() async throws {
         let sample = SampleJob()
-        try await ExecHandler(command: "sh -c '(sleep 0.1; echo late) & exit 0'").run(sample.job, sample.context)
+        try await ExecHandler(command: "sh -c '(sleep 0.1; echo late) & exit 0'").run(sample.payload, sample.context)
         #expect(sample.resultText == "late\n")
     }
 
@@ -91,13 +91,15 @@ struct ExecBoundsTests {
         let failing = try ExecHandler(command: "sh -c 'echo x; exit 1'")
         // The loop's own descriptors come with the first.
         let first = SampleJob()
-        try await quiet.run(first.job, first.context)
+        try await quiet.run(first.payload, first.context)
         let before = try ownPipes()
         await withTaskGroup(of: Void.self) { group in
             for index in 0..<200 {
                 group.addTask {
                     let sample = SampleJob([UInt8](repeating: 1, count: 100_000))
-                    _ = await failure { try await (index % 2 == 0 ? quiet : failing).run(sample.job, sample.context) }
+                    _ = await failure {
+                        try await (index % 2 == 0 ? quiet : failing).run(sample.payload, sample.context)
+                    }
                 }
             }
         }

@@ -25,7 +25,7 @@ struct ExecCancellationTests {
             command: "sh -c '\(script.replacing("LOOP", with: loop).replacing("MARK", with: mark))'",
             configuration: configuration)
         let sample = SampleJob()
-        let task = Task { await failure { try await handler.run(sample.job, sample.context) } }
+        let task = Task { await failure { try await handler.run(sample.payload, sample.context) } }
         #expect(await eventually { FileManager.default.fileExists(atPath: mark) })
         let start = ContinuousClock.now
         task.cancel()
@@ -107,7 +107,7 @@ struct ExecCancellationTests {
             for index in 0..<100 {
                 group.addTask {
                     let sample = SampleJob()
-                    let task = Task { await failure { try await handler.run(sample.job, sample.context) } }
+                    let task = Task { await failure { try await handler.run(sample.payload, sample.context) } }
                     try? await Task.sleep(for: .microseconds(index * 100))
                     task.cancel()
                     #expect(await task.value is CancellationError)
@@ -133,7 +133,7 @@ struct StolenProgramTests {
             command: "sh -c '\(child) echo $$ $! > \(mark).t; sleep 0.2; mv \(mark).t \(mark); wait'",
             configuration: configuration)
         let sample = SampleJob()
-        let task = Task { await failure { try await handler.run(sample.job, sample.context) } }
+        let task = Task { await failure { try await handler.run(sample.payload, sample.context) } }
         #expect(await eventually { FileManager.default.fileExists(atPath: mark) })
         let pids = try String(contentsOfFile: mark, encoding: .utf8).split(whereSeparator: \.isWhitespace)
             .compactMap { Int32($0) }

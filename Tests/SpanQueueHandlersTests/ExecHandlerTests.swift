@@ -13,14 +13,14 @@ struct ExecHandlerTests {
     @Test("completes with exit code 0, and its standard output is the result")
     func completes() async throws {
         let sample = SampleJob("the payload")
-        try await ExecHandler(command: "cat").run(sample.job, sample.context)
+        try await ExecHandler(command: "cat").run(sample.payload, sample.context)
         #expect(sample.resultText == "the payload")
     }
 
     @Test("leaves no result when it writes nothing")
     func silent() async throws {
         let sample = SampleJob("x")
-        try await ExecHandler(command: "true").run(sample.job, sample.context)
+        try await ExecHandler(command: "true").run(sample.payload, sample.context)
         #expect(sample.result == nil)
     }
 
@@ -28,12 +28,12 @@ struct ExecHandlerTests {
     func largePayload() async throws {
         let payload = (0..<1 << 20).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 8) }
         let sample = SampleJob(payload)
-        try await ExecHandler(command: "sha256sum").run(sample.job, sample.context)
+        try await ExecHandler(command: "sha256sum").run(sample.payload, sample.context)
         let other = SampleJob(payload)
         try await ExecHandler(
             command: "python3 -c 'import hashlib,sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())'"
         )
-        .run(other.job, other.context)
+        .run(other.payload, other.context)
         #expect(sample.resultText.prefix(64) == other.resultText.prefix(64))
     }
 
@@ -41,7 +41,8 @@ struct ExecHandlerTests {
     func retries(_ code: Int) async throws {
         let sample = SampleJob()
         let handler = try ExecHandler(command: "sh -c 'echo went wrong >&2; exit \(code)'")
-        let error = try #require(await failure { try await handler.run(sample.job, sample.context) } as? any NamedError)
+        let error = try #require(
+            await failure { try await handler.run(sample.payload, sample.context) } as? any NamedError)
         #expect("\(error)" == "exit status \(code): went wrong")
         #expect(error.errorType == "exit_status")
     }
@@ -50,7 +51,7 @@ struct ExecHandlerTests {
     func buries() async throws {
         let sample = SampleJob()
         let handler = try ExecHandler(command: "sh -c 'echo no such user >&2; exit 65'")
-        let error = await failure { try await handler.run(sample.job, sample.context) }
+        let error = await failure { try await handler.run(sample.payload, sample.context) }
         guard let error = error as? JobError, error.kind == .permanent else {
             Issue.record("\(String(describing: error))")
             return
@@ -62,7 +63,8 @@ struct ExecHandlerTests {
     func signal() async throws {
         let sample = SampleJob()
         let handler = try ExecHandler(command: "sh -c 'kill -SEGV $$'")
-        let error = try #require(await failure { try await handler.run(sample.job, sample.context) } as? any NamedError)
+        let error = try #require(
+            await failure { try await handler.run(sample.payload, sample.context) } as? any NamedError)
         #expect("\(error)" == "killed by signal 11 (SIGSEGV)")
         #expect(error.errorType == "signal")
     }
@@ -75,10 +77,12 @@ struct ExecHandlerTests {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let handler = try ExecHandler(command: path)
         let sample = SampleJob()
-        let error = try #require(await failure { try await handler.run(sample.job, sample.context) } as? any NamedError)
+        let error = try #require(
+            await failure { try await handler.run(sample.payload, sample.context) } as? any NamedError)
         #expect("\(error)".contains("`#!`"))
         try FileManager.default.removeItem(atPath: path)
-        let gone = try #require(await failure { try await handler.run(sample.job, sample.context) } as? any NamedError)
+        let gone = try #require(
+            await failure { try await handler.run(sample.payload, sample.context) } as? any NamedError)
         #expect("\(gone)".hasSuffix("is gone"))
         #expect(gone.errorType == "spawn")
     }
@@ -91,7 +95,7 @@ struct ExecHandlerTests {
         var configuration = ExecConfiguration()
         configuration.passedEnvironment += ["SPANQ_TEST_PASSED", "TRACEPARENT", "SPANQ_TEST_UNSET", "PATH"]
         let sample = SampleJob()
-        try await ExecHandler(command: "env", configuration: configuration).run(sample.job, sample.context)
+        try await ExecHandler(command: "env", configuration: configuration).run(sample.payload, sample.context)
         let lines = Set(sample.resultText.split(separator: "\n").map(String.init))
         let expected: Set = [
             "SPANQ_JOB_ID=job-1", "SPANQ_JOB_TYPE=email:welcome", "SPANQ_QUEUE=mail", "SPANQ_ATTEMPT=2",
@@ -117,7 +121,7 @@ struct ExecHandlerTests {
             print(sorted(int(n) for n in os.listdir("/proc/self/fd")))
             print(os.getpgrp() == os.getpid(), signal.pthread_sigmask(signal.SIG_BLOCK, []))
             """
-        try await ExecHandler(command: "python3 -E -c '\(script)'").run(sample.job, sample.context)
+        try await ExecHandler(command: "python3 -E -c '\(script)'").run(sample.payload, sample.context)
         // The fourth is the one that lists them.
         #expect(sample.resultText == "[0, 1, 2, 3]\nTrue set()\n")
     }
@@ -126,7 +130,7 @@ struct ExecHandlerTests {
     func sigpipe() async throws {
         let sample = SampleJob()
         let handler = try ExecHandler(command: "sh -c 'yes | head -n 1; exit 0'")
-        try await handler.run(sample.job, sample.context)
+        try await handler.run(sample.payload, sample.context)
         #expect(sample.resultText == "y\n")
     }
 
@@ -136,7 +140,7 @@ struct ExecHandlerTests {
         let handler = try ExecHandler(command: "sh -c 'echo started'")
         let error = await Task {
             withUnsafeCurrentTask { $0?.cancel() }
-            return await failure { try await handler.run(sample.job, sample.context) }
+            return await failure { try await handler.run(sample.payload, sample.context) }
         }.value
         #expect(error is CancellationError)
         #expect(sample.result == nil)

@@ -26,7 +26,7 @@ struct HTTPDeliveryTests {
         change(&configuration)
         let delivery = HTTPDelivery(configuration: configuration)
         let handler = try delivery.handler(url: receiver.url + path)
-        let error = await failure { try await handler(sample.job, sample.context) }
+        let error = await failure { try await handler(sample.payload, sample.context) }
         await delivery.shutdown()
         return error
     }
@@ -189,7 +189,8 @@ struct HTTPDeliveryTests {
         for (url, type) in [("http://127.0.0.1:1/x", "http_connect"), ("http://nowhere.invalid/x", "http_resolve")] {
             let handler = try delivery.handler(url: url)
             let sample = SampleJob()
-            let error = try #require(await failure { try await handler(sample.job, sample.context) } as? any NamedError)
+            let error = try #require(
+                await failure { try await handler(sample.payload, sample.context) } as? any NamedError)
             #expect(error.errorType == type, "\(error)")
         }
         await delivery.shutdown()
@@ -201,7 +202,7 @@ struct HTTPDeliveryTests {
         for (status, path) in [(200, "/echo"), (503, "/status/503"), (404, "/status/404"), (0, "/drop")] {
             let sample = SampleJob()
             let handler = try delivery.handler(url: "http://can%40ary:s3cret@\(place)\(path)?token=canary")
-            let error = await failure { try await handler(sample.job, sample.context) }
+            let error = await failure { try await handler(sample.payload, sample.context) }
             let shown = "\(error.map { "\($0)" } ?? "") \(sample.log.lines)"
             #expect(!shown.contains("s3cret") && !shown.contains("ary"), "\(status): \(shown)")
             if status == 200 {
@@ -249,7 +250,7 @@ struct HTTPDeliveryTests {
         let handler = try delivery.handler(url: receiver.url + "/slow/30")
         let sample = SampleJob()
         let before = try await count("/count/slow/30")
-        let task = Task { await failure { try await handler(sample.job, sample.context) } }
+        let task = Task { await failure { try await handler(sample.payload, sample.context) } }
         while try await count("/count/slow/30") == before { try await Task.sleep(for: .milliseconds(5)) }
         let start = ContinuousClock.now
         task.cancel()
@@ -263,11 +264,11 @@ struct HTTPDeliveryTests {
         let handler = try delivery.handler(url: receiver.url + "/slow/29")
         let sample = SampleJob()
         let before = try await count("/count/slow/29")
-        let task = Task { await failure { try await handler(sample.job, sample.context) } }
+        let task = Task { await failure { try await handler(sample.payload, sample.context) } }
         while try await count("/count/slow/29") == before { try await Task.sleep(for: .milliseconds(5)) }
         await delivery.shutdown()
         #expect((await task.value as? any NamedError)?.errorType == "http_closed")
-        let error = await failure { try await handler(sample.job, sample.context) }
+        let error = await failure { try await handler(sample.payload, sample.context) }
         #expect((error as? any NamedError)?.errorType == "http_closed")
         await delivery.shutdown()
     }
@@ -275,7 +276,7 @@ struct HTTPDeliveryTests {
     private func count(_ path: String) async throws -> Int {
         let sample = SampleJob()
         let handler = try delivery.handler(url: receiver.url + path)
-        try await handler(sample.job, sample.context)
+        try await handler(sample.payload, sample.context)
         return try #require(Int(sample.resultText))
     }
 }

@@ -22,7 +22,7 @@ struct HTTPRouteTests {
 
     private func deliver(_ route: HTTPRoute, _ sample: SampleJob) async throws -> (any Error)? {
         let handler = try delivery.handler(route)
-        return await failure { try await handler(sample.job, sample.context) }
+        return await failure { try await handler(sample.payload, sample.context) }
     }
 
     @Test("headers of one's own arrive beside ours, and may replace Content-Type and User-Agent")

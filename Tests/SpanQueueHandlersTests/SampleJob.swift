@@ -9,7 +9,7 @@ import Synchronization
 
 /// A job in the hands of a handler, and what the handler leaves.
 struct SampleJob {
-    let job: RawJob
+    let payload: [UInt8]
     let context: JobContext
     let log: LogRecorder
 
@@ -32,7 +32,7 @@ struct SampleJob {
             claimedAt: Timestamp(milliseconds: 0))
         let log = LogRecorder()
         self.log = log
-        job = RawJob(type: type, payload: payload)
+        self.payload = payload
         context = JobContext(
             claim,
             JobContext.Environment(

@@ -42,7 +42,7 @@ struct EngineMetricsTests {
                 (0..<600).map { EnqueueRequest(type: "t", payload: [], options: [.queue("q\($0)")]) })
             for number in 0..<100 { try await announce("w\(number)", engine) }
             let registry = MetricsRegistry()
-            try SharedGauges.register(queue, on: registry)
+            try queue.registerGauges(on: registry)
             try await bench.redis("CONFIG", "RESETSTAT")
             let first = await registry.collect()
             #expect(workers(first, "q1") == .double(100) && workers(first, "q0") == .double(0))

@@ -15,7 +15,7 @@ struct BlockedPoolTests {
     func blocked() async throws {
         let registry = MetricsRegistry()
         let queue = try JobQueue.testing()
-        try SharedGauges.register(queue, on: registry)
+        try queue.registerGauges(on: registry)
         let health = HealthChecks(
             live: [.fetching(queue, within: .zero) { .now }], ready: [.engine(queue), .engine(queue, name: "again")])
         try await ServerUnderTest.run(registry, health: health, queue: queue) { test async throws in

@@ -20,7 +20,7 @@ struct IndependentParserTests {
         try await queue.enqueue(type: "t", payload: [], .queue("mail"))
         clock.advance(by: .milliseconds(9))
         let registry = MetricsRegistry()
-        try SharedGauges.register(queue, on: registry)
+        try queue.registerGauges(on: registry)
         try registry.histogram("wait_seconds", help: "Waits.", unit: "seconds", labels: ["queue"], buckets: [0.1, 1])
             .child("mail").record(0.5)
         try await ServerUnderTest.run(registry) { test async throws in

@@ -41,7 +41,7 @@ struct SharedGaugesTests {
         try await engine.announce(worker("a", ["mail", "fresh"]), lifetime: .seconds(10))
         try await engine.announce(worker("b", ["mail", "mail"]), lifetime: .seconds(10))
         let registry = MetricsRegistry()
-        try SharedGauges.register(queue, on: registry)
+        try queue.registerGauges(on: registry)
 
         var expected = ["spanq_queue_scrape_success": "1"]
         for (name, ready, scheduled, age, paused, workers) in [
@@ -71,7 +71,7 @@ struct SharedGaugesTests {
         let working = try queue(engine)
         try await working.enqueue(type: "t", payload: [])
         let registry = MetricsRegistry()
-        try SharedGauges.register(working, on: registry)
+        try working.registerGauges(on: registry)
         #expect(await samples(registry)["spanq_queue_scrape_success"] == "1")
         #expect(await samples(registry).count > 1)
         await engine.shutdown()
@@ -79,7 +79,7 @@ struct SharedGaugesTests {
 
         let hanging = MetricsRegistry()
         let deaf = FailingEngine { try await Task.sleep(for: .seconds(60)) }
-        try SharedGauges.register(try queue(deaf), on: hanging, deadline: .milliseconds(50))
+        try queue(deaf).registerGauges(on: hanging, deadline: .milliseconds(50))
         let start = ContinuousClock.now
         #expect(await samples(hanging) == ["spanq_queue_scrape_success": "0"])
         #expect(ContinuousClock.now - start < .seconds(10))
@@ -89,8 +89,8 @@ struct SharedGaugesTests {
     func twice() async throws {
         let registry = MetricsRegistry()
         let queue = try JobQueue.testing()
-        try SharedGauges.register(queue, on: registry)
-        #expect(throws: MetricsError.self) { try SharedGauges.register(queue, on: registry) }
+        try queue.registerGauges(on: registry)
+        #expect(throws: MetricsError.self) { try queue.registerGauges(on: registry) }
     }
 
     @Test("of too many queues the first by name are shown, and it is said that there are more")
@@ -99,7 +99,7 @@ struct SharedGaugesTests {
         let requests = (0..<600).map { EnqueueRequest(type: "t", payload: [], options: [.queue("q\(1_000 + $0)")]) }
         _ = try await queue.enqueue(requests)
         let registry = MetricsRegistry()
-        try SharedGauges.register(queue, on: registry)
+        try queue.registerGauges(on: registry)
         let samples = await samples(registry)
         #expect(samples.keys.filter { $0.hasPrefix("spanq_queue_paused") }.count == 240)
         // The widest family stays within what any family may have.

@@ -106,13 +106,18 @@ struct ResultTests {
 
 @Suite("Middleware round an enqueue")
 struct EnqueueMiddlewareTests {
-    private func queue(_ middleware: EnqueueMiddleware...) throws -> JobQueue {
-        try JobQueue(
-            engine: .inMemory(), configuration: JobQueueConfiguration(middleware: middleware),
-            telemetry: JobTelemetry())
+    private typealias Middleware =
+        @Sendable (
+            [EnqueueRequest], @Sendable ([EnqueueRequest]) async throws -> [EnqueueResult]
+        ) async throws -> [EnqueueResult]
+
+    private func queue(_ middleware: Middleware...) throws -> JobQueue {
+        var configuration = JobQueueConfiguration()
+        configuration.middleware = middleware
+        return try JobQueue(engine: .inMemory(), configuration: configuration, telemetry: JobTelemetry())
     }
 
-    private static func tagging(_ tag: String) -> EnqueueMiddleware {
+    private static func tagging(_ tag: String) -> Middleware {
         { requests, next in
             try await next(
                 requests.map { request in

@@ -79,7 +79,7 @@ extension TelemetryEndToEnd {
             for start in stride(from: 0, to: jobs.count, by: 500) {
                 let results = try await queue.enqueue(
                     Array(jobs[start..<min(start + 500, jobs.count)]), .maxRetries(5))
-                for case .refused(let error) in results { throw error }
+                for case .failure(let error) in results { throw error }
             }
             try await wait(for: "the job to be cancelled to run") { try await queue.job(held.id)?.state == .active }
             _ = try await queue.cancel(held.id)

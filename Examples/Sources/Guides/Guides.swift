@@ -18,7 +18,7 @@ func producing(users: [Int]) async throws {
     print(receipt.id)
 
     for result in try await queue.enqueue(users.map { WelcomeEmail(userID: $0) }, .queue("critical")) {
-        if case .refused(let error) = result { print(error) }
+        if case .failure(let error) = result { print(error) }
     }
 
     try await queue.enqueue(WelcomeEmail(userID: 42), .id(JobID("welcome-42")))

@@ -25,7 +25,7 @@ struct ImageConverter: Sendable {
         }
         let target = URL(fileURLWithPath: job.target)
         let draft = target.deletingLastPathComponent()
-            .appendingPathComponent(".\(context.id)-\(context.token.value)-\(target.lastPathComponent)")
+            .appendingPathComponent(".\(context.id)-\(context.token)-\(target.lastPathComponent)")
         try FileManager.default.createDirectory(
             at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: draft) }

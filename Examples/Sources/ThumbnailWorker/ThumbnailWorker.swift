@@ -47,9 +47,9 @@ enum ThumbnailWorker {
         let queue = try queue()
         for (job, result) in zip(jobs, try await queue.enqueue(jobs, .queue("images"))) {
             switch result {
-            case .accepted(let receipt): print(receipt.id)
-            case .duplicate(let receipt): print("\(receipt.id) makes \(job.target) already")
-            case .refused(let error): print("\(job.source): \(error)")
+            case .success(let receipt) where receipt.isDuplicate: print("\(receipt.id) makes \(job.target) already")
+            case .success(let receipt): print(receipt.id)
+            case .failure(let error): print("\(job.source): \(error)")
             }
         }
         await queue.shutdown()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+package import Logging
+import SpanQueueTelemetry
 import Synchronization
 
 /// Makes and starts a queue's engine when it is first used. Uses that come together share one start; one that fails leaves nothing, and
@@ -127,5 +129,68 @@ final class EngineStart: Sendable {
             return (waiters, .success(started.storeIfNil(Started(engine)).engine))
         }
         for waiter in waiters { waiter.resume(with: answer) }
+    }
+}
+
+/// How `JobQueue` gets its engine: `.redis("redis://localhost:6379")`, `.inMemory()`.
+public struct EngineSource: Sendable {
+    /// Finds what is wrong with the settings, without any connection.
+    package let check: @Sendable () throws(SpanQueueError) -> Void
+    /// Makes the engine; it is not started yet.
+    package let make: @Sendable (EngineEnvironment) throws -> any Engine
+
+    /// Wraps a way to make an engine.
+    package init(
+        check: @escaping @Sendable () throws(SpanQueueError) -> Void = {},
+        _ make: @escaping @Sendable (EngineEnvironment) throws -> any Engine
+    ) {
+        self.check = check
+        self.make = make
+    }
+}
+
+/// What an engine gets when it is made.
+package struct EngineEnvironment: Sendable {
+    /// Where it logs.
+    package var logger: Logger
+    private let telemetry: JobTelemetry?
+
+    /// An environment with a logger alone.
+    package init(logger: Logger) {
+        self.logger = logger
+        telemetry = nil
+    }
+
+    package init(logger: Logger, telemetry: JobTelemetry) {
+        self.logger = logger
+        self.telemetry = telemetry
+    }
+
+    /// Where an engine records its round trips; nil where nobody asks for them.
+    ///
+    /// - Parameter engine: the label `engine`: `redis`, `postgres`. An engine that makes no round trips does not ask.
+    package func metrics(of engine: String) -> EngineMetrics? {
+        telemetry.map { EngineMetrics($0.metrics, engine: engine) }
+    }
+}
+
+/// How many workers use a queue, so that the queue is not closed under them.
+final class RunningWorkers: Sendable {
+    private let count = Mutex(0)
+
+    func begin() {
+        count.withLock { $0 += 1 }
+    }
+
+    func end() {
+        count.withLock { $0 -= 1 }
+    }
+
+    /// Looks every few milliseconds: this happens once, at the end of a process.
+    func waitUntilNone(within limit: Duration) async {
+        let deadline = ContinuousClock.now + limit
+        while count.withLock({ $0 }) > 0, ContinuousClock.now < deadline {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
     }
 }

@@ -59,11 +59,16 @@ public struct EnqueueOption: Sendable {
     /// 0 to 9: jobs of a higher priority are claimed before all others of the queue; 0 by default.
     public static func priority(_ priority: Int) -> EnqueueOption { EnqueueOption { $0.priority = priority } }
 
-    /// How long the record is kept once the job has completed; as the engine is configured by default.
-    public static func retention(_ retention: Retention) -> EnqueueOption { EnqueueOption { $0.retention = retention } }
+    /// Keep the record for this long once the job has completed, however many others there are: 1 ms to 10 years, or zero to forget the
+    /// job as soon as it completes. By default, and with nil, as the engine is configured: one hour, and at most 10,000 jobs of a queue.
+    public static func retention(for duration: Duration?) -> EnqueueOption {
+        .retention(duration.map { $0 == .zero ? .none : .duration($0) } ?? .standard)
+    }
 
-    /// Keep the record for this long once the job has completed, whatever the number of others.
-    public static func retention(for duration: Duration) -> EnqueueOption { .retention(.duration(duration)) }
+    /// How long the record is kept once the job has completed.
+    package static func retention(_ retention: Retention) -> EnqueueOption {
+        EnqueueOption { $0.retention = retention }
+    }
 
     /// Words to find it by, each 1 to 128 of `A-Z a-z 0-9 _ . : / - @ + # =`; none by default.
     public static func tags(_ tags: [String]) -> EnqueueOption { EnqueueOption { $0.tags = tags } }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+public import SpanQueueTelemetry
+
 /// One of many jobs to be enqueued in one round trip.
 public struct EnqueueRequest: Sendable {
     /// Its job type.
     public let type: String
-    /// Its options, those of its type first. An `EnqueueMiddleware` may add to them.
+    /// Its options, those of its type first. `JobQueueConfiguration.middleware` may add to them.
     public var options: [EnqueueOption]
     private let content: Content
 
@@ -83,21 +85,48 @@ extension JobCoding {
     }
 }
 
-/// Code that runs round every call that enqueues: it may change the requests, refuse them by throwing, run something before and after
-/// `next`, or look at the results, of which it gives back one for each request that it got, in order. The first is the outermost.
+/// The engine's confirmation that a job is in the queue.
 ///
-/// ```swift
-/// configuration.middleware = [
-///     { requests, next in
-///         try await next(requests.map { request in
-///             var request = request
-///             request.options.append(.tags(["region:eu"]))
-///             return request
-///         })
-///     }
-/// ]
-/// ```
-public typealias EnqueueMiddleware =
-    @Sendable (
-        _ requests: [EnqueueRequest], _ next: @Sendable ([EnqueueRequest]) async throws -> [EnqueueResult]
-    ) async throws -> [EnqueueResult]
+/// It describes the job that is there: the one that was enqueued, or, where nothing was added because its id is known or another job
+/// holds its lock, that other job.
+public struct EnqueueReceipt: Sendable, Hashable {
+    /// The job's id; for a duplicate, the id of the job that is there already.
+    public var id: JobID
+    /// Its type; that of this call where the job's record is gone.
+    public var type: String
+    /// Its queue.
+    public var queue: String
+    /// When the engine accepted it; nil where the job's record is gone.
+    public var enqueuedAt: Timestamp?
+    /// When it is due, while it is scheduled or retrying.
+    public var runAt: Timestamp?
+    /// Whether nothing was added, because another job holds the lock that this one wanted.
+    public var isDuplicate: Bool
+    /// The trace that it was created in; that of this call where the job's record is gone.
+    public var traceID: TraceID
+    /// Where the job stood right after the enqueue. Nil for a duplicate of a job whose record is gone: the lock that it took for a time
+    /// (`.unique(for:)`) outlives it.
+    public var state: JobState?
+}
+
+/// What became of one of many jobs: its receipt, or why it was refused.
+public typealias EnqueueResult = Result<EnqueueReceipt, SpanQueueError>
+
+extension JobQueue {
+    /// Enqueues one job with options that are known only at run time. See `enqueue(_:_:)`.
+    @discardableResult
+    public func enqueue<J: Job>(_ job: J, _ options: [EnqueueOption]) async throws -> EnqueueReceipt {
+        try await enqueue(EnqueueRequest(job, options))
+    }
+
+    /// Enqueues one job by its type's name, with options that are known only at run time. See `enqueue(type:payload:_:)`.
+    @discardableResult
+    public func enqueue(type: String, payload: [UInt8], _ options: [EnqueueOption]) async throws -> EnqueueReceipt {
+        try await enqueue(EnqueueRequest(type: type, payload: payload, options: options))
+    }
+
+    /// Enqueues many jobs of one type in one round trip, with options that are known only at run time.
+    public func enqueue<J: Job>(_ jobs: [J], _ options: [EnqueueOption]) async throws -> [EnqueueResult] {
+        try await enqueue(jobs.map { EnqueueRequest($0, options) })
+    }
+}

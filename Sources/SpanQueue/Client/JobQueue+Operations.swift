@@ -17,8 +17,23 @@ extension JobQueue {
         return try await engine.job(id, in: queue)
     }
 
+    /// The jobs of a queue in one state, in the order in which they will run or have ended. They are read in pages as you go on, so the
+    /// sequence may be longer than memory; jobs that move meanwhile may be missed or come twice.
+    ///
+    /// ```swift
+    /// for try await job in queue.jobs(.dead, in: "critical") { print(job.id, job.lastError ?? "") }
+    /// ```
+    ///
+    /// - Parameter newestFirst: whether those that ended last come first: for dead and cancelled jobs alone.
+    public func jobs(
+        _ state: JobState, in queue: String, newestFirst: Bool = false
+    ) -> AsyncThrowingStream<JobRecord, any Error> {
+        let pages = JobPages(self, ListRequest(queue: queue, state: state, newestFirst: newestFirst))
+        return AsyncThrowingStream { try await pages.next() }
+    }
+
     /// A page of the jobs of a queue in one state.
-    public func list(_ request: ListRequest) async throws -> ListPage {
+    package func list(_ request: ListRequest) async throws -> ListPage {
         try NameRule.queue.check(request.queue)
         guard (1...1000).contains(request.limit) else {
             throw SpanQueueError(.invalidArgument, "a page of \(request.limit) jobs: use 1 to 1000")
@@ -129,10 +144,10 @@ extension JobQueue {
 
     /// Makes all dead letters of a queue ready again, in bounded steps; those that die again meanwhile are left.
     ///
-    /// - Returns: how many were redriven, and how many were not because another job holds their lock.
+    /// - Returns: how many. A job whose lock another job holds is left as it is.
     @discardableResult
-    public func redriveAll(_ queue: String) async throws -> BulkReply {
-        try await performAll(.redrive, queue: queue, state: .dead, by: nil)
+    public func redriveAll(_ queue: String) async throws -> Int {
+        try await performAll(.redrive, queue: queue, state: .dead, by: nil).done
     }
 
     /// Acts on all jobs that are in one state now, in bounded steps, in somebody's name.
@@ -200,6 +215,28 @@ extension JobQueue {
 
     private static func notFound(_ id: JobID) -> SpanQueueError {
         SpanQueueError(.notFound, "no job \(id): it never was, or its record is no longer kept")
+    }
+}
+
+/// Goes through the pages of a list, one job at a time.
+private actor JobPages {
+    private let queue: JobQueue
+    private var request: ListRequest?
+    private var jobs: ArraySlice<JobRecord> = []
+
+    init(_ queue: JobQueue, _ request: ListRequest) {
+        self.queue = queue
+        self.request = request
+    }
+
+    func next() async throws -> JobRecord? {
+        while jobs.isEmpty, var request {
+            let page = try await queue.list(request)
+            jobs = page.jobs[...]
+            request.cursor = page.cursor
+            self.request = page.cursor == nil ? nil : request
+        }
+        return jobs.popFirst()
     }
 }
 

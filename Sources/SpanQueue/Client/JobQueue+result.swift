@@ -12,7 +12,7 @@ extension JobQueue {
     ///   - type: what the handler passed to `JobContext.setResult(_:)`.
     ///   - limit: for how long; 30 seconds by default.
     /// - Throws: `.jobFailed` where the job is dead or was cancelled, with its last error; `.notFound` where its record is gone, as
-    ///   after `.retention(.none)`, or has no result; `.timeout` where the job has not ended by then; `CancellationError`; what the
+    ///   after `.retention(for: .zero)`, or has no result; `.timeout` where the job has not ended by then; `CancellationError`; what the
     ///   coder throws where the result is not such a value.
     public func result<Value: Decodable>(
         of receipt: EnqueueReceipt, as type: Value.Type = Value.self, within limit: Duration = .seconds(30)

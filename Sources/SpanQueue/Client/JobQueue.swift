@@ -149,9 +149,9 @@ public final class JobQueue: Service, Sendable {
         try await enqueue(jobs.map { EnqueueRequest($0, options) })
     }
 
-    /// Enqueues many jobs in one round trip: any mix of types, queues and options, at most `Limits.jobsPerEnqueue`.
+    /// Enqueues many jobs in one round trip: any mix of types, queues and options, at most 10,000.
     ///
-    /// - Returns: what became of each, in order. One that is refused does not keep the others out.
+    /// - Returns: the result of each, in order: its receipt, or why it was refused. One that is refused does not keep the others out.
     /// - Throws: `.tooLarge` for too many; what the engine throws where it could take none or may have taken some.
     public func enqueue(_ requests: [EnqueueRequest]) async throws -> [EnqueueResult] {
         try await pass(requests, isAlone: false, from: 0)
@@ -205,10 +205,10 @@ public final class JobQueue: Service, Sendable {
         var results: [EnqueueResult] = []
         results.reserveCapacity(requests.count)
         for index in jobs.indices {
-            while let refusal = refusals[results.count] { results.append(.refused(refusal)) }
+            while let refusal = refusals[results.count] { results.append(.failure(refusal)) }
             results.append(Self.result(of: jobs[index], outcomes[index]))
         }
-        while let refusal = refusals[results.count] { results.append(.refused(refusal)) }
+        while let refusal = refusals[results.count] { results.append(.failure(refusal)) }
         return results
     }
 
@@ -325,20 +325,20 @@ public final class JobQueue: Service, Sendable {
             receipt.enqueuedAt = enqueuedAt
             receipt.runAt = runAt
             receipt.state = runAt == nil ? .ready : .scheduled
-            return .accepted(receipt)
+            return .success(receipt)
         case .present(let existing):
-            return .accepted(EnqueueReceipt(existing, asked: receipt))
+            return .success(EnqueueReceipt(existing, asked: receipt))
         case .duplicate(let owner):
             receipt.isDuplicate = true
-            return .duplicate(EnqueueReceipt(owner, asked: receipt))
+            return .success(EnqueueReceipt(owner, asked: receipt))
         case .conflict:
-            return .refused(
+            return .failure(
                 SpanQueueError(
                     .conflict,
                     "id \(job.message.id) is taken in queue \(job.message.queue) by a job with another type or payload: use another id"
                 ))
         case .refused(let error):
-            return .refused(error)
+            return .failure(error)
         }
     }
 }

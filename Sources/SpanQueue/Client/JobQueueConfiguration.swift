@@ -9,25 +9,58 @@ public struct JobQueueConfiguration: Sendable {
     /// about 7.6 hours on average and at most 15.1.
     public var maxRetries = 25
     /// How long an enqueue takes at most; 5 minutes unless set, the longest that counts. An engine may have a shorter limit of its
-    /// own, as Redis' `commandTimeout`, which is 5 seconds unless set.
+    /// own: Redis has `commandTimeout`, which is 5 seconds unless set.
     public var enqueueTimeout = Duration.minutes(5)
+    /// The largest payload of a job, in bytes; 1 MiB unless set, at most 3 MiB.
+    public var maxPayloadBytes: Int {
+        get { limits.payloadBytes }
+        set { limits.payloadBytes = newValue }
+    }
+    /// The largest result of a job, in bytes; 64 KiB unless set, at most 96 KiB.
+    public var maxResultBytes: Int {
+        get { limits.resultBytes }
+        set { limits.resultBytes = newValue }
+    }
+    /// The most tags on a job; 16 unless set.
+    public var maxTags: Int {
+        get { limits.tags }
+        set { limits.tags = newValue }
+    }
     /// What a job may hold.
-    public var limits = Limits()
+    package var limits = Limits()
 
     /// How payloads and results of Swift types are written and read, by this queue and its workers; JSON unless set.
     public var coding: any JobCoding = JSONJobCoding()
-    /// Runs round every call that enqueues; none unless set.
-    public var middleware: [EnqueueMiddleware] = []
+    /// Code that runs around every call that enqueues; none unless set. It may change the requests, refuse them by throwing, do something
+    /// before and after `next`, or look at the results. It returns one result for each request that it was given, in the same order. The
+    /// first is the outermost.
+    ///
+    /// ```swift
+    /// configuration.middleware = [
+    ///     { requests, next in
+    ///         try await next(requests.map { request in
+    ///             var request = request
+    ///             request.options.append(.tags(["region:eu"]))
+    ///             return request
+    ///         })
+    ///     }
+    /// ]
+    /// ```
+    public var middleware:
+        [@Sendable (
+            _ requests: [EnqueueRequest],
+            _ next: @Sendable ([EnqueueRequest]) async throws -> [EnqueueResult]
+        ) async throws -> [EnqueueResult]] = []
 
     /// The settings above.
     public init(
-        defaultQueue: String = "default", maxRetries: Int = 25, limits: Limits = Limits(),
-        coding: any JobCoding = JSONJobCoding(), middleware: [EnqueueMiddleware] = []
+        defaultQueue: String = "default", maxRetries: Int = 25, maxPayloadBytes: Int = 1 << 20,
+        maxResultBytes: Int = 64 << 10, coding: any JobCoding = JSONJobCoding()
     ) {
         self.defaultQueue = defaultQueue
         self.maxRetries = maxRetries
-        self.limits = limits
         self.coding = coding
-        self.middleware = middleware
+        self.maxPayloadBytes = maxPayloadBytes
+        self.maxResultBytes = maxResultBytes
     }
 }

@@ -82,11 +82,11 @@ package struct BulkRequest: Sendable, Hashable {
 }
 
 /// What a bulk request did.
-public struct BulkReply: Sendable, Hashable {
+package struct BulkReply: Sendable, Hashable {
     /// How many jobs were acted on.
-    public var done: Int
+    package var done: Int
     /// How many were left as they were, because another job holds their lock.
-    public var skipped: Int
+    package var skipped: Int
 
     package init(done: Int, skipped: Int) {
         self.done = done

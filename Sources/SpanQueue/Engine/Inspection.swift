@@ -2,20 +2,20 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 /// A request for a page of jobs.
-public struct ListRequest: Sendable, Hashable {
+package struct ListRequest: Sendable, Hashable {
     /// The queue.
-    public var queue: String
+    package var queue: String
     /// The state.
-    public var state: JobState
+    package var state: JobState
     /// Where the last page ended; nil for the first.
-    public var cursor: String?
+    package var cursor: String?
     /// The most jobs wanted, 1 to 1000.
-    public var limit: Int
+    package var limit: Int
     /// Whether the jobs that ended last come first: for dead and cancelled jobs alone.
-    public var newestFirst: Bool
+    package var newestFirst: Bool
 
     /// Makes a request.
-    public init(
+    package init(
         queue: String, state: JobState, cursor: String? = nil, limit: Int = 100, newestFirst: Bool = false
     ) {
         self.newestFirst = newestFirst
@@ -27,11 +27,11 @@ public struct ListRequest: Sendable, Hashable {
 }
 
 /// A page of jobs.
-public struct ListPage: Sendable, Hashable {
+package struct ListPage: Sendable, Hashable {
     /// The jobs, in the order in which they will run or have ended.
-    public var jobs: [JobRecord]
+    package var jobs: [JobRecord]
     /// What to pass for the next page, which may turn out empty; nil at the end.
-    public var cursor: String?
+    package var cursor: String?
 
     package init(jobs: [JobRecord], cursor: String?) {
         self.jobs = jobs
@@ -52,7 +52,7 @@ public struct QueueCounts: Sendable, Hashable {
     /// How long the oldest ready job has been ready; nil when there is none.
     public var oldestReadyAge: Duration?
     /// What the queue has done since it was made.
-    public var totals: QueueTotals
+    package var totals: QueueTotals
 
     package init(
         queue: String, jobs: [JobState: Int], isPaused: Bool, pause: PauseNote? = nil, oldestReadyAge: Duration?,
@@ -84,17 +84,17 @@ package struct PauseNote: Sendable, Hashable {
 }
 
 /// Counts of what has happened in a queue since it was made. The jobs in its sets are `enqueued − removed`.
-public struct QueueTotals: Sendable, Hashable {
+package struct QueueTotals: Sendable, Hashable {
     /// Jobs accepted.
-    public var enqueued = 0
+    package var enqueued = 0
     /// Attempts that completed.
-    public var completed = 0
+    package var completed = 0
     /// Jobs that became dead letters.
-    public var dead = 0
+    package var dead = 0
     /// Jobs that were cancelled.
-    public var cancelled = 0
+    package var cancelled = 0
     /// Jobs whose record is gone: retention over, removed by a person, or found without a record.
-    public var removed = 0
+    package var removed = 0
 
     package init() {}
 }

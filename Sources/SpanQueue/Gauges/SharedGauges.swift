@@ -18,11 +18,11 @@ import Synchronization
 /// | `spanq_queue_paused{queue}` | 1 while claims are stopped |
 /// | `spanq_workers_alive{queue}` | live workers that serve the queue; 0 where nobody does |
 /// | `spanq_queue_scrape_success` | 0 when the engine did not answer in time; none of the others is there then |
-public final class SharedGauges: Sendable {
+package final class SharedGauges: Sendable {
     /// The most queues that are shown.
-    public static let maximumQueues = SharedGaugesReading.maximumQueues
+    package static let maximumQueues = SharedGaugesReading.maximumQueues
     /// The value of the label `collector` in `spanq_collector_success`.
-    public static let collectorName = "shared"
+    package static let collectorName = "shared"
 
     private let queue: JobQueue
     /// The number of queues left out that was warned about last.
@@ -32,12 +32,8 @@ public final class SharedGauges: Sendable {
         self.queue = queue
     }
 
-    /// Adds the gauges of `queue` to a registry, once for a registry.
-    ///
-    /// - Parameter deadline: how long a scrape waits for the engine.
-    /// - Throws: `MetricsError` where the registry has them already.
-    public static func register(
-        _ queue: JobQueue, on registry: MetricsRegistry, deadline: Duration = .seconds(2)
+    fileprivate static func register(
+        _ queue: JobQueue, on registry: MetricsRegistry, deadline: Duration
     ) throws(MetricsError) {
         let gauges = SharedGauges(queue)
         try registry.add(
@@ -84,6 +80,20 @@ public final class SharedGauges: Sendable {
         queue.logger.warning(
             "there are more queues than the shared gauges show: the first \(Self.maximumQueues) by name are",
             metadata: ["omitted": "\(reading.omitted.count)"])
+    }
+}
+
+extension JobQueue {
+    /// Adds gauges of all queues to a registry, once for a registry: depths, ages, pauses and workers, as `spanq_queue_…` and
+    /// `spanq_workers_alive`. Every process of a deployment shows the same, because they are read from the engine at each scrape: combine
+    /// them with `max by (queue, state)`, never with `sum`. At most 240 queues are shown, the first by name.
+    ///
+    /// - Parameter deadline: how long a scrape waits for the engine; 2 seconds by default.
+    /// - Throws: `MetricsError` where the registry has them already.
+    public func registerGauges(
+        on registry: MetricsRegistry, deadline: Duration = .seconds(2)
+    ) throws(MetricsError) {
+        try SharedGauges.register(self, on: registry, deadline: deadline)
     }
 }
 

@@ -84,7 +84,7 @@ enum AttemptTrace {
         switch mode {
         case .parent: true
         case .link: false
-        case .auto: eligibleAt - message.enqueuedAt <= longestParent
+        default: eligibleAt - message.enqueuedAt <= longestParent
         }
     }
 

@@ -12,13 +12,19 @@ public final class JobTelemetry: Sendable {
     public static let standard = JobTelemetry(registry: .standard)
 
     /// How an attempt stands to the enqueue of its job.
-    public enum AttemptParent: String, Sendable, Hashable, CaseIterable {
+    public struct AttemptParent: Sendable, Hashable {
+        /// `auto`, `parent` or `link`.
+        package let word: String
+
         /// Its child where it was to start within 15 minutes of it, else the root of a trace of its own. It always links it.
-        case auto
+        public static let auto = AttemptParent(word: "auto")
         /// Always its child.
-        case parent
+        public static let parent = AttemptParent(word: "parent")
         /// Always the root of a trace of its own, linked to it.
-        case link
+        public static let link = AttemptParent(word: "link")
+
+        /// Those that this version knows.
+        package static let known = [auto, parent, link]
     }
 
     /// Holds the metrics.

@@ -53,7 +53,7 @@ public struct AttemptRecord: Sendable, Hashable {
     /// 1 for the first; an attempt that was lost or released has the number of the one that follows it.
     public var number: Int
     /// The claim under which it ran.
-    public var token: FencingToken
+    package var token: FencingToken
     /// The worker that ran it.
     public var worker: String
     /// The earliest moment at which it could have been claimed.

@@ -63,8 +63,10 @@ extension JobRecord {
     public var lastError: String? { run.lastError }
     /// Why it is dead or was cancelled; `DeadReason` has the words for the former.
     public var endReason: String? { run.endReason }
-    /// The latest that a handler has said by `JobContext.reportProgress`.
-    public var progress: JobProgress? { run.progress }
+    /// How far the job has come, 0 to 1, as its handler last said by `JobContext.reportProgress`; nil where it has said nothing.
+    public var progress: Double? { run.progress?.fraction }
+    /// What the handler said with that; empty where it gave no words.
+    public var progressNote: String { run.progress?.note ?? "" }
     /// What the handler left as its result, as it was stored.
     public var resultBytes: [UInt8]? { run.result }
     /// How often it was taken back from a worker that did not extend its lease.

@@ -2,21 +2,21 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 /// What a job may hold. Each limit is checked before anything is sent to the engine.
-public struct Limits: Sendable, Hashable {
+package struct Limits: Sendable, Hashable {
     /// The largest payload, in bytes; 1 MiB by default, at most `largestPayloadBytes`.
-    public var payloadBytes = 1 << 20
+    package var payloadBytes = 1 << 20
     /// The largest result, in bytes; 64 KiB by default, at most `largestResultBytes`.
-    public var resultBytes = 64 << 10
+    package var resultBytes = 64 << 10
     /// The most tags on a job; 16 by default.
-    public var tags = 16
+    package var tags = 16
 
     /// The limits of a new queue: the defaults above.
-    public init() {}
+    package init() {}
 
     /// The most that `payloadBytes` may be: 128 such jobs come in one reply to a claim, and that must not cost the connection.
-    public static let largestPayloadBytes = 3 << 20
+    package static let largestPayloadBytes = 3 << 20
     /// The most that `resultBytes` may be: 512 settlements with such results leave together.
-    public static let largestResultBytes = 96 << 10
+    package static let largestResultBytes = 96 << 10
 
     func check() throws(SpanQueueError) {
         guard (0...Self.largestPayloadBytes).contains(payloadBytes) else {
@@ -32,19 +32,19 @@ public struct Limits: Sendable, Hashable {
     }
 
     /// The most jobs in one call of `enqueue`.
-    public static let jobsPerEnqueue = 10_000
+    package static let jobsPerEnqueue = 10_000
     /// The longest error text that is kept of an attempt, in bytes. The rest is cut.
-    public static let errorBytes = 2048
+    package static let errorBytes = 2048
     /// The longest error text in each entry of a job's history, in bytes. The rest is cut.
-    public static let historyErrorBytes = 512
+    package static let historyErrorBytes = 512
     /// The longest text that goes with a progress report, in bytes. The rest is cut.
-    public static let progressBytes = 256
+    package static let progressBytes = 256
     /// The most events of a job's history that are kept: the first and the latest.
-    public static let historyEvents = 32
+    package static let historyEvents = 32
     /// How often a handler can put its job off in a row; from then on a snooze counts as a failed attempt.
-    public static let snoozes = 1000
+    package static let snoozes = 1000
     /// The farthest a job can be put off, also by a retry: 10 years.
-    public static let farthestDelay = Duration.hours(24 * 3650)
+    package static let farthestDelay = Duration.hours(24 * 3650)
 }
 
 /// The alphabets of the names that come from outside. They keep a name from being mistaken for a key, a hash tag, a label or

@@ -69,11 +69,11 @@ package struct HistoryEvent: Sendable, Hashable {
 }
 
 /// How far a running job says it has come.
-public struct JobProgress: Sendable, Hashable {
+package struct JobProgress: Sendable, Hashable {
     /// 0 to 1.
-    public var fraction: Double
+    package var fraction: Double
     /// What it is doing, in a few words.
-    public var note: String
+    package var note: String
 
     package init(fraction: Double, note: String) {
         self.fraction = fraction

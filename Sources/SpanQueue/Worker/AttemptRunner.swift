@@ -43,10 +43,9 @@ final class AttemptRunner: Sendable {
         guard let handler = handlers.handler(for: context.type) else {
             return .unknownType(isHandledElsewhere: await peers?.handle(context.type, in: context.queue) ?? false)
         }
-        let job = RawJob(type: context.type, payload: context.claim.message.payload)
         do {
             try await ServiceContext.withValue(serviceContext ?? context.trace.serviceContext()) {
-                try await call(handler, job, context, from: 0)
+                try await call(handler, context, from: 0)
             }
             return .returned
         } catch let error as UndecodablePayload {
@@ -57,10 +56,12 @@ final class AttemptRunner: Sendable {
     }
 
     private func call(
-        _ handler: HandlerRegistry.Handler, _ job: RawJob, _ context: JobContext, from index: Int
+        _ handler: HandlerRegistry.Handler, _ context: JobContext, from index: Int
     ) async throws {
-        guard index < middleware.count else { return try await handler.body(job, context) }
-        try await middleware[index](context) { try await call(handler, job, context, from: index + 1) }
+        guard index < middleware.count else {
+            return try await handler.body(context.claim.message.payload, context)
+        }
+        try await middleware[index](context) { try await call(handler, context, from: index + 1) }
     }
 }
 
@@ -95,7 +96,7 @@ actor Peers {
 struct HandlerRegistry: Sendable {
     struct Handler: Sendable {
         let retryPolicy: (any RetryPolicy)?
-        let body: @Sendable (RawJob, JobContext) async throws -> Void
+        let body: @Sendable (_ payload: [UInt8], JobContext) async throws -> Void
     }
 
     private var exact: [String: Handler] = [:]

@@ -19,8 +19,8 @@ public final class JobContext: Sendable {
     public var attempt: Int { claim.attempt }
     /// How many attempts the job has at most.
     public var maxAttempts: Int { claim.message.maxAttempts }
-    /// Rises with every claim of the job: hand it to a store of your own, and let that refuse lower ones.
-    public var token: FencingToken { claim.reference.token }
+    /// Rises with every claim of the job: hand it to a store of your own, and have that refuse lower ones.
+    public var token: Int64 { claim.reference.token.value }
     /// When the engine accepted the job, by the engine's clock.
     public var enqueuedAt: Timestamp { claim.message.enqueuedAt }
     /// When this attempt was claimed, by the engine's clock.
@@ -109,7 +109,7 @@ public final class JobContext: Sendable {
         return logger
     }
 
-    /// Says how far the job has come, for others to see: `spanq job show`, `JobRecord.run.progress`. It costs a round trip, and fails
+    /// Says how far the job has come, for others to see: `spanq job show`, `JobRecord.progress`. It costs a round trip, and fails
     /// nothing: what could not be stored is logged, and stored with the end of the attempt.
     ///
     /// - Parameters:
@@ -142,7 +142,7 @@ public final class JobContext: Sendable {
 
     /// Sets the job's result, which is stored when the attempt completes. The latest one counts.
     ///
-    /// - Throws: `.tooLarge` for more than `Limits.resultBytes`.
+    /// - Throws: `.tooLarge` for more than `JobQueueConfiguration.maxResultBytes`.
     public func setResult(bytes: [UInt8]) throws(SpanQueueError) {
         guard bytes.count <= environment.limits.resultBytes else {
             throw SpanQueueError(
@@ -176,7 +176,7 @@ public final class JobContext: Sendable {
     /// Sets the job's result to a value, which `JobRecord.result(as:)` reads back. It is encoded as the queue's payloads are, and
     /// stored when the attempt completes. The latest result counts.
     ///
-    /// - Throws: `.invalidArgument` where the value can't be encoded; `.tooLarge` for more than `Limits.resultBytes`.
+    /// - Throws: `.invalidArgument` where the value can't be encoded; `.tooLarge` for more than `JobQueueConfiguration.maxResultBytes`.
     public func setResult<Value: Encodable>(_ value: Value) throws {
         let bytes: [UInt8]
         do {

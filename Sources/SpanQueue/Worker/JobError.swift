@@ -27,7 +27,7 @@ public struct JobError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Nothing is wrong, but it is too early: look at the job again after this long, 10 years at most. No attempt is charged, and the
-    /// snoozes are counted apart: from the 1,001st in a row on (`Limits.snoozes`) each is a failed attempt. The text is kept with the
+    /// snoozes are counted apart: from the 1,001st in a row on each is a failed attempt. The text is kept with the
     /// attempt in the history.
     public static func snooze(for delay: Duration, _ text: String = "") -> JobError {
         JobError(kind: .snooze(for: delay), text: text)

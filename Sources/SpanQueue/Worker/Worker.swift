@@ -76,10 +76,10 @@ public final class Worker: Service, Sendable {
         let coding = queue.configuration.coding
         try register(
             J.jobType,
-            HandlerRegistry.Handler(retryPolicy: J.checkedRetryPolicy()) { raw, context in
+            HandlerRegistry.Handler(retryPolicy: J.checkedRetryPolicy()) { payload, context in
                 let job: J
                 do {
-                    job = try coding.decode(type, from: raw.payload)
+                    job = try coding.decode(type, from: payload)
                 } catch {
                     throw UndecodablePayload(problem: CodingProblem.describe(error))
                 }
@@ -87,7 +87,7 @@ public final class Worker: Service, Sendable {
             })
     }
 
-    /// Registers a handler that gets the payload as it is.
+    /// Registers a handler that gets the payload as it was enqueued; the job's type is `context.type`.
     ///
     /// - Parameters:
     ///   - pattern: a job type, or the beginning of one and an asterisk: `email:*`, `*`. An exact name goes before a pattern, a
@@ -97,15 +97,28 @@ public final class Worker: Service, Sendable {
     /// - Throws: `.invalidArgument` where the pattern is not allowed or has a handler; `.invalidState` while the worker runs.
     public func handle(
         _ pattern: String, retryPolicy: (any RetryPolicy)? = nil,
-        _ body: @escaping @Sendable (_ job: RawJob, _ context: JobContext) async throws -> Void
+        _ body: @escaping @Sendable (_ payload: [UInt8], _ context: JobContext) async throws -> Void
     ) throws(SpanQueueError) {
         try register(pattern, HandlerRegistry.Handler(retryPolicy: retryPolicy, body: body))
     }
 
-    /// Adds code that runs round every attempt.
+    /// Adds code that runs around every attempt. It may look at the context, do something before and after `next`, swallow an error, or
+    /// throw one of its own. The first that is added is the outermost.
+    ///
+    /// ```swift
+    /// try worker.use { context, next in
+    ///     context.logger.info("begins")
+    ///     try await next()
+    /// }
+    /// ```
     ///
     /// - Throws: `.invalidState` while the worker runs.
-    public func use(_ middleware: @escaping Middleware) throws(SpanQueueError) {
+    public func use(
+        _ middleware:
+            @escaping @Sendable (
+                _ context: JobContext, _ next: @Sendable () async throws -> Void
+            ) async throws -> Void
+    ) throws(SpanQueueError) {
         try change("middleware") { setup throws(SpanQueueError) in setup.middleware.append(middleware) }
     }
 
@@ -247,15 +260,6 @@ public struct RunSummary: Sendable, Hashable {
     public subscript(outcome: AttemptOutcome) -> Int { attempts[outcome] ?? 0 }
 }
 
-/// Code that runs round every attempt: it may look at the context, run something before and after `next`, keep an error from
-/// going on, or throw one of its own. The first that is added is the outermost.
-public typealias Middleware =
+/// See `Worker.use(_:)`.
+typealias Middleware =
     @Sendable (_ context: JobContext, _ next: @Sendable () async throws -> Void) async throws -> Void
-
-/// A job as a raw handler gets it.
-public struct RawJob: Sendable, Hashable {
-    /// Its type.
-    public let type: String
-    /// Its payload, as it was enqueued.
-    public let payload: [UInt8]
-}

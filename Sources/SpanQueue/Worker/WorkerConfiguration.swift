@@ -33,7 +33,7 @@ public struct WorkerConfiguration: Sendable {
     package var attemptLogLevel: @Sendable (JobContext) -> Logger.Level = { _ in .debug }
     /// The text of an error that a handler threw, as it is stored with the job, logged and exported. Nil, or an answer of nil, leaves it to
     /// the error: its `LocalizedError.errorDescription`, else its `CustomStringConvertible.description`, else its type's name and, of an enum,
-    /// the case; never its fields. At most `Limits.errorBytes` of it are kept.
+    /// the case; never its fields. Its first 2,048 bytes are kept.
     public var describeError: (@Sendable (any Error) -> String?)?
     /// Called when a job has become a dead letter, by the worker that ended its last attempt or took it back, once the engine has it. Not
     /// where that worker ends in this very moment: the job is in the dead letters all the same. A person who buries a job calls nothing.

@@ -57,10 +57,10 @@ public struct ExecHandler: Sendable {
     ///
     /// - Throws: `JobError.permanent` for exit code 65, `CancellationError` when the task was cancelled while the program ran,
     ///   whatever its exit code was then, and an error that is tried again for anything but exit code 0.
-    public func run(_ job: RawJob, _ context: JobContext) async throws {
+    public func run(_ payload: [UInt8], _ context: JobContext) async throws {
         try Task.checkCancellation()
         let child = ChildProcess(
-            program, environment: environment.variables(for: context), input: job.payload, bounds: bounds)
+            program, environment: environment.variables(for: context), input: payload, bounds: bounds)
         let outcome = await child.run()
         guard outcome.end != .cancelled else { throw CancellationError() }
         if outcome.end == .signal(SIGTERM) || outcome.end == .exit(Self.terminatedCode),
@@ -164,7 +164,7 @@ struct ExecEnvironment: Sendable {
         var variables = [
             "SPANQ_JOB_ID=\(context.id)", "SPANQ_JOB_TYPE=\(context.type)", "SPANQ_QUEUE=\(context.queue)",
             "SPANQ_ATTEMPT=\(context.attempt)", "SPANQ_MAX_ATTEMPTS=\(context.maxAttempts)",
-            "SPANQ_TOKEN=\(context.token.value)", "TRACEPARENT=\(context.trace.traceParent)",
+            "SPANQ_TOKEN=\(context.token)", "TRACEPARENT=\(context.trace.traceParent)",
         ]
         if let traceState = context.trace.traceState { variables.append("TRACESTATE=\(traceState)") }
         if let baggage = context.trace.baggage { variables.append("BAGGAGE=\(baggage)") }

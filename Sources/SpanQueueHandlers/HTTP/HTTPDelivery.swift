@@ -37,7 +37,7 @@ public final class HTTPDelivery: Sendable {
     /// A raw handler that posts to `url`, with no header beside ours and no signature.
     ///
     /// - Throws: as ``handler(_:)``.
-    public func handler(url: String) throws(SpanQueueError) -> @Sendable (RawJob, JobContext) async throws -> Void {
+    public func handler(url: String) throws(SpanQueueError) -> @Sendable ([UInt8], JobContext) async throws -> Void {
         try handler(HTTPRoute(url: url))
     }
 
@@ -46,7 +46,7 @@ public final class HTTPDelivery: Sendable {
     /// - Throws: `.invalidArgument` for a URL that is not valid, is neither `http` nor `https`, or whose host is not among the
     ///   allowed ones.
     public func handler(_ route: HTTPRoute) throws(SpanQueueError)
-        -> @Sendable (RawJob, JobContext) async throws -> Void
+        -> @Sendable ([UInt8], JobContext) async throws -> Void
     {
         let url = route.url
         let address: CurlAddress
@@ -62,7 +62,7 @@ public final class HTTPDelivery: Sendable {
                 "jobs may not be delivered to \(address.host): the allowed hosts are \(allowed.joined(separator: ", "))"
             )
         }
-        return { [self] job, context in try await deliver(job, context, to: route, shownAs: address.shown) }
+        return { [self] payload, context in try await deliver(payload, context, to: route, shownAs: address.shown) }
     }
 
     /// Ends deliveries that are in flight, whose jobs are tried again, and closes connections. For when the worker has
@@ -71,10 +71,11 @@ public final class HTTPDelivery: Sendable {
         await loop.shutdown()
     }
 
-    private func deliver(_ job: RawJob, _ context: JobContext, to route: HTTPRoute, shownAs place: String) async throws
+    private func deliver(_ payload: [UInt8], _ context: JobContext, to route: HTTPRoute, shownAs place: String)
+        async throws
     {
         var request = CurlRequest(
-            url: route.url, method: "POST", headers: Self.headers(job, context, route), body: job.payload)
+            url: route.url, method: "POST", headers: Self.headers(payload, context, route), body: payload)
         request.timeout = configuration.timeout
         request.connectTimeout = configuration.connectTimeout
         request.responseLimitBytes = configuration.responseLimit
@@ -104,19 +105,19 @@ public final class HTTPDelivery: Sendable {
     }
 
     private static func headers(
-        _ job: RawJob, _ context: JobContext, _ route: HTTPRoute
+        _ payload: [UInt8], _ context: JobContext, _ route: HTTPRoute
     ) -> [(name: String, value: String)] {
         var headers = [
             (
                 name: "Content-Type",
-                value: StrictJSON.isValid(job.payload) ? "application/json" : "application/octet-stream"
+                value: StrictJSON.isValid(payload) ? "application/json" : "application/octet-stream"
             ),
             (name: "User-Agent", value: "spanq/\(SpanQueueVersion.text)"),
             (name: "traceparent", value: context.trace.traceParent),
             (name: "Spanq-Job-Id", value: "\(context.id)"),
             (name: "Spanq-Job-Type", value: context.type),
             (name: "Spanq-Attempt", value: "\(context.attempt)"),
-            (name: "Spanq-Token", value: "\(context.token.value)"),
+            (name: "Spanq-Token", value: "\(context.token)"),
         ]
         for (name, value) in [("tracestate", context.trace.traceState), ("baggage", context.trace.baggage)] {
             // They are opaque to us, and come from whoever enqueued: what can't be a header is left out.
@@ -130,7 +131,7 @@ public final class HTTPDelivery: Sendable {
         let now = Int(Date().timeIntervalSince1970)
         return headers
             + WebhookSignature.headers(
-                jobID: "\(context.id)", timestamp: now, payload: job.payload, keys: route.signingKeys)
+                jobID: "\(context.id)", timestamp: now, payload: payload, keys: route.signingKeys)
     }
 
     /// Without brackets, the root's dot, and the difference between upper and lower case.

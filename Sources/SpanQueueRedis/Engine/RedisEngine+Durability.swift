@@ -36,7 +36,7 @@ extension RedisEngine {
     ) async throws {
         let limit = max(.milliseconds(1), deadline - .now)
         var wait: RESPCommand
-        switch durability {
+        switch durability.kind {
         case .primary: return
         case .replicas(let count): wait = RESPCommand("WAIT", "\(count)")
         case .disk(let replicas): wait = RESPCommand("WAITAOF", "1", "\(replicas)")
@@ -75,7 +75,7 @@ extension RedisEngine {
 
     /// What a reply falls short of; nil where it is all that was asked for.
     private static func missing(_ durability: RedisDurability, in reply: RESPReply) throws(RedisError) -> String? {
-        switch durability {
+        switch durability.kind {
         case .primary: return nil
         case .replicas(let wanted):
             let count = try reply.integer()
@@ -95,7 +95,7 @@ extension RedisEngine {
     /// Under `appendfsync everysec` Valkey, up to 9.1 at least, and Redis 7.2 and 7.4 answer `WAITAOF` before the fsync (fixed in
     /// Redis 8.0, redis/redis#13793). Under `always` each answer to a write comes after its fsync, and so does that of `WAITAOF`.
     func checkDurability(_ server: ServerInfo) async throws {
-        guard case .disk = options.durability else { return }
+        guard case .disk = options.durability.kind else { return }
         switch try await client.pipeline([RESPCommand("WAITAOF", "1", "0", "1")], idempotent: true)[0] {
         case .success: break
         // A replica, which is told apart from a primary by the first enqueue, as without this.

@@ -80,14 +80,28 @@ public struct RedisEngineOptions: Sendable, Hashable {
 }
 
 /// What must have happened to new jobs before an enqueue succeeds.
-public enum RedisDurability: Sendable, Hashable, CustomStringConvertible {
+public struct RedisDurability: Sendable, Hashable, CustomStringConvertible {
+    enum Kind: Sendable, Hashable {
+        case primary
+        case replicas(Int)
+        case disk(replicas: Int)
+    }
+
+    let kind: Kind
+
     /// The primary has taken them. What it then does with them, its persistence decides.
-    case primary
+    public static let primary = RedisDurability(kind: .primary)
+
     /// This many replicas, 1 to 16, have taken them too (`WAIT`). They hold them in memory; a replica that is promoted knows them.
-    case replicas(Int)
+    public static func replicas(_ count: Int) -> RedisDurability { RedisDurability(kind: .replicas(count)) }
+
     /// The primary has them in its AOF on disk, and so have this many replicas, 0 to 16, in theirs (`WAITAOF`). For a server whose
     /// `WAITAOF` keeps its word: Redis 8.0 or later, or another one under `appendfsync always`. The start checks that.
-    case disk(replicas: Int)
+    public static func disk(replicas: Int) -> RedisDurability { RedisDurability(kind: .disk(replicas: replicas)) }
+
+    private init(kind: Kind) {
+        self.kind = kind
+    }
 
     /// Reads `none`, `wait:N`, `aof` or `aof:N`.
     ///
@@ -112,7 +126,7 @@ public enum RedisDurability: Sendable, Hashable, CustomStringConvertible {
     }
 
     var isInRange: Bool {
-        switch self {
+        switch kind {
         case .primary: true
         case .replicas(let count): (1...16).contains(count)
         case .disk(let replicas): (0...16).contains(replicas)
@@ -121,7 +135,7 @@ public enum RedisDurability: Sendable, Hashable, CustomStringConvertible {
 
     /// The text that it is read from.
     public var description: String {
-        switch self {
+        switch kind {
         case .primary: "none"
         case .replicas(let count): "wait:\(count)"
         case .disk(replicas: 0): "aof"

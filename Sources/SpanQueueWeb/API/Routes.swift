@@ -150,7 +150,7 @@ enum Routes {
             let request = try request(call.body, id: key.map { try JobID($0) })
             let results = try await inTrace(of: call) { try await admin.enqueue([request], as: call.principal) }
             guard let result = results.first else { throw SpanQueueError(.engine, "there is no answer for the job") }
-            if case .refused(let error) = result, error.code == .conflict, key != nil {
+            if case .failure(let error) = result, error.code == .conflict, key != nil {
                 throw Problem(
                     .unprocessableContent, error.code.rawValue,
                     "the Idempotency-Key was used for another job: use a new one for each job")
@@ -187,8 +187,8 @@ enum Routes {
         let answers = try await inTrace(of: call) { try await admin.enqueue(requested, as: call.principal) }
         for (index, answer) in zip(results.indices.filter { results[$0] == nil }, answers) {
             switch answer {
-            case .accepted(let receipt), .duplicate(let receipt): results[index] = .done(ReceiptView(receipt))
-            case .refused(let error): results[index] = .refused(RefusalView(line: index + 1, error))
+            case .success(let receipt): results[index] = .done(ReceiptView(receipt))
+            case .failure(let error): results[index] = .refused(RefusalView(line: index + 1, error))
             }
         }
         return try .json(ReceiptsView(results: results.compactMap(\.self)))

@@ -52,22 +52,22 @@ struct DemoJobs: Service {
 /// that fails now and then, and one that never works.
 enum DemoHandlers {
     static func register(with worker: Worker) throws(SpanQueueError) {
-        try worker.handle("demo:hello") { job, context in
+        try worker.handle("demo:hello") { _, context in
             try await Task.sleep(for: .milliseconds(Int.random(in: 2...40)))
             try context.setResult(["greeting": "hello"])
         }
-        try worker.handle("demo:slow") { job, context in
+        try worker.handle("demo:slow") { _, context in
             for step in 1...10 {
                 try await Task.sleep(for: .milliseconds(300))
                 await context.reportProgress(Double(step) / 10, "step \(step) of 10")
             }
         }
         try worker.handle("demo:flaky", retryPolicy: Backoff.exponential(base: .seconds(1), cap: .seconds(10))) {
-            job, context in
+            _, context in
             try await Task.sleep(for: .milliseconds(50))
             guard Int.random(in: 0..<3) > 0 else { throw DemoError("the coin fell on the wrong side") }
         }
-        try worker.handle("demo:poison") { job, context in
+        try worker.handle("demo:poison") { _, context in
             throw JobError.permanent("this one never works: see spanq dead list")
         }
     }

@@ -90,8 +90,8 @@ struct BatchLines: Sendable {
         }
         for (place, result) in zip(places, try await queue.enqueue(requests)) {
             switch result {
-            case .accepted(let receipt), .duplicate(let receipt): results[place] = .done(receipt)
-            case .refused(let error):
+            case .success(let receipt): results[place] = .done(receipt)
+            case .failure(let error):
                 results[place] = .refused(
                     line: results[place].line ?? 0, code: error.code.rawValue, message: error.message)
             }

@@ -73,16 +73,16 @@ struct CommandTelemetry: Sendable {
         try ProcessMetrics.registerBuildInfo(version: SpanQueueVersion.text, in: registry)
         try ExporterMetrics.register(telemetry, in: registry)
         try LogMetrics.register(in: registry)
-        try SharedGauges.register(queue, on: registry)
+        try queue.registerGauges(on: registry)
     }
 }
 
 extension SettingsReader {
     /// Reads how attempts stand to the enqueue of their job: what workers are configured to, and `job trace` goes by.
     mutating func attemptParent() throws -> JobTelemetry.AttemptParent {
-        try value(.attemptParent, default: .auto, shown: \.rawValue) { values throws(SettingProblem) in
+        try value(.attemptParent, default: .auto, shown: \.word) { values throws(SettingProblem) in
             let text = values.joined(separator: ",")
-            guard let parent = JobTelemetry.AttemptParent(rawValue: text) else {
+            guard let parent = JobTelemetry.AttemptParent.known.first(where: { $0.word == text }) else {
                 throw SettingProblem("\"\(text)\" is not a mode: use auto, parent or link")
             }
             return parent

@@ -107,7 +107,7 @@ struct WorkerListCommand: AsyncParsableCommand {
 /// The handlers that the settings name.
 struct Handlers {
     private let programs: [(pattern: String, handler: ExecHandler)]
-    private let deliveries: [(pattern: String, handler: @Sendable (RawJob, JobContext) async throws -> Void)]
+    private let deliveries: [(pattern: String, handler: @Sendable ([UInt8], JobContext) async throws -> Void)]
     private let delivery: HTTPDelivery?
     private let execTimeout: Duration?
 
@@ -131,11 +131,11 @@ struct Handlers {
     func register(with worker: Worker) throws(SpanQueueError) {
         for (pattern, handler) in programs {
             guard let execTimeout else {
-                try worker.handle(pattern) { job, context in try await handler.run(job, context) }
+                try worker.handle(pattern) { payload, context in try await handler.run(payload, context) }
                 continue
             }
-            try worker.handle(pattern) { job, context in
-                let done: Void? = try await TimeLimit.run(execTimeout) { try await handler.run(job, context) }
+            try worker.handle(pattern) { payload, context in
+                let done: Void? = try await TimeLimit.run(execTimeout) { try await handler.run(payload, context) }
                 guard done != nil else {
                     throw SpanQueueError(
                         .timeout, "the attempt took longer than \(DurationText.format(execTimeout))")

@@ -8,7 +8,7 @@ extension FaultJob {
     /// The handler: notes what it begins and how it ends.
     package func run(_ context: JobContext, _ history: HistoryFile, _ queue: JobQueue) async throws {
         func note(_ what: HistoryLine.What) {
-            history.note(what, context.id.description, attempt: context.attempt, token: context.token.value)
+            history.note(what, context.id.description, attempt: context.attempt, token: context.token)
         }
         note(.began)
         if dies { kill(getpid(), SIGKILL) }

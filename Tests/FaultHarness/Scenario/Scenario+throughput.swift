@@ -15,7 +15,7 @@ extension Scenario {
             let queue = try JobQueue(engine: .redis(stage.server.url, sparing), logger: .silent)
             let runs = RunCounts(jobs)
             let worker = try Worker(queue, WorkerConfiguration(concurrency: 200))
-            try worker.handle("fault:number") { job, _ in runs.note(job.payload) }
+            try worker.handle("fault:number") { payload, _ in runs.note(payload) }
             // What a queue that has seen work takes, before the many: twice what is kept.
             try await fill(queue, 0..<(jobs / 50))
             let running = Task { try await worker.run() }

@@ -23,7 +23,7 @@ struct LostLeaseTests {
         let token = Mutex<FencingToken?>(nil)
         try worker.handle("t") { _, context in
             guard context.attempt == 1, token.withLock({ $0 == nil }) else { return }
-            token.withLock { $0 = context.token }
+            token.withLock { $0 = context.claim.reference.token }
             // Longer than two more heartbeats, whatever it is told.
             let end = ContinuousClock.now + .seconds(2)
             while ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }

@@ -11,7 +11,7 @@ import Tracing
 @Suite("A trace that is rebuilt from the record")
 struct TraceShapeTests {
     @Test(
-        "has the ids that a worker of that mode exports", arguments: JobTelemetry.AttemptParent.allCases)
+        "has the ids that a worker of that mode exports", arguments: JobTelemetry.AttemptParent.known)
     func ids(mode: JobTelemetry.AttemptParent) async throws {
         let (telemetry, spans) = CollectedSpans.telemetry(attemptParent: mode)
         let queue = try JobQueue(engine: .inMemory(), telemetry: telemetry)
