@@ -102,6 +102,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings
         ),
@@ -504,6 +505,22 @@ if Context.environment["SPANQ_FUZZ"] == "1" {
             ],
             swiftSettings: settings
         ))
+}
+
+/// `Scripts/bench --micro` sets this: it measures what is not public, and counts allocations.
+if Context.environment["SPANQ_BENCHMARKS"] == "1" {
+    package.targets += [
+        .target(name: "CAllocationCount", path: "Benchmarks/Telemetry/Sources/CAllocationCount"),
+        .executableTarget(
+            name: "MetricsBenchmark",
+            dependencies: [
+                "CAllocationCount", "SpanQueueOTLP", "SpanQueueTelemetry",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            path: "Benchmarks/Telemetry/Sources/MetricsBenchmark",
+            swiftSettings: settings
+        ),
+    ]
 }
 
 /// `SPANQ_TESTS=SpanqTests,CostTests swift test` builds these test targets alone: all of them take minutes after a change in the core.

@@ -12,7 +12,7 @@ internal import Synchronization
 /// The HTTP server of a process: /metrics, /livez, /readyz and /stats.
 ///
 /// ```swift
-/// let server = MetricsServer(registry: registry, health: health) { try await QueueStatistics.read(queue) }
+/// let server = MetricsServer(registry: registry, ready: [.engine(queue)], queue: queue)
 /// try server.start()                             // a taken port is an error here, before any job is claimed
 /// ServiceGroup(services: [server, worker, server.drainNotice], …)
 /// ```
@@ -26,7 +26,7 @@ public final class MetricsServer: Service, Sendable {
     let logger: Logger
     let registry: MetricsRegistry
     let health: HealthChecks
-    let statistics: (@Sendable () async throws -> QueueStatistics)?
+    let queue: JobQueue?
     private let state = Mutex(State())
 
     private struct State {
@@ -39,21 +39,31 @@ public final class MetricsServer: Service, Sendable {
     /// - Parameters:
     ///   - address: where to listen; `.off` makes a server that does nothing.
     ///   - registry: what /metrics shows.
-    ///   - health: what /livez and /readyz ask; without checks they answer 200.
-    ///   - limits: what a client may cost.
+    ///   - live: what /livez asks; without checks it answers 200. A process that fails here is to be restarted, so nothing belongs here
+    ///     that a restart can't fix; an engine that is down does not.
+    ///   - ready: what /readyz asks, beside whether the process is draining; without checks it answers 200.
+    ///   - queue: whose queues /stats shows, read at most once at a time and for at most 2 seconds; nil for no such path.
     ///   - logger: told when the server listens, and when others than this machine can reach it.
-    ///   - statistics: what /stats answers, asked at most once at a time and for at most 2 seconds; nil for no such path.
-    public init(
-        address: ListenAddress = .standard, registry: MetricsRegistry, health: HealthChecks = HealthChecks(),
-        limits: ConnectionLimits = ConnectionLimits(), logger: Logger = Logger(label: "spanqueue.server"),
-        statistics: (@Sendable () async throws -> QueueStatistics)? = nil
+    public convenience init(
+        address: ListenAddress = .standard, registry: MetricsRegistry, live: [HealthCheck] = [],
+        ready: [HealthCheck] = [], queue: JobQueue? = nil, logger: Logger = Logger(label: "spanqueue.server")
+    ) {
+        self.init(
+            address: address, registry: registry, health: HealthChecks(live: live, ready: ready), queue: queue,
+            limits: ConnectionLimits(), logger: logger)
+    }
+
+    /// - Parameter limits: what a client may cost.
+    package init(
+        address: ListenAddress, registry: MetricsRegistry, health: HealthChecks, queue: JobQueue?,
+        limits: ConnectionLimits, logger: Logger
     ) {
         self.address = address
         self.registry = registry
         self.health = health
         self.limits = limits
         self.logger = logger
-        self.statistics = statistics
+        self.queue = queue
     }
 
     /// The port it listens on, also where port 0 was asked for, 0 for a Unix socket; nil before `start()`, and where it is off.
@@ -61,8 +71,7 @@ public final class MetricsServer: Service, Sendable {
 
     /// Where it listens, with the port that it has; nil before `start()`, and where it is off.
     public var listening: ListenAddress? {
-        guard let port else { return nil }
-        return if case .tcp(let host, _) = address { .tcp(host: host, port: port) } else { address }
+        port.map { address.with(port: $0) }
     }
 
     /// Starts to listen, so that a port that can't be had is known at once; requests are answered once `run()` runs. Does
@@ -126,7 +135,7 @@ extension MetricsServer {
             pages.stop()
         }
         let responder = Routes.responder(
-            registry: registry, health: health, isDraining: { self.isDraining }, statistics: statistics,
+            registry: registry, health: health, isDraining: { self.isDraining }, queue: queue,
             on: thread, pagesOn: pages)
         let logger = logger
         let server = GuardedServer(limits: limits, logger: logger) { request, channel in

@@ -39,7 +39,7 @@ package final class WebServer: Service, Sendable {
         self.limits = limits
         self.logger = logger
         var hosts = RequestGuard.ownHosts.union(access.hosts.map { $0.lowercased() })
-        if case .tcp(let host, _) = address { hosts.insert(host.contains(":") ? "[\(host)]" : host.lowercased()) }
+        if let host = address.tcp?.host { hosts.insert(host.contains(":") ? "[\(host)]" : host.lowercased()) }
         responder = Responder(
             admin: admin, gate: try Gate(access, logger: logger), hosts: hosts, redaction: access.redaction,
             routes: access.isReadOnly ? Routes.all.filter { !$0.isWrite } : Routes.all, logger: logger)
@@ -60,8 +60,7 @@ package final class WebServer: Service, Sendable {
 
     /// Where it listens, with the port that it has; nil before `start()`, and where it is off.
     package var listening: ListenAddress? {
-        guard let port = socket.withLock({ $0?.port }) else { return nil }
-        return if case .tcp(let host, _) = address { .tcp(host: host, port: port) } else { address }
+        socket.withLock { $0?.port }.map { address.with(port: $0) }
     }
 
     /// Starts to listen, so that a port that can't be had is known at once. Does nothing when called again.
@@ -90,7 +89,7 @@ package final class WebServer: Service, Sendable {
         let thread = LoopThread(name: "spanq-web")
         defer { thread.stop() }
         let responder = responder
-        let isUnix = if case .unix = address { true } else { false }
+        let isUnix = address.unixPath != nil
         let server = GuardedServer(limits: limits, logger: logger) { request, channel in
             // One of whom nothing is known is trusted by nobody.
             await responder.respond(

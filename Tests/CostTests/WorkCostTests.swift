@@ -79,7 +79,7 @@ struct WorkCostTests {
             try await bench.enqueue(1000)
             let worker = try Worker(bench.queue, WorkerConfiguration(concurrency: 100))
             try worker.handle(Idle.self) { _, _ in }
-            var summary = RunSummary()
+            var summary: [AttemptOutcome: Int] = [:]
             let counts = try await bench.commands { summary = try await worker.runOnce() }
             #expect(summary[.completed] == 1000)
             let commands = try #require(counts["evalsha"])

@@ -209,7 +209,7 @@ struct BehaviourTests {
             }
             let receipt = try await bench.queue.enqueue(Step(), .timeout(.milliseconds(50)), .maxRetries(0))
             let second = try await bench.queue.enqueue(Step())
-            async let summary = worker.runOnce()
+            async let summary = worker.runUntilEmpty()
             #expect(
                 try await eventually(within: .milliseconds(600)) { try await bench.record(receipt.id).state == .dead })
             #expect(try await bench.record(second.id).state == .ready, "the slot was used while its handler went on")

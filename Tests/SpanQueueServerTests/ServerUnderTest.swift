@@ -19,12 +19,10 @@ struct ServerUnderTest: Sendable {
         limits: ConnectionLimits = ConnectionLimits(), queue: JobQueue? = nil, services: [any Service] = [],
         _ body: @Sendable (ServerUnderTest) async throws -> Value
     ) async throws -> Value {
-        var statistics: (@Sendable () async throws -> QueueStatistics)?
-        if let queue { statistics = { try await QueueStatistics.read(queue) } }
         let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let server = MetricsServer(
-            address: .tcp(host: "127.0.0.1", port: 0), registry: registry, health: health, limits: limits,
-            logger: quiet, statistics: statistics)
+            address: .tcp(host: "127.0.0.1", port: 0), registry: registry, health: health, queue: queue,
+            limits: limits, logger: quiet)
         try server.start()
         let group = ServiceGroup(services: [server] + services + [server.drainNotice], logger: quiet)
         let test = ServerUnderTest(server: server, port: server.port ?? 0, group: group)

@@ -51,7 +51,7 @@ struct StatisticsRouteTests {
         let queue = try JobQueue.testing()
         let requests = (0..<1_500).map { EnqueueRequest(type: "t", payload: [], options: [.queue("q\($0)")]) }
         _ = try await queue.enqueue(requests)
-        let statistics = try await QueueStatistics.read(queue).view
+        let statistics = try await Admin(queue).stats()
         #expect(statistics.queues.count == 240 && statistics.omittedQueues == 1_260)
         #expect(statistics.jobs[.ready] == 1_500 && statistics.totals.enqueued == 1_500)
     }

@@ -165,7 +165,7 @@ struct EngineStartTests {
     func drained() async throws {
         let maker = Maker { _ in throw Self.refusal }
         let worker = try Worker(maker.queue())
-        let run = Task { try await worker.runOnce() }
+        let run = Task { try await worker.runUntilEmpty() }
         try await eventually("a failed start") { maker.seen.closed > 0 }
         worker.drain()
         #expect(try await run.value == RunSummary())

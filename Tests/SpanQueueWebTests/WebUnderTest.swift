@@ -48,7 +48,7 @@ struct WebUnderTest: Sendable {
             .tcp(host: "127.0.0.1", port: 0), admin: Admin(queue), access: access, limits: limits,
             logger: quiet)
         try server.start()
-        guard case .tcp(_, let port)? = server.listening else { throw SpanQueueError(.unavailable, "no port") }
+        guard let port = server.listening?.tcp?.port else { throw SpanQueueError(.unavailable, "no port") }
         let test = WebUnderTest(
             queue: queue, clock: clock, port: port, document: try APIDocument(), tokens: tokens)
         let group = ServiceGroup(services: [server], logger: quiet)

@@ -135,10 +135,16 @@ public final class Worker: Service, Sendable {
     ///
     /// A call to the engine that fails is tried again while handlers run, and for ten seconds after that; a drain ends it at any time.
     ///
+    /// - Returns: how many attempts ended in which way; each outcome is there.
     /// - Throws: `.closed` where the worker runs already; what the engine throws where it does so for ten seconds, or says that trying
-    ///   again is of no use.
+    ///   again does not help.
     @discardableResult
-    public func runOnce() async throws -> RunSummary {
+    public func runOnce() async throws -> [AttemptOutcome: Int] {
+        try await runUntilEmpty().outcomes
+    }
+
+    /// The same, with all that it did.
+    package func runUntilEmpty() async throws -> RunSummary {
         try await run(untilEmpty: true)
     }
 
@@ -238,26 +244,24 @@ public final class Worker: Service, Sendable {
 }
 
 /// What a worker did from its start to its end.
-public struct RunSummary: Sendable, Hashable {
+package struct RunSummary: Sendable, Hashable {
     /// Attempts by how they ended.
-    public var attempts: [AttemptOutcome: Int] = [:]
+    package var attempts: [AttemptOutcome: Int] = [:]
     /// Attempts whose handler went on after it was cancelled, for longer than the grace.
-    public var ignoredCancellations = 0
+    package var ignoredCancellations = 0
     /// Jobs taken back from workers that did not extend their leases.
-    public var reclaimed = 0
+    package var reclaimed = 0
 
     /// A run that did nothing.
-    public init() {}
+    package init() {}
 
-    /// Adds what another run did.
-    public mutating func add(_ other: RunSummary) {
-        attempts.merge(other.attempts, uniquingKeysWith: +)
-        ignoredCancellations += other.ignoredCancellations
-        reclaimed += other.reclaimed
+    /// The attempts by how they ended, with 0 for what did not happen.
+    var outcomes: [AttemptOutcome: Int] {
+        Dictionary(uniqueKeysWithValues: AttemptOutcome.known.map { ($0, self[$0]) })
     }
 
     /// The attempts that ended in this way.
-    public subscript(outcome: AttemptOutcome) -> Int { attempts[outcome] ?? 0 }
+    package subscript(outcome: AttemptOutcome) -> Int { attempts[outcome] ?? 0 }
 }
 
 /// See `Worker.use(_:)`.

@@ -35,9 +35,9 @@ public struct WorkerConfiguration: Sendable {
     /// the error: its `LocalizedError.errorDescription`, else its `CustomStringConvertible.description`, else its type's name and, of an enum,
     /// the case; never its fields. Its first 2,048 bytes are kept.
     public var describeError: (@Sendable (any Error) -> String?)?
-    /// Called when a job has become a dead letter, by the worker that ended its last attempt or took it back, once the engine has it. Not
+    /// Called with the record of a job that has become a dead letter, by the worker that ended its last attempt or took it back, once the engine has it. Not
     /// where that worker ends in this very moment: the job is in the dead letters all the same. A person who buries a job calls nothing.
-    public var onDeath: (@Sendable (JobDeath) async -> Void)?
+    public var onDeath: (@Sendable (JobRecord) async -> Void)?
 
     /// The settings above.
     public init(
@@ -85,22 +85,4 @@ public struct WorkerConfiguration: Sendable {
             )
         }
     }
-}
-
-/// A job that has become a dead letter.
-public struct JobDeath: Sendable, Hashable {
-    /// The job's id.
-    public var id: JobID
-    /// Its type.
-    public var type: String
-    /// Its queue.
-    public var queue: String
-    /// Its payload; empty where its record can't be read.
-    public var payload: [UInt8]
-    /// Why it died.
-    public var reason: DeadReason
-    /// The error of its last attempt.
-    public var error: String?
-    /// How many attempts were charged to it.
-    public var attempts: Int
 }

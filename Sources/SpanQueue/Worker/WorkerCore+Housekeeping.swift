@@ -38,9 +38,7 @@ extension WorkerCore {
         telemetry.metrics.errors.child(lane.queue, type, "lease_expired").increment()
         if job.state == .dead {
             telemetry.metrics.dead.child(lane.queue, type, DeadReason.leaseExpired.rawValue).increment()
-            if let message = job.message {
-                died(message, job.run, .leaseExpired, "the worker did not extend its lease")
-            }
+            if let message = job.message { died(message, job.run) }
         }
         spans?.reclaimed(job, from: start)
         applicationSpans?.reclaimed(job, from: start)

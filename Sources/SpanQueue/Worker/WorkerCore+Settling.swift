@@ -96,8 +96,8 @@ extension WorkerCore {
             applicationSpans?.ended(ending, settledFrom: start)
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
             count(ending, in: lane)
-            if case .bury(let reason) = settlement.verdict {
-                died(settlement.job.message, settlement.run, reason, settlement.report.error)
+            if case .bury = settlement.verdict {
+                died(settlement.job.message, settlement.run)
             }
         case .lost:
             if let claim = ending.claim, let trace = ending.trace {
@@ -116,13 +116,11 @@ extension WorkerCore {
     }
 
     /// Tells the application of a dead letter.
-    func died(_ message: JobMessage, _ run: RunRecord, _ reason: DeadReason, _ error: String?) {
+    func died(_ message: JobMessage, _ run: RunRecord) {
         guard let onDeath = configuration.onDeath else { return }
-        let death = JobDeath(
-            id: message.id, type: message.type, queue: message.queue, payload: message.payload, reason: reason,
-            error: error, attempts: run.attempts)
+        let record = JobRecord(message: message, state: .dead, run: run)
         // The application's code, so not on this thread; and nobody waits for it.
-        Task { @concurrent in await onDeath(death) }
+        Task { @concurrent in await onDeath(record) }
     }
 
     /// Only what has counted is counted, so that the sum over all processes is what happened. A lost attempt is counted by the

@@ -34,18 +34,29 @@ public final class HTTPDelivery: Sendable {
         self.configuration = configuration
     }
 
-    /// A raw handler that posts to `url`, with no header beside ours and no signature.
+    /// A handler, for `Worker.handle(_:retryPolicy:_:)`, that posts payloads to a URL.
     ///
-    /// - Throws: as ``handler(_:)``.
-    public func handler(url: String) throws(SpanQueueError) -> @Sendable ([UInt8], JobContext) async throws -> Void {
-        try handler(HTTPRoute(url: url))
+    /// - Parameters:
+    ///   - url: `http` or `https`. User and password in it are sent as basic authentication and shown nowhere.
+    ///   - headers: headers of your own, in this order; none by default. `Content-Type` and `User-Agent` take the place of ours. Values
+    ///     may be secrets: they are in no log and no error.
+    ///   - signingKeys: sign each request by [Standard Webhooks](https://www.standardwebhooks.com); none, the default, for no signature.
+    ///     With several there is a signature for each, so that a receiver can change from an old key to a new one.
+    /// - Throws: `.invalidArgument` for a URL that is not valid, is neither `http` nor `https`, or whose host is not allowed; and for a
+    ///   header that is set by SpanQueue or HTTP itself, whose name is not a token, or whose value is empty or not printable ASCII.
+    public func handler(
+        url: String, headers: [(name: String, value: String)] = [], signingKeys: [WebhookKey] = []
+    ) throws(SpanQueueError) -> @Sendable (_ payload: [UInt8], JobContext) async throws -> Void {
+        var checked: [HTTPHeader] = []
+        for (name, value) in headers { checked.append(try HTTPHeader(name: name, value: value)) }
+        return try handler(HTTPRoute(url: url, headers: checked, signingKeys: signingKeys))
     }
 
-    /// A raw handler that posts to the route's URL.
+    /// A handler that posts to the route's URL.
     ///
     /// - Throws: `.invalidArgument` for a URL that is not valid, is neither `http` nor `https`, or whose host is not among the
     ///   allowed ones.
-    public func handler(_ route: HTTPRoute) throws(SpanQueueError)
+    package func handler(_ route: HTTPRoute) throws(SpanQueueError)
         -> @Sendable ([UInt8], JobContext) async throws -> Void
     {
         let url = route.url
@@ -171,17 +182,17 @@ struct HTTPDeliveryError: NamedError, CustomStringConvertible {
 }
 
 /// Where jobs are delivered, and what goes along with each.
-public struct HTTPRoute: Sendable {
+package struct HTTPRoute: Sendable {
     /// `http` or `https`. User and password in it are sent as basic authentication and shown nowhere.
-    public var url: String
+    package var url: String
     /// Headers of your own, in this order; none by default. `Content-Type` and `User-Agent` take the place of ours.
-    public var headers: [HTTPHeader]
+    package var headers: [HTTPHeader]
     /// Signs each request by [Standard Webhooks](https://www.standardwebhooks.com); none, the default, for no signature. With several
     /// there is a signature for each, so that a receiver can change from an old key to a new one.
-    public var signingKeys: [WebhookKey]
+    package var signingKeys: [WebhookKey]
 
     /// Makes a route.
-    public init(url: String, headers: [HTTPHeader] = [], signingKeys: [WebhookKey] = []) {
+    package init(url: String, headers: [HTTPHeader] = [], signingKeys: [WebhookKey] = []) {
         self.url = url
         self.headers = headers
         self.signingKeys = signingKeys
@@ -189,21 +200,21 @@ public struct HTTPRoute: Sendable {
 }
 
 /// A header of an HTTP request.
-public struct HTTPHeader: Sendable, Hashable {
+package struct HTTPHeader: Sendable, Hashable {
     /// What tells the receiver which job it is; what frames a request is not yours either.
     private static let reserved = CurlRequest.reservedHeaders.union(["baggage", "traceparent", "tracestate"])
     private static let reservedPrefixes = ["proxy-", "spanq-", "webhook-"]
 
     /// As it was given; names are compared without case.
-    public let name: String
+    package let name: String
     /// May be a secret: it is in no log and no error.
-    public let value: String
+    package let value: String
 
     /// Makes a header.
     ///
     /// - Throws: `.invalidArgument` for a name that is not a token (RFC 9110, section 5.6.2) or that is SpanQueue's own, and for a value
     ///   that is empty, or has anything but ASCII characters, blanks and tabs.
-    public init(name: String, value: String) throws(SpanQueueError) {
+    package init(name: String, value: String) throws(SpanQueueError) {
         let isToken = !name.isEmpty && name.utf8.allSatisfy(Self.isTokenByte)
         guard isToken else {
             throw SpanQueueError(.invalidArgument, "a header's name has letters, digits and hyphens, as in X-Api-Key")

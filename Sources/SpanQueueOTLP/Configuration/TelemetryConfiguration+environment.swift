@@ -18,10 +18,16 @@ extension TelemetryConfiguration {
     /// - Parameters:
     ///   - environment: such as that of the process.
     ///   - program: the name for `unknown_service:<program>`; that of the process unless given.
-    ///   - signals: those that this process has; the variables of others are not looked at.
     /// - Returns: the configuration, and what was wrong with the environment: log it.
     public static func fromEnvironment(
-        _ environment: [String: String], program: String? = nil, signals: Set<OTLPSignal> = Set(OTLPSignal.allCases)
+        _ environment: [String: String], program: String? = nil
+    ) -> (configuration: TelemetryConfiguration, warnings: [ConfigurationWarning]) {
+        fromEnvironment(environment, program: program, signals: Set(OTLPSignal.allCases))
+    }
+
+    /// The same for a process that has only some of the signals: the variables of the others are not looked at.
+    package static func fromEnvironment(
+        _ environment: [String: String], program: String? = nil, signals: Set<OTLPSignal>
     ) -> (configuration: TelemetryConfiguration, warnings: [ConfigurationWarning]) {
         var reader = EnvironmentReader(environment)
         var configuration = TelemetryConfiguration(resource: .fromEnvironment(&reader, program: program))

@@ -11,13 +11,13 @@ public struct TelemetryConfiguration: Sendable, Hashable {
     /// What is said about this process.
     public var resource: TelemetryResource
     /// What is carried from process to process.
-    public var propagators = Set(PropagationFormat.allCases)
+    package var propagators = Set(PropagationFormat.allCases)
     /// Which traces are recorded.
     public var sampler = Sampler.parentBasedAlwaysOn
     /// How much a span may carry.
-    public var spanLimits = SpanLimits()
+    package var spanLimits = SpanLimits()
     /// How much a log record may carry.
-    public var logLimits = AttributeLimits()
+    package var logLimits = AttributeLimits()
     /// Where spans go.
     public var traces = ExportTarget.none
     /// Where metrics go.
@@ -25,9 +25,9 @@ public struct TelemetryConfiguration: Sendable, Hashable {
     /// Where log records go.
     public var logs = ExportTarget.none
     /// How spans are collected.
-    public var spanBatches = BatchLimits()
+    package var spanBatches = BatchLimits()
     /// How log records are collected.
-    public var logBatches = BatchLimits(scheduleDelay: .seconds(1))
+    package var logBatches = BatchLimits(scheduleDelay: .seconds(1))
     /// How often metrics are exported.
     public var metricInterval = Duration.seconds(60)
     /// How long one export of metrics may take, with its retries.
@@ -49,13 +49,20 @@ public struct TelemetryConfiguration: Sendable, Hashable {
 }
 
 /// Where a signal goes (`OTEL_TRACES_EXPORTER` and the like).
-public enum ExportTarget: Sendable, Hashable {
+public struct ExportTarget: Sendable, Hashable {
+    enum Kind: Sendable, Hashable {
+        case none, console
+        case otlp(OTLPEndpoint)
+    }
+
+    let kind: Kind
+
     /// Nowhere.
-    case none
+    public static let none = ExportTarget(kind: .none)
     /// To standard output, one line of OTLP/JSON a batch.
-    case console
+    public static let console = ExportTarget(kind: .console)
     /// To a collector.
-    case otlp(OTLPEndpoint)
+    public static func otlp(_ endpoint: OTLPEndpoint) -> ExportTarget { ExportTarget(kind: .otlp(endpoint)) }
 }
 
 /// Something in the environment that is not as it should be.

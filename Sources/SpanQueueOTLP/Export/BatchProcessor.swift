@@ -2,11 +2,11 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import NIOConcurrencyHelpers
-public import SpanQueueTelemetry
+package import SpanQueueTelemetry
 
 /// Collects items and exports them in batches. Submitting never waits: a dead or slow other side costs its items and nothing
 /// else.
-public final class BatchProcessor<Item: Sendable>: ExportPipeline {
+package final class BatchProcessor<Item: Sendable>: ExportPipeline {
     private struct State: Sendable {
         var queue: BatchQueue<Item>
         var statistics: ExportStatistics
@@ -27,7 +27,7 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
     private let waker: AsyncStream<Wake>.Continuation
 
     /// Makes a processor. It exports while someone is in ``run()``, and at a flush.
-    public init(_ limits: BatchLimits = BatchLimits(), exporter: any BatchExporter<Item>) {
+    package init(_ limits: BatchLimits = BatchLimits(), exporter: any BatchExporter<Item>) {
         self.limits = limits
         self.exporter = exporter
         self.state = NIOLockedValueBox(
@@ -37,7 +37,7 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
     }
 
     /// Queues an item, or drops and counts it where there is no room. Never waits, but for the lock of the queue.
-    public func submit(_ item: Item) {
+    package func submit(_ item: Item) {
         let isComplete = state.withLockedValue { state in
             guard !state.isShutDown else {
                 state.statistics.processed["shutdown", default: 0] += 1
@@ -55,7 +55,7 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
     }
 
     /// Exports full batches as they come and the rest after each delay, until its task is cancelled or the processor shut down.
-    public func run() async {
+    package func run() async {
         await withTaskGroup { group in
             group.addTask { [limits, waker] in
                 while (try? await Task.sleep(for: limits.scheduleDelay)) != nil { waker.yield(.delay) }
@@ -71,13 +71,13 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
     func requestFlush() { waker.yield(.delay) }
 
     /// Exports what is queued now.
-    public func flush(within limit: Duration) async -> FlushResult {
+    package func flush(within limit: Duration) async -> FlushResult {
         let result = await TimeLimit.run(limit) { await self.drain(evenPartial: true) }
         return result ?? .timedOut
     }
 
     /// Takes no more, exports what is queued, and drops and counts what is left at the limit.
-    public func shutdown(within limit: Duration) async -> FlushResult {
+    package func shutdown(within limit: Duration) async -> FlushResult {
         state.withLockedValue { $0.isShutDown = true }
         waker.finish()
         let result = await flush(within: limit)
@@ -90,7 +90,7 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
     }
 
     /// What it has done so far.
-    public var statistics: ExportStatistics {
+    package var statistics: ExportStatistics {
         state.withLockedValue { state in
             var statistics = state.statistics
             statistics.queueSize = state.queue.count
@@ -125,18 +125,18 @@ public final class BatchProcessor<Item: Sendable>: ExportPipeline {
 extension BatchProcessor: SpanProcessor where Item == SpanData {}
 
 /// How a batch processor collects: `OTEL_BSP_*` and `OTEL_BLRP_*`.
-public struct BatchLimits: Sendable, Hashable {
+package struct BatchLimits: Sendable, Hashable {
     /// The most items that wait; those that come when it is full are dropped and counted.
-    public var queueSize: Int
+    package var queueSize: Int
     /// The most items in one export; as soon as there are so many they are exported.
-    public var batchSize: Int
+    package var batchSize: Int
     /// How long fewer of them wait.
-    public var scheduleDelay: Duration
+    package var scheduleDelay: Duration
     /// How long one export may take, with its retries.
-    public var exportTimeout: Duration
+    package var exportTimeout: Duration
 
     /// Makes limits; those of OpenTelemetry unless others are given. Sizes are at least 1, and a batch is no more than the queue.
-    public init(
+    package init(
         queueSize: Int = 2048, batchSize: Int = 512, scheduleDelay: Duration = .seconds(5),
         exportTimeout: Duration = .seconds(30)
     ) {

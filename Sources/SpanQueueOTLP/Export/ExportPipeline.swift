@@ -4,7 +4,7 @@
 import NIOConcurrencyHelpers
 
 /// One signal on its way out: a queue or a collection, and the exporter behind it.
-public protocol ExportPipeline: Sendable {
+package protocol ExportPipeline: Sendable {
     /// Exports in the background until its task is cancelled or the pipeline shut down.
     func run() async
 
@@ -22,7 +22,7 @@ public protocol ExportPipeline: Sendable {
 }
 
 /// How a flush or a shutdown went.
-public enum FlushResult: Sendable, Hashable, CaseIterable {
+package enum FlushResult: Sendable, Hashable, CaseIterable {
     /// All that was there has been exported.
     case ok
     /// Some of it was not taken.
@@ -38,7 +38,7 @@ public enum FlushResult: Sendable, Hashable, CaseIterable {
 }
 
 /// Sends batches somewhere. A ``BatchProcessor`` calls it with one batch at a time.
-public protocol BatchExporter<Item>: Sendable {
+package protocol BatchExporter<Item>: Sendable {
     /// What is exported.
     associatedtype Item: Sendable
 
@@ -47,14 +47,14 @@ public protocol BatchExporter<Item>: Sendable {
 }
 
 /// What became of a batch.
-public enum ExportOutcome: Sendable, Hashable {
+package enum ExportOutcome: Sendable, Hashable {
     /// The other side took it, but for `rejected` items, which it does not want again.
     case exported(rejected: Int)
     /// It was dropped; `errorType` is a word or a status code that is fit for a metric's label.
     case failed(errorType: String)
 
     /// Whether the other side took all of it.
-    public var isSuccess: Bool { self == .exported(rejected: 0) }
+    package var isSuccess: Bool { self == .exported(rejected: 0) }
 }
 
 /// Lets one task export at a time, in the order in which they asked. A task that is cancelled stops waiting.
@@ -112,31 +112,31 @@ final class ExportTurn: Sendable {
 }
 
 /// What one signal's way out has done: the source of `otel.sdk.processor.*` and `otel.sdk.exporter.*`.
-public struct ExportStatistics: Sendable, Hashable {
+package struct ExportStatistics: Sendable, Hashable {
     /// How many items wait.
-    public var queueSize: Int
+    package var queueSize: Int
     /// How many may wait.
-    public var queueCapacity: Int
+    package var queueCapacity: Int
     /// How many items left the processor, by error type; empty for those that went to the exporter, `queue_full` for those
     /// that found no room, `shutdown` for those that came or were left after the end.
-    public var processed: [String: Int] = [:]
+    package var processed: [String: Int] = [:]
     /// How many items left the exporter, by error type; empty for those that the collector took. A status code, a word for
     /// what went wrong on the way, or `rejected`.
-    public var exported: [String: Int] = [:]
+    package var exported: [String: Int] = [:]
     /// How long exports took, retries included, by error type; empty for success.
-    public var operations: [String: DurationTally] = [:]
+    package var operations: [String: DurationTally] = [:]
 
     /// Makes statistics without anything done.
-    public init(queueSize: Int = 0, queueCapacity: Int) {
+    package init(queueSize: Int = 0, queueCapacity: Int) {
         self.queueSize = queueSize
         self.queueCapacity = queueCapacity
     }
 
     /// How many items were dropped before they reached the exporter.
-    public var droppedItems: Int { processed.reduce(0) { $1.key.isEmpty ? $0 : $0 + $1.value } }
+    package var droppedItems: Int { processed.reduce(0) { $1.key.isEmpty ? $0 : $0 + $1.value } }
 
     /// How many items the exporter could not deliver.
-    public var failedItems: Int { exported.reduce(0) { $1.key.isEmpty ? $0 : $0 + $1.value } }
+    package var failedItems: Int { exported.reduce(0) { $1.key.isEmpty ? $0 : $0 + $1.value } }
 
     mutating func count(_ outcome: ExportOutcome, of items: Int, after duration: Duration) {
         switch outcome {
@@ -154,19 +154,19 @@ public struct ExportStatistics: Sendable, Hashable {
 }
 
 /// Durations counted in buckets.
-public struct DurationTally: Sendable, Hashable {
+package struct DurationTally: Sendable, Hashable {
     /// The upper bounds of the buckets in seconds.
-    public static let boundsSeconds: [Double] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+    package static let boundsSeconds: [Double] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
     /// How many fell into each bucket, not cumulative; the last one, beyond the bounds, is for the rest.
-    public private(set) var buckets = [UInt64](repeating: 0, count: boundsSeconds.count + 1)
+    package private(set) var buckets = [UInt64](repeating: 0, count: boundsSeconds.count + 1)
     /// How many there are.
-    public private(set) var count: UInt64 = 0
+    package private(set) var count: UInt64 = 0
     /// All together.
-    public private(set) var sumSeconds = 0.0
+    package private(set) var sumSeconds = 0.0
 
     /// Makes a tally of nothing.
-    public init() {}
+    package init() {}
 
     mutating func add(_ duration: Duration) {
         let (whole, fraction) = duration.components

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-public import SpanQueueTelemetry
+package import SpanQueueTelemetry
 
 /// A log record, ready to be exported.
-public struct LogRecordData: Sendable, Hashable {
+package struct LogRecordData: Sendable, Hashable {
     /// When it happened, in nanoseconds since the Unix epoch.
-    public var timeNanoseconds: UInt64
+    package var timeNanoseconds: UInt64
     /// How bad it is.
-    public var severity: Severity
+    package var severity: Severity
     /// What is said.
-    public var body: String
+    package var body: String
     /// What is known about it.
-    public var attributes: Attributes
+    package var attributes: Attributes
     /// How many attributes the limits kept out.
-    public var droppedAttributes: Int
+    package var droppedAttributes: Int
     /// The span within which it happened; nil outside any.
-    public var context: TraceContext?
+    package var context: TraceContext?
 
     /// Makes a record; it happens now unless a time is given.
-    public init(
+    package init(
         _ severity: Severity, _ body: String, attributes: Attributes = Attributes(), droppedAttributes: Int = 0,
         context: TraceContext? = nil, timeNanoseconds: UInt64? = nil
     ) {
@@ -35,7 +35,7 @@ public struct LogRecordData: Sendable, Hashable {
 extension LogRecordData {
     /// How bad something is. The numbers are those of `SeverityNumber` in opentelemetry-proto, and those that the appendix of the
     /// log data model gives for the levels of swift-log's kind.
-    public enum Severity: Int, Sendable, Hashable, CaseIterable {
+    package enum Severity: Int, Sendable, Hashable, CaseIterable {
         /// For following the program step by step.
         case trace = 1
         /// For finding mistakes in the program.
@@ -67,7 +67,7 @@ extension LogRecordData {
 }
 
 /// The three kinds of telemetry that OTLP carries.
-public enum OTLPSignal: String, Sendable, Hashable, CaseIterable {
+package enum OTLPSignal: String, Sendable, Hashable, CaseIterable {
     /// Spans.
     case traces
     /// Metrics.
@@ -100,15 +100,22 @@ public struct OTLPProtocol: Sendable, Hashable, CustomStringConvertible {
 /// What all telemetry of a process says about the process: `service.name` and the like.
 public struct TelemetryResource: Sendable, Hashable {
     /// The attributes.
-    public var attributes: Attributes
+    package var attributes: Attributes
 
     /// The instrumentation scope of everything that SpanQueue exports.
     static let scopeName = "spanqueue"
     /// `telemetry.sdk.version`, and the version of the scope.
     static var version: String { LibraryVersion.text }
 
-    /// Makes a resource of attributes.
-    public init(attributes: Attributes) {
+    package init(attributes: Attributes) {
         self.attributes = attributes
+    }
+
+    /// An attribute that is a text, such as `service.namespace`; nil where there is none.
+    public subscript(name: String) -> String? {
+        get {
+            if case .string(let text) = attributes[name] { text } else { nil }
+        }
+        set { attributes[name] = newValue.map { .string($0) } }
     }
 }

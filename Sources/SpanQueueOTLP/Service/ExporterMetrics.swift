@@ -3,16 +3,18 @@
 
 public import SpanQueueTelemetry
 
-/// Shows on /metrics how the exporters are doing, under the names of OpenTelemetry's conventions for SDKs.
-public enum ExporterMetrics {
-    /// Adds the metrics of a `Telemetry` to a registry, once for a registry.
+extension Telemetry {
+    /// Adds metrics of the exporters to a registry, once for a registry: what was sent and what was dropped, as `otel_sdk_…`.
     ///
     /// - Throws: `MetricsError` where the registry has them already.
-    public static func register(_ telemetry: Telemetry, in registry: MetricsRegistry) throws(MetricsError) {
+    public func registerMetrics(on registry: MetricsRegistry) throws(MetricsError) {
         try registry.add(
-            MetricsCollector(name: "exporter") { try write(telemetry.statistics, to: &$0) })
+            MetricsCollector(name: "exporter") { [self] in try ExporterMetrics.write(statistics, to: &$0) })
     }
+}
 
+/// Shows on /metrics how the exporters are doing, under the names of OpenTelemetry's conventions for SDKs.
+enum ExporterMetrics {
     static func write(_ statistics: ExporterStatistics, to metrics: inout CollectedMetrics) throws(MetricsError) {
         let started = statistics.startedSpans
         for (result, count) in [
@@ -78,14 +80,14 @@ extension OTLPSignal {
 }
 
 /// What the telemetry of a process has done so far, for the metrics of its own health (`otel.sdk.*`).
-public struct ExporterStatistics: Sendable, Hashable {
+package struct ExporterStatistics: Sendable, Hashable {
     /// How many spans were started.
-    public var startedSpans: StartedSpans
+    package var startedSpans: StartedSpans
     /// Each signal that is exported.
-    public var signals: [OTLPSignal: ExportStatistics]
+    package var signals: [OTLPSignal: ExportStatistics]
 
     /// Makes statistics of their parts.
-    public init(startedSpans: StartedSpans = StartedSpans(), signals: [OTLPSignal: ExportStatistics] = [:]) {
+    package init(startedSpans: StartedSpans = StartedSpans(), signals: [OTLPSignal: ExportStatistics] = [:]) {
         self.startedSpans = startedSpans
         self.signals = signals
     }

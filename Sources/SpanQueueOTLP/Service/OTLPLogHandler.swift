@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-public import Logging
+package import Logging
 internal import ServiceContextModule
-public import SpanQueueTelemetry
+package import SpanQueueTelemetry
 
 /// Exports what is logged as OpenTelemetry log records. Use it beside a stream handler in a `MultiplexLogHandler`, or alone.
-public struct OTLPLogHandler: LogHandler {
+package struct OTLPLogHandler: LogHandler {
     /// Metadata of every record.
-    public var metadata: Logger.Metadata = [:]
+    package var metadata: Logger.Metadata = [:]
     /// Adds metadata to every record.
-    public var metadataProvider: Logger.MetadataProvider?
+    package var metadataProvider: Logger.MetadataProvider?
     /// What is less severe is not exported.
-    public var logLevel: Logger.Level = .info
+    package var logLevel: Logger.Level = .info
 
     private let label: String
     private let limits: AttributeLimits
@@ -24,7 +24,7 @@ public struct OTLPLogHandler: LogHandler {
     ///   - label: the logger's; the attribute `logger.name`.
     ///   - processor: takes the records.
     ///   - limits: how much a record may carry.
-    public init(
+    package init(
         label: String, processor: BatchProcessor<LogRecordData>, limits: AttributeLimits = AttributeLimits(),
         metadataProvider: Logger.MetadataProvider? = nil
     ) {
@@ -35,13 +35,13 @@ public struct OTLPLogHandler: LogHandler {
     }
 
     /// One item of the handler's metadata.
-    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
     /// Queues a record; it never waits.
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         var attributes = LogAttributes(within: limits)
         attributes.set("logger.name", to: .string(label))
         if let provided = metadataProvider?.get() { attributes.merge(provided) }
@@ -61,7 +61,7 @@ public struct OTLPLogHandler: LogHandler {
 
 extension LogRecordData.Severity {
     /// The level of swift-log with the same name.
-    public init(_ level: Logger.Level) {
+    package init(_ level: Logger.Level) {
         switch level {
         case .trace: self = .trace
         case .debug: self = .debug

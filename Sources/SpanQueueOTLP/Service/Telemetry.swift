@@ -7,6 +7,7 @@ public import Logging
 public import ServiceLifecycle
 internal import SpanQueueCurl
 public import SpanQueueTelemetry
+public import Tracing
 
 /// The telemetry of a process: the tracer, the processors and the exporters, as one service.
 ///
@@ -18,9 +19,9 @@ public final class Telemetry: Service {
     /// Makes spans.
     public let tracer: SpanQueueTracer
     /// Reads and writes headers.
-    public let propagator: W3CPropagator
+    package let propagator: W3CPropagator
     /// Takes log records; nil where they go nowhere.
-    public let logProcessor: BatchProcessor<LogRecordData>?
+    package let logProcessor: BatchProcessor<LogRecordData>?
 
     let spanProcessor: BatchProcessor<SpanData>?
     private let pipelines: [OTLPSignal: any ExportPipeline]
@@ -34,7 +35,7 @@ public final class Telemetry: Service {
     ///   - configuration: what goes where.
     ///   - logger: is told when exports fail and when they succeed again. Better not one that exports to the same place.
     ///   - metrics: takes a snapshot; nil where there are none.
-    public convenience init(
+    package convenience init(
         _ configuration: TelemetryConfiguration, logger: Logger = Logger(label: "spanqueue.telemetry"),
         metrics: (@Sendable () async -> MetricsSnapshot)? = nil
     ) {
@@ -89,17 +90,27 @@ public final class Telemetry: Service {
     }
 
     /// Exports what was recorded up to now, all signals at once.
-    public func flush(within limit: Duration) async -> FlushResult {
+    ///
+    /// - Returns: whether all of it was taken in time.
+    @discardableResult
+    public func flush(within limit: Duration) async -> Bool {
+        await flushResult(within: limit) == .ok
+    }
+
+    func flushResult(within limit: Duration) async -> FlushResult {
         await onEach { await $0.flush(within: limit) }
     }
 
     /// Takes no more, and exports what is there. A process without a service group calls this before it ends.
-    public func shutdown(within limit: Duration) async -> FlushResult {
-        await onEach { await $0.shutdown(within: limit) }
+    ///
+    /// - Returns: whether all of it was taken in time.
+    @discardableResult
+    public func shutdown(within limit: Duration) async -> Bool {
+        await onEach { await $0.shutdown(within: limit) } == .ok
     }
 
     /// What tracer and exporters have done so far.
-    public var statistics: ExporterStatistics {
+    package var statistics: ExporterStatistics {
         ExporterStatistics(startedSpans: tracer.startedSpans, signals: pipelines.mapValues(\.statistics))
     }
 
@@ -157,7 +168,7 @@ struct TelemetryParts {
         _ encode: @escaping @Sendable (any OTLPEncoding, [Item]) -> [UInt8]
     ) -> (any BatchExporter<Item>)? {
         guard !configuration.isDisabled else { return nil }
-        switch target {
+        switch target.kind {
         case .none: return nil
         case .console: return ConsoleExporter { encode(OTLPJSONEncoding(), $0) }
         case .otlp(let endpoint):
@@ -224,12 +235,12 @@ extension Telemetry {
     }
 
     /// The tracer as swift-distributed-tracing wants it, for an application that bootstraps itself.
-    public func makeTracer() -> DistributedTracer {
+    public func makeTracer() -> any Tracer {
         DistributedTracer(tracer, propagator: propagator) { [spanProcessor] in spanProcessor?.requestFlush() }
     }
 
     /// A handler that writes to standard error and, where log records go anywhere, exports them too. It never waits: a thread
-    /// writes the lines, and what standard error does not take is dropped and counted (`LogMetrics`).
+    /// writes the lines, and what standard error does not take is dropped and counted (`MetricsRegistry.registerLogMetrics()`).
     ///
     /// - Parameters:
     ///   - label: the logger's.

@@ -14,13 +14,46 @@ internal import Synchronization
 #endif
 
 /// Where the server listens: `127.0.0.1:9464`, `:9464`, `[::1]:9464`, `0.0.0.0:9464`, `unix:/path`, or `none`.
-public enum ListenAddress: Sendable, Hashable {
+public struct ListenAddress: Sendable, Hashable {
+    private enum Kind: Sendable, Hashable {
+        case tcp(host: String, port: Int)
+        case unix(path: String)
+        case off
+    }
+
+    private let kind: Kind
+
+    private init(kind: Kind) {
+        self.kind = kind
+    }
+
     /// A host's name or address, IPv6 without brackets, and a port; 0 takes a free one.
-    case tcp(host: String, port: Int)
+    public static func tcp(host: String, port: Int) -> ListenAddress {
+        ListenAddress(kind: .tcp(host: host, port: port))
+    }
+
     /// A Unix socket, by its path: for the pages behind a proxy of this machine.
-    case unix(path: String)
+    public static func unix(path: String) -> ListenAddress {
+        ListenAddress(kind: .unix(path: path))
+    }
+
     /// No server.
-    case off
+    public static let off = ListenAddress(kind: .off)
+
+    /// Host and port; nil for a Unix socket, and where there is to be no server.
+    package var tcp: (host: String, port: Int)? {
+        if case .tcp(let host, let port) = kind { (host, port) } else { nil }
+    }
+
+    /// The path of a Unix socket; nil for anything else.
+    package var unixPath: String? {
+        if case .unix(let path) = kind { path } else { nil }
+    }
+
+    /// The same with the port that was given out, where it has ports.
+    package func with(port: Int) -> ListenAddress {
+        tcp.map { .tcp(host: $0.host, port: port) } ?? self
+    }
 
     /// `127.0.0.1:9464`, the port that exporters of OpenTelemetry use for Prometheus.
     public static let standard = ListenAddress.tcp(host: "127.0.0.1", port: 9464)
@@ -75,7 +108,7 @@ public enum ListenAddress: Sendable, Hashable {
 
     /// Whether only this machine can reach it. A name other than `localhost` is taken for one that others can reach.
     public var isLoopback: Bool {
-        switch self {
+        switch kind {
         case .off, .unix: true
         case .tcp(let host, _):
             host == "::1" || host.lowercased() == "localhost" || Self.isLoopbackIPv4(host)
@@ -91,7 +124,7 @@ public enum ListenAddress: Sendable, Hashable {
 extension ListenAddress: CustomStringConvertible {
     /// The address as `init(_:)` reads it.
     public var description: String {
-        switch self {
+        switch kind {
         case .off: "none"
         case .unix(let path): "unix:\(path)"
         case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
@@ -134,11 +167,8 @@ package final class ListeningSocket: Sendable {
     package static func open(
         _ address: ListenAddress, option: String = "--listen"
     ) throws(SpanQueueError) -> ListeningSocket? {
-        switch address {
-        case .off: nil
-        case .tcp(let host, let port): try open(host: host, port: port, option: option)
-        case .unix(let path): try open(path: path, option: option)
-        }
+        if let (host, port) = address.tcp { return try open(host: host, port: port, option: option) }
+        return if let path = address.unixPath { try open(path: path, option: option) } else { nil }
     }
 
     /// Opens a socket on the first address of `host` that lets us.

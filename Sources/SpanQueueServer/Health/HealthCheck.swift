@@ -82,15 +82,15 @@ public struct HealthCheck: Sendable {
 }
 
 /// What /livez and /readyz ask.
-public struct HealthChecks: Sendable {
+package struct HealthChecks: Sendable {
     /// Asked by /livez. A process that fails here is to be restarted, so nothing belongs here that a restart can't fix; an
     /// engine that is down does not.
-    public var live: [HealthCheck]
+    package var live: [HealthCheck]
     /// Asked by /readyz, with whether the process is draining.
-    public var ready: [HealthCheck]
+    package var ready: [HealthCheck]
 
     /// Makes the lists.
-    public init(live: [HealthCheck] = [], ready: [HealthCheck] = []) {
+    package init(live: [HealthCheck] = [], ready: [HealthCheck] = []) {
         self.live = live
         self.ready = ready
     }

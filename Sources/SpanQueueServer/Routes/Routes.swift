@@ -3,6 +3,7 @@
 
 internal import HTTPTypes
 internal import Hummingbird
+internal import SpanQueue
 internal import SpanQueueAdmin
 internal import SpanQueueGzip
 internal import SpanQueueLoop
@@ -12,12 +13,11 @@ internal import SpanQueueTelemetry
 enum Routes {
     static func responder(
         registry: MetricsRegistry, health: HealthChecks, isDraining: @escaping @Sendable () -> Bool,
-        statistics: (@Sendable () async throws -> QueueStatistics)?, on thread: LoopThread,
-        pagesOn pages: LoopThread
+        queue: JobQueue?, on thread: LoopThread, pagesOn pages: LoopThread
     ) -> RouterResponder<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         var paths: Set<String> = ["/metrics", "/livez", "/readyz"]
-        if statistics != nil { paths.insert("/stats") }
+        if queue != nil { paths.insert("/stats") }
         router.add(middleware: RequestRules(paths: paths))
         let metrics = MetricsRoute(registry, on: pages)
         router.get("/metrics") { request, _ in await metrics.respond(to: request) }
@@ -25,8 +25,8 @@ enum Routes {
         router.get("/livez") { _, _ in answer(await live.problem(isDraining: isDraining())) }
         let ready = HealthProbe(health.ready, on: thread)
         router.get("/readyz") { _, _ in answer(isDraining() ? "draining" : await ready.problem()) }
-        if let statistics {
-            let statistics = StatisticsRoute(on: thread, statistics)
+        if let queue {
+            let statistics = StatisticsRoute(on: thread) { try await Admin(queue).stats() }
             router.get("/stats") { _, _ in await statistics.respond() }
         }
         return router.buildResponder()
@@ -137,7 +137,7 @@ struct MetricsRoute: Sendable {
 struct StatisticsRoute: Sendable {
     private let body: SharedRun<ByteBuffer>
 
-    init(on thread: LoopThread, _ read: @escaping @Sendable () async throws -> QueueStatistics) {
+    init(on thread: LoopThread, _ read: @escaping @Sendable () async throws -> StatsView) {
         body = SharedRun(deadline: .seconds(2), on: thread) {
             ByteBuffer(string: try AdminJSON.line(try await read()) + "\n")
         }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-public import Tracing
+package import Tracing
 
 /// Stands behind swift-distributed-tracing: `withSpan` in a handler, and every instrumented library, joins the job's trace.
-public struct DistributedTracer: Tracer {
+package struct DistributedTracer: Tracer {
     /// What it starts.
-    public typealias Span = DistributedTracerSpan
+    package typealias Span = DistributedTracerSpan
 
     private let tracer: SpanQueueTracer
     private let propagator: W3CPropagator
@@ -18,7 +18,7 @@ public struct DistributedTracer: Tracer {
     ///   - tracer: makes the spans.
     ///   - propagator: reads and writes headers.
     ///   - requestFlush: asks for an export soon, without waiting for it.
-    public init(
+    package init(
         _ tracer: SpanQueueTracer, propagator: W3CPropagator = W3CPropagator(),
         requestFlush: @escaping @Sendable () -> Void = {}
     ) {
@@ -28,7 +28,7 @@ public struct DistributedTracer: Tracer {
     }
 
     /// Starts a span below the one of `context`, or a trace where there is none.
-    public func startSpan<Instant: TracerInstant>(
+    package func startSpan<Instant: TracerInstant>(
         _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind,
         at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
     ) -> DistributedTracerSpan {
@@ -43,7 +43,7 @@ public struct DistributedTracer: Tracer {
 
     /// As ``startSpan(_:context:ofKind:at:function:file:line:)``.
     @available(*, deprecated, message: "prefer withSpan")
-    public func startAnySpan<Instant: TracerInstant>(
+    package func startAnySpan<Instant: TracerInstant>(
         _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind,
         at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
     ) -> any Tracing.Span {
@@ -53,22 +53,22 @@ public struct DistributedTracer: Tracer {
     }
 
     /// The span that a context belongs to, where it is one of this process.
-    public func activeSpan(identifiedBy context: ServiceContext) -> DistributedTracerSpan? {
+    package func activeSpan(identifiedBy context: ServiceContext) -> DistributedTracerSpan? {
         context.tracePosition?.span.map { DistributedTracerSpan($0, context: context) }
     }
 
     /// Asks for an export soon. It does not wait; ``Telemetry/flush(within:)`` does.
     @available(*, deprecated)
-    public func forceFlush() { requestFlush() }
+    package func forceFlush() { requestFlush() }
 
     /// Writes the W3C headers.
-    public func inject<Carrier, Inject>(_ context: ServiceContext, into carrier: inout Carrier, using injector: Inject)
+    package func inject<Carrier, Inject>(_ context: ServiceContext, into carrier: inout Carrier, using injector: Inject)
     where Inject: Injector, Inject.Carrier == Carrier {
         propagator.inject(context, into: &carrier, using: injector)
     }
 
     /// Reads the W3C headers.
-    public func extract<Carrier, Extract>(
+    package func extract<Carrier, Extract>(
         _ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract
     ) where Extract: Extractor, Extract.Carrier == Carrier {
         propagator.extract(carrier, into: &context, using: extractor)
@@ -76,11 +76,11 @@ public struct DistributedTracer: Tracer {
 }
 
 /// A ``SpanQueueSpan`` as swift-distributed-tracing sees it.
-public struct DistributedTracerSpan: Tracing.Span {
+package struct DistributedTracerSpan: Tracing.Span {
     /// The context for what happens within the span.
-    public let context: ServiceContext
+    package let context: ServiceContext
     /// The span.
-    public let span: SpanQueueSpan
+    package let span: SpanQueueSpan
 
     init(_ span: SpanQueueSpan, context: ServiceContext) {
         self.span = span
@@ -88,13 +88,13 @@ public struct DistributedTracerSpan: Tracing.Span {
     }
 
     /// The name; empty for a span that is not recorded.
-    public var operationName: String {
+    package var operationName: String {
         get { span.name }
         nonmutating set { span.name = newValue }
     }
 
     /// The attributes; none for a span that is not recorded.
-    public var attributes: SpanAttributes {
+    package var attributes: SpanAttributes {
         get {
             var attributes = SpanAttributes([:])
             for attribute in span.attributes.list {
@@ -109,10 +109,10 @@ public struct DistributedTracerSpan: Tracing.Span {
     }
 
     /// Whether anything is recorded.
-    public var isRecording: Bool { span.isRecording }
+    package var isRecording: Bool { span.isRecording }
 
     /// Says how it ended.
-    public func setStatus(_ status: SpanStatus) {
+    package func setStatus(_ status: SpanStatus) {
         switch status.code {
         case .ok: span.set(.ok)
         case .error: span.set(.error(status.message ?? ""))
@@ -120,7 +120,7 @@ public struct DistributedTracerSpan: Tracing.Span {
     }
 
     /// Adds an event.
-    public func addEvent(_ event: SpanEvent) {
+    package func addEvent(_ event: SpanEvent) {
         span.add(
             SpanData.Event(
                 event.name, atNanoseconds: event.nanosecondsSinceEpoch, attributes: Attributes(event.attributes)))
@@ -128,7 +128,7 @@ public struct DistributedTracerSpan: Tracing.Span {
 
     /// Adds an `exception` event (OpenTelemetry, "Exceptions") and sets the status to error: `withSpan` calls this for what its
     /// body throws, and nothing else. A status of `ok`, before or after, overrides it.
-    public func recordError<Instant: TracerInstant>(
+    package func recordError<Instant: TracerInstant>(
         _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
     ) {
         guard span.isRecording else { return }
@@ -141,14 +141,14 @@ public struct DistributedTracerSpan: Tracing.Span {
     }
 
     /// Adds a link; one to a context without a trace is ignored.
-    public func addLink(_ link: SpanLink) {
+    package func addLink(_ link: SpanLink) {
         guard span.isRecording, let position = link.context.tracePosition else { return }
         span.add(
             SpanData.Link(position.context, isRemote: position.isRemote, attributes: Attributes(link.attributes)))
     }
 
     /// Ends the span.
-    public func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
+    package func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
         guard span.isRecording else { return }
         span.end(atNanoseconds: instant().nanosecondsSinceEpoch)
     }

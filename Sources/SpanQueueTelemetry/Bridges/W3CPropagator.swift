@@ -9,10 +9,13 @@ import ServiceContextModule
 public struct W3CPropagator: Instrument {
     private let formats: Set<PropagationFormat>
 
-    /// Makes a propagator.
-    ///
+    /// Makes a propagator of trace contexts and baggage.
+    public init() {
+        self.init(Set(PropagationFormat.allCases))
+    }
+
     /// - Parameter formats: what is carried; what is not is neither written nor read.
-    public init(_ formats: Set<PropagationFormat> = Set(PropagationFormat.allCases)) {
+    package init(_ formats: Set<PropagationFormat>) {
         self.formats = formats
     }
 

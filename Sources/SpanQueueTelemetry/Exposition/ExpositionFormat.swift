@@ -4,14 +4,14 @@
 internal import Synchronization
 
 /// A format in which /metrics can answer.
-public enum ExpositionFormat: Sendable, Hashable, CaseIterable {
+package enum ExpositionFormat: Sendable, Hashable, CaseIterable {
     /// Prometheus text 0.0.4: what every reader understands.
     case text
     /// OpenMetrics 1.0: with units and exemplars.
     case openMetrics
 
     /// The `Content-Type` of a page in this format.
-    public var contentType: String {
+    package var contentType: String {
         switch self {
         case .text: "text/plain; version=0.0.4; charset=utf-8"
         case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -23,7 +23,7 @@ public enum ExpositionFormat: Sendable, Hashable, CaseIterable {
     ///
     /// For each format the most specific range that matches decides. Of two formats with the same weight, the one that was
     /// named beats the one that a wildcard let in; of two that were named OpenMetrics wins, which says more.
-    public static func negotiated(accept: String?) -> ExpositionFormat {
+    package static func negotiated(accept: String?) -> ExpositionFormat {
         let ranges = HeaderList.parse(accept ?? "")
         let openMetrics = match(ranges, type: "application", subtype: "openmetrics-text", version: "1.0.0")
         let text = match(ranges, type: "text", subtype: "plain", version: "0.0.4")

@@ -2,24 +2,24 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 /// Writes snapshots as pages, straight to bytes. Use one again for the next page and it need not allocate again.
-public struct ExpositionWriter: Sendable {
+package struct ExpositionWriter: Sendable {
     /// The page.
-    public private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
     /// Whether OpenMetrics pages tell since when each counter has counted (`_created`). Off by default, since Prometheus
     /// before version 3 stores these as more series.
-    public var includesCreated = false
+    package var includesCreated = false
 
     var format = ExpositionFormat.text
     private var bounds: [Double] = []
     private var boundLabels: [[UInt8]] = []
 
     /// A writer with nothing written, with room for a page of so many bytes.
-    public init(capacity: Int = 0) {
+    package init(capacity: Int = 0) {
         bytes.reserveCapacity(capacity)
     }
 
     /// Replaces the page by that of `snapshot`. Families without points are left out.
-    public mutating func write(_ snapshot: MetricsSnapshot, as format: ExpositionFormat) {
+    package mutating func write(_ snapshot: MetricsSnapshot, as format: ExpositionFormat) {
         self.format = format
         bytes.removeAll(keepingCapacity: true)
         for family in snapshot.families where !family.points.isEmpty { write(family) }

@@ -309,19 +309,18 @@ private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ coun
     write(descriptor, bytes, count)
 }
 
-/// Shows on /metrics how many records of the log were lost.
-public enum LogMetrics {
+extension MetricsRegistry {
     /// Adds `spanq_log_records_dropped_total`, by `reason`: `queue_full` where standard error took too little, `write_failed` where a write
-    /// to it failed, as on a full disk. Once for a registry. It counts what goes through `Telemetry/makeLogHandler(label:metadataProvider:)`.
+    /// to it failed, as on a full disk. Once for a registry. It counts what goes through `Telemetry.makeLogHandler(label:metadataProvider:)`.
     ///
     /// - Throws: `MetricsError` where the registry has it already.
-    public static func register(in registry: MetricsRegistry) throws(MetricsError) {
-        try registry.add(
-            MetricsCollector(name: "log") {
-                try write(StreamWriter.standardError.losses, to: &$0)
-            })
+    public func registerLogMetrics() throws(MetricsError) {
+        try add(MetricsCollector(name: "log") { try LogMetrics.write(StreamWriter.standardError.losses, to: &$0) })
     }
+}
 
+/// Shows on /metrics how many records of the log were lost.
+enum LogMetrics {
     static func write(
         _ losses: StreamWriter.Losses, to metrics: inout CollectedMetrics
     ) throws(MetricsError) {

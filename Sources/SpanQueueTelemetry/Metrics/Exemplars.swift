@@ -4,18 +4,24 @@
 internal import Synchronization
 
 /// Which observations may become exemplars (`OTEL_METRICS_EXEMPLAR_FILTER`).
-public enum ExemplarFilter: Sendable, Hashable {
+public struct ExemplarFilter: Sendable, Hashable {
+    private enum Kind: Sendable, Hashable {
+        case sampled, always, never
+    }
+
+    private let kind: Kind
+
     /// Those within a sampled span (`trace_based`), the default.
-    case sampled
+    public static let sampled = ExemplarFilter(kind: .sampled)
     /// Those within any span (`always_on`).
-    case always
+    public static let always = ExemplarFilter(kind: .always)
     /// None (`always_off`).
-    case never
+    public static let never = ExemplarFilter(kind: .never)
 
     /// Whether an observation within `source` may become one.
     @inline(__always)
     func admits(_ source: ExemplarSource) -> Bool {
-        switch self {
+        switch kind {
         case .sampled: source.isSampled
         case .always: true
         case .never: false
@@ -25,23 +31,23 @@ public enum ExemplarFilter: Sendable, Hashable {
 
 /// The span within which something is recorded, as far as an exemplar needs it: three words that live in registers, so
 /// handing one over costs nothing.
-public struct ExemplarSource: Sendable, Hashable {
+package struct ExemplarSource: Sendable, Hashable {
     /// The span's trace.
-    public let traceID: TraceID
+    package let traceID: TraceID
     /// The span.
-    public let spanID: SpanID
+    package let spanID: SpanID
     /// Whether the trace is recorded; an exemplar of one that is not would lead nowhere.
-    public let isSampled: Bool
+    package let isSampled: Bool
 
     /// Makes a source of its parts.
-    public init(traceID: TraceID, spanID: SpanID, isSampled: Bool) {
+    package init(traceID: TraceID, spanID: SpanID, isSampled: Bool) {
         self.traceID = traceID
         self.spanID = spanID
         self.isSampled = isSampled
     }
 
     /// The span that a context stands for.
-    public init(_ context: TraceContext) {
+    package init(_ context: TraceContext) {
         self.init(traceID: context.traceID, spanID: context.spanID, isSampled: context.isSampled)
     }
 }

@@ -15,7 +15,7 @@ internal import Synchronization
 /// so that it always equals the +Inf bucket.
 ///
 /// `@unchecked Sendable`: everything is set once, the bounds are never written after, and the rest are atomics.
-public final class HistogramSeries: @unchecked Sendable {
+package final class HistogramSeries: @unchecked Sendable {
     private let words: ShardedWords
     private let exemplars: ExemplarSlots
     private let bounds: UnsafeMutablePointer<Double>
@@ -47,14 +47,14 @@ public final class HistogramSeries: @unchecked Sendable {
     }
 
     /// Records one observation.
-    public func record(_ value: Double) {
+    package func record(_ value: Double) {
         guard words.isEnabled else { return }
         guard value >= 0, value < .infinity else { return tally.countRejection() }
         add(value, to: bucket(of: value))
     }
 
     /// Records one observation and leaves an exemplar of the span it was made in, where the family keeps exemplars.
-    public func record(_ value: Double, exemplar source: ExemplarSource) {
+    package func record(_ value: Double, exemplar source: ExemplarSource) {
         guard words.isEnabled else { return }
         guard value >= 0, value < .infinity else { return tally.countRejection() }
         let bucket = bucket(of: value)
@@ -63,12 +63,12 @@ public final class HistogramSeries: @unchecked Sendable {
     }
 
     /// Records a duration in seconds.
-    public func record(_ duration: Duration) {
+    package func record(_ duration: Duration) {
         record(duration / .seconds(1))
     }
 
     /// What was observed so far, by all threads.
-    public var value: HistogramValue {
+    package var value: HistogramValue {
         let counts = (0...boundCount).map { words.total(at: 1 + $0) }
         return HistogramValue(
             bounds: definition.buckets, bucketCounts: counts, sum: words.floatingTotal(at: 0),
@@ -102,14 +102,14 @@ public final class HistogramSeries: @unchecked Sendable {
 }
 
 /// Standard bounds of histogram buckets, in seconds.
-public enum MetricBuckets {
+package enum MetricBuckets {
     /// How long jobs wait and run: 1 ms to 1 h.
-    public static let jobSeconds: [Double] = [
+    package static let jobSeconds: [Double] = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600,
     ]
 
     /// Round trips of an engine: 50 µs to 10 s.
-    public static let roundTripSeconds: [Double] = [
+    package static let roundTripSeconds: [Double] = [
         0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
     ]
 

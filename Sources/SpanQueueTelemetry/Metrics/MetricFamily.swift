@@ -10,7 +10,7 @@ internal import Synchronization
 /// `child` finds or makes the series of some label values. It takes a lock and hashes the values, so look a child up once
 /// and hold it. At most `MetricsRegistryConfiguration.maximumSeriesPerFamily` series are made; every further set of values
 /// gets the one overflow child, whose labels all read `_other_`, and is counted in `spanq_metrics_overflow_total`.
-public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
+package final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
     let definition: FamilyDefinition
     let tally = FamilyTally()
     private let table: NIOLockedValueBox<SeriesTable<Series>>
@@ -43,12 +43,12 @@ public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
 
     /// The series of these label values, in the order of the family's label names; any text may be a value, the empty one
     /// too. Missing values count as empty and superfluous ones are left out; both are counted in `spanq_metrics_rejected_total`.
-    public func child(_ values: String...) -> Series {
+    package func child(_ values: String...) -> Series {
         child(values)
     }
 
     /// The series of these label values, in the order of the family's label names.
-    public func child(_ values: [String]) -> Series {
+    package func child(_ values: [String]) -> Series {
         var values = values
         if values.count != definition.labels.count {
             tally.countRejection()
@@ -60,7 +60,7 @@ public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
 
     /// The series of label values that are bytes from elsewhere: what is not UTF-8 in them becomes U+FFFD, since both
     /// formats are UTF-8 and a page with one bad byte would be refused as a whole.
-    public func child(bytes values: [[UInt8]]) -> Series {
+    package func child(bytes values: [[UInt8]]) -> Series {
         child(values.map { String(decoding: $0, as: UTF8.self) })
     }
 
@@ -74,7 +74,7 @@ public final class MetricFamily<Series: AnyObject & Sendable>: Sendable {
     }
 
     /// How many series there are, the overflow child included.
-    public var seriesCount: Int { table.withLockedValue { $0.count } }
+    package var seriesCount: Int { table.withLockedValue { $0.count } }
 
     private func find(
         _ key: [String], overflowKey: @autoclosure () -> [String], labels: ([String]) -> MetricLabels

@@ -4,17 +4,17 @@
 /// The label names and values of one series, with the text that both exposition formats print for them.
 ///
 /// The text is made once, when the series is, because a scrape of ten thousand series has no time to escape each again.
-public struct MetricLabels: Sendable {
+package struct MetricLabels: Sendable {
     /// No labels.
-    public static let none = MetricLabels([])
+    package static let none = MetricLabels([])
 
     /// Names and values, in the order of the family's label names.
-    public let pairs: [MetricLabel]
+    package let pairs: [MetricLabel]
     /// `a="1",b="2"` with values escaped; empty without labels.
     let rendered: [UInt8]
 
     /// Makes labels of names and values, in the order given.
-    public init(_ pairs: [MetricLabel]) {
+    package init(_ pairs: [MetricLabel]) {
         self.pairs = pairs
         var bytes: [UInt8] = []
         for pair in pairs {
@@ -30,57 +30,57 @@ public struct MetricLabels: Sendable {
 
 extension MetricLabels: Hashable {
     /// Two sets of labels are equal where their names and values are, in the same order.
-    public static func == (left: MetricLabels, right: MetricLabels) -> Bool { left.pairs == right.pairs }
+    package static func == (left: MetricLabels, right: MetricLabels) -> Bool { left.pairs == right.pairs }
 
     /// Feeds names and values.
-    public func hash(into hasher: inout Hasher) { hasher.combine(pairs) }
+    package func hash(into hasher: inout Hasher) { hasher.combine(pairs) }
 }
 
 extension MetricLabels: Comparable {
     /// The order of values, name by name: that of the points of a family.
-    public static func < (left: MetricLabels, right: MetricLabels) -> Bool {
+    package static func < (left: MetricLabels, right: MetricLabels) -> Bool {
         left.pairs.lexicographicallyPrecedes(right.pairs)
     }
 }
 
 /// A label's name and its value.
-public struct MetricLabel: Sendable, Hashable, Comparable {
+package struct MetricLabel: Sendable, Hashable, Comparable {
     /// The name on /metrics, `[a-zA-Z_][a-zA-Z0-9_]*`.
-    public let name: String
+    package let name: String
     /// The attribute's key in OTLP: `name` unless the definition says another, such as `messaging.destination.name`.
-    public let attributeName: String
+    package let attributeName: String
     /// The value, any text; an empty one means the same as no label to Prometheus.
-    public let value: String
+    package let value: String
 
     /// Makes a label.
-    public init(_ name: String, _ value: String, attributeName: String? = nil) {
+    package init(_ name: String, _ value: String, attributeName: String? = nil) {
         self.name = name
         self.attributeName = attributeName ?? name
         self.value = value
     }
 
     /// The order of names, then of values, by their bytes.
-    public static func < (left: MetricLabel, right: MetricLabel) -> Bool {
+    package static func < (left: MetricLabel, right: MetricLabel) -> Bool {
         if left.name != right.name { return left.name.utf8.lexicographicallyPrecedes(right.name.utf8) }
         return left.value.utf8.lexicographicallyPrecedes(right.value.utf8)
     }
 }
 
 /// The name of a family's label; a string literal will do.
-public struct MetricLabelName: Sendable, Hashable, ExpressibleByStringLiteral {
+package struct MetricLabelName: Sendable, Hashable, ExpressibleByStringLiteral {
     /// The name on /metrics.
-    public let name: String
+    package let name: String
     /// The attribute's key in OTLP.
-    public let attributeName: String
+    package let attributeName: String
 
     /// Makes a label's name; `attributeName` where OTLP calls it something else (`messaging.destination.name`).
-    public init(_ name: String, attributeName: String? = nil) {
+    package init(_ name: String, attributeName: String? = nil) {
         self.name = name
         self.attributeName = attributeName ?? name
     }
 
     /// Makes a label's name that OTLP uses as well.
-    public init(stringLiteral value: String) {
+    package init(stringLiteral value: String) {
         self.init(value)
     }
 

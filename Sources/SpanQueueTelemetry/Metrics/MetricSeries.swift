@@ -8,7 +8,7 @@ internal import Synchronization
 ///
 /// Recording takes no lock and allocates nothing, on any thread. A negative amount is refused and counted in
 /// `spanq_metrics_rejected_total`: a counter never falls.
-public final class CounterSeries: Sendable {
+package final class CounterSeries: Sendable {
     private let words: ShardedWords
     private let exemplars: ExemplarSlots
     private let labels: MetricLabels
@@ -28,14 +28,14 @@ public final class CounterSeries: Sendable {
     }
 
     /// Counts one.
-    public func increment() {
+    package func increment() {
         guard words.isEnabled else { return }
         words.count(1, at: 0)
         mirror?.increment(by: 1)
     }
 
     /// Counts `amount`.
-    public func increment(by amount: Int) {
+    package func increment(by amount: Int) {
         guard words.isEnabled else { return }
         guard amount >= 0 else { return tally.countRejection() }
         words.count(UInt64(amount), at: 0)
@@ -43,13 +43,13 @@ public final class CounterSeries: Sendable {
     }
 
     /// Counts `amount` and leaves an exemplar of the span it happened in, where the family keeps exemplars.
-    public func increment(by amount: Int = 1, exemplar source: ExemplarSource) {
+    package func increment(by amount: Int = 1, exemplar source: ExemplarSource) {
         increment(by: amount)
         if amount > 0 { exemplars.offer(Double(amount), from: source, at: 0) }
     }
 
     /// What was counted so far, by all threads.
-    public var value: Int64 { Int64(clamping: words.total(at: 0)) }
+    package var value: Int64 { Int64(clamping: words.total(at: 0)) }
 
     /// Starts again from 0, for swift-metrics, which asks for it; readers see a counter that was reset.
     func reset() {
@@ -68,7 +68,7 @@ public final class CounterSeries: Sendable {
 ///
 /// Recording takes no lock and allocates nothing, on any thread. An amount that is negative, infinite or not a number is
 /// refused and counted in `spanq_metrics_rejected_total`: any of them would spoil the sum for good.
-public final class FloatingCounterSeries: Sendable {
+package final class FloatingCounterSeries: Sendable {
     private let words: ShardedWords
     private let exemplars: ExemplarSlots
     private let labels: MetricLabels
@@ -88,7 +88,7 @@ public final class FloatingCounterSeries: Sendable {
     }
 
     /// Counts `amount`.
-    public func increment(by amount: Double) {
+    package func increment(by amount: Double) {
         guard words.isEnabled else { return }
         guard amount >= 0, amount < .infinity else { return tally.countRejection() }
         words.add(amount, at: 0)
@@ -96,7 +96,7 @@ public final class FloatingCounterSeries: Sendable {
     }
 
     /// Counts `amount` and leaves an exemplar of the span it happened in, where the family keeps exemplars.
-    public func increment(by amount: Double, exemplar source: ExemplarSource) {
+    package func increment(by amount: Double, exemplar source: ExemplarSource) {
         guard words.isEnabled else { return }
         guard amount >= 0, amount < .infinity else { return tally.countRejection() }
         words.add(amount, at: 0)
@@ -105,7 +105,7 @@ public final class FloatingCounterSeries: Sendable {
     }
 
     /// What was counted so far, by all threads.
-    public var value: Double { words.floatingTotal(at: 0) }
+    package var value: Double { words.floatingTotal(at: 0) }
 
     /// Starts again from 0, for swift-metrics, which asks for it; readers see a counter that was reset.
     func reset() {
@@ -124,7 +124,7 @@ public final class FloatingCounterSeries: Sendable {
 ///
 /// Recording takes no lock and allocates nothing, on any thread. Any value is kept, NaN and the infinities too: both
 /// formats can say them.
-public final class GaugeSeries: Sendable {
+package final class GaugeSeries: Sendable {
     private let bits = Atomic<UInt64>(0)
     private let labels: MetricLabels
     private let mirror: (any MeterHandler)?
@@ -137,24 +137,24 @@ public final class GaugeSeries: Sendable {
     }
 
     /// Makes `value` the value.
-    public func set(_ value: Double) {
+    package func set(_ value: Double) {
         guard isEnabled else { return }
         bits.store(value.bitPattern, ordering: .relaxed)
         mirror?.set(value)
     }
 
     /// Makes `value` the value.
-    public func set(_ value: Int) {
+    package func set(_ value: Int) {
         set(Double(value))
     }
 
     /// Makes the time of day the value, in seconds since the Unix epoch.
-    public func setToCurrentTime() {
+    package func setToCurrentTime() {
         set(Double(SystemClock.now()) / 1e9)
     }
 
     /// Raises the value by `amount`, or lowers it by a negative one.
-    public func increment(by amount: Double = 1) {
+    package func increment(by amount: Double = 1) {
         guard isEnabled else { return }
         var old = bits.load(ordering: .relaxed)
         while true {
@@ -167,12 +167,12 @@ public final class GaugeSeries: Sendable {
     }
 
     /// Lowers the value by `amount`.
-    public func decrement(by amount: Double = 1) {
+    package func decrement(by amount: Double = 1) {
         increment(by: -amount)
     }
 
     /// The value.
-    public var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
+    package var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 
     func point() -> MetricPoint {
         MetricPoint(labels: labels, value: .double(value))
@@ -180,7 +180,7 @@ public final class GaugeSeries: Sendable {
 }
 
 /// One series of an info: the constant 1, whose labels are what is said. There is nothing to record.
-public final class InfoSeries: Sendable {
+package final class InfoSeries: Sendable {
     private let labels: MetricLabels
 
     init(_ context: SeriesContext) {

@@ -8,19 +8,19 @@ import NIOConcurrencyHelpers
 /// A collector that throws, or is not done by its deadline, makes `spanq_collector_success{collector="…"}` 0 and leaves
 /// the rest of the page as it is. It is then cancelled; one that does not heed that holds up no scrape, since none waits
 /// for it again until it has come back.
-public struct MetricsCollector: Sendable {
+package struct MetricsCollector: Sendable {
     /// The name in the `collector` label.
-    public var name: String
+    package var name: String
     /// How long one scrape waits for it.
-    public var deadline: Duration
+    package var deadline: Duration
     /// Whether a scrape in which it fails shows what it found last, rather than nothing.
-    public var keepsLast: Bool
+    package var keepsLast: Bool
     /// The name of a gauge without labels that also says 1 or 0, for the collector whose success has a name of its own.
-    public var successGauge: String?
+    package var successGauge: String?
     let collect: @Sendable (inout CollectedMetrics) async throws -> Void
 
     /// Makes a collector of a closure that fills in what it finds.
-    public init(
+    package init(
         name: String, deadline: Duration = .seconds(3), keepsLast: Bool = false, successGauge: String? = nil,
         collect: @escaping @Sendable (inout CollectedMetrics) async throws -> Void
     ) {
@@ -72,16 +72,16 @@ struct CollectorOutcome: Sendable {
 }
 
 /// What a collector found at one scrape: gauges and counters that live elsewhere (in Redis, in /proc) and are read whole.
-public struct CollectedMetrics: Sendable {
+package struct CollectedMetrics: Sendable {
     private var byName: [String: MetricFamilySnapshot] = [:]
     private var seen: [String: Set<MetricLabels>] = [:]
 
     /// Nothing yet.
-    public init() {}
+    package init() {}
 
     /// Adds one value of a gauge. Throws `MetricsError` where name, unit or labels are none, where the name was used
     /// for a counter before, or where these labels have a value already: a page with that would be refused whole.
-    public mutating func gauge(
+    package mutating func gauge(
         _ name: String, help: String, unit: String = "", labels: [MetricLabel] = [], value: Double
     ) throws(MetricsError) {
         try add(name, help, unit, .gauge, MetricPoint(labels: MetricLabels(labels), value: .double(value)))
@@ -92,7 +92,7 @@ public struct CollectedMetrics: Sendable {
     ///
     /// - Parameter startUnixNanoseconds: since when it has counted: the start of this process unless given. A counter of OTLP
     ///   without a start is read as one that may have begun again at each point.
-    public mutating func counter(
+    package mutating func counter(
         _ name: String, help: String, unit: String = "", labels: [MetricLabel] = [], value: Double,
         startUnixNanoseconds: UInt64? = nil
     ) throws(MetricsError) {
@@ -144,7 +144,7 @@ public struct CollectedMetrics: Sendable {
 
 extension MetricsRegistry {
     /// Adds a collector, which runs at every `collect()`. Throws where one of its name is there.
-    public func add(_ collector: MetricsCollector) throws(MetricsError) {
+    package func add(_ collector: MetricsCollector) throws(MetricsError) {
         let isNew = collectors.withLockedValue { collectors in
             guard collectors[collector.name] == nil else { return false }
             collectors[collector.name] = CollectorRunner(collector)
@@ -156,7 +156,7 @@ extension MetricsRegistry {
     }
 
     /// Takes a collector away; a run under way is left to end.
-    public func removeCollector(_ name: String) {
+    package func removeCollector(_ name: String) {
         collectors.withLockedValue { _ = $0.removeValue(forKey: name) }
     }
 
@@ -164,7 +164,7 @@ extension MetricsRegistry {
     /// Never throws and never returns nothing: a collector that fails is a metric.
     ///
     /// - Parameter executor: where the collectors run; the global executor unless given.
-    public func collect(on executor: (any TaskExecutor)? = nil) async -> MetricsSnapshot {
+    package func collect(on executor: (any TaskExecutor)? = nil) async -> MetricsSnapshot {
         let runners = collectors.withLockedValue { Array($0.values) }
         guard configuration.isEnabled, !runners.isEmpty else { return snapshot() }
         let outcomes = await withTaskGroup(of: CollectorOutcome.self) { group in

@@ -30,7 +30,7 @@ public final class MetricsRegistry: Sendable {
     }
 
     /// The values of all registered families now, without running collectors.
-    public func snapshot() -> MetricsSnapshot {
+    package func snapshot() -> MetricsSnapshot {
         guard configuration.isEnabled else {
             return MetricsSnapshot(families: [], timeUnixNanoseconds: SystemClock.now())
         }
@@ -101,7 +101,7 @@ extension MetricsRegistry {
     ///
     /// `unit` is a word of OpenMetrics (`seconds`, `bytes`) with which the name, `_total` apart, must end.
     /// `openTelemetryName` is the name in OTLP where it is another. `exemplars` keeps the last sampled span a series.
-    public func counter(
+    package func counter(
         _ name: String, help: String, unit: String = "", labels: [MetricLabelName] = [],
         openTelemetryName: String? = nil, exemplars: Bool = false
     ) throws(MetricsError) -> MetricFamily<CounterSeries> {
@@ -114,7 +114,7 @@ extension MetricsRegistry {
     }
 
     /// A counter of an amount, such as seconds; else as `counter`.
-    public func floatingCounter(
+    package func floatingCounter(
         _ name: String, help: String, unit: String = "", labels: [MetricLabelName] = [],
         openTelemetryName: String? = nil, exemplars: Bool = false
     ) throws(MetricsError) -> MetricFamily<FloatingCounterSeries> {
@@ -126,7 +126,7 @@ extension MetricsRegistry {
     }
 
     /// A gauge.
-    public func gauge(
+    package func gauge(
         _ name: String, help: String, unit: String = "", labels: [MetricLabelName] = [],
         openTelemetryName: String? = nil
     ) throws(MetricsError) -> MetricFamily<GaugeSeries> {
@@ -138,7 +138,7 @@ extension MetricsRegistry {
 
     /// A histogram with these upper bounds, inclusive and rising; the bucket +Inf comes by itself. `exemplars` keeps the last
     /// sampled span a bucket.
-    public func histogram(
+    package func histogram(
         _ name: String, help: String, unit: String = "", labels: [MetricLabelName] = [], buckets: [Double],
         openTelemetryName: String? = nil, exemplars: Bool = false
     ) throws(MetricsError) -> MetricFamily<HistogramSeries> {
@@ -151,7 +151,7 @@ extension MetricsRegistry {
     }
 
     /// An info: the constant 1 with labels. Its samples are called `name` with `_info` at the end.
-    public func info(
+    package func info(
         _ name: String, help: String, labels: [MetricLabelName]
     ) throws(MetricsError) -> MetricFamily<InfoSeries> {
         var definition = try FamilyDefinition(
@@ -207,7 +207,7 @@ extension MetricsRegistry {
 /// Why a family could not be registered.
 public struct MetricsError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What was wrong.
-    public enum Code: Sendable, Hashable, CaseIterable {
+    package enum Code: Sendable, Hashable, CaseIterable {
         /// The name does not match `[a-zA-Z_:][a-zA-Z0-9_:]*`.
         case invalidName
         /// The name does not end with the unit, as OpenMetrics asks.
@@ -233,7 +233,7 @@ public struct MetricsError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     /// What was wrong.
-    public let code: Code
+    package let code: Code
     /// The family or collector it was about.
     public let name: String
     /// What was wrong and what to do, for a person.

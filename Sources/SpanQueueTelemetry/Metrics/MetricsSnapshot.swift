@@ -5,37 +5,37 @@
 ///
 /// A snapshot is a value; nothing in it changes when recording goes on. Families come in the order of their names and
 /// points in the order of their label values, so two snapshots of the same state are equal.
-public struct MetricsSnapshot: Sendable, Hashable {
+package struct MetricsSnapshot: Sendable, Hashable {
     /// The families, in the order of their names.
-    public var families: [MetricFamilySnapshot]
+    package var families: [MetricFamilySnapshot]
     /// When the snapshot was taken, in nanoseconds since the Unix epoch: `timeUnixNano` of each OTLP point.
-    public var timeUnixNanoseconds: UInt64
+    package var timeUnixNanoseconds: UInt64
 
     /// Makes a snapshot of its parts.
-    public init(families: [MetricFamilySnapshot], timeUnixNanoseconds: UInt64) {
+    package init(families: [MetricFamilySnapshot], timeUnixNanoseconds: UInt64) {
         self.families = families
         self.timeUnixNanoseconds = timeUnixNanoseconds
     }
 }
 
 /// One family of a snapshot: a name, what it means, and its points.
-public struct MetricFamilySnapshot: Sendable, Hashable {
+package struct MetricFamilySnapshot: Sendable, Hashable {
     /// The OpenMetrics family name, without the suffix (`_total`, `_info`) that the sample of a counter or info carries.
-    public var name: String
+    package var name: String
     /// The name under which OTLP exports the family: `sampleName` unless the definition says another, such as the dotted name
     /// of a semantic convention.
-    public var openTelemetryName: String
+    package var openTelemetryName: String
     /// What the family means, for a person.
-    public var help: String
+    package var help: String
     /// The unit in OpenMetrics words (`seconds`, `bytes`), empty where there is none. The name ends with it.
-    public var unit: String
+    package var unit: String
     /// The kind of its points.
-    public var kind: MetricKind
+    package var kind: MetricKind
     /// One point a series, in the order of their label values.
-    public var points: [MetricPoint]
+    package var points: [MetricPoint]
 
     /// Makes a family of its parts.
-    public init(
+    package init(
         name: String, openTelemetryName: String? = nil, help: String, unit: String = "", kind: MetricKind,
         points: [MetricPoint]
     ) {
@@ -48,7 +48,7 @@ public struct MetricFamilySnapshot: Sendable, Hashable {
     }
 
     /// The name under which Prometheus knows its series: `_total` on a counter, `_info` on an info.
-    public var sampleName: String { name + kind.sampleSuffix }
+    package var sampleName: String { name + kind.sampleSuffix }
 
     /// Every name that a sample of the family can have.
     var sampleNames: [String] {
@@ -61,7 +61,7 @@ public struct MetricFamilySnapshot: Sendable, Hashable {
 }
 
 /// The kinds of metric that a registry holds.
-public enum MetricKind: Sendable, Hashable, CaseIterable {
+package enum MetricKind: Sendable, Hashable, CaseIterable {
     /// A value that only rises, from 0 at its start time. OTLP: a monotonic cumulative sum.
     case counter
     /// A value that goes up and down.
@@ -95,18 +95,18 @@ public enum MetricKind: Sendable, Hashable, CaseIterable {
 }
 
 /// One series of a snapshot with its value.
-public struct MetricPoint: Sendable, Hashable {
+package struct MetricPoint: Sendable, Hashable {
     /// The labels that tell it from the other points of its family.
-    public var labels: MetricLabels
+    package var labels: MetricLabels
     /// The value.
-    public var value: MetricValue
+    package var value: MetricValue
     /// Since when a counter or a histogram has counted, in nanoseconds since the Unix epoch: `startTimeUnixNano` in OTLP.
-    public var startUnixNanoseconds: UInt64
+    package var startUnixNanoseconds: UInt64
     /// The last exemplar of a counter; a histogram has its own, one a bucket.
-    public var exemplar: MetricExemplar?
+    package var exemplar: MetricExemplar?
 
     /// Makes a point of its parts.
-    public init(
+    package init(
         labels: MetricLabels, value: MetricValue, startUnixNanoseconds: UInt64 = 0, exemplar: MetricExemplar? = nil
     ) {
         self.labels = labels
@@ -117,7 +117,7 @@ public struct MetricPoint: Sendable, Hashable {
 }
 
 /// The value of a point.
-public enum MetricValue: Sendable, Hashable {
+package enum MetricValue: Sendable, Hashable {
     /// A counter of whole things, or a gauge that a collector read as a whole number. `asInt` in OTLP.
     case integer(Int64)
     /// A floating counter or a gauge. `asDouble` in OTLP.
@@ -127,20 +127,20 @@ public enum MetricValue: Sendable, Hashable {
 }
 
 /// What a histogram had counted at one moment.
-public struct HistogramValue: Sendable, Hashable {
+package struct HistogramValue: Sendable, Hashable {
     /// The upper bounds of the buckets, inclusive, rising, without +Inf: `explicitBounds` in OTLP.
-    public var bounds: [Double]
+    package var bounds: [Double]
     /// Observations in each bucket alone, not cumulative; one more entry than `bounds`, the last being those above every
     /// bound: `bucketCounts` in OTLP.
-    public var bucketCounts: [UInt64]
+    package var bucketCounts: [UInt64]
     /// The sum of all observations. One that was being recorded while the snapshot was taken may be in the buckets and not
     /// yet in the sum.
-    public var sum: Double
+    package var sum: Double
     /// The last exemplar of each bucket; empty where the family keeps none, else one entry for each of `bucketCounts`.
-    public var exemplars: [MetricExemplar?]
+    package var exemplars: [MetricExemplar?]
 
     /// Makes a value of its parts.
-    public init(bounds: [Double], bucketCounts: [UInt64], sum: Double, exemplars: [MetricExemplar?] = []) {
+    package init(bounds: [Double], bucketCounts: [UInt64], sum: Double, exemplars: [MetricExemplar?] = []) {
         self.bounds = bounds
         self.bucketCounts = bucketCounts
         self.sum = sum
@@ -148,22 +148,22 @@ public struct HistogramValue: Sendable, Hashable {
     }
 
     /// How many observations there were: the sum of the buckets, hence always what the +Inf bucket says.
-    public var count: UInt64 { bucketCounts.reduce(0, &+) }
+    package var count: UInt64 { bucketCounts.reduce(0, &+) }
 }
 
 /// One observation that was made within a sampled span.
-public struct MetricExemplar: Sendable, Hashable {
+package struct MetricExemplar: Sendable, Hashable {
     /// The span's trace.
-    public var traceID: TraceID
+    package var traceID: TraceID
     /// The span.
-    public var spanID: SpanID
+    package var spanID: SpanID
     /// What was observed, or by how much a counter rose.
-    public var value: Double
+    package var value: Double
     /// When, in nanoseconds since the Unix epoch.
-    public var timeUnixNanoseconds: UInt64
+    package var timeUnixNanoseconds: UInt64
 
     /// Makes an exemplar of its parts.
-    public init(traceID: TraceID, spanID: SpanID, value: Double, timeUnixNanoseconds: UInt64) {
+    package init(traceID: TraceID, spanID: SpanID, value: Double, timeUnixNanoseconds: UInt64) {
         self.traceID = traceID
         self.spanID = spanID
         self.value = value

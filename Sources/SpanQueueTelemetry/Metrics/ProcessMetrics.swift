@@ -14,14 +14,10 @@
 ///
 /// They are read at scrape: processor time and limits from the system, the rest from /proc/self, which only Linux has. What cannot
 /// be read is left out.
-public enum ProcessMetrics {
-    /// Adds the collector of `process_*`.
-    public static func register(in registry: MetricsRegistry) throws(MetricsError) {
-        try registry.add(MetricsCollector(name: "process") { try read(into: &$0) })
-    }
+package enum ProcessMetrics {
 
     /// Adds `spanq_build_info{version="…",swift="…"} 1`.
-    public static func registerBuildInfo(version: String, in registry: MetricsRegistry) throws(MetricsError) {
+    package static func registerBuildInfo(version: String, in registry: MetricsRegistry) throws(MetricsError) {
         let info = try registry.info(
             "spanq_build_info", help: "The version of SpanQueue and the Swift that compiled it.",
             labels: ["version", "swift"])
@@ -41,7 +37,7 @@ public enum ProcessMetrics {
         #endif
     }
 
-    private static func read(into metrics: inout CollectedMetrics) throws(MetricsError) {
+    fileprivate static func read(into metrics: inout CollectedMetrics) throws(MetricsError) {
         try metrics.counter(
             "process_cpu_seconds_total", help: "Total user and system CPU time spent in seconds.", unit: "seconds",
             value: cpuSeconds)
@@ -78,6 +74,16 @@ public enum ProcessMetrics {
             let result = getrlimit(RLIMIT_NOFILE, &limit)
         #endif
         return result == 0 ? Double(limit.rlim_cur) : nil
+    }
+}
+
+extension MetricsRegistry {
+    /// Adds the metrics of the process itself, once for a registry: `process_cpu_seconds_total`, `process_resident_memory_bytes` and the
+    /// others that every Prometheus client has.
+    ///
+    /// - Throws: `MetricsError` where the registry has them already.
+    public func registerProcessMetrics() throws(MetricsError) {
+        try add(MetricsCollector(name: "process") { try ProcessMetrics.read(into: &$0) })
     }
 }
 

@@ -158,7 +158,7 @@ package enum HeaderText {
 }
 
 /// What is carried from process to process (`OTEL_PROPAGATORS`).
-public enum PropagationFormat: String, Sendable, Hashable, CaseIterable {
+package enum PropagationFormat: String, Sendable, Hashable, CaseIterable {
     /// W3C Trace Context: `traceparent` and `tracestate`.
     case traceContext = "tracecontext"
     /// W3C Baggage.

@@ -4,12 +4,12 @@
 /// Attributes with different keys, in the order in which the keys were first set.
 ///
 /// A list and not a dictionary: a span has about ten of them, and at that size comparing keys is cheaper than hashing them.
-public struct Attributes: Sendable, Hashable {
+package struct Attributes: Sendable, Hashable {
     /// The attributes; no two have the same key, and no key is empty.
-    public private(set) var list: [Attribute]
+    package private(set) var list: [Attribute]
 
     /// No attributes.
-    public init() {
+    package init() {
         list = []
     }
 
@@ -30,13 +30,13 @@ public struct Attributes: Sendable, Hashable {
     }
 
     /// How many there are.
-    public var count: Int { list.count }
+    package var count: Int { list.count }
 
     /// Whether there are none.
-    public var isEmpty: Bool { list.isEmpty }
+    package var isEmpty: Bool { list.isEmpty }
 
     /// The value of a key. Setting nil removes it; an empty key is ignored.
-    public subscript(key: String) -> AttributeValue? {
+    package subscript(key: String) -> AttributeValue? {
         get { index(of: key).map { list[$0].value } }
         set {
             guard let index = index(of: key) else {
@@ -84,7 +84,7 @@ public struct Attributes: Sendable, Hashable {
 
 extension Attributes: ExpressibleByDictionaryLiteral {
     /// Of several values for a key the last one counts.
-    public init(dictionaryLiteral elements: (String, AttributeValue)...) {
+    package init(dictionaryLiteral elements: (String, AttributeValue)...) {
         list = []
         list.reserveCapacity(elements.count)
         for (key, value) in elements {
@@ -98,21 +98,21 @@ extension Attributes: ExpressibleByDictionaryLiteral {
 }
 
 /// A key and its value.
-public struct Attribute: Sendable, Hashable {
+package struct Attribute: Sendable, Hashable {
     /// The key, not empty, such as `messaging.system`.
-    public var key: String
+    package var key: String
     /// The value.
-    public var value: AttributeValue
+    package var value: AttributeValue
 
     /// Makes an attribute.
-    public init(_ key: String, _ value: AttributeValue) {
+    package init(_ key: String, _ value: AttributeValue) {
         self.key = key
         self.value = value
     }
 }
 
 /// The value of an attribute of a span, an event, a link, a log record or a resource.
-public enum AttributeValue: Sendable, Hashable {
+package enum AttributeValue: Sendable, Hashable {
     /// Text.
     case string(String)
     /// True or false.
@@ -131,7 +131,7 @@ public enum AttributeValue: Sendable, Hashable {
     case doubles([Double])
 
     /// A whole number of the usual type.
-    public static func int(_ value: Int) -> AttributeValue { .int(Int64(value)) }
+    package static func int(_ value: Int) -> AttributeValue { .int(Int64(value)) }
 
     /// The same value with no text longer than `limit` Unicode scalars (OpenTelemetry, "Attribute Limits").
     func truncated(to limit: Int) -> AttributeValue {
@@ -151,20 +151,20 @@ public enum AttributeValue: Sendable, Hashable {
 
 extension AttributeValue: ExpressibleByStringLiteral, ExpressibleByStringInterpolation {
     /// Text.
-    public init(stringLiteral value: String) { self = .string(value) }
+    package init(stringLiteral value: String) { self = .string(value) }
 }
 
 extension AttributeValue: ExpressibleByIntegerLiteral {
     /// A whole number.
-    public init(integerLiteral value: Int64) { self = .int(value) }
+    package init(integerLiteral value: Int64) { self = .int(value) }
 }
 
 extension AttributeValue: ExpressibleByFloatLiteral {
     /// A floating-point number.
-    public init(floatLiteral value: Double) { self = .double(value) }
+    package init(floatLiteral value: Double) { self = .double(value) }
 }
 
 extension AttributeValue: ExpressibleByBooleanLiteral {
     /// True or false.
-    public init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
 }

@@ -5,38 +5,38 @@
 ///
 /// Live spans become one when they end; code that learns of a span only after it is over (a wait in a queue, an attempt whose
 /// worker died) builds one and hands it to ``SpanQueueTracer/submit(_:keptBecause:)``.
-public struct SpanData: Sendable, Hashable {
+package struct SpanData: Sendable, Hashable {
     /// What was done, with few different values: `process emails`.
-    public var name: String
+    package var name: String
     /// The role of the span towards its parent and children.
-    public var kind: Kind
+    package var kind: Kind
     /// The trace, the span itself, the W3C flags and the trace state.
-    public var context: TraceContext
+    package var context: TraceContext
     /// The parent; nil for a root.
-    public var parent: SpanID?
+    package var parent: SpanID?
     /// Whether the parent was in another process.
-    public var isParentRemote: Bool
+    package var isParentRemote: Bool
     /// When it began, in nanoseconds since the Unix epoch.
-    public var startNanoseconds: UInt64
+    package var startNanoseconds: UInt64
     /// When it ended, in nanoseconds since the Unix epoch.
-    public var endNanoseconds: UInt64
+    package var endNanoseconds: UInt64
     /// What is known about it.
-    public var attributes: Attributes
+    package var attributes: Attributes
     /// How many attributes the limits kept out.
-    public var droppedAttributes: Int
+    package var droppedAttributes: Int
     /// What happened within it.
-    public var events: [Event]
+    package var events: [Event]
     /// How many events the limits kept out.
-    public var droppedEvents: Int
+    package var droppedEvents: Int
     /// The spans that it has to do with beside its parent.
-    public var links: [Link]
+    package var links: [Link]
     /// How many links the limits kept out.
-    public var droppedLinks: Int
+    package var droppedLinks: Int
     /// Whether it failed.
-    public var status: Status
+    package var status: Status
 
     /// Makes a span of its parts.
-    public init(
+    package init(
         name: String, kind: Kind = .internal, context: TraceContext, parent: SpanID? = nil,
         isParentRemote: Bool = false,
         startNanoseconds: UInt64, endNanoseconds: UInt64, attributes: Attributes = Attributes(),
@@ -61,7 +61,7 @@ public struct SpanData: Sendable, Hashable {
 
 extension SpanData {
     /// The role of a span. The numbers are those of `Span.SpanKind` in opentelemetry-proto.
-    public enum Kind: Int, Sendable, Hashable, CaseIterable {
+    package enum Kind: Int, Sendable, Hashable, CaseIterable {
         /// Work within the process.
         case `internal` = 1
         /// Answers a request from elsewhere.
@@ -77,7 +77,7 @@ extension SpanData {
 
 extension SpanData {
     /// How a span ended, as far as anybody said so.
-    public enum Status: Sendable, Hashable {
+    package enum Status: Sendable, Hashable {
         /// Nobody said.
         case unset
         /// Someone who knows said that it succeeded; this overrides an error.
@@ -89,18 +89,18 @@ extension SpanData {
 
 extension SpanData {
     /// Something that happened at one moment of a span.
-    public struct Event: Sendable, Hashable {
+    package struct Event: Sendable, Hashable {
         /// What happened, with few different values.
-        public var name: String
+        package var name: String
         /// When, in nanoseconds since the Unix epoch.
-        public var timeNanoseconds: UInt64
+        package var timeNanoseconds: UInt64
         /// What is known about it.
-        public var attributes: Attributes
+        package var attributes: Attributes
         /// How many attributes the limits kept out.
-        public var droppedAttributes = 0
+        package var droppedAttributes = 0
 
         /// Makes an event; it happens now unless a time is given.
-        public init(_ name: String, atNanoseconds: UInt64? = nil, attributes: Attributes = Attributes()) {
+        package init(_ name: String, atNanoseconds: UInt64? = nil, attributes: Attributes = Attributes()) {
             self.name = name
             self.timeNanoseconds = atNanoseconds ?? SystemClock.now()
             self.attributes = attributes
@@ -110,18 +110,18 @@ extension SpanData {
 
 extension SpanData {
     /// A span that another one has to do with, though it is not its parent.
-    public struct Link: Sendable, Hashable {
+    package struct Link: Sendable, Hashable {
         /// The span that is linked to.
-        public var context: TraceContext
+        package var context: TraceContext
         /// Whether it was in another process.
-        public var isRemote: Bool
+        package var isRemote: Bool
         /// What is known about the link.
-        public var attributes: Attributes
+        package var attributes: Attributes
         /// How many attributes the limits kept out.
-        public var droppedAttributes = 0
+        package var droppedAttributes = 0
 
         /// Makes a link.
-        public init(_ context: TraceContext, isRemote: Bool = false, attributes: Attributes = Attributes()) {
+        package init(_ context: TraceContext, isRemote: Bool = false, attributes: Attributes = Attributes()) {
             self.context = context
             self.isRemote = isRemote
             self.attributes = attributes
@@ -130,20 +130,20 @@ extension SpanData {
 }
 
 /// How much a span may carry (OpenTelemetry SDK, "Span Limits"). What goes beyond is dropped and counted in the span.
-public struct SpanLimits: Sendable, Hashable {
+package struct SpanLimits: Sendable, Hashable {
     /// Of the span's attributes.
-    public var attributes: AttributeLimits
+    package var attributes: AttributeLimits
     /// The most events.
-    public var events: Int
+    package var events: Int
     /// Of the attributes of each event.
-    public var eventAttributes: AttributeLimits
+    package var eventAttributes: AttributeLimits
     /// The most links.
-    public var links: Int
+    package var links: Int
     /// Of the attributes of each link.
-    public var linkAttributes: AttributeLimits
+    package var linkAttributes: AttributeLimits
 
     /// Makes limits; those of OpenTelemetry unless others are given.
-    public init(
+    package init(
         attributes: AttributeLimits = AttributeLimits(), events: Int = 128,
         eventAttributes: AttributeLimits = AttributeLimits(), links: Int = 128,
         linkAttributes: AttributeLimits = AttributeLimits()
@@ -157,14 +157,14 @@ public struct SpanLimits: Sendable, Hashable {
 }
 
 /// How many attributes something may carry, and how long their texts may be.
-public struct AttributeLimits: Sendable, Hashable {
+package struct AttributeLimits: Sendable, Hashable {
     /// The most attributes; those set after them are dropped and counted.
-    public var count: Int
+    package var count: Int
     /// The most Unicode scalars of a text; longer ones are cut. Nil for any number.
-    public var valueLength: Int?
+    package var valueLength: Int?
 
     /// Makes limits; those of OpenTelemetry unless others are given.
-    public init(count: Int = 128, valueLength: Int? = nil) {
+    package init(count: Int = 128, valueLength: Int? = nil) {
         self.count = count
         self.valueLength = valueLength
     }

@@ -7,9 +7,9 @@ import NIOConcurrencyHelpers
 ///
 /// One that is not recorded is only its ids: every call on it returns at once. A copy is the same span. What is called after
 /// ``end(atNanoseconds:)`` changes nothing.
-public struct SpanQueueSpan: Sendable {
+package struct SpanQueueSpan: Sendable {
     /// Where the span stands: what its children get as their parent and what is sent to other processes.
-    public let context: TraceContext
+    package let context: TraceContext
     private let tracer: SpanQueueTracer
     private let recorder: SpanRecorder?
 
@@ -21,22 +21,22 @@ public struct SpanQueueSpan: Sendable {
 
     /// Whether anything is recorded. Look here before building something costly.
     @inline(__always)
-    public var isRecording: Bool { recorder != nil }
+    package var isRecording: Bool { recorder != nil }
 
     /// The name; empty for a span that is not recorded.
-    public var name: String {
+    package var name: String {
         get { recorder?.read { $0.data.name } ?? "" }
         nonmutating set { recorder?.change { $0.data.name = newValue } }
     }
 
     /// The attributes as they are now; empty for a span that is not recorded.
-    public var attributes: Attributes {
+    package var attributes: Attributes {
         recorder?.read { $0.data.attributes } ?? Attributes()
     }
 
     /// Sets an attribute; of several values for a key the last one counts.
     @inline(__always)
-    public func set(_ key: String, to value: @autoclosure () -> AttributeValue) {
+    package func set(_ key: String, to value: @autoclosure () -> AttributeValue) {
         guard let recorder else { return }
         let value = value()
         recorder.change { $0.data.set(key, to: value, within: tracer.limits) }
@@ -44,7 +44,7 @@ public struct SpanQueueSpan: Sendable {
 
     /// Sets several attributes at the price of one.
     @inline(__always)
-    public func set(_ attributes: @autoclosure () -> Attributes) {
+    package func set(_ attributes: @autoclosure () -> Attributes) {
         guard let recorder else { return }
         let attributes = attributes()
         recorder.change { state in
@@ -64,7 +64,7 @@ public struct SpanQueueSpan: Sendable {
 
     /// Adds an event.
     @inline(__always)
-    public func add(_ event: @autoclosure () -> SpanData.Event) {
+    package func add(_ event: @autoclosure () -> SpanData.Event) {
         guard let recorder else { return }
         let event = event()
         recorder.change { $0.data.add(event, within: tracer.limits) }
@@ -72,14 +72,14 @@ public struct SpanQueueSpan: Sendable {
 
     /// Adds a link.
     @inline(__always)
-    public func add(_ link: @autoclosure () -> SpanData.Link) {
+    package func add(_ link: @autoclosure () -> SpanData.Link) {
         guard let recorder else { return }
         let link = link()
         recorder.change { $0.data.add(link, within: tracer.limits) }
     }
 
     /// Says how it ended. `ok` is final; `unset` changes nothing (OpenTelemetry, "Set Status").
-    public func set(_ status: SpanData.Status) {
+    package func set(_ status: SpanData.Status) {
         recorder?.change { state in
             guard state.data.status != .ok, status != .unset else { return }
             state.data.status = status
@@ -88,7 +88,7 @@ public struct SpanQueueSpan: Sendable {
 
     /// Has it exported although its trace was not sampled; for one that was, this changes nothing. It has an effect on a span
     /// that was started with `recordsUnsampled`. The first reason counts.
-    public func keep(because reason: KeepReason) {
+    package func keep(because reason: KeepReason) {
         recorder?.change { state in
             if state.keptBecause == nil { state.keptBecause = reason }
         }
@@ -98,7 +98,7 @@ public struct SpanQueueSpan: Sendable {
     ///
     /// - Parameter atNanoseconds: since the Unix epoch; nil for now. An end before the start becomes the start.
     @inline(__always)
-    public func end(atNanoseconds: UInt64? = nil) {
+    package func end(atNanoseconds: UInt64? = nil) {
         guard let recorder else { return }
         guard let finished = recorder.end(atNanoseconds: atNanoseconds) else { return }
         tracer.hand(on: finished.data, keptBecause: finished.keptBecause)

@@ -6,9 +6,9 @@ internal import Synchronization
 /// Makes spans: decides whether they are recorded, gives them ids, and hands the finished ones to a processor.
 public final class SpanQueueTracer: Sendable {
     /// Which traces are recorded.
-    public let sampler: Sampler
+    package let sampler: Sampler
     /// How much a span may carry.
-    public let limits: SpanLimits
+    package let limits: SpanLimits
     private let processor: (any SpanProcessor)?
     private let sampledSpans = Atomic<Int>(0)
     private let recordedSpans = Atomic<Int>(0)
@@ -18,7 +18,7 @@ public final class SpanQueueTracer: Sendable {
     ///
     /// - Parameter processor: takes the finished spans; nil exports none, and records none. The ids and the sampling decision
     ///   are the same either way, so that other processes of the trace can go by them.
-    public init(
+    package init(
         sampler: Sampler = .parentBasedAlwaysOn, limits: SpanLimits = SpanLimits(),
         processor: (any SpanProcessor)? = nil
     ) {
@@ -28,7 +28,7 @@ public final class SpanQueueTracer: Sendable {
     }
 
     /// Whether finished spans go anywhere.
-    public var isExporting: Bool { processor != nil }
+    package var isExporting: Bool { processor != nil }
 
     /// Starts a span. Name, attributes, links and time are asked for only where it is recorded.
     ///
@@ -44,7 +44,7 @@ public final class SpanQueueTracer: Sendable {
     ///   - attributes: those that are known from the start.
     ///   - links: at most as many as the limits allow are kept.
     @inline(__always)
-    public func startSpan(
+    package func startSpan(
         _ name: @autoclosure () -> String, kind: SpanData.Kind = .internal, parent: TraceContext? = nil,
         isParentRemote: Bool = false, traceID: TraceID? = nil, spanID: SpanID? = nil,
         startNanoseconds: @autoclosure () -> UInt64? = nil,
@@ -66,7 +66,8 @@ public final class SpanQueueTracer: Sendable {
     }
 
     /// The ids and the sampling decision of a span, for code that builds a ``SpanData`` itself when the span is over.
-    public func makeContext(parent: TraceContext? = nil, traceID: TraceID? = nil, spanID: SpanID? = nil) -> TraceContext
+    package func makeContext(parent: TraceContext? = nil, traceID: TraceID? = nil, spanID: SpanID? = nil)
+        -> TraceContext
     {
         let spanID = spanID ?? .random()
         if var context = parent {
@@ -86,7 +87,7 @@ public final class SpanQueueTracer: Sendable {
     /// - Parameters:
     ///   - span: finished; it is brought within the limits.
     ///   - reason: why it is exported even if its trace was not sampled; it is then marked with `spanq.sampled.by`.
-    public func submit(_ span: SpanData, keptBecause reason: KeepReason? = nil) {
+    package func submit(_ span: SpanData, keptBecause reason: KeepReason? = nil) {
         guard starts(span.context, recordsUnsampled: reason != nil) else { return }
         var span = span
         span.apply(limits)
@@ -99,7 +100,7 @@ public final class SpanQueueTracer: Sendable {
     }
 
     /// How many spans were started, by what became of them.
-    public var startedSpans: StartedSpans {
+    package var startedSpans: StartedSpans {
         StartedSpans(
             sampled: sampledSpans.load(ordering: .relaxed), recorded: recordedSpans.load(ordering: .relaxed),
             dropped: droppedSpans.load(ordering: .relaxed))
@@ -131,27 +132,39 @@ public final class SpanQueueTracer: Sendable {
 }
 
 /// Decides at the head of a trace whether it is recorded: the six standard samplers of OpenTelemetry.
-public enum Sampler: Sendable, Hashable {
+public struct Sampler: Sendable, Hashable {
+    private enum Kind: Sendable, Hashable {
+        case alwaysOn, alwaysOff, parentBasedAlwaysOn, parentBasedAlwaysOff
+        case traceIDRatio(Double)
+        case parentBasedTraceIDRatio(Double)
+    }
+
+    private let kind: Kind
+
     /// Every span (`always_on`).
-    case alwaysOn
+    public static let alwaysOn = Sampler(kind: .alwaysOn)
     /// None (`always_off`).
-    case alwaysOff
-    /// That share of traces, 0 to 1, by trace id alone, so that all processes agree (`traceidratio`).
-    case traceIDRatio(Double)
+    public static let alwaysOff = Sampler(kind: .alwaysOff)
     /// As the parent; roots always (`parentbased_always_on`).
-    case parentBasedAlwaysOn
+    public static let parentBasedAlwaysOn = Sampler(kind: .parentBasedAlwaysOn)
     /// As the parent; roots never (`parentbased_always_off`).
-    case parentBasedAlwaysOff
-    /// As the parent; roots by share (`parentbased_traceidratio`).
-    case parentBasedTraceIDRatio(Double)
+    public static let parentBasedAlwaysOff = Sampler(kind: .parentBasedAlwaysOff)
+
+    /// That share of traces, 0 to 1, by trace id alone, so that all processes agree (`traceidratio`).
+    public static func traceIDRatio(_ ratio: Double) -> Sampler { Sampler(kind: .traceIDRatio(ratio)) }
+
+    /// As the parent; roots by share, 0 to 1 (`parentbased_traceidratio`).
+    public static func parentBasedTraceIDRatio(_ ratio: Double) -> Sampler {
+        Sampler(kind: .parentBasedTraceIDRatio(ratio))
+    }
 
     /// Whether a span is recorded and exported.
     ///
     /// - Parameters:
     ///   - traceID: the trace that the span is in.
     ///   - parent: the span's parent; nil for a root. A remote and a local parent count the same.
-    public func samples(_ traceID: TraceID, parent: TraceContext?) -> Bool {
-        switch self {
+    package func samples(_ traceID: TraceID, parent: TraceContext?) -> Bool {
+        switch kind {
         case .alwaysOn: true
         case .alwaysOff: false
         case .traceIDRatio(let ratio): Self.isWithin(ratio, traceID)
@@ -172,7 +185,7 @@ public enum Sampler: Sendable, Hashable {
 extension Sampler: CustomStringConvertible {
     /// As `OTEL_TRACES_SAMPLER` names it, with its argument.
     public var description: String {
-        switch self {
+        switch kind {
         case .alwaysOn: "always_on"
         case .alwaysOff: "always_off"
         case .traceIDRatio(let ratio): "traceidratio(\(ratio))"
@@ -184,7 +197,7 @@ extension Sampler: CustomStringConvertible {
 }
 
 /// Why a span is exported although its trace was not sampled: the value of the attribute `spanq.sampled.by`.
-public enum KeepReason: String, Sendable, Hashable, CaseIterable {
+package enum KeepReason: String, Sendable, Hashable, CaseIterable {
     /// It failed.
     case error
     /// It took longer than a configured bound.
@@ -193,26 +206,26 @@ public enum KeepReason: String, Sendable, Hashable, CaseIterable {
     case reclaim
 
     /// The attribute that marks such a span.
-    public static let attributeKey = "spanq.sampled.by"
+    package static let attributeKey = "spanq.sampled.by"
 }
 
 /// Takes finished spans from a tracer: `BatchProcessor` of `SpanQueueOTLP`, or one of an application's own.
-public protocol SpanProcessor: Sendable {
+package protocol SpanProcessor: Sendable {
     /// Takes a span. Called where the span ends, which is in a handler: it must not wait.
     func submit(_ span: SpanData)
 }
 
 /// How many spans a tracer has started: `otel.sdk.span.started` by `otel.span.sampling_result`.
-public struct StartedSpans: Sendable, Hashable {
+package struct StartedSpans: Sendable, Hashable {
     /// Sampled (`RECORD_AND_SAMPLE`).
-    public var sampled: Int
+    package var sampled: Int
     /// Not sampled, but recorded in case there is a reason to keep them (`RECORD_ONLY`).
-    public var recorded: Int
+    package var recorded: Int
     /// Not recorded (`DROP`).
-    public var dropped: Int
+    package var dropped: Int
 
     /// Makes counts.
-    public init(sampled: Int = 0, recorded: Int = 0, dropped: Int = 0) {
+    package init(sampled: Int = 0, recorded: Int = 0, dropped: Int = 0) {
         self.sampled = sampled
         self.recorded = recorded
         self.dropped = dropped

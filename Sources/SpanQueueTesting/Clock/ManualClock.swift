@@ -34,7 +34,7 @@ public final class ManualClock: EngineClock {
     }
 
     /// Returns once the clock was moved to `moment` or past it.
-    public func sleep(until moment: Timestamp) async throws {
+    package func sleep(until moment: Timestamp) async throws {
         let wakeUp = WakeUp()
         let sleeper: Int? = state.withLock { state in
             guard state.now < moment else { return nil }
@@ -49,7 +49,7 @@ public final class ManualClock: EngineClock {
 }
 
 /// The clock by which an in-memory engine judges every deadline.
-public protocol EngineClock: Sendable {
+package protocol EngineClock: Sendable {
     /// The present moment, in milliseconds.
     var now: Timestamp { get }
     /// Returns when `now` has reached `moment`, at once where it has already.
@@ -59,15 +59,15 @@ public protocol EngineClock: Sendable {
 }
 
 /// The clock of the machine.
-public struct SystemClock: EngineClock {
+package struct SystemClock: EngineClock {
     /// Makes one; all are alike.
-    public init() {}
+    package init() {}
 
     /// The machine's time of day.
-    public var now: Timestamp { Timestamp(Date()) }
+    package var now: Timestamp { Timestamp(Date()) }
 
     /// Sleeps in real time.
-    public func sleep(until moment: Timestamp) async throws {
+    package func sleep(until moment: Timestamp) async throws {
         // The time of day may be set back during a sleep, and a sleep of centuries overflows what sleeps: hence the steps.
         while now < moment {
             try await Task.sleep(for: min(moment - now, .seconds(3600)))
@@ -77,7 +77,7 @@ public struct SystemClock: EngineClock {
 
 extension EngineClock where Self == SystemClock {
     /// The clock of the machine.
-    public static var system: SystemClock { SystemClock() }
+    package static var system: SystemClock { SystemClock() }
 }
 
 /// A signal that is given once and waited for once. Given before the wait, it is not lost.

@@ -105,10 +105,10 @@ package final class InMemoryEngine: Engine, JobKeeper {
 extension EngineSource {
     /// A fresh engine in this process, for tests.
     ///
-    /// - Parameter clock: what judges every deadline; a `ManualClock` makes delays, retries and leases run at the test's
-    ///   word.
-    public static func inMemory(clock: any EngineClock = .system) -> EngineSource {
-        EngineSource { _ in InMemoryEngine(clock: clock) }
+    /// - Parameter clock: what judges every deadline: delays, retries and leases then run when the test moves it; by default the
+    ///   machine's clock.
+    public static func inMemory(clock: ManualClock? = nil) -> EngineSource {
+        EngineSource { _ in InMemoryEngine(clock: clock ?? SystemClock()) }
     }
 }
 

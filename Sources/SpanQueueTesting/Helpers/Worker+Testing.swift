@@ -12,16 +12,15 @@ extension Worker {
     ///   - queue: the queue that the worker serves, on an engine with `clock`.
     ///   - clock: the engine's clock.
     ///   - limit: how far the clock is moved at most; one day by default.
-    /// - Returns: what the runs did together.
+    /// - Returns: how many attempts ended in which way, in all runs together; each outcome is there.
     @discardableResult
     public func runAllDue(
         in queue: JobQueue, advancing clock: ManualClock, atMost limit: Duration = .seconds(86_400)
-    ) async throws -> RunSummary {
+    ) async throws -> [AttemptOutcome: Int] {
         let end = clock.now + limit
-        var total = RunSummary()
+        var total: [AttemptOutcome: Int] = [:]
         while true {
-            let summary = try await runOnce()
-            total.add(summary)
+            total.merge(try await runOnce(), uniquingKeysWith: +)
             var next: Timestamp?
             for name in configuration.queues.queues {
                 for state in [JobState.scheduled, .retrying] {
@@ -104,9 +103,9 @@ extension JobQueue {
     /// #expect(try await queue.enqueued(WelcomeEmail.self).map(\.userID) == [42])
     /// ```
     ///
-    /// - Parameter clock: what judges every deadline; by default the system's.
+    /// - Parameter clock: what judges every deadline; by default the machine's.
     public static func testing(
-        clock: any EngineClock = .system, configuration: JobQueueConfiguration = JobQueueConfiguration(),
+        clock: ManualClock? = nil, configuration: JobQueueConfiguration = JobQueueConfiguration(),
         logger: Logger = Logger(label: "spanqueue.testing", factory: { _ in SwiftLogNoOpLogHandler() })
     ) throws -> JobQueue {
         try JobQueue(engine: .inMemory(clock: clock), configuration: configuration, logger: logger)

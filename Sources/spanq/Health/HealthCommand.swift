@@ -58,12 +58,10 @@ struct HealthCommand: AsyncParsableCommand {
     /// Where a worker with the same flags, variables and file listens, seen from this machine.
     private func configuredURL() throws -> String {
         var reader = try global.reader()
-        switch try reader.listen(default: .standard).address {
-        case .tcp(let host, let port) where port != 0:
-            return "http://\(Self.reachable(host)):\(port)/readyz"
-        case .tcp, .unix, .off:
+        guard let (host, port) = try reader.listen(default: .standard).address.tcp, port != 0 else {
             throw CommandFailure.usage("where to ask is not known from the listen address: give --url")
         }
+        return "http://\(Self.reachable(host)):\(port)/readyz"
     }
 
     /// A process that listens on every address is asked over loopback.

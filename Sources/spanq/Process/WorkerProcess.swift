@@ -77,7 +77,7 @@ private final class WorkerService: Service, Sendable {
 
     func run() async throws {
         guard once else { return try await worker.run() }
-        let summary = try await worker.runOnce()
+        let summary = try await worker.runUntilEmpty()
         result.withLock { $0 = summary }
     }
 }

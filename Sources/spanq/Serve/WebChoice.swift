@@ -27,7 +27,7 @@ struct WebChoice {
         } catch {
             let exit = CommandExit(error.code)
             let failure = CommandFailure(code: exit == .unreachable ? .addressTaken : exit, message: error.message)
-            guard !listen.isGiven, case .tcp(let host, _) = listen.address else { throw failure }
+            guard !listen.isGiven, let host = listen.address.tcp?.host else { throw failure }
             if listen.whenTaken == .takeAnother {
                 do throws(SpanQueueError) { return try started(.tcp(host: host, port: 0)) } catch { throw failure }
             }

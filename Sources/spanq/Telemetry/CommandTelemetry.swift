@@ -69,10 +69,10 @@ struct CommandTelemetry: Sendable {
 
     /// Everything that stands on a page of /metrics beside the jobs.
     func registerPage(of queue: JobQueue) throws {
-        try ProcessMetrics.register(in: registry)
+        try registry.registerProcessMetrics()
         try ProcessMetrics.registerBuildInfo(version: SpanQueueVersion.text, in: registry)
-        try ExporterMetrics.register(telemetry, in: registry)
-        try LogMetrics.register(in: registry)
+        try telemetry.registerMetrics(on: registry)
+        try registry.registerLogMetrics()
         try queue.registerGauges(on: registry)
     }
 }

@@ -23,14 +23,11 @@ struct Observability {
         _ telemetry: CommandTelemetry, queue: JobQueue, listen: ListenChoice, fetchLimit: Duration?, logger: Logger
     ) throws {
         try telemetry.registerPage(of: queue)
-        var health = HealthChecks(ready: [.engine(queue), .features(queue)])
-        if let fetchLimit {
-            health.live.append(.fetching(queue, within: fetchLimit))
-        }
+        let live = fetchLimit.map { [HealthCheck.fetching(queue, within: $0)] } ?? []
         func makeServer(_ address: ListenAddress) -> MetricsServer {
-            MetricsServer(address: address, registry: telemetry.registry, health: health, logger: logger) {
-                try await QueueStatistics.read(queue)
-            }
+            MetricsServer(
+                address: address, registry: telemetry.registry, live: live, ready: [.engine(queue), .features(queue)],
+                queue: queue, logger: logger)
         }
         let server = makeServer(listen.address)
         do throws(SpanQueueError) {
@@ -38,8 +35,8 @@ struct Observability {
             try server.start()
             self.server = server
         } catch {
-            switch (listen.isGiven ? .fail : listen.whenTaken, listen.address) {
-            case (.takeAnother, .tcp(let host, _)):
+            switch (listen.isGiven ? .fail : listen.whenTaken, listen.address.tcp) {
+            case (.takeAnother, let (host, _)?):
                 let other = makeServer(.tcp(host: host, port: 0))
                 do throws(SpanQueueError) { try other.start() } catch { throw Self.failure(error) }
                 self.server = other

@@ -49,8 +49,8 @@ struct ExporterMetricsTests {
     @Test("every counter and histogram of a process says since when it has counted")
     func starts() async throws {
         let registry = MetricsRegistry()
-        try ProcessMetrics.register(in: registry)
-        try ExporterMetrics.register(Telemetry(TelemetryConfiguration()), in: registry)
+        try registry.registerProcessMetrics()
+        try Telemetry(TelemetryConfiguration()).registerMetrics(on: registry)
         try registry.counter("own", help: "").child().increment()
         try registry.add(
             MetricsCollector(name: "application") { try $0.counter("elsewhere", help: "", value: 1) })

@@ -39,7 +39,7 @@ struct TelemetryTests {
         let requests = try await collector.requests()
         #expect(Set(requests.map { $0.path.split(separator: "/").last }) == ["traces", "metrics", "logs"])
         #expect(requests.count == 3 && requests.allSatisfy { $0.problem == nil && $0.items > 0 })
-        #expect(await telemetry.flush(within: .seconds(1)) != .timedOut)
+        #expect(await telemetry.flushResult(within: .seconds(1)) != .timedOut)
     }
 
     @Test(

@@ -16,7 +16,7 @@ struct IndependentParserTests {
         for _ in 0..<10 {
             let registry = MetricsRegistry()
             try RandomRegistry.fill(registry)
-            try ProcessMetrics.register(in: registry)
+            try registry.registerProcessMetrics()
             try ProcessMetrics.registerBuildInfo(version: "1.0", in: registry)
             let (status, output) = try check(await registry.collect())
             #expect(status == 0, "\(output)")

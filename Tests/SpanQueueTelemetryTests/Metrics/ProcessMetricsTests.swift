@@ -11,7 +11,7 @@ struct ProcessMetricsTests {
     @Test("each is there and says something that can be true")
     func all() async throws {
         let registry = MetricsRegistry()
-        try ProcessMetrics.register(in: registry)
+        try registry.registerProcessMetrics()
         try ProcessMetrics.registerBuildInfo(version: "1.2.3", in: registry)
         let snapshot = await registry.collect()
         func value(_ name: String) -> Double {

@@ -3,7 +3,7 @@
 
 import SpanQueueTelemetry
 
-// Run with: swift run -c release --package-path Benchmarks/Telemetry
+// Run with: Scripts/bench --micro
 
 try Recording().run()
 await Spans().run()
