@@ -83,7 +83,7 @@ let package = Package(
         .target(
             name: "SpanQueueTelemetry",
             dependencies: [
-                "CSpanQueueTelemetry",
+                "CSpanQueueTelemetry", "SpanQueueLoop",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Instrumentation", package: "swift-distributed-tracing"),
                 .product(name: "Logging", package: "swift-log"),
@@ -145,7 +145,9 @@ let package = Package(
         .target(name: "CSpanQueueSpawn"),
         .target(
             name: "SpanQueueCurl",
-            dependencies: ["CSpanQueueCurl", .product(name: "NIOConcurrencyHelpers", package: "swift-nio")],
+            dependencies: [
+                "CSpanQueueCurl", "SpanQueueLoop", .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -234,6 +236,7 @@ let package = Package(
         ),
         .target(name: "RedisServerFixture", path: "Tests/RedisServerFixture", swiftSettings: settings),
         .target(name: "PostgresServerFixture", path: "Tests/PostgresServerFixture", swiftSettings: settings),
+        .target(name: "HTTPFixture", path: "Tests/HTTPFixture", swiftSettings: settings),
         .testTarget(
             name: "SpanQueueHandlersTests",
             dependencies: [
@@ -364,7 +367,7 @@ let package = Package(
         .testTarget(
             name: "SpanQueueServerTests",
             dependencies: [
-                "SpanQueue", "SpanQueueAdmin", "SpanQueueGzip", "SpanQueueServer", "SpanQueueTelemetry",
+                "HTTPFixture", "SpanQueue", "SpanQueueAdmin", "SpanQueueGzip", "SpanQueueServer", "SpanQueueTelemetry",
                 "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -374,7 +377,8 @@ let package = Package(
         .testTarget(
             name: "SpanQueueWebTests",
             dependencies: [
-                "CSpanQueueWeb", "SpanQueue", "SpanQueueAdmin", "SpanQueueServer", "SpanQueueTesting", "SpanQueueWeb",
+                "CSpanQueueWeb", "HTTPFixture", "SpanQueue", "SpanQueueAdmin", "SpanQueueServer", "SpanQueueTesting",
+                "SpanQueueWeb",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -404,7 +408,8 @@ let package = Package(
         .testTarget(
             name: "SecurityTests",
             dependencies: [
-                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueRedis", "SpanQueueTelemetry", "spanq",
+                "HTTPFixture", "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueRedis",
+                "SpanQueueTelemetry", "spanq",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

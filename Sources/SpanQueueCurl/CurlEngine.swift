@@ -3,6 +3,7 @@
 
 import CSpanQueueCurl
 import NIOConcurrencyHelpers
+import SpanQueueLoop
 import Synchronization
 
 #if canImport(Darwin)
@@ -106,40 +107,21 @@ final class CurlEngine: @unchecked Sendable {
         _ = spanqueue_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, maximumIdleConnections)
         _ = spanqueue_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, maximumConnectionsPerHost)
         self.multi = multi
-        let context = Unmanaged.passRetained(self)
-        #if canImport(Darwin)
-            var thread: pthread_t?
-            let result = pthread_create(&thread, nil, { CurlEngine.main($0) }, context.toOpaque())
-        #else
-            var thread = pthread_t()
-            // `context` comes back as it was passed: not nil.
-            let result = pthread_create(
-                &thread, nil, { context in context.flatMap { CurlEngine.main($0) } }, context.toOpaque())
-        #endif
-        guard result == 0 else {
-            context.release()
+        guard DetachedThread.start(named: name, { [self] in work() }) == 0 else {
             curl_multi_cleanup(multi)
             self.multi = nil
             return false
         }
-        #if canImport(Darwin)
-            if let thread { pthread_detach(thread) }
-        #else
-            pthread_detach(thread)
-        #endif
         return true
     }
 
-    private static func main(_ context: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+    private func work() {
         // With CURLOPT_NOSIGNAL libcurl does not ignore SIGPIPE, and OpenSSL writes without MSG_NOSIGNAL. The threads that
         // libcurl starts to resolve names inherit the mask.
         var all = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_BLOCK, &all, nil)
-        let engine = Unmanaged<CurlEngine>.fromOpaque(context).takeRetainedValue()
-        engine.nameThread()
-        engine.run()
-        return nil
+        run()
     }
 
     private func run() {
@@ -212,18 +194,6 @@ final class CurlEngine: @unchecked Sendable {
         }
         for case .start(_, _, _, let completion) in commands { completion.resume(returning: .failure(closed)) }
         for call in whenDone { call() }
-    }
-
-    /// For `top -H` and debuggers; nothing depends on it.
-    private func nameThread() {
-        #if canImport(Darwin)
-            pthread_setname_np(name)
-        #else
-            let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-            guard file >= 0 else { return }
-            defer { close(file) }
-            _ = name.utf8.prefix(15).withContiguousStorageIfAvailable { write(file, $0.baseAddress, $0.count) }
-        #endif
     }
 }
 

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HTTPFixture
 import RedisServerFixture
 import Testing
 
@@ -71,9 +72,9 @@ struct CanaryTests {
         try await Self.untilDead("hook", stage)
 
         for path in ["/metrics", "/stats", "/livez", "/readyz", "/none?token=\(Self.header)"] {
-            let wire = try Wire(port: port)
+            let wire = try RawClient(port: port, secondsToWait: 10)
             wire.send("GET \(path) HTTP/1.1\r\nHost: a\r\nAuthorization: \(Self.header)\r\nConnection: close\r\n\r\n")
-            let (text, _) = wire.readToEnd()
+            let (text, _) = wire.readToEndNow()
             #expect(text.hasPrefix("HTTP/1.1"))
             Self.check(text, path)
         }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HTTPFixture
 import RedisServerFixture
 import Testing
 
@@ -77,9 +78,9 @@ struct HostileRequestTests {
     func unsound() async throws {
         try await serving { port, _ in
             for request in Self.requests {
-                let wire = try Wire(port: port)
+                let wire = try RawClient(port: port, secondsToWait: 10)
                 wire.send(request.text + Self.sound)
-                let (text, isClosed) = wire.readToEnd()
+                let (text, isClosed) = wire.readToEndNow()
                 #expect(isClosed, "\(request.name): the connection stays open")
                 #expect(Self.statuses(text).count == 1, "\(request.name): \(text)")
                 #expect(Self.statuses(text).first.map(request.statuses.contains) == true, "\(request.name): \(text)")
@@ -100,16 +101,16 @@ struct HostileRequestTests {
             }
             // RFC 9112, section 3.2.2: a server takes the absolute form.
             #expect(try Self.get("http://a/livez", port) == [200])
-            let wire = try Wire(port: port)
+            let wire = try RawClient(port: port, secondsToWait: 10)
             wire.send("CONNECT evil:443 HTTP/1.1\r\nHost: evil:443\r\nConnection: close\r\n\r\n")
-            #expect(Self.statuses(wire.readToEnd().text).first.map { $0 >= 400 } == true)
+            #expect(Self.statuses(wire.readToEndNow().text).first.map { $0 >= 400 } == true)
         }
     }
 
     @Test("five hundred connections that drip their heads keep nobody out, and are gone after ten seconds")
     func slowloris() async throws {
         try await serving { port, _ in
-            let drips = try (0..<500).map { _ in try Wire(port: port, secondsToWait: 1) }
+            let drips = try (0..<500).map { _ in try RawClient(port: port, secondsToWait: 1) }
             for drip in drips { drip.send("GET /metrics HTTP/1.1\r\nHost: a\r\nX-") }
             let end = ContinuousClock.now + .seconds(12)
             var answers = 0
@@ -123,7 +124,7 @@ struct HostileRequestTests {
             }
             #expect(answers > 0)
             for drip in drips {
-                let (text, isClosed) = drip.readToEnd()
+                let (text, isClosed) = drip.readToEndNow()
                 #expect(isClosed && Self.statuses(text).allSatisfy { $0 == 408 || $0 == 400 })
             }
         }
@@ -164,9 +165,9 @@ struct HostileRequestTests {
     }
 
     private static func get(_ target: String, _ port: Int) throws -> [Int] {
-        let wire = try Wire(port: port)
+        let wire = try RawClient(port: port, secondsToWait: 10)
         wire.send("GET \(target) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        return statuses(wire.readToEnd().text)
+        return statuses(wire.readToEndNow().text)
     }
 
     /// The status of each answer in what came.

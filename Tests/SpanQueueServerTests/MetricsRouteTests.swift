@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import HTTPFixture
 import SpanQueue
 import SpanQueueServer
 import SpanQueueTelemetry

@@ -3,6 +3,7 @@
 
 import CSpanQueueWeb
 import Foundation
+import HTTPFixture
 
 /// The description of the interface, and what an answer has to be by it.
 ///

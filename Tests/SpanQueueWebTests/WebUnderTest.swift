@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HTTPFixture
 import Logging
 import ServiceLifecycle
 import SpanQueue
@@ -79,8 +80,10 @@ struct WebUnderTest: Sendable {
         fields.merge(headers) { $1 }
         let head = fields.filter { !$0.value.isEmpty }.map { "\($0.key): \($0.value)\r\n" }.joined()
         let request = "\(method) \(target) HTTP/1.1\r\n\(head)\r\n\(body ?? "")"
-        let bytes = try await exchange(request)
-        let answer = try #require(WebAnswer(bytes), sourceLocation: place)
+        let client = try RawClient(port: port)
+        // A server that has refused the request reads no more of it.
+        client.send(request)
+        let answer = try #require(WebAnswer(await client.readToEnd()), sourceLocation: place)
         if isDescribed, method != "HEAD", method != "OPTIONS" {
             for problem in document.problems(of: answer, to: method, target) {
                 Issue.record("\(method) \(target): \(problem)", sourceLocation: place)
@@ -88,71 +91,14 @@ struct WebUnderTest: Sendable {
         }
         return answer
     }
-
-    private func exchange(_ request: String) async throws -> [UInt8] {
-        let port = port
-        return try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread {
-                continuation.resume(with: Result { try Self.exchangeNow(Array(request.utf8), port) })
-            }
-        }
-    }
-
-    private static func exchangeNow(_ request: [UInt8], _ port: Int) throws -> [UInt8] {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var limit = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port)).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard status == 0 else { throw SpanQueueError(.unavailable, "no connection: \(errno)") }
-        var rest = request[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            // A server that has refused the request reads no more of it.
-            guard count > 0 else { break }
-            rest = rest.dropFirst(count)
-        }
-        var answer: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = recv(descriptor, &buffer, buffer.count, 0)
-            guard count > 0 else { return answer }
-            answer += buffer.prefix(count)
-        }
-    }
 }
 
 /// An answer as it came.
-struct WebAnswer: Sendable {
-    let status: Int
-    /// Names in lower case.
-    let headers: [String: String]
-    let text: String
-    let bytes: [UInt8]
+typealias WebAnswer = Answer
 
-    init?(_ bytes: [UInt8]) {
-        let data = Data(bytes)
-        guard let end = data.range(of: Data("\r\n\r\n".utf8)) else { return nil }
-        let lines = String(decoding: data[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
-        guard let status = lines[0].split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else { return nil }
-        self.status = status
-        headers = lines.dropFirst().reduce(into: [:]) { headers, line in
-            let parts = line.split(separator: ":", maxSplits: 1)
-            headers[parts[0].lowercased()] = parts.count == 2 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
-        }
-        self.bytes = Array(data[end.upperBound...])
-        text = String(decoding: self.bytes, as: UTF8.self)
-    }
-
-    var object: [String: Any] { (try? JSONSerialization.jsonObject(with: Data(bytes))) as? [String: Any] ?? [:] }
+extension Answer {
+    var bytes: [UInt8] { body }
+    var object: [String: Any] { (try? JSONSerialization.jsonObject(with: Data(body))) as? [String: Any] ?? [:] }
     var code: String? { object["code"] as? String }
     func string(_ name: String) -> String? { object[name] as? String }
     func objects(_ name: String) -> [[String: Any]] { object[name] as? [[String: Any]] ?? [] }

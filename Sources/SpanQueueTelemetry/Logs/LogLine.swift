@@ -35,16 +35,7 @@ struct LogLine {
         LogText.appendPlain(message, to: &line)
         guard !metadata.isEmpty else { return }
         line.append(UInt8(ascii: " "))
-        for (key, value) in fields {
-            guard line.count < Self.longest else {
-                line += " truncated=true".utf8
-                return
-            }
-            line.append(UInt8(ascii: " "))
-            LogText.appendKey(key, to: &line)
-            line.append(UInt8(ascii: "="))
-            LogText.appendValue(value.description, to: &line)
-        }
+        appendFields(to: &line)
     }
 
     private func renderLogfmt(_ line: inout [UInt8]) {
@@ -52,6 +43,11 @@ struct LogLine {
         LogText.appendValue(label, to: &line)
         line += " msg=".utf8
         LogText.appendValue(message, to: &line)
+        appendFields(to: &line)
+    }
+
+    /// Each as `key=value`, after a blank.
+    private func appendFields(to line: inout [UInt8]) {
         for (key, value) in fields {
             guard line.count < Self.longest else {
                 line += " truncated=true".utf8

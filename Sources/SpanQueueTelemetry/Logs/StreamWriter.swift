@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 internal import NIOConcurrencyHelpers
+internal import SpanQueueLoop
 
 #if canImport(Darwin)
     internal import Darwin
@@ -157,47 +158,20 @@ package final class StreamWriter: @unchecked Sendable {
     // MARK: The thread
 
     private func startThread() -> Bool {
-        let context = Unmanaged.passRetained(self)
-        #if canImport(Darwin)
-            var thread: pthread_t?
-            let result = pthread_create(&thread, nil, { StreamWriter.main($0) }, context.toOpaque())
-            if result == 0, let thread { pthread_detach(thread) }
-        #else
-            var thread = pthread_t()
-            // `context` comes back as it was passed: not nil.
-            let result = pthread_create(
-                &thread, nil, { context in context.flatMap { StreamWriter.main($0) } }, context.toOpaque())
-            if result == 0 { pthread_detach(thread) }
-        #endif
-        if result != 0 { context.release() }
-        return result == 0
+        DetachedThread.start(named: name) { [self] in work() } == 0
     }
 
-    private static func main(_ context: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+    private func work() {
         // Signals are others' affair; but for SIGPIPE, which ends a program whose reader has gone away, unless it ignores that.
         var signals = sigset_t()
         sigfillset(&signals)
         sigdelset(&signals, SIGPIPE)
         pthread_sigmask(SIG_SETMASK, &signals, nil)
-        let writer = Unmanaged<StreamWriter>.fromOpaque(context).takeRetainedValue()
-        writer.nameThread()
         while true {
-            writer.lock.lock(whenValue: .busy)
-            writer.lock.unlock()
-            writer.drain()
+            lock.lock(whenValue: .busy)
+            lock.unlock()
+            drain()
         }
-    }
-
-    /// For `top -H` and debuggers; nothing depends on it.
-    private func nameThread() {
-        #if canImport(Darwin)
-            pthread_setname_np(name)
-        #else
-            let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-            guard file >= 0 else { return }
-            defer { close(file) }
-            _ = name.utf8.prefix(15).withContiguousStorageIfAvailable { systemWrite(file, $0.baseAddress, $0.count) }
-        #endif
     }
 
     /// No thread can be started: the caller writes itself, and the next one tries again.

@@ -11,8 +11,7 @@ struct JobCommand: ParsableCommand {
         commandName: "job", abstract: "Look at jobs, and act on one.",
         subcommands: [
             JobShowCommand.self, JobExplainCommand.self, JobTraceCommand.self, JobListCommand.self,
-            JobCancelCommand.self,
-            JobRetryCommand.self, JobRemoveCommand.self,
+            JobCancelCommand.self, JobRetryCommand.self, JobRemoveCommand.self,
         ])
 }
 
@@ -26,6 +25,13 @@ struct JobSelection: ParsableArguments {
 
     func find(in admin: Admin) async throws -> JobRecord {
         try await admin.record(JobID(argument: jobID), in: queue)
+    }
+
+    /// Acts on it in the name of this process, and prints what came of it.
+    func act(_ action: JobAction, _ global: GlobalOptions) async throws {
+        let id = try JobID(argument: jobID)
+        try await global.withAdmin { try await $0.run(.act(action, id, queue: queue), as: .ofProcess) }
+            .print(json: global.json)
     }
 }
 
@@ -70,10 +76,7 @@ struct JobCancelCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let id = try JobID(argument: job.jobID)
-        try await global.withAdmin { admin in
-            try await admin.run(.act(.cancel(reason: reason), id, queue: job.queue), as: .ofProcess)
-        }.print(json: global.json)
+        try await job.act(.cancel(reason: reason), global)
     }
 }
 
@@ -88,9 +91,7 @@ struct JobRetryCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let id = try JobID(argument: job.jobID)
-        try await global.withAdmin { try await $0.run(.act(.redrive, id, queue: job.queue), as: .ofProcess) }
-            .print(json: global.json)
+        try await job.act(.redrive, global)
     }
 }
 
@@ -103,8 +104,6 @@ struct JobRemoveCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        let id = try JobID(argument: job.jobID)
-        try await global.withAdmin { try await $0.run(.act(.remove, id, queue: job.queue), as: .ofProcess) }
-            .print(json: global.json)
+        try await job.act(.remove, global)
     }
 }

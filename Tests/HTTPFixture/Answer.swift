@@ -4,14 +4,14 @@
 import Foundation
 
 /// An HTTP answer as it came.
-struct Answer: Sendable {
-    let status: Int
+package struct Answer: Sendable {
+    package let status: Int
     /// Names in lower case.
-    let headers: [String: String]
-    let body: [UInt8]
+    package let headers: [String: String]
+    package let body: [UInt8]
 
     /// Reads an answer; nil where its head is not whole.
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         let data = Data(bytes)
         guard let end = data.range(of: Data("\r\n\r\n".utf8)) else { return nil }
         let lines = String(decoding: data[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
@@ -24,11 +24,11 @@ struct Answer: Sendable {
         body = Array(data[end.upperBound...])
     }
 
-    var contentLength: Int { headers["content-length"].flatMap { Int($0) } ?? 0 }
-    var text: String { String(decoding: body, as: UTF8.self) }
+    package var contentLength: Int { headers["content-length"].flatMap { Int($0) } ?? 0 }
+    package var text: String { String(decoding: body, as: UTF8.self) }
 
     /// The body as `gzip -dc` reads it.
-    func unzipped() throws -> String {
+    package func unzipped() throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/gzip")
         process.arguments = ["-dc"]
@@ -45,9 +45,9 @@ struct Answer: Sendable {
     }
 
     /// The samples of a page: `name{labels}` and the value as printed, without exemplars.
-    var samples: [String: String] { Self.samples(of: text) }
+    package var samples: [String: String] { Self.samples(of: text) }
 
-    static func samples(of page: String) -> [String: String] {
+    package static func samples(of page: String) -> [String: String] {
         page.split(separator: "\n").filter { !$0.hasPrefix("#") }.reduce(into: [:]) { samples, line in
             let sample = line.components(separatedBy: " # ")[0]
             guard let space = sample.lastIndex(of: " ") else { return }

@@ -5,15 +5,15 @@ import Foundation
 
 /// A connection to a server on this machine, used byte by byte. Its calls block, on a thread of their own each: the few threads
 /// of the global executor are the server's.
-final class RawClient: Sendable {
+package final class RawClient: Sendable {
     private let descriptor: Int32
 
-    struct Refused: Error {
-        let code: Int32
+    package struct Refused: Error {
+        package let code: Int32
     }
 
     /// Connects. A small `receiveBuffer` makes the kernel take little of an answer ahead of the reader.
-    init(port: Int, receiveBuffer: Int32? = nil, secondsToWait: Int = 20) throws {
+    package init(port: Int, receiveBuffer: Int32? = nil, secondsToWait: Int = 20) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
@@ -42,30 +42,34 @@ final class RawClient: Sendable {
 
     /// Sends all of it; false where the connection is gone.
     @discardableResult
-    func send(_ text: String) -> Bool {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    package func send(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             guard count > 0 else { return false }
-            bytes = bytes.dropFirst(count)
+            rest = rest.dropFirst(count)
         }
         return true
     }
 
+    /// The same with a text.
+    @discardableResult
+    package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
     /// Up to `count` bytes: what is there, or the first that come; empty at the end.
-    func read(atMost count: Int) async -> [UInt8] {
+    package func read(atMost count: Int) async -> [UInt8] {
         await onThread { [self] in readNow(atMost: count) }
     }
 
     /// The same, on the caller's thread.
-    func readNow(atMost count: Int) -> [UInt8] {
+    package func readNow(atMost count: Int) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: count)
         let read = recv(descriptor, &buffer, count, 0)
         return Array(buffer.prefix(max(0, read)))
     }
 
     /// All until the server closes.
-    func readToEnd() async -> [UInt8] {
+    package func readToEnd() async -> [UInt8] {
         var all: [UInt8] = []
         while true {
             let bytes = await read(atMost: 65_536)
@@ -74,8 +78,22 @@ final class RawClient: Sendable {
         }
     }
 
+    /// What comes until the server closes, and whether it did in time; on the caller's thread.
+    package func readToEndNow() -> (text: String, isClosed: Bool) {
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0 else {
+                // A reset is an end too: bytes that nobody read were on their way.
+                return (String(decoding: all, as: UTF8.self), count == 0 || errno == ECONNRESET)
+            }
+            all += buffer[..<count]
+        }
+    }
+
     /// One answer with a `Content-Length`, on a connection that stays open; nil where it does not come whole.
-    func readAnswer(hasBody: Bool = true) async -> Answer? {
+    package func readAnswer(hasBody: Bool = true) async -> Answer? {
         var bytes: [UInt8] = []
         while true {
             if let answer = Answer(bytes), !hasBody || answer.body.count >= answer.contentLength { return answer }
