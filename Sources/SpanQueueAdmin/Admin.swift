@@ -85,7 +85,7 @@ package struct Admin: Sendable {
         for name in names { try NameRule.queue.check(name) }
         let known = Set(try await self.names())
         if let name = names.first(where: { !known.contains($0) }) {
-            throw SpanQueueError(.notFound, "no queue \(name): a queue begins with its first job")
+            throw SpanQueueError(.notFound, "no queue \(name): a queue is created by its first job")
         }
         return try await queue.counts(of: names)
     }
@@ -98,7 +98,7 @@ package struct Admin: Sendable {
     /// - Throws: `.notFound`.
     package func record(_ id: JobID, in queue: String? = nil) async throws -> JobRecord {
         guard let record = try await find(id, in: queue), visible.allow(record.message.queue) else {
-            throw SpanQueueError(.notFound, "no job \(id): it never was, or its record is no longer kept")
+            throw SpanQueueError(.notFound, "no job \(id): it never existed, or its record is no longer kept")
         }
         return record
     }

@@ -145,7 +145,7 @@ extension MetricsServer {
                 return try await responder.respond(to: request, context: context)
             } catch {
                 logger.error("a request could not be answered", metadata: ["error": "\(error)"])
-                return RequestRules.line(.internalServerError, "this is a mistake of the server; see its log")
+                return RequestRules.line(.internalServerError, "this is a bug in the server; see its log")
             }
         }
         try await server.serve(descriptor, on: thread) { self.beginDraining() }

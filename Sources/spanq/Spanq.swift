@@ -11,7 +11,7 @@ import SpanQueueAdmin
 struct Spanq: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "spanq",
-        abstract: "A job queue on Redis or Postgres that you can look into.",
+        abstract: "A job queue on Redis or Postgres that shows what it is doing.",
         discussion: """
             Start with: spanq dev
 

@@ -56,7 +56,7 @@ struct WorkCostTests {
         }
     }
 
-    @Test("128 jobs that are given back are one command, whatever their priority", arguments: [0, 5])
+    @Test("128 jobs that are released are one command, whatever their priority", arguments: [0, 5])
     func releases(priority: Int) async throws {
         try await CostBench.with { bench in
             try await bench.enqueue(128, priority: priority)

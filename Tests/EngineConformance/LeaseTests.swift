@@ -73,7 +73,7 @@ struct LeaseTests {
 
 @Suite("fencing")
 struct FencingTests {
-    /// A job that was taken back from its first worker and claimed by a second.
+    /// A job that was reclaimed from its first worker and claimed by a second.
     func zombie(_ bench: Bench) async throws -> (old: ClaimedJob, new: ClaimedJob) {
         let old = try await bench.acceptAndClaim(lease: .milliseconds(50))
         try await bench.pass(.milliseconds(100))

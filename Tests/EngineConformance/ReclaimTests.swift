@@ -88,7 +88,7 @@ struct ReclaimTests {
         }
     }
 
-    @Test("hundreds of leases that lapse at once are taken back in bounded steps", arguments: EngineUnderTest.all)
+    @Test("hundreds of leases that lapse at once are reclaimed in bounded steps", arguments: EngineUnderTest.all)
     func many(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let ids = try await bench.accept((0..<500).map { bench.job(priority: $0 % 3) })

@@ -25,7 +25,7 @@ struct DrainTests {
         }
     }
 
-    @Test("what is not done when the drain is over is given back without charging an attempt")
+    @Test("what is not done when the drain is over is released without charging an attempt")
     func givesBack() async throws {
         try await Bench.with { bench in
             let worker = try bench.worker(drain: 300)

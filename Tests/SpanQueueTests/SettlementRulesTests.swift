@@ -144,7 +144,7 @@ struct SettlementRulesTests {
         #expect(settle(claim, .unknownType(isHandledElsewhere: false))?.verdict == .bury(.unknownJobType))
     }
 
-    @Test("an unknown type that another worker handles is given back at once, then after ever longer, and never buried")
+    @Test("an unknown type that another worker handles is released at once, then after ever longer, and never buried")
     func handledElsewhere() throws {
         var claim = claim(maxRetries: 0)
         var delays: [Duration] = []

@@ -94,7 +94,7 @@ extension JobQueue {
         guard try await engine.delete(queue) else { throw Self.noQueue(queue) }
     }
 
-    /// Calls a job off: at once while it does not run; within a heartbeat while it runs, if its handler heeds cancellation.
+    /// Cancels a job: at once while it does not run; within a heartbeat while it runs, if its handler heeds cancellation.
     ///
     /// - Throws: `.notFound`; `.invalidState` for a job that has completed or died.
     /// - Returns: where it stands now; `active` means that its worker will hear of it.
@@ -210,11 +210,11 @@ extension JobQueue {
     }
 
     private static func noQueue(_ queue: String) -> SpanQueueError {
-        SpanQueueError(.notFound, "no queue \(queue): a queue begins with its first job")
+        SpanQueueError(.notFound, "no queue \(queue): a queue is created by its first job")
     }
 
     private static func notFound(_ id: JobID) -> SpanQueueError {
-        SpanQueueError(.notFound, "no job \(id): it never was, or its record is no longer kept")
+        SpanQueueError(.notFound, "no job \(id): it never existed, or its record is no longer kept")
     }
 }
 

@@ -216,7 +216,7 @@ public final class JobQueue: Service, Sendable {
     /// in reverse order.
     ///
     /// An engine that can't be reached is tried again until it can. Also where the group is cancelled instead of shut down, because
-    /// another service failed, workers that use the queue still settle and give back what they hold, and the queue waits for them,
+    /// another service failed, workers that use the queue still settle and release what they hold, and the queue waits for them,
     /// for half a minute at most.
     ///
     /// - Throws: `.unsupported`, `.denied` and the like: what trying again can't help.

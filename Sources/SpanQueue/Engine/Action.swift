@@ -3,7 +3,7 @@
 
 /// What a person does to one job.
 package enum JobAction: Sendable, Hashable {
-    /// Calls it off: at once while it does not run, within a heartbeat while it runs.
+    /// Cancels it: at once while it does not run, within a heartbeat while it runs.
     case cancel(reason: String)
     /// Makes a dead letter, or a job that was put off, ready now. A dead letter starts afresh: its attempts and
     /// reclaims count from zero, its history stays.

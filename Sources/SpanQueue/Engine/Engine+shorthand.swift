@@ -43,7 +43,7 @@ extension EngineCore {
     /// Its upkeep, where it has one.
     package var keeper: (any JobKeeper)? { self as? any JobKeeper }
 
-    /// Takes back lapsed jobs; throws `.unsupported` where the engine does it by itself.
+    /// Reclaims lapsed jobs; throws `.unsupported` where the engine does it by itself.
     package func reclaim(_ request: ReclaimRequest) async throws -> [ReclaimedJob] {
         try await mustKeep().reclaim(request)
     }

@@ -69,7 +69,7 @@ package protocol JobSource: EngineCore {
 
 /// Upkeep, by whoever works: an engine whose server does it by itself has none.
 package protocol JobKeeper: EngineCore {
-    /// Takes back up to `limit` jobs of a queue whose lease has run out.
+    /// Reclaims up to `limit` jobs of a queue whose lease has run out.
     func reclaim(_ request: ReclaimRequest) async throws -> [ReclaimedJob]
     /// Drops finished jobs whose retention is over and locks that have run out: step by step until nothing is left of them or the
     /// time is up, and one step at least.

@@ -126,21 +126,21 @@ package enum SettleOutcome: Sendable, Hashable {
     case lost
 }
 
-/// A request to take back jobs whose lease has run out.
+/// A request to reclaim jobs whose lease has run out.
 package struct ReclaimRequest: Sendable, Hashable {
     /// The queue.
     package var queue: String
-    /// The most jobs to take back in this call.
+    /// The most jobs to reclaim in this call.
     package var limit: Int
-    /// A job taken back this often is buried as a poison pill.
+    /// A job reclaimed this often is buried as a poison pill.
     package var maxReclaims: Int
     /// How long to hold back after a gap (a lost connection, a restarted engine), so that workers that are alive can extend
     /// their leases first.
     package var grace: Duration
 
-    /// The most jobs one call takes back.
+    /// The most jobs one call reclaims.
     package static let maximumBatch = 100
-    /// How often a job is taken back until it is buried, unless configured.
+    /// How often a job is reclaimed before it is buried, unless configured.
     package static let standardMaxReclaims = 3
 
     package init(
@@ -153,7 +153,7 @@ package struct ReclaimRequest: Sendable, Hashable {
     }
 }
 
-/// A job that was taken back.
+/// A job that was reclaimed.
 package struct ReclaimedJob: Sendable, Hashable {
     /// The claim that was lost.
     package var reference: ClaimReference

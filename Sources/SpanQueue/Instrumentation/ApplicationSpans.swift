@@ -50,7 +50,7 @@ struct ApplicationSpans: Sendable {
         /// For a worker that has lost its lease.
         func endLost(atNanoseconds now: UInt64 = SystemClock.now()) {
             end(
-                errorType: "lease_lost", "the worker lost its lease, and what it did did not count",
+                errorType: "lease_lost", "the worker lost its lease, so this attempt did not count",
                 atNanoseconds: now)
         }
     }

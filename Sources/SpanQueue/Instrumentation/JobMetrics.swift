@@ -85,7 +85,7 @@ final class JobMetrics: Sendable {
             "spanq_worker_busy_seconds", help: "Time that slots were taken, summed over the slots.", unit: "seconds"
         )
         reclaimed = try registry.counter(
-            "spanq_leases_reclaimed", help: "Jobs taken back from workers that did not extend their leases.",
+            "spanq_leases_reclaimed", help: "Jobs reclaimed from workers that did not extend their leases.",
             labels: ["queue"])
         lost = try registry.counter(
             "spanq_leases_lost", help: "Jobs that this process held and lost to a reclaim.", labels: ["queue"])

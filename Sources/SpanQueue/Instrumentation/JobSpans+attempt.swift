@@ -41,7 +41,7 @@ extension JobSpans {
             Wait(claim), context: context.moved(to: spanID), worker: worker, after: PreviousAttempt(before: claim),
             from: start, to: end)
         span.attributes["error.type"] = "lease_lost"
-        span.status = .error("the worker lost its lease, and what it did did not count")
+        span.status = .error("the worker lost its lease, so this attempt did not count")
         span.links.append(SpanData.Link(context, isRemote: true))
         tracer.submit(span, keptBecause: context.isSampled ? nil : .error)
     }

@@ -11,7 +11,7 @@ public final class JobTelemetry: Sendable {
     /// The process' own: a registry that is served on /metrics, and no tracer.
     public static let standard = JobTelemetry(registry: .standard)
 
-    /// How an attempt stands to the enqueue of its job.
+    /// How an attempt relates to the enqueue of its job, in traces.
     public struct AttemptParent: Sendable, Hashable {
         /// `auto`, `parent` or `link`.
         package let word: String
@@ -31,7 +31,7 @@ public final class JobTelemetry: Sendable {
     public let registry: MetricsRegistry
     /// Makes the spans; nil where none are exported.
     public let tracer: SpanQueueTracer?
-    /// How an attempt stands to the enqueue.
+    /// How an attempt relates to its enqueue.
     public let attemptParent: AttemptParent
     /// An attempt that took longer is exported even if its trace was not sampled; nil for no bound.
     public let slowAttempt: Duration?

@@ -91,7 +91,7 @@ public struct AttemptRecord: Sendable, Hashable {
         self.error = error
     }
 
-    /// Whether it counts as one of the job's attempts: those that were lost, given back or put off do not, nor those for which the worker
+    /// Whether it counts as one of the job's attempts: those that were lost, released or snoozed do not, nor those for which the worker
     /// had no handler or that came after the job's deadline.
     public var isCharged: Bool {
         switch outcome {

@@ -55,7 +55,7 @@ public struct Backoff: RetryPolicy, Hashable {
         case .linear(let step, let cap): parts = [step, cap]
         }
         guard parts.allSatisfy({ $0 >= .zero && $0 <= Limits.farthestDelay }) else {
-            throw .invalidArgument("a backoff must lie between 0 and 10 years: \(kind)")
+            throw .invalidArgument("a backoff must be between 0 and 10 years: \(kind)")
         }
     }
 }

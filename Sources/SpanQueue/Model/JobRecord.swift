@@ -69,7 +69,7 @@ extension JobRecord {
     public var progressNote: String { run.progress?.note ?? "" }
     /// What the handler left as its result, as it was stored.
     public var resultBytes: [UInt8]? { run.result }
-    /// How often it was taken back from a worker that did not extend its lease.
+    /// How often it was reclaimed from a worker that did not extend its lease.
     public var reclaims: Int { run.reclaims }
     /// How often its handler has put it off by `JobError.snooze` in a row, of late.
     public var snoozes: Int { run.snoozes }
@@ -144,7 +144,7 @@ public struct JobState: RawRepresentable, Sendable, Hashable, Codable, CustomStr
     public static let completed = JobState(rawValue: "completed")
     /// Will not be tried again until a person redrives it.
     public static let dead = JobState(rawValue: "dead")
-    /// Called off by a person or by its handler. Kept like a completed job.
+    /// Cancelled by a person or by its handler. Kept like a completed job.
     public static let cancelled = JobState(rawValue: "cancelled")
     /// A state that this version can't tell: the job's queue uses a feature that it does not know.
     public static let unknown = JobState(rawValue: "unknown")

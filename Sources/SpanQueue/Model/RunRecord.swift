@@ -85,7 +85,7 @@ package struct JobProgress: Sendable, Hashable {
 package struct RunRecord: Sendable, Hashable {
     /// How many attempts were charged to it: those that completed, failed, or were cancelled.
     package var attempts = 0
-    /// How often it was taken back from a worker that did not extend its lease.
+    /// How often it was reclaimed from a worker that did not extend its lease.
     package var reclaims = 0
     /// How often its handler has put it off by `JobError.snooze` in a row, of late.
     package var snoozes = 0
@@ -169,7 +169,7 @@ public struct DeadReason: RawRepresentable, Sendable, Hashable, Codable, CustomS
 
     /// It failed as often as it may.
     public static let attemptsExhausted = DeadReason(rawValue: "attempts_exhausted")
-    /// Its handler said that trying again is of no use.
+    /// Its handler said that trying again does not help.
     public static let permanent = DeadReason(rawValue: "permanent")
     /// Its payload, or its record, can't be read.
     public static let decodeError = DeadReason(rawValue: "decode_error")

@@ -219,7 +219,7 @@ package enum RunPacking {
     ) throws(PackingError) -> AttemptRecord {
         let fate = try body.byte("a lost attempt")
         let ended = try body.stamp("a lost attempt")
-        // A job that was active without a lease, which should not be, is taken back all the same: nobody knows whose it was.
+        // A job that was active without a lease, which should not be, is reclaimed all the same: nobody knows whose it was.
         let lease = try body.isAtEnd ? nil : Lease(body.text(body.remaining, "a lease"))
         return AttemptRecord(
             number: number, token: lease?.token ?? FencingToken(value: 0, nonce: 0), worker: lease?.worker ?? "unknown",

@@ -159,7 +159,7 @@ enum AttemptResult: Sendable {
 enum CancelCause: Sendable, Equatable {
     /// The attempt ran longer than its timeout.
     case timeout
-    /// A person called the job off.
+    /// A person cancelled the job.
     case cancelRequested
     /// The lease is lost: another worker may have the job.
     case leaseLost
@@ -172,7 +172,7 @@ struct UndecodablePayload: Error {
     let problem: String
 }
 
-/// What a handler throws that was ended from outside because the whole worker is to end: the job is given back, and no attempt is
+/// What a handler throws that was ended from outside because the whole worker is to end: the job is released, and no attempt is
 /// charged.
 package struct JobReleased: Error {
     /// It says nothing more.

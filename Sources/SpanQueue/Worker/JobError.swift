@@ -18,7 +18,7 @@ public struct JobError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What was given as the text; may be empty.
     package let text: String
 
-    /// Trying again is of no use: the job becomes a dead letter with this text as its error.
+    /// Trying again does not help: the job becomes a dead letter with this text as its error.
     public static func permanent(_ text: String) -> JobError { JobError(kind: .permanent, text: text) }
 
     /// Try again after this long, if an attempt is left; the text is kept as the error.
@@ -33,7 +33,7 @@ public struct JobError: Error, Sendable, Hashable, CustomStringConvertible {
         JobError(kind: .snooze(for: delay), text: text)
     }
 
-    /// Call the job off.
+    /// Cancel the job.
     public static func cancel(_ text: String = "") -> JobError { JobError(kind: .cancel, text: text) }
 
     /// The text, or else what was asked for.

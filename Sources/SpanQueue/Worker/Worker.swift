@@ -123,7 +123,7 @@ public final class Worker: Service, Sendable {
     }
 
     /// Claims and runs jobs until a graceful shutdown, then drains: it claims no more, waits for what is running until
-    /// `drainTimeout`, cancels and gives back the rest, and returns. Cancelling the calling task cuts the wait short.
+    /// `drainTimeout`, cancels and releases the rest, and returns. Cancelling the calling task cuts the wait short.
     ///
     /// - Throws: `.closed` where the worker runs already.
     public func run() async throws {
@@ -213,7 +213,7 @@ public final class Worker: Service, Sendable {
         }
         if isDraining { core.post { $0.beginDrain() } }
         // The core's work is not a child of this task: a cancelled caller must cut the drain short, not tear up the calls by
-        // which jobs are settled and given back.
+        // which jobs are settled and released.
         let work = Task(executorPreference: core.thread) { try await core.run() }
         return try await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
@@ -249,7 +249,7 @@ package struct RunSummary: Sendable, Hashable {
     package var attempts: [AttemptOutcome: Int] = [:]
     /// Attempts whose handler went on after it was cancelled, for longer than the grace.
     package var ignoredCancellations = 0
-    /// Jobs taken back from workers that did not extend their leases.
+    /// Jobs reclaimed from workers that did not extend their leases.
     package var reclaimed = 0
 
     /// A run that did nothing.

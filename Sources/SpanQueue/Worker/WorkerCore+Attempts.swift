@@ -63,7 +63,7 @@ extension WorkerCore {
         if looks { scheduleLook() }
     }
 
-    /// Gives back a job that came too late to be started.
+    /// Releases a job that came too late to be started.
     func release(_ claim: ClaimedJob, in lane: Int, claimedAt: ContinuousClock.Instant) {
         let slot = slot(of: claim, in: lane, claimedAt: claimedAt)
         slot.cause = .drain
@@ -144,7 +144,7 @@ extension WorkerCore {
         case .bury(let reason):
             logger.error("job is dead", metadata: ["error": "\(error)", "reason": "\(reason)"])
         case .snooze(let delay): logger.info("job put off", metadata: ["for": "\(DurationText.format(delay))"])
-        case .release: logger.info("job given back")
+        case .release: logger.info("job released")
         case .cancel(let reason): logger.info("job cancelled", metadata: ["reason": "\(reason)"])
         }
     }
@@ -182,7 +182,7 @@ extension WorkerCore {
 }
 
 extension FinishedAttempt {
-    /// Of a job that is given back unseen.
+    /// Of a job that is released unseen.
     static var notStarted: FinishedAttempt {
         FinishedAttempt(result: .notStarted, startNanoseconds: SystemClock.now(), duration: .zero)
     }

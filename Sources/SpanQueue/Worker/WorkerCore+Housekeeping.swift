@@ -9,7 +9,7 @@ extension WorkerCore {
     /// For each queue.
     private static let sweepBudget = Duration.milliseconds(200)
 
-    /// Takes back lapsed jobs of a queue.
+    /// Reclaims lapsed jobs of a queue.
     func reclaim(_ index: Int) async {
         guard let keeper else { return }
         let lane = lanes[index]
@@ -43,7 +43,7 @@ extension WorkerCore {
         spans?.reclaimed(job, from: start)
         applicationSpans?.reclaimed(job, from: start)
         logger.warning(
-            "took back a job whose worker did not extend its lease",
+            "reclaimed a job whose worker did not extend its lease",
             metadata: [
                 "job_id": "\(job.reference.id)", "queue": "\(lane.queue)", "lost_worker": "\(job.reference.worker)",
                 "state": "\(job.state.rawValue)", "reclaims": "\(job.run.reclaims)",

@@ -21,7 +21,7 @@ import SpanQueueTelemetry
 /// | exit code 0 | completes; standard output is the result |
 /// | 65 (`EX_DATAERR`) | is buried |
 /// | 75 (`EX_TEMPFAIL`), any other code, a signal | is tried again; the end of standard error is the error |
-/// | SIGTERM (or 143) that was not ours, while the worker stops | is given back without being charged an attempt: a supervisor ended both |
+/// | SIGTERM (or 143) that was not ours, while the worker stops | is released without being charged an attempt: a supervisor ended both |
 ///
 /// In the environment are `TRACEPARENT` (and `TRACESTATE`, `BAGGAGE` where there are any), `SPANQ_JOB_ID`, `SPANQ_JOB_TYPE`,
 /// `SPANQ_QUEUE`, `SPANQ_ATTEMPT`, `SPANQ_MAX_ATTEMPTS`, `SPANQ_TOKEN`, and of the worker's own what

@@ -181,7 +181,7 @@ final class ExportLog: Sendable {
         switch (failure != nil, before, isNew) {
         case (true, false, _):
             logger.error(
-                "telemetry is not getting through, and is dropped and counted until it does", metadata: metadata)
+                "telemetry is not getting through: it is dropped and counted until it does", metadata: metadata)
         case (true, true, true):
             logger.error("the collector says why it does not take telemetry", metadata: metadata)
         case (false, _, true):

@@ -31,7 +31,7 @@ package enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     case tokenOrder = "token-order"
     /// A job had more attempts than it may have.
     case attemptsExceeded = "attempts-exceeded"
-    /// A job was taken back more often than it may be.
+    /// A job was reclaimed more often than it may be.
     case reclaimsExceeded = "reclaims-exceeded"
     /// A dead letter whose record does not say why it is dead.
     case deadWithoutReason = "dead-without-reason"
@@ -84,7 +84,7 @@ package enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     package var remedy: String {
         switch self {
         case .wrongType: "look at the key, and rename or delete it; then audit again"
-        case .unknownKey: "find out who writes it; delete it if it is of no use"
+        case .unknownKey: "find out what writes it; delete it if it is not needed"
         case .queueNotListed: "the repair lists the queue"
         case .workerKeyWithoutTTL: "the repair lets it lapse in 30 s, unless its worker is alive"
         case .oneSet: "the repair leaves it in the state that runs it at least once"

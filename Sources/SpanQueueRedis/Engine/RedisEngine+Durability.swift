@@ -26,7 +26,7 @@ extension RedisEngine {
         guard await client.generation == generation else {
             throw SpanQueueError(
                 .unavailable,
-                "the connection to Redis was lost before the jobs were confirmed: to enqueue again is safe with ids of your own",
+                "the connection to Redis was lost before the jobs were confirmed: enqueueing again is safe if you set the ids",
                 mayHaveRun: true)
         }
     }
@@ -53,7 +53,7 @@ extension RedisEngine {
         guard await waiter.server == client.server else {
             throw SpanQueueError(
                 .unavailable,
-                "Redis has another primary since the jobs were sent: to enqueue again is safe with ids of your own",
+                "Redis has another primary since the jobs were sent: enqueueing again is safe if you set the ids",
                 mayHaveRun: true)
         }
         do {
@@ -62,7 +62,7 @@ extension RedisEngine {
                 throw SpanQueueError(
                     .timeout,
                     "the primary has the jobs, but \(missing) confirmed them within \(DurationText.format(limit)): look at the "
-                        + "replicas and the disks; to enqueue again is safe with ids of your own",
+                        + "replicas and the disks; enqueueing again is safe if you set the ids",
                     mayHaveRun: true)
             }
         } catch let error as RedisError {

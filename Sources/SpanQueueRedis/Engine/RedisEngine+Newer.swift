@@ -15,7 +15,7 @@ extension RedisEngine {
     /// For how long a job that can't be read yet is put off. By then a worker that can read it may be there.
     private static let putOff = Duration.minutes(1)
 
-    /// Gives back jobs that a later version has written: nothing is wrong with them, so they are neither buried nor charged an attempt.
+    /// Releases jobs that a later version has written: nothing is wrong with them, so they are neither buried nor charged an attempt.
     /// Their records stay as they are, to the byte.
     ///
     /// Where Redis does not take it, their leases lapse.

@@ -41,7 +41,7 @@ public struct RedisSentinel: Sendable, Hashable, CustomStringConvertible, Custom
             guard self == RedisSentinel() else {
                 throw SpanQueueError(
                     .invalidArgument,
-                    "settings of Sentinels have no effect on \(url): write redis-sentinel://host,host/service")
+                    "settings for Sentinels have no effect on \(url): write redis-sentinel://host,host/service")
             }
             return
         }
@@ -53,7 +53,7 @@ public struct RedisSentinel: Sendable, Hashable, CustomStringConvertible, Custom
             guard tls == nil else {
                 throw SpanQueueError(
                     .invalidArgument,
-                    "TLS settings of Sentinels have no effect where they are asked without: let them be asked by TLS")
+                    "TLS settings for Sentinels have no effect on connections without TLS: use TLS for the Sentinels")
             }
             return
         }

@@ -2,10 +2,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- SPDX-FileCopyrightText: the SpanQueue authors
 --
--- Takes back jobs of one queue whose lease has run out.
+-- Reclaims jobs of one queue whose lease has run out.
 --
 -- KEYS  1 jobs  2 runs  3 priority  4 active  5 leases  6 dead  7 cancelled  8 unique  9 meta  10 wake  11 cancelling
--- ARGV  1 the most jobs to take back, at most 100   2 the number of reclaims at which a job is buried
+-- ARGV  1 the most jobs to reclaim, at most 100   2 the number of reclaims at which a job is buried
 --       3 the server time (ms) past which this call must not run, 0 for none
 -- reply {now, id, fate, lease, message, run, ...}
 --         fate 'r' ready again, 'd' dead, 'c' cancelled, 'v' it had no record and is gone (message and run are then nil)

@@ -62,7 +62,7 @@ struct RequestRules: RouterMiddleware {
             return response
         }
         guard paths.contains(request.uri.path) else {
-            return Self.line(.notFound, "no such path; there are \(paths.sorted().joined(separator: ", "))")
+            return Self.line(.notFound, "no such path; try \(paths.sorted().joined(separator: ", "))")
         }
         guard request.method == .get || request.method == .head else {
             var response = Self.line(.methodNotAllowed, "use GET or HEAD")

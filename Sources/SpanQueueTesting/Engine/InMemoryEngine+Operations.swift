@@ -85,7 +85,7 @@ extension InMemoryEngine {
 }
 
 extension InMemoryEngine {
-    /// Takes back jobs whose lease has run out.
+    /// Reclaims jobs whose lease has run out.
     package func reclaim(_ request: ReclaimRequest) async throws -> [ReclaimedJob] {
         let now = clock.now
         return try step(request.queue) { queue throws(SpanQueueError) in queue.reclaim(request, at: now) }

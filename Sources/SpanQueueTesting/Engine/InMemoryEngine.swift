@@ -137,7 +137,7 @@ extension InMemoryEngine {
         return requests.map { request in result(request.queue) { $0.claim(request, at: now, nonce: nonce) } }
     }
 
-    /// Extends leases; one that has lapsed and was not taken back is still its worker's.
+    /// Extends leases; one that has lapsed and was not reclaimed is still its worker's.
     package func extend(
         _ batches: [LeaseBatch]
     ) async throws(CancellationError) -> [Result<ExtendReply, SpanQueueError>] {

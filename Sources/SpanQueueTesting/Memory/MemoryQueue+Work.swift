@@ -139,7 +139,7 @@ extension MemoryQueue {
         return claim
     }
 
-    /// Lets claims hold until `lease` from now. One that has lapsed and was not taken back is still its worker's.
+    /// Lets claims hold until `lease` from now. One that has lapsed and was not reclaimed is still its worker's.
     package mutating func extend(_ claims: [ClaimReference], by lease: Duration, at now: Timestamp) -> ExtendReply {
         var reply = ExtendReply()
         for reference in claims {
@@ -259,7 +259,7 @@ extension RunRecord {
 }
 
 extension MemoryQueue {
-    /// Takes back jobs whose lease has run out: to the head of their priority, or out of the way where they were taken back
+    /// Reclaims jobs whose lease has run out: to the head of their priority, or out of the way where they were reclaimed
     /// too often or were to be cancelled.
     package mutating func reclaim(_ request: ReclaimRequest, at now: Timestamp) -> [ReclaimedJob] {
         let limit = min(max(0, request.limit), ReclaimRequest.maximumBatch)

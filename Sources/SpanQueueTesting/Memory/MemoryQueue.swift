@@ -105,7 +105,7 @@ package struct MemoryQueue: Sendable {
         totals.dead += 1
     }
 
-    /// Calls a job off.
+    /// Cancels a job.
     mutating func moveToCancelled(_ id: JobID, at now: Timestamp) {
         move(id, to: .cancelled(since: now))
         totals.cancelled += 1

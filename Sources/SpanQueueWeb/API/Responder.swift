@@ -32,7 +32,7 @@ struct Responder: Sendable {
                 if !redaction.isEmpty, let body = reply.body { reply.body = redaction.masked(answer: body) }
             } else {
                 logger.error("a request could not be answered", metadata: ["error": "\(error)"])
-                reply = Problem(.internalServerError, "engine", "this is a mistake of the server; see its log").reply
+                reply = Problem(.internalServerError, "engine", "this is a bug in the server; see its log").reply
             }
             // What is left of its body stays unread, so nothing can follow it on this connection.
             if Self.hasBody(request) { reply.headers[.connection] = "close" }

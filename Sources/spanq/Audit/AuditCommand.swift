@@ -24,7 +24,7 @@ struct AuditCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How often workers take a job back until they bury it; 3 unless set.", valueName: "count"))
+            "How often workers reclaim a job before they bury it; 3 unless set.", valueName: "count"))
     var maxReclaims: String?
 
     @OptionGroup var confirmation: Confirmation

@@ -16,7 +16,7 @@ import UnixSignals
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure this Redis from this machine, beside what Redis can do natively.",
+        abstract: "Measure this Redis from this machine, next to what Redis does natively.",
         discussion: """
             Takes about a minute. Works in queues of its own, named spanq-bench-…, and removes them at its end. What else \
             the machine and Redis have to do meanwhile shows in the figures, and the other way round. Redis' own figures are \
@@ -41,7 +41,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Over how many queues the jobs are spread.", valueName: "number"))
     var queues = 1
 
-    @Option(help: ArgumentHelp("How many jobs wait below those that are measured.", valueName: "number"))
+    @Option(help: ArgumentHelp("How many other jobs wait in the queue meanwhile.", valueName: "number"))
     var depth = 0
 
     @Flag(help: "Remove jobs when they are completed, and keep no record.")

@@ -8,7 +8,7 @@ import SpanQueueAdmin
 /// `spanq dead …`
 struct DeadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dead", abstract: "Look at dead letters, and give them another life or none.",
+        commandName: "dead", abstract: "Look at dead letters, and redrive or purge them.",
         discussion: "A dead letter is a job that will not be tried again until a person redrives it.",
         subcommands: [
             DeadListCommand.self, DeadShowCommand.self, DeadRedriveCommand.self, DeadPurgeCommand.self,
@@ -31,7 +31,7 @@ struct DeadListCommand: AsyncParsableCommand {
 /// `spanq dead show`
 struct DeadShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show all that is known of a dead letter.")
+        commandName: "show", abstract: "Show everything about a dead letter.")
 
     @OptionGroup var job: JobSelection
     @OptionGroup var global: GlobalOptions

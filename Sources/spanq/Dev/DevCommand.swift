@@ -25,13 +25,13 @@ struct DevCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Keep the data here; a fresh directory that is removed unless given.", valueName: "dir"))
     var dir: String?
 
-    @Option(help: ArgumentHelp("Where the socket of Redis goes.", valueName: "path"))
+    @Option(help: ArgumentHelp("Where to put Redis' socket.", valueName: "path"))
     var redisSocket: String?
 
-    @Flag(help: "Let Redis speak TLS on a port of the loopback too, with certificates made for it, and work over that.")
+    @Flag(help: "Make Redis speak TLS on a loopback port too, with certificates made for it, and use that.")
     var tls = false
 
-    @Flag(help: "No demo jobs of our own.")
+    @Flag(help: "Enqueue no demo jobs.")
     var noDemoJobs = false
 
     @OptionGroup var web: WebOptions

@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// It cannot outlive us. A shell holds it, and ends it when its own standard input ends: a pipe that closes with this process,
 /// however that ends, by `kill -9` too. The shell also removes the directory, if that was made for this run. It has a process
-/// group of its own (Foundation's `Process` sees to that), so Ctrl-C reaches us alone and jobs are given back before Redis goes.
+/// group of its own (Foundation's `Process` sees to that), so Ctrl-C reaches us alone and jobs are released before Redis goes.
 final class RedisProcess: Sendable {
     let directory: DevDirectory
     private let process: Process

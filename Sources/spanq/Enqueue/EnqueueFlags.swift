@@ -39,10 +39,10 @@ struct EnqueueFlags: ParsableArguments {
     @Option(help: ArgumentHelp("How long its record is kept once it is done, or none.", valueName: "duration"))
     var retention: String?
 
-    @Option(help: ArgumentHelp("A word to find it by. Repeatable.", valueName: "tag"))
+    @Option(help: ArgumentHelp("A tag to find it by. Repeatable.", valueName: "tag"))
     var tag: [String] = []
 
-    @Option(help: ArgumentHelp("An id of your own: enqueued again, it is the same job.", valueName: "id"))
+    @Option(help: ArgumentHelp("Your own id: enqueued again, it is the same job.", valueName: "id"))
     var id: String?
 
     var jobOptions: JobOptions {

@@ -17,7 +17,7 @@ struct HealthCommand: AsyncParsableCommand {
             configuration makes a worker listen, or another URL; any answer but 200 within --timeout is a no.
             """)
 
-    @Option(help: ArgumentHelp("What is asked; http://127.0.0.1:9464/readyz unless configured.", valueName: "url"))
+    @Option(help: ArgumentHelp("The URL to ask; http://127.0.0.1:9464/readyz unless configured.", valueName: "url"))
     var url: String?
 
     @Option(help: ArgumentHelp("How long the answer may take; 3s unless given.", valueName: "duration"))

@@ -38,7 +38,7 @@ struct JobSelection: ParsableArguments {
 /// `spanq job show`
 struct JobShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show all that is known of a job, and each attempt at it.")
+        commandName: "show", abstract: "Show everything about a job, with each attempt.")
 
     @OptionGroup var job: JobSelection
     @OptionGroup var global: GlobalOptions

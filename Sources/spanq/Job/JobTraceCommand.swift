@@ -34,7 +34,7 @@ struct JobTraceCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How attempts stand to the enqueue in the workers' traces: auto, parent or link. Or SPANQ_ATTEMPT_PARENT.",
+            "How attempts relate to the enqueue in the workers' traces: auto, parent or link. Or SPANQ_ATTEMPT_PARENT.",
             valueName: "mode"))
     var attemptParent: String?
 

@@ -75,37 +75,37 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "For redis-sentinel://: the Sentinels' own password, as env:NAME or file:PATH, or as it stands.",
+            "For redis-sentinel://: the Sentinels' own password: env:NAME, file:PATH, or the password itself.",
             valueName: "secret"))
     var redisSentinelPassword: String?
 
     @Option(
         name: .customLong("redis-sentinel-tls"),
         help: ArgumentHelp(
-            "For redis-sentinel://: whether the Sentinels speak TLS, true or false; as the URL has it unless given.",
+            "For redis-sentinel://: whether the Sentinels speak TLS, true or false; as in the URL unless given.",
             valueName: "choice"))
     var redisSentinelTLS: String?
 
     @Option(
         name: .customLong("redis-sentinel-tls-ca"),
         help: ArgumentHelp(
-            "As --redis-tls-ca, for Sentinels; their TLS is set up as that of Redis unless one of these four is given.",
+            "Like --redis-tls-ca, for Sentinels. Without any of these four, Sentinels use the TLS settings of Redis.",
             valueName: "file"))
     var redisSentinelTLSCa: String?
 
     @Option(
         name: .customLong("redis-sentinel-tls-cert"),
-        help: ArgumentHelp("As --redis-tls-cert, for Sentinels.", valueName: "file"))
+        help: ArgumentHelp("Like --redis-tls-cert, for Sentinels.", valueName: "file"))
     var redisSentinelTLSCert: String?
 
     @Option(
         name: .customLong("redis-sentinel-tls-key"),
-        help: ArgumentHelp("As --redis-tls-key, for Sentinels.", valueName: "file"))
+        help: ArgumentHelp("Like --redis-tls-key, for Sentinels.", valueName: "file"))
     var redisSentinelTLSKey: String?
 
     @Option(
         name: .customLong("redis-sentinel-tls-server-name"),
-        help: ArgumentHelp("As --redis-tls-server-name, for Sentinels.", valueName: "name"))
+        help: ArgumentHelp("Like --redis-tls-server-name, for Sentinels.", valueName: "name"))
     var redisSentinelTLSServerName: String?
 
     @Flag(help: "Work with a Redis that may evict jobs when its memory is full.")
@@ -113,7 +113,7 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What an enqueue waits for: none, wait:N for N replicas to have the job, aof or aof:N for the disk, and those of N replicas.",
+            "What an enqueue waits for: none; wait:N, until N replicas have the job; aof, until it is on disk; aof:N, also on the disks of N replicas.",
             valueName: "durability"))
     var durability: String?
 

@@ -76,7 +76,7 @@ struct QueueStatsCommand: AsyncParsableCommand {
 /// `spanq queue explain`
 struct QueueExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "explain", abstract: "Say what keeps the jobs of a queue, and what to type next.")
+        commandName: "explain", abstract: "Say why the jobs of a queue do not run, and what to type next.")
 
     @Argument(help: "The queue.") var queue: String
     @OptionGroup var global: GlobalOptions

@@ -8,7 +8,7 @@ import SpanQueueAdmin
 /// `spanq queue pause`
 struct QueuePauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pause", abstract: "Stop claims from a queue; what runs goes on, and enqueues are accepted.")
+        commandName: "pause", abstract: "Stop claims from a queue; running jobs go on, and enqueues are accepted.")
 
     @Argument(help: "The queue.") var queue: String
     @Option(help: "Why, for those who find it paused.") var reason = ""
@@ -25,7 +25,7 @@ struct QueuePauseCommand: AsyncParsableCommand {
 /// `spanq queue resume`
 struct QueueResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resume", abstract: "Let claims from a paused queue go on.")
+        commandName: "resume", abstract: "Resume claims from a paused queue.")
 
     @Argument(help: "The queue.") var queue: String
     @OptionGroup var global: GlobalOptions

@@ -87,11 +87,11 @@ extension SettingsReader {
 struct WebOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where to serve the pages and the REST interface; 127.0.0.1:9465 unless given, 'none' not at all. Addresses that others can reach need --web-users.",
+            "Where to serve the pages and the REST interface; 127.0.0.1:9465 unless given, 'none' to serve nothing. Addresses that others can reach need --web-users.",
             valueName: "host:port"))
     var web: String?
 
-    @Flag(help: "Serve only what shows, and nothing that changes anything.")
+    @Flag(help: "Serve only what reads, and refuse every change.")
     var webReadOnly = false
 
     @Option(

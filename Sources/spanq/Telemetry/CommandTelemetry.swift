@@ -25,7 +25,7 @@ struct CommandTelemetry: Sendable {
     /// - Parameters:
     ///   - audience: who has to do with what goes wrong.
     ///   - slowAttempt: an attempt that takes longer is exported whatever its trace; nil for no bound.
-    ///   - attemptParent: how attempts stand to the enqueue of their job.
+    ///   - attemptParent: how attempts relate to the enqueue of their job.
     ///   - recordsMetrics: whether the registry is on.
     ///   - logger: told of bad variables and failed exports; not one that exports.
     init(
@@ -78,7 +78,7 @@ struct CommandTelemetry: Sendable {
 }
 
 extension SettingsReader {
-    /// Reads how attempts stand to the enqueue of their job: what workers are configured to, and `job trace` goes by.
+    /// Reads how attempts relate to the enqueue of their job: what workers are configured to, and `job trace` goes by.
     mutating func attemptParent() throws -> JobTelemetry.AttemptParent {
         try value(.attemptParent, default: .auto, shown: \.word) { values throws(SettingProblem) in
             let text = values.joined(separator: ",")

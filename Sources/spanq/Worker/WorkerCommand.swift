@@ -30,10 +30,10 @@ struct WorkerCommand: AsyncParsableCommand {
             """,
         subcommands: [WorkerListCommand.self])
 
-    @Flag(help: "Work off what is ready, and end.")
+    @Flag(help: "Run the jobs that are ready, then exit.")
     var once = false
 
-    @Flag(help: "Show the settings in effect and where each came from, and end.")
+    @Flag(help: "Print the settings in effect and where each comes from, then exit.")
     var printConfig = false
 
     @OptionGroup(title: "Worker options") var options: WorkerOptions

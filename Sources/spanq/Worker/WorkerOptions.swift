@@ -19,7 +19,7 @@ struct WorkerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where to serve /metrics, /livez, /readyz and /stats; 127.0.0.1:9464 unless given, 'none' not at all.",
+            "Where to serve /metrics, /livez, /readyz and /stats; 127.0.0.1:9464 unless given, 'none' to serve nothing.",
             valueName: "host:port"))
     var listen: String?
 
@@ -31,7 +31,7 @@ struct WorkerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How an attempt stands to the enqueue in traces: auto, parent or link; auto unless given.",
+            "How an attempt relates to its enqueue in traces: auto, parent or link; auto unless given.",
             valueName: "mode"))
     var attemptParent: String?
 
@@ -54,7 +54,7 @@ struct WorkerOptions: ParsableArguments {
         help: ArgumentHelp("How long a cancelled handler may go on; 5s unless given.", valueName: "duration"))
     var cancellationGrace: String?
 
-    @Option(help: ArgumentHelp("Bury a job whose worker died this often; 3 unless given.", valueName: "count"))
+    @Option(help: ArgumentHelp("Bury a job once its worker has died this often; 3 unless given.", valueName: "count"))
     var maxReclaims: String?
 
     @Option(help: ArgumentHelp("How long a job without a handler waits; 1m unless given.", valueName: "duration"))

@@ -50,7 +50,7 @@ package enum WorkerRole {
         do {
             try await group.run()
         } catch is CancellationError {
-            // A group that was cancelled: the jobs were given back.
+            // A group that was cancelled: the jobs were released.
         }
     }
 }

@@ -32,7 +32,7 @@ extension Scenario {
             return [
                 .exactly("drains after the first", drains ? 1 : 0, 1),
                 .atMost("exit after the second", took, .seconds(2), slack: .seconds(2)),
-                .exactly("jobs given back", records.count, jobs),
+                .exactly("jobs released", records.count, jobs),
                 .exactly("attempts charged", records.reduce(0) { $0 + $1.run.attempts + $1.run.reclaims }, 0),
             ]
         }

@@ -110,7 +110,7 @@ extension Scenario {
         Settlement(claim, .complete)
     }
 
-    /// Reclaims this often in a row, and on until nothing was taken back for a while.
+    /// Reclaims this often in a row, and on until nothing was reclaimed for a while.
     private static func reclaimAll(
         _ engine: any Engine, _ count: Int, until quiet: Duration = .zero
     ) async throws -> Set<JobID> {

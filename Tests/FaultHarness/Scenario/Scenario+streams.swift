@@ -47,7 +47,7 @@ extension Scenario {
             let took = ContinuousClock.now - asked
             // A second signal cuts a long drain short, whatever the first had to say.
             let third = try stage.start("spanq", words + ["--drain-timeout", "10m"], errors: stalled.writing)
-            try await wait(for: "the job that was given back to run", within: .seconds(20)) {
+            try await wait(for: "the job that was released to run", within: .seconds(20)) {
                 try await stage.count(.active) == 1
             }
             third.signal(SIGTERM)

@@ -33,7 +33,7 @@ extension Keyspace {
             let message = try decoder.message(id, bytes)
             let run = try runs[id].map { try decoder.run(id, $0, of: message) } ?? RunRecord()
             try require(run.attempts <= message.maxAttempts, "6: \(id) had \(run.attempts) of \(message.maxAttempts)")
-            try require(run.reclaims <= maxReclaims, "6: \(id) was taken back \(run.reclaims) times")
+            try require(run.reclaims <= maxReclaims, "6: \(id) was reclaimed \(run.reclaims) times")
             if states[id] == .dead { try require(run.endReason != nil, "6: \(id) is dead without a reason") }
         }
         for (digest, lock) in unique where lock.hasPrefix("0:") {

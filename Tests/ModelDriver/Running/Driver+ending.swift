@@ -9,7 +9,7 @@ extension Driver {
         // What is due by the time that there once was waits for that time.
         if latest > now { try await advance(by: latest - now) }
         _ = try await execute(.resume)
-        // A job is taken back a few times and then is dead; each round ends what it claims.
+        // A job is reclaimed a few times and then is dead; each round ends what it claims.
         for _ in 0...Self.maxReclaims where !isOver { try await drain() }
         try require(isOver, "jobs are left: \(world.states.values.map(\.rawValue).sorted())")
         try await advance(by: .minutes(3))

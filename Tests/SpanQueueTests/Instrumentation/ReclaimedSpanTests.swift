@@ -93,7 +93,7 @@ struct ReclaimedSpanTests {
         JobSpans(telemetry, worker: "heir")?.reclaimed(again, from: 0)
         #expect(await spans().dropFirst(4).map(\.name) == ["wait q", "process q", "reclaim q"])
 
-        // One that was given back was not kept, so it brought no enqueue.
+        // One that was released was not kept, so it brought no enqueue.
         let released = Self.job(
             sampled: false, [Self.record(1, .released, token: 1), Self.record(1, .lost, token: 2)])
         JobSpans(telemetry, worker: "heir")?.reclaimed(released, from: 0)

@@ -131,7 +131,7 @@ extension LifeModel {
         }
     }
 
-    /// No busy loop while leases have lapsed that can't be taken back yet: a few calls a lease, and one a second where nothing is known.
+    /// No busy loop while leases have lapsed that can't be reclaimed yet: a few calls a lease, and one a second where nothing is known.
     private func checkRate(_ calls: inout [Instant], perLease count: Int, _ what: String) throws {
         let begin = now - life.terms.lease
         calls.removeAll { $0 < begin }

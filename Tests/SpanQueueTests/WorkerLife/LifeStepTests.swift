@@ -13,7 +13,7 @@ struct LifeStepTests {
     }
 
     @Test(
-        "while lapsed leases can't be taken back yet, an idle worker asks for them a few times a lease, and claims no more often for it"
+        "while lapsed leases can't be reclaimed yet, an idle worker asks for them a few times a lease, and claims no more often for it"
     )
     func grace() {
         let start = ContinuousClock.now

@@ -203,7 +203,7 @@ struct WorkerOnScriptTests {
         try await run.value
     }
 
-    @Test("jobs of a claim that is answered after the drain began are given back and not started")
+    @Test("jobs of a claim that is answered after the drain began are released and not started")
     func lateClaim() async throws {
         let isHeld = Mutex(false)
         let mayGo = Mutex(false)

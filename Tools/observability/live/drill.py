@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the SpanQueue authors
 #
-"""One fault on a stack of its own: made, told, healed, taken back."""
+"""One fault on a stack of its own: made, told, repaired, resolved."""
 
 import time
 from dataclasses import asdict, dataclass, field
@@ -16,7 +16,7 @@ from ports import Waited, wait_for
 # On top of the divided times: scrapes, evaluations, and a machine that is busy.
 SLACK_SECONDS = 15
 HEALTHY_SECONDS = 15
-# After all is taken back, for what may still come.
+# After all is resolved, for what may still come.
 QUIET_SECONDS = 10
 
 

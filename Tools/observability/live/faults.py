@@ -38,7 +38,7 @@ class Fault:
     may: dict[str, str] = field(default_factory=dict)
     """What may follow by right, by the alert's name, and why."""
     resolved: str = "20m"
-    """Within which all is taken back after healing."""
+    """Within which all is resolved after the repair."""
 
 
 def jobs(queue: str, count: int, **more: Any) -> list[dict[str, Any]]:
@@ -116,5 +116,5 @@ FAULTS = [
           [Alert("SpanqTelemetryDropped spanq", "ticket", "10m"), Alert("SpanqTargetDown tempo", "ticket", "6m")]),
     Fault("stop Redis", stop_redis, lambda stack: stack.start_redis(),
           [Alert("SpanqRedisUnreachable redis", "direct", "2m"), Alert("SpanqRedisUnreachable", "direct", "7m")],
-          BURN | {"SpanqLeasesReclaimed": "jobs whose leases lapsed meanwhile are taken back"}),
+          BURN | {"SpanqLeasesReclaimed": "jobs whose leases lapsed meanwhile are reclaimed"}),
 ]

@@ -23,7 +23,7 @@ BEGIN, END = "<!-- fire drill -->", "<!-- end of fire drill -->"
 
 
 def table(outcomes: list[dict[str, Any]]) -> str:
-    lines = ["| fault | told | by | seconds until told, of at most | until taken back | what followed | unexpected |", "|---|---|---|---|---|---|---|"]
+    lines = ["| fault | told | by | seconds until told, of at most | until resolved | what followed | unexpected |", "|---|---|---|---|---|---|---|"]
     for outcome in outcomes:
         first = True
         for row in outcome["rows"]:

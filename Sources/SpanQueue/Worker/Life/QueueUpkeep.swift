@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-/// When a worker looks after one queue: takes back lapsed jobs of others, and drops what is over.
+/// When a worker looks after one queue: reclaims lapsed jobs of others, and drops what is over.
 struct QueueUpkeep {
     typealias Instant = ContinuousClock.Instant
 
@@ -59,7 +59,7 @@ struct QueueUpkeep {
         return true
     }
 
-    /// What has lapsed and can't be taken back yet, as in the grace after a gap, is looked for at growing intervals.
+    /// What has lapsed and can't be reclaimed yet, as in the grace after a gap, is looked for at growing intervals.
     /// Where no claim will tell more, it is looked for as often as anything unknown.
     mutating func reclaimed(_ count: Int, isBlind: Bool, at now: Instant) {
         isReclaiming = false

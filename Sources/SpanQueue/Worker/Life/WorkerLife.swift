@@ -276,7 +276,7 @@ struct WorkerLife {
             reopen(lane)
             bringAlarmNearer(for: lane)
         }
-        // A job that was given back may be there now.
+        // A job that was released may be there now.
         if terms.isOnce { claiming.lookAgain() }
         return isNew
     }

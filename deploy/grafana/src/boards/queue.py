@@ -93,7 +93,7 @@ def _ends(page: Board) -> None:
                     "short", [shared.retries_per_success(WHERE)], link=TYPE_LINK), 8, 8)
     page.add(series("Claims by result", "Claims sent to Redis, a second. Many empty ones: more workers than work.", "suffix:/s", [
         Query(q.rate("spanq_claims_total", q.QUEUE, "result"), "{{result}}")]), 12, 8)
-    page.add(series("Leases taken back and lost", "In the last five minutes. Taken back: a worker died or hung, and another one "
+    page.add(series("Leases reclaimed and lost", "In the last five minutes. Reclaimed: a worker died or hung, and another one "
                     "took its job. Lost: a worker that lives did not extend in time.", "short", [
-                        Query(q.recent("spanq_leases_reclaimed_total", q.QUEUE, "queue"), "{{queue}}: taken back"),
+                        Query(q.recent("spanq_leases_reclaimed_total", q.QUEUE, "queue"), "{{queue}}: reclaimed"),
                         Query(q.recent("spanq_leases_lost_total", q.QUEUE, "queue"), "{{queue}}: lost")]), 12, 8)

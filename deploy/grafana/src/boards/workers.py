@@ -72,8 +72,8 @@ def _leases(page: Board) -> None:
     page.row("Do they hold what they took?")
     page.add(series("Heartbeats", "Leases extended, a second, and those that failed.", "suffix:/s", [
         Query(q.rate("spanq_lease_renewals_total", WHERE, "result"), "{{result}}")], colors={"error": "red", "ok": "green"}), 8, 8)
-    page.add(series("Leases taken back and lost", "In the last five minutes, by the worker that noticed.", "short", [
-        Query(q.recent("spanq_leases_reclaimed_total", WHERE, "instance") + f" and on (instance) {WORKING}", "{{instance}}: taken back"),
+    page.add(series("Leases reclaimed and lost", "In the last five minutes, by the worker that noticed.", "short", [
+        Query(q.recent("spanq_leases_reclaimed_total", WHERE, "instance") + f" and on (instance) {WORKING}", "{{instance}}: reclaimed"),
         Query(q.recent("spanq_leases_lost_total", WHERE, "instance") + f" and on (instance) {WORKING}", "{{instance}}: lost")]), 8, 8)
     page.add(series("Handlers that ignore cancellation", "In the last five minutes: they went on after their grace, and block a "
                     "slot.", "short", [Query(q.recent("spanq_handlers_ignoring_cancellation_total", WHERE, "queue"), "{{queue}}")],
