@@ -178,7 +178,8 @@ package final class GroupCommit: Sendable {
     private var overloaded: SpanQueueError {
         SpanQueueError(
             .overloaded,
-            "too many enqueues are waiting for \(server), which is down or too slow: this job was not added, try again later")
+            "too many enqueues are waiting for \(server), which is down or too slow: this job was not added, try again later"
+        )
     }
 }
 

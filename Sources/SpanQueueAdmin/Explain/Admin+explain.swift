@@ -24,7 +24,9 @@ extension Admin {
     private func judge(_ name: String) async throws -> Judge {
         let counts = try await queue.counts(of: [name]).first
         let workers = try await queue.workers().filter { $0.queues.contains(name) }
-        guard let counts else { throw SpanQueueError(.notFound, "no queue \(name): a queue is created by its first job") }
+        guard let counts else {
+            throw SpanQueueError(.notFound, "no queue \(name): a queue is created by its first job")
+        }
         return Judge(counts: counts, workers: workers, now: try await queue.engine.now())
     }
 }
