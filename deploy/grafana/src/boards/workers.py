@@ -44,8 +44,8 @@ def _now(page: Board) -> None:
     page.add(stat("Longest without an answer", "The worker whose last answer to a claim is the oldest. Over a minute it is cut off, "
                   "or all its slots are taken.", q.or_zero(f"max({AGE % 'spanq_last_claim_timestamp_seconds'})"), "s",
                   [(None, "green"), (30, "orange"), (60, "red")], decimals=0), 4, 4)
-    page.add(stat("Renewals failing", "Heartbeats that failed in the last five minutes. Leases that are not extended are taken "
-                  "back, and their jobs run twice.", q.or_zero(f"ceil({FAILED_RENEWALS})"),
+    page.add(stat("Renewals failing", "Heartbeats that failed in the last five minutes. Leases that are not extended are "
+                  "reclaimed, and their jobs run twice.", q.or_zero(f"ceil({FAILED_RENEWALS})"),
                   "short", [(None, "green"), (1, "red")], decimals=0), 4, 4)
 
 
