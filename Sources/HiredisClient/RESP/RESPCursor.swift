@@ -60,11 +60,6 @@ package struct RESPCursor: Sendable {
         Int(try next("an array") { $0 == .array }.value)
     }
 
-    /// Enters an array, unless it is nil.
-    package mutating func nextOptionalArrayCount() throws(RedisError) -> Int? {
-        skipNull() ? nil : try nextArrayCount()
-    }
-
     /// Enters an array that must have so many elements.
     package mutating func nextArray(of count: Int) throws(RedisError) {
         let found = try nextArrayCount()

@@ -112,11 +112,6 @@ package struct RunRecord: Sendable, Hashable {
         history.compactMap(\.attempt)
     }
 
-    /// The latest attempt in the history.
-    var lastAttempt: AttemptRecord? {
-        history.last { $0.attempt != nil }?.attempt
-    }
-
     /// Why it is dead or cancelled, by the latest event that says so.
     package var endReason: String? {
         guard let last = history.last else { return nil }

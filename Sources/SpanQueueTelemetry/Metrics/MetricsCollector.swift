@@ -155,11 +155,6 @@ extension MetricsRegistry {
         }
     }
 
-    /// Takes a collector away; a run under way is left to end.
-    package func removeCollector(_ name: String) {
-        collectors.withLockedValue { _ = $0.removeValue(forKey: name) }
-    }
-
     /// The values of all families now, with those of the collectors, which run at the same time, each up to its deadline.
     /// Never throws and never returns nothing: a collector that fails is a metric.
     ///

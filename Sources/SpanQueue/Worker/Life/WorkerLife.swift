@@ -124,8 +124,6 @@ struct WorkerLife {
     var wantsClaim: Bool { claiming.wantsLook }
     func unsettled(in lane: Int) -> Int { lanes[lane].settling.count }
     func isOpen(_ lane: Int) -> Bool { lanes[lane].health.isOpen }
-    /// The queues whose claims fail.
-    var failingLanes: [Int] { lanes.indices.filter { lanes[$0].health.failingSince != nil } }
 
     // MARK: Being told to stop
 
