@@ -138,7 +138,7 @@ struct EngineStartTests {
         #expect(maker.seen.closed > 0)
     }
 
-    @Test("services start while the engine is away, and work when it is back")
+    @Test("services start while the engine is down, and work when it is back")
     func services() async throws {
         let isBack = Atomic(false)
         let maker = Maker { _ in if !isBack.load(ordering: .relaxed) { throw Self.refusal } }

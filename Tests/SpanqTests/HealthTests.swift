@@ -11,7 +11,7 @@ import Testing
 
 @Suite("spanq health")
 struct HealthTests {
-    @Test("a server is ready, is not while its Redis is away, and is gone")
+    @Test("a server is ready, is not while its Redis is down, and is gone")
     func lifeOfAServer() async throws {
         let redis = try await RedisServer.start()
         defer { redis.stop() }

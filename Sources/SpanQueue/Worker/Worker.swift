@@ -166,7 +166,7 @@ public final class Worker: Service, Sendable {
     func attemptRunner() -> AttemptRunner { setup.withLock { $0.runner(queue.configuration.coding) } }
 
     private func run(untilEmpty: Bool) async throws -> RunSummary {
-        // A worker runs where the engine is away, and begins when it is back.
+        // A worker runs where the engine is down, and begins when it is back.
         let connecting = Task { [queue] in
             try await queue.engineWhenReachable(within: untilEmpty ? WorkerLife.onceBound : nil)
         }

@@ -45,7 +45,7 @@ public struct HealthCheck: Sendable {
     }
 
     /// Fails when no claim of a worker has been answered for longer than `limit` although the engine answers: the worker is
-    /// stuck, and a restart fixes that. Time in which the engine is away does not count, nor does a drain, which claims nothing.
+    /// stuck, and a restart fixes that. Time in which the engine is down does not count, nor does a drain, which claims nothing.
     ///
     /// A worker whose slots are all taken claims nothing either; there the answers to its reclaims count.
     /// - Parameter last: when the last answer came, nil for never; `queue.telemetry.lastContact` unless given.
@@ -134,7 +134,7 @@ struct HealthProbe: Sendable {
     }
 }
 
-/// Tells a worker that is cut off from one whose engine is away.
+/// Tells a worker that is cut off from one whose engine is down.
 ///
 /// It measures how long the worker has had no answer, and leaves out the time in which the engine did not answer us either: a
 /// restart fixes the first and not the second.
@@ -145,7 +145,7 @@ final class FetchWatch: Sendable {
     private let queue: JobQueue
     private let limit: Duration
     private let last: @Sendable () -> ContinuousClock.Instant?
-    /// Until when nothing is held against the worker: its start, or the last look at which the engine was away.
+    /// Until when nothing is held against the worker: its start, or the last look at which the engine was down.
     private let excused = Mutex(ContinuousClock.now)
 
     init(_ queue: JobQueue, _ limit: Duration, _ last: @escaping @Sendable () -> ContinuousClock.Instant?) {

@@ -160,7 +160,7 @@ struct GroupCommitTests {
                 hasBegun.withLock { $0 = true }
                 let hasty = jobs.count { Self.number($0) < 10 }
                 if jobs.contains(where: { Self.number($0) == 30 }) { for await _ in gate.stream { break } }
-                // As long as somebody hasty is among them, the engine is away.
+                // As long as somebody hasty is among them, the engine is down.
                 guard hasty > 0 else { return jobs.map(Self.accepted) }
                 if hasty < jobs.count { areMixed.withLock { $0 = true } }
                 try? await Task.sleep(until: deadline)

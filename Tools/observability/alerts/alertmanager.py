@@ -154,7 +154,7 @@ def jobs(spanq: str) -> None:
 
         try:
             server.fire(["SpanqQueueStalled mail"])
-            wait_for("the receiver to say that Redis is away", lambda: "SpanqQueueStalled" in (folder / "receiver.log").read_text())
+            wait_for("the receiver to say that Redis is down", lambda: "SpanqQueueStalled" in (folder / "receiver.log").read_text())
             redis = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", f"{folder}/redis.sock", "--save", ""],
                                      stdout=subprocess.DEVNULL)
             wait_for("the page to become a job", lambda: len(enqueued()) == 1)

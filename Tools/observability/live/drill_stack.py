@@ -56,7 +56,7 @@ class DrillStack(Stack):
 
     def __init__(self, spanq: Path, factor: float, name: str) -> None:
         super().__init__(spanq, factor, name)
-        # A page has to say within its second that Redis is away.
+        # A page has to say within its second that Redis is down.
         self.environment["SPANQ_REDIS_TIMEOUT"] = "500ms"
         self.load = Load(self, [{"type": f"{queue}:work", "queue": queue, "payload": "work"} for queue in ("critical", "default")] * 2)
 
