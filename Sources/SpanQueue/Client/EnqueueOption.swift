@@ -3,7 +3,7 @@
 
 public import Foundation
 
-/// One choice about one job, given at enqueue. Of two that concern the same thing the later counts.
+/// One option of one job, given at enqueue. Of two about the same thing the later one counts.
 public struct EnqueueOption: Sendable {
     let apply: @Sendable (inout EnqueueOptions) -> Void
 
@@ -70,11 +70,11 @@ public struct EnqueueOption: Sendable {
         EnqueueOption { $0.retention = retention }
     }
 
-    /// Words to find it by, each 1 to 128 of `A-Z a-z 0-9 _ . : / - @ + # =`; none by default.
+    /// Tags to find it by, each 1 to 128 of `A-Z a-z 0-9 _ . : / - @ + # =`; none by default.
     public static func tags(_ tags: [String]) -> EnqueueOption { EnqueueOption { $0.tags = tags } }
 
-    /// An id of the caller's own. The same id with the same type and payload again gives the first receipt; with others it is
-    /// an error. This holds as long as the record of the first is kept.
+    /// The caller's own id. The same id again, with the same type and payload, gives the receipt of the job that is there; with others it
+    /// is an error. This holds as long as the record of the first job is kept.
     public static func id(_ id: JobID) -> EnqueueOption { EnqueueOption { $0.id = id } }
 }
 

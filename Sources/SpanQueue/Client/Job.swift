@@ -18,7 +18,7 @@ public protocol Job: Codable, Sendable {
     static var options: [EnqueueOption] { get }
     /// The type of `retryPolicy`: a `RetryPolicy`, `any RetryPolicy`, or an optional one. Found from what you write there.
     associatedtype Policy: Sendable = (any RetryPolicy)?
-    /// How failed jobs of this type wait for their next attempt, where the job itself does not say. By default the worker's
+    /// How long failed jobs of this type wait for their next attempt, unless the job itself says so. By default the worker's
     /// policy.
     ///
     /// ```swift

@@ -5,7 +5,7 @@ public import Logging
 public import ServiceLifecycle
 import SpanQueueTelemetry
 
-/// The client: puts jobs on queues, and looks after them.
+/// The client: it puts jobs on queues, and manages them.
 ///
 /// ```swift
 /// let queue = try JobQueue(engine: .redis("redis://localhost:6379"))
@@ -26,7 +26,7 @@ public final class JobQueue: Service, Sendable {
     private let connection: EngineStart
     private let series: EnqueueMetricsTable
 
-    /// Checks the settings. It connects to nothing yet.
+    /// Checks the settings. It does not connect yet.
     ///
     /// - Throws: `.invalidArgument` for a setting or a URL that can't be used, and where the telemetry's registry did not take
     ///   SpanQueue's metrics.
@@ -57,10 +57,10 @@ public final class JobQueue: Service, Sendable {
         get async throws { try await connection.engine() }
     }
 
-    /// Connects to the engine and checks that it can be worked with. Every other call does so where it is the first; this one is for
-    /// programs that want to know before they go on.
+    /// Connects to the engine and checks that it can be used. The first call of any kind does so too; this one is for programs that want
+    /// to know before they go on.
     ///
-    /// - Throws: `.unavailable` where it can't be reached, `.unsupported` where it can't be worked with, `.denied` where it refuses
+    /// - Throws: `.unavailable` where it can't be reached, `.unsupported` where it can't be used, `.denied` where it refuses
     ///   us. Nothing is left behind then, and the next use tries again.
     public func connect() async throws {
         _ = try await connection.engine()
@@ -76,7 +76,7 @@ public final class JobQueue: Service, Sendable {
         try await enqueue(EnqueueRequest(job, options))
     }
 
-    /// Enqueues one job by its type's name, with bytes that are passed on as they are. See `enqueue(_:_:)`.
+    /// Enqueues one job by the name of its type, with bytes that are passed on as they are. See `enqueue(_:_:)`.
     @discardableResult
     public func enqueue(type: String, payload: [UInt8], _ options: EnqueueOption...) async throws -> EnqueueReceipt {
         try await enqueue(EnqueueRequest(type: type, payload: payload, options: options))
@@ -219,7 +219,7 @@ public final class JobQueue: Service, Sendable {
     /// another service failed, workers that use the queue still settle and release what they hold, and the queue waits for them,
     /// for half a minute at most.
     ///
-    /// - Throws: `.unsupported`, `.denied` and the like: what trying again can't help.
+    /// - Throws: `.unsupported`, `.denied` and the like: what trying again can't fix.
     public func run() async throws {
         let result: Result<Void, any Error>
         do {

@@ -3,7 +3,7 @@
 
 public import SpanQueueTelemetry
 
-/// All that the engine knows of a job.
+/// Everything that the engine knows about a job.
 public struct JobRecord: Sendable, Hashable {
     /// What the enqueue fixed.
     package var message: JobMessage
@@ -48,7 +48,7 @@ extension JobRecord {
     public var payload: [UInt8] { message.payload }
     /// 0 to 9: jobs of a higher priority are claimed first.
     public var priority: Int { message.priority }
-    /// Words to find it by.
+    /// Its tags.
     public var tags: [String] { message.tags }
     /// When the engine accepted it.
     public var enqueuedAt: Timestamp { message.enqueuedAt }

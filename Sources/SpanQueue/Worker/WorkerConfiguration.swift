@@ -17,7 +17,7 @@ public struct WorkerConfiguration: Sendable {
     /// How long a handler may go on after it was cancelled before that is logged and counted, and its attempt settled without
     /// it; 5 seconds unless set. Its slot stays taken until it returns.
     public var cancellationGrace = Duration.seconds(5)
-    /// How failed jobs wait for their next attempt, where neither the job nor its type says.
+    /// How long failed jobs wait for their next attempt, unless the job or its type says so; exponential with jitter unless set.
     public var retryPolicy: any RetryPolicy = Backoff.standard
     /// A job whose lease ran out this often is buried as a poison pill, 1 to 255; 3 unless set.
     public var maxReclaims = ReclaimRequest.standardMaxReclaims

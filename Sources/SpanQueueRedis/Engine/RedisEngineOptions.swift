@@ -17,16 +17,16 @@ public struct RedisEngineOptions: Sendable, Hashable {
     public var retentionCount = 10_000
     /// How long dead letters are kept; forever unless set. Those that are trimmed are counted as removed.
     public var deadRetention: Duration?
-    /// Work with a Redis that may evict our keys when its memory is full. Jobs are then lost without a trace.
+    /// Whether to work with a Redis that may evict our keys when its memory is full; false unless set. Jobs are then lost without a trace.
     public var allowsEviction = false
 
     /// What must have happened to new jobs before an enqueue succeeds; `primary` unless set.
     public var durability = RedisDurability.primary
 
-    /// For a `rediss://` URL: whom to trust, and our own certificate. The system's authorities, and none, unless set.
+    /// For a `rediss://` URL: whom to trust, and our own certificate; the system's authorities and no certificate unless set.
     public var tls = RedisTLS()
 
-    /// For a `redis-sentinel://` URL: how to talk to the Sentinels. Without a user, and by TLS where the URL has it, unless set.
+    /// For a `redis-sentinel://` URL: how to talk to the Sentinels; without a user, and with TLS if the URL has it, unless set.
     public var sentinel = RedisSentinel()
 
     /// The settings above.
