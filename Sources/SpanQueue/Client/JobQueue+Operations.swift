@@ -29,7 +29,7 @@ extension JobQueue {
         _ state: JobState, in queue: String, newestFirst: Bool = false
     ) -> AsyncThrowingStream<JobRecord, any Error> {
         let pages = JobPages(self, ListRequest(queue: queue, state: state, newestFirst: newestFirst))
-        return AsyncThrowingStream { try await pages.next() }
+        return AsyncThrowingStream(unfolding: { try await pages.next() })
     }
 
     /// A page of the jobs of a queue in one state.
