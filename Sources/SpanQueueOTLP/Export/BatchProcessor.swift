@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import NIOConcurrencyHelpers
-package import SpanQueueTelemetry
+import SpanQueueTelemetry
 
 /// Collects items and exports them in batches. Submitting never waits: a dead or slow other side costs its items and nothing
 /// else.
