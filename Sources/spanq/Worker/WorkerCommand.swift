@@ -19,14 +19,14 @@ struct WorkerCommand: AsyncParsableCommand {
             Example: spanq worker --exec 'email:*=./send.py' --queues critical:6,default:3
 
             A program gets the payload on stdin, and TRACEPARENT, SPANQ_JOB_ID, SPANQ_JOB_TYPE, SPANQ_ATTEMPT and \
-            SPANQ_TOKEN in its environment. Exit code 0 completes the job, 65 buries it, any other has it tried again. \
+            SPANQ_TOKEN in its environment. Exit code 0 completes the job, 65 buries it, any other retries it. \
             What it prints is the job's result.
 
             A URL gets the payload by POST. 2xx completes the job, 4xx buries it (but for 408, 409, 425 and 429), \
-            anything else has it tried again.
+            anything else retries it.
 
             SIGTERM, Ctrl-C or a closed terminal (SIGHUP) stops claiming and lets running jobs finish until \
-            --drain-timeout; a second SIGTERM or Ctrl-C cuts that short and gives them back.
+            --drain-timeout; a second SIGTERM or Ctrl-C cuts that short and releases them.
             """,
         subcommands: [WorkerListCommand.self])
 
