@@ -13,7 +13,7 @@ import Synchronization
 /// try await worker.run()
 /// ```
 ///
-/// A handler that returns completes its job; one that throws has it tried again, unless it throws a `JobError`. Handlers run on
+/// A handler that returns completes its job; if it throws, the job is retried, unless it throws a `JobError`. Handlers run on
 /// the global executor; what the worker itself does has a thread on which no handler runs, so those that block cannot keep leases from being
 /// extended.
 public final class Worker: Service, Sendable {

@@ -12,7 +12,7 @@ public struct WorkerConfiguration: Sendable {
     /// How long a claim holds without a heartbeat, 100 ms to one hour; 30 seconds unless set. A job whose worker dies runs again
     /// this much later. Heartbeats go out every third of it.
     public var lease = Duration.seconds(30)
-    /// How long a drain waits for running jobs before it cancels them and gives them back; 25 seconds unless set.
+    /// How long a drain waits for running jobs before it cancels and releases them; 25 seconds unless set.
     public var drainTimeout = Duration.seconds(25)
     /// How long a handler may go on after it was cancelled before that is logged and counted, and its attempt settled without
     /// it; 5 seconds unless set. Its slot stays taken until it returns.
