@@ -58,6 +58,22 @@ struct HTTPDeliveryTests {
         #expect(echo.headers["expect"] == nil)
     }
 
+    @Test("headers of one's own are sent, and refused where SpanQueue or HTTP sets them")
+    func headers() async throws {
+        let sample = SampleJob("{}")
+        let handler = try delivery.handler(
+            url: receiver.url + "/echo", headers: [("X-Key", "secret"), ("User-Agent", "mine")])
+        try await handler(sample.payload, sample.context)
+        let echo = try echo(sample)
+        #expect(echo.headers["x-key"] == "secret" && echo.headers["user-agent"] == "mine")
+        for (name, value) in [("Spanq-Job-Id", "1"), ("Host", "h"), ("two words", "a"), ("X-Key", "")] {
+            #expect(throws: SpanQueueError.self, "\(name)") {
+                try delivery.handler(url: receiver.url, headers: [(name, value)])
+            }
+        }
+        await delivery.shutdown()
+    }
+
     @Test("may be any bytes, none, or as many as a payload may have", arguments: [0, 1, 1 << 20])
     func payloads(_ size: Int) async throws {
         let sample = SampleJob([UInt8](repeating: 0xFE, count: size))

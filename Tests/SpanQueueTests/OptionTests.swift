@@ -43,6 +43,36 @@ struct OptionTests {
         #expect(message.retention == .duration(.seconds(5)))
     }
 
+    @Test("a retention of zero keeps no record, and that of the worker holds where there is none")
+    func retention() async throws {
+        let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        let worker = try Worker(queue)
+        try worker.handle(Greeting.self) { _, _ in }
+        let ids = [
+            try await queue.enqueue(Greeting(), .retention(for: .zero)).id,
+            try await queue.enqueue(Greeting(), .retention(for: nil)).id,
+        ]
+        try await worker.runOnce()
+        #expect(try await queue.job(ids[0]) == nil)
+        #expect(try await queue.job(ids[1])?.state == .completed)
+    }
+
+    @Test("jobs are listed over as many pages as there are, and nothing is listed of what has no such order")
+    func listing() async throws {
+        let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
+        var ids: [JobID] = []
+        for result in try await queue.enqueue(Array(repeating: Greeting(), count: 250), .queue("many")) {
+            ids.append(try result.get().id)
+        }
+        var listed: [JobID] = []
+        for try await job in queue.jobs(.ready, in: "many") { listed.append(job.id) }
+        #expect(listed == ids)
+        for try await job in queue.jobs(.dead, in: "many", newestFirst: true) { Issue.record("\(job.id) is dead") }
+        await #expect(throws: SpanQueueError.self) {
+            for try await _ in queue.jobs(.ready, in: "many", newestFirst: true) {}
+        }
+    }
+
     @Test("queues and settings of a worker")
     func worker() {
         let weights = ["b": 2, "a": 1]
@@ -71,7 +101,7 @@ struct OptionTests {
             (.delay(.seconds(3_153_600_000)), "delay 36500d: use 0s to 10 years"),
             (.timeout(.zero), "timeout 0s: use 1ms to 10 years"),
             (.unique(for: .milliseconds(-1500)), "unique span -1500ms: use 1ms to 10 years"),
-            (.retention(for: .zero), "retention 0s: use 1ms to 10 years"),
+            (.retention(for: .seconds(3_153_600_000)), "retention 36500d: use 1ms to 10 years"),
         ] as [(EnqueueOption, String)] {
             let error = #expect(throws: SpanQueueError.self) {
                 try EnqueueRequest(type: "a", payload: [], options: [option]).validate()

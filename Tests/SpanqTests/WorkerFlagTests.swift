@@ -10,24 +10,26 @@ import Testing
 struct WorkerFlagTests {
     /// Each with a value, and how `--print-config` shows that where it is another text. Nil: the flag takes none.
     private static let given: [(setting: Setting, value: String?, shown: String)] =
-        [
+        same.map { ($0, $1, $1) }
+        + [
             (.redisURL, "rediss-sentinel://h:1/service", "rediss-sentinel://h:1/service/0"),
             (.redisSentinelPassword, "env:HOME", "env:HOME"), (.allowEviction, nil, "true"),
             (.httpUseProxy, nil, "true"), (.queues, "a:2,b:1", "a:2,b:1"), (.exec, "a=true", "a=true"),
             (.http, "b=http://h/", "b=http://h/"), (.httpHeader, "b=X-Key: env:HOME", "b=X-Key: env:HOME"),
         ]
-        + [
-            (.redisTimeout, "7s"), (.redisTLSAuthorities, "/ca"), (.redisTLSCertificate, "/cert"),
-            (.redisTLSKey, "/key"), (.redisTLSServerName, "name"), (.redisSentinelUser, "u"),
-            (.redisSentinelTLS, "true"), (.redisSentinelTLSAuthorities, "/ca2"),
-            (.redisSentinelTLSCertificate, "/cert2"), (.redisSentinelTLSKey, "/key2"),
-            (.redisSentinelTLSServerName, "name2"), (.durability, "wait:2"), (.logLevel, "debug"),
-            (.logFormat, "json"), (.listen, "127.0.0.1:1"), (.slowAttempt, "3s"), (.attemptParent, "link"),
-            (.concurrency, "3"), (.lease, "4s"), (.drainTimeout, "5s"), (.cancellationGrace, "6s"),
-            (.maxReclaims, "4"), (.unknownTypeDelay, "8s"), (.unknownTypeRetries, "9"), (.retention, "11s"),
-            (.retentionCount, "12"), (.deadRetention, "13s"), (.execTimeout, "14s"), (.execKillGrace, "15s"),
-            (.execPassEnvironment, "NAME"), (.httpTimeout, "16s"), (.httpAllowHost, "h"),
-        ].map { ($0.0, $0.1, $0.1) }
+
+    private static let same: [(Setting, String)] = [
+        (.redisTimeout, "7s"), (.redisTLSAuthorities, "/ca"), (.redisTLSCertificate, "/cert"),
+        (.redisTLSKey, "/key"), (.redisTLSServerName, "name"), (.redisSentinelUser, "u"),
+        (.redisSentinelTLS, "true"), (.redisSentinelTLSAuthorities, "/ca2"),
+        (.redisSentinelTLSCertificate, "/cert2"), (.redisSentinelTLSKey, "/key2"),
+        (.redisSentinelTLSServerName, "name2"), (.durability, "wait:2"), (.logLevel, "debug"),
+        (.logFormat, "json"), (.listen, "127.0.0.1:1"), (.slowAttempt, "3s"), (.attemptParent, "link"),
+        (.concurrency, "3"), (.lease, "4s"), (.drainTimeout, "5s"), (.cancellationGrace, "6s"),
+        (.maxReclaims, "4"), (.unknownTypeDelay, "8s"), (.unknownTypeRetries, "9"), (.retention, "11s"),
+        (.retentionCount, "12"), (.deadRetention, "13s"), (.execTimeout, "14s"), (.execKillGrace, "15s"),
+        (.execPassEnvironment, "NAME"), (.httpTimeout, "16s"), (.httpAllowHost, "h"),
+    ]
 
     /// Excluded by another flag, or a key that would have to be made.
     private static let others: Set<String> = [Setting.strictQueues.key, Setting.httpSigningKey.key]

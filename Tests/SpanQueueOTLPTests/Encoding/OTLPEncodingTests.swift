@@ -38,4 +38,13 @@ struct OTLPEncodingTests {
         let bytes = OTLPJSONEncoding().encode([Samples.smallSpan], resource: TelemetryResource(attributes: [:]))
         #expect(try OTLPCheck.problem("traces", bytes) == nil)
     }
+
+    @Test("a resource gives, takes and drops attributes that are texts")
+    func resourceTexts() {
+        var resource = Samples.resource
+        #expect(resource["service.name"] == "tests" && resource["process.pid"] == nil && resource["other"] == nil)
+        resource["service.namespace"] = "shop"
+        resource["service.name"] = nil
+        #expect(resource.attributes == ["service.namespace": "shop", "process.pid": 7])
+    }
 }
