@@ -115,20 +115,22 @@ enum ArgumentOrder {
         return joined
     }
 
-    /// Refuses `help` for what does not exist: the parser would show the help of what does.
-    static func checkHelp(_ arguments: [String]) throws(CommandFailure) {
-        guard arguments.first == "help" else { return }
-        let words = arguments.dropFirst().prefix { !$0.hasPrefix("-") }
-        let names = subcommandNames(words)
-        guard names.count == words.count else {
-            let path = (["spanq"] + names).joined(separator: " ")
-            let word = Excerpt.printable(Array(words)[names.count], limit: 40)
-            throw .usage("\(path) has no command \(word): see \(path) --help")
-        }
+    /// Refuses names of commands that do not exist. The parser would show the help of what does, or call them unexpected arguments.
+    static func checkNames(_ arguments: [String]) throws(CommandFailure) {
+        let isHelp = arguments.first == "help"
+        let words = arguments.dropFirst(isHelp ? 1 : 0).prefix { !$0.hasPrefix("-") }
+        let (names, type) = command(words)
+        guard names.count < words.count, isHelp || !type.configuration.subcommands.isEmpty else { return }
+        let path = (["spanq"] + names).joined(separator: " ")
+        let word = Excerpt.printable(Array(words)[names.count], limit: 40)
+        throw .usage("\(path) has no command \(word): see \(path) --help")
     }
 
     /// The names at the start that lead down the tree of subcommands.
-    static func subcommandNames(_ arguments: some Sequence<String>) -> [String] {
+    static func subcommandNames(_ arguments: some Sequence<String>) -> [String] { command(arguments).names }
+
+    private static func command(_ arguments: some Sequence<String>) -> (names: [String], type: any ParsableCommand.Type)
+    {
         var type: any ParsableCommand.Type = Spanq.self
         var names: [String] = []
         for argument in arguments {
@@ -136,7 +138,7 @@ enum ArgumentOrder {
             type = next
             names.append(argument)
         }
-        return names
+        return (names, type)
     }
 }
 

@@ -37,7 +37,7 @@ struct Spanq: AsyncParsableCommand {
             // What else may be wrong would be told with the placeholder in it.
             refusal = given.foreign?.refusal
             arguments = ArgumentOrder.normalized(given.texts)
-            try ArgumentOrder.checkHelp(arguments)
+            try ArgumentOrder.checkNames(arguments)
             var command = try parseAsRoot(arguments)
             try given.complete(&command)
             refusal = nil

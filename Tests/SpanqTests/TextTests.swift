@@ -167,17 +167,23 @@ struct TextTests {
         #expect(table.render(width: 300, hasStyle: false).contains(long))
     }
 
-    @Test("a negative value is the option's, and help for what does not exist is a mistake")
+    @Test("a negative value is the option's, and a command that does not exist is named")
     func negatives() {
         #expect(ArgumentOrder.normalized(["job", "list", "--limit", "-1"]) == ["job", "list", "--limit=-1"])
         #expect(
             ArgumentOrder.normalized(["enqueue", "x", "--delay", "-5s", "-1"]) == ["enqueue", "x", "--delay=-5s", "-1"])
         #expect(ArgumentOrder.normalized(["enqueue", "x", "--", "--a", "-1"]) == ["enqueue", "x", "--", "--a", "-1"])
-        for words in [["help", "nosuch"], ["help", "queue", "nosuch"], ["help", "version", "x"]] {
-            #expect(throws: CommandFailure.self) { try ArgumentOrder.checkHelp(words) }
+        for words in [
+            ["help", "nosuch"], ["help", "queue", "nosuch"], ["help", "version", "x"], ["queu", "list"],
+            ["queue", "lst"],
+        ] {
+            #expect(throws: CommandFailure.self) { try ArgumentOrder.checkNames(words) }
         }
-        #expect(throws: Never.self) { try ArgumentOrder.checkHelp(["help", "queue", "stats"]) }
-        #expect(throws: Never.self) { try ArgumentOrder.checkHelp(["help"]) }
+        for words in [
+            ["help", "queue", "stats"], ["help"], ["queue"], ["worker", "--http", "x"], ["enqueue", "a", "b"],
+        ] {
+            #expect(throws: Never.self) { try ArgumentOrder.checkNames(words) }
+        }
     }
 
     @Test("the command line's definition holds together")

@@ -111,7 +111,7 @@ struct Judge {
         if others > 0 {
             return keeping + [
                 Reason(
-                    "behind", "at most \(others) ready jobs of queue \(queue) are ahead of it",
+                    "behind", "ready jobs of queue \(queue) that are ahead of it: at most \(others)",
                     "spanq queue stats \(queue)")
             ]
         }

@@ -17,8 +17,8 @@ import SpanQueueTelemetry
 ///
 /// The headers are `traceparent` (and `tracestate`, `baggage` where there are any), `Spanq-Job-Id`, `Spanq-Job-Type`,
 /// `Spanq-Attempt`, `Spanq-Token`, and `Content-Type`: `application/json` where the payload is JSON, else
-/// `application/octet-stream`; and those of the ``HTTPRoute``, with a signature where it has keys. All deliveries share one thread and
-/// its connections.
+/// `application/octet-stream`; and those that the handler is given, with a signature where it has keys. All deliveries share one thread
+/// and its connections.
 public final class HTTPDelivery: Sendable {
     private static let longestWait = Duration.seconds(24 * 3600)
     /// Of the body, in an error's text.
