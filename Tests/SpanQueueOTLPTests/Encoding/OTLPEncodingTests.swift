@@ -45,6 +45,6 @@ struct OTLPEncodingTests {
         #expect(resource["service.name"] == "tests" && resource["process.pid"] == nil && resource["other"] == nil)
         resource["service.namespace"] = "shop"
         resource["service.name"] = nil
-        #expect(resource.attributes == ["service.namespace": "shop", "process.pid": 7])
+        #expect(resource.attributes == ["process.pid": 7, "service.namespace": "shop"])
     }
 }
