@@ -31,8 +31,8 @@ struct WorkerFlagTests {
         (.execPassEnvironment, "NAME"), (.httpTimeout, "16s"), (.httpAllowHost, "h"),
     ]
 
-    /// Excluded by another flag, or a key that would have to be made.
-    private static let others: Set<String> = [Setting.strictQueues.key, Setting.httpSigningKey.key]
+    /// Excluded by another flag, a key that would have to be made, and a setting without a flag.
+    private static let others = Set([Setting.strictQueues, .httpSigningKey, .traceURL].map(\.key))
 
     @Test("each reaches the setting of its name, and --print-config says so")
     func all() async throws {

@@ -37,6 +37,7 @@ public struct WorkerConfiguration: Sendable {
     public var describeError: (@Sendable (any Error) -> String?)?
     /// Called with the record of a job that has become a dead letter, by the worker that ended its last attempt or took it back, once the engine has it. Not
     /// where that worker ends in this very moment: the job is in the dead letters all the same. A person who buries a job calls nothing.
+    /// The end of its last attempt is by the worker's clock.
     public var onDeath: (@Sendable (JobRecord) async -> Void)?
 
     /// The settings above.

@@ -97,7 +97,12 @@ extension WorkerCore {
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
             count(ending, in: lane)
             if case .bury = settlement.verdict {
-                died(settlement.job.message, settlement.run)
+                var run = settlement.run
+                // The engine's clock fixed it, and the reply does not say it.
+                var record = settlement.record
+                record.endedAt = Timestamp(milliseconds: Int64(ending.endNanoseconds / 1_000_000))
+                run.history[run.history.count - 1] = .attempt(record)
+                died(settlement.job.message, run)
             }
         case .lost:
             if let claim = ending.claim, let trace = ending.trace {
