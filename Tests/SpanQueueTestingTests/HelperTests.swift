@@ -68,7 +68,7 @@ struct HelperTests {
         let done = try await worker.perform(WelcomeEmail(userID: 42), .tags(["vip"]), .maxRetries(4), attempt: 3)
         #expect(done.state == .completed)
         #expect(try done.result(as: String.self) == #"42 3 of 5 ["vip"]"#)
-        #expect(done.progress?.fraction == 0.5 && done.progress?.note == "half")
+        #expect(done.progress == 0.5 && done.progressNote == "half")
         #expect(done.attempts.map(\.outcome) == [.completed])
         for (user, attempt, state, outcome, error) in [
             (0, 1, JobState.retrying, AttemptOutcome.retried, "no mail server"),
@@ -114,7 +114,7 @@ struct HelperTests {
         #expect(context.reportedProgress == nil && context.resultBytes == nil)
         #expect(await context.reportProgress(0.25, "a quarter"))
         try context.setResult(bytes: [7])
-        #expect(context.reportedProgress?.fraction == 0.25 && context.reportedProgress?.note == "a quarter")
+        #expect(context.reportedProgress == 0.25 && context.reportedProgressNote == "a quarter")
         #expect(context.resultBytes == [7])
         #expect(throws: SpanQueueError.self) { try JobContext.testing(.queue("not allowed")) }
     }

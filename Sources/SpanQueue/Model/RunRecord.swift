@@ -112,6 +112,11 @@ package struct RunRecord: Sendable, Hashable {
         history.compactMap(\.attempt)
     }
 
+    /// The latest attempt that ended.
+    var lastAttempt: AttemptRecord? {
+        history.last { $0.attempt != nil }?.attempt
+    }
+
     /// Why it is dead or cancelled, by the latest event that says so.
     package var endReason: String? {
         guard let last = history.last else { return nil }

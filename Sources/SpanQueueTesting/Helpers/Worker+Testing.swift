@@ -71,7 +71,7 @@ extension JobContext {
     /// ```swift
     /// let context = try JobContext.testing(attempt: 2)
     /// try await sendWelcome(WelcomeEmail(userID: 42), context)
-    /// #expect(context.reportedProgress?.fraction == 1)
+    /// #expect(context.reportedProgress == 1)
     /// ```
     ///
     /// - Parameters:
@@ -86,8 +86,11 @@ extension JobContext {
         try .rehearsal(EnqueueRequest(type: type, payload: [], options: options), attempt: attempt, logger: logger)
     }
 
-    /// The latest that its handler has said by `reportProgress`.
-    public var reportedProgress: JobProgress? { report.progress }
+    /// The latest that its handler has said by `reportProgress`, 0 to 1; nil if it has said nothing.
+    public var reportedProgress: Double? { report.progress?.fraction }
+
+    /// The words that it has said with that; empty if there are none.
+    public var reportedProgressNote: String { report.progress?.note ?? "" }
 
     /// The result that its handler has set, as it would be stored.
     public var resultBytes: [UInt8]? { report.result }
