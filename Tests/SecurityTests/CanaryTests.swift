@@ -127,11 +127,11 @@ struct CanaryTests {
             "worker", "--once", "--exec", "ok=cat", "--exec", "fails=\(failing)", "--listen", "none")
         _ = try await stage.run("queue", "pause", "default", "--reason", "password=\(canary)")
         func get(_ path: String, _ authorization: String, method: String = "GET", body: String = "") throws -> String {
-            let wire = try Wire(port: port)
+            let wire = try RawClient(port: port, secondsToWait: 10)
             wire.send(
                 "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nAuthorization: \(authorization)\r\nContent-Type: application/json\r\n"
                     + "Content-Length: \(body.utf8.count)\r\nConnection: close\r\n\r\n\(body)")
-            return wire.readToEnd().text
+            return wire.readToEndNow().text
         }
         var shown = 0
         for job in ["ok", "fails"] {

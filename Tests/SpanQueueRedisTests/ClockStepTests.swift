@@ -190,7 +190,7 @@ struct ClockStepTests {
         let queue = try JobQueue(engine: .redis(server.url))
         let worker = try Worker(queue, WorkerConfiguration(queues: ["q": 1], lease: .milliseconds(500)))
         try worker.handle("t") { _, _ in }
-        let summary = try await worker.runOnce()
+        let summary = try await worker.runUntilEmpty()
         #expect(summary.reclaimed == 1)
         #expect(summary[.completed] == 1)
         await queue.shutdown()

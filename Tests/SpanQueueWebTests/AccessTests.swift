@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HTTPFixture
 import HTTPTypes
 import Logging
 import SpanQueue

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HTTPFixture
 import SpanQueue
 import Testing
 
