@@ -103,6 +103,13 @@ struct CommandTests {
         let refused = try await spanq("queue", "resume", "mail")
         #expect(refused.code == 1 && refused.isOneErrorLine, "\(refused.errors)")
         #expect(try await spanq("queue", "stats", "mail").output.contains("paused"))
+        // Where there is no room, deeds make some.
+        try AuditCommandTests.redis(server, "DEL", "spanq:{@}:journal")
+        try AuditCommandTests.redis(server, "CONFIG", "SET", "maxmemory", "1")
+        let full = try await spanq("queue", "resume", "mail")
+        #expect(full.code == 0, "\(full.errors)")
+        try AuditCommandTests.redis(server, "CONFIG", "SET", "maxmemory", "0")
+        #expect(try await spanq("journal").errors.contains("no such deeds"))
     }
 
     @Test("a token is made with its line, and without users nothing is served to others")

@@ -188,7 +188,7 @@ extension JobQueue {
         let message = spans == nil ? nil : try await engine.job(id, in: queue)?.message
         let start = spans == nil ? 0 : SystemClock.now()
         defer {
-            if let message { spans?.acted(action.word, on: message, parent: .current, from: start) }
+            if let message { spans?.acted(action.word, on: message, by: by, parent: .current, from: start) }
         }
         switch try await engine.perform(action, on: id, in: queue, by: by) {
         case .done(let state): return state

@@ -315,16 +315,21 @@ extension JobSpans {
             keptBecause: message.trace.isSampled ? nil : .reclaim)
     }
 
-    /// A person's cancel or redrive.
-    func acted(_ operation: String, on message: JobMessage, parent: TraceContext?, from start: UInt64) {
+    /// What a person does to a job.
+    ///
+    /// - Parameter by: who; nil where that is not known.
+    func acted(
+        _ operation: String, on message: JobMessage, by: String?, parent: TraceContext?, from start: UInt64
+    ) {
         let context = tracer.makeContext(parent: parent)
         guard context.isSampled else { return tracer.countUnsampled() }
+        var attributes = attributes(
+            operation, operation == "redrive" ? "send" : "settle", queue: message.queue, message: message)
+        if let by { attributes["spanq.by"] = .string(by) }
         tracer.submit(
             SpanData(
                 name: "\(operation) \(message.queue)", kind: operation == "redrive" ? .producer : .client,
                 context: context, parent: parent?.spanID, startNanoseconds: start, endNanoseconds: SystemClock.now(),
-                attributes: attributes(
-                    operation, operation == "redrive" ? "send" : "settle", queue: message.queue, message: message),
-                links: [SpanData.Link(message.trace, isRemote: true)]))
+                attributes: attributes, links: [SpanData.Link(message.trace, isRemote: true)]))
     }
 }
