@@ -29,10 +29,11 @@ struct WorkerFlagTests {
         (.maxReclaims, "4"), (.unknownTypeDelay, "8s"), (.unknownTypeRetries, "9"), (.retention, "11s"),
         (.retentionCount, "12"), (.deadRetention, "13s"), (.execTimeout, "14s"), (.execKillGrace, "15s"),
         (.execPassEnvironment, "NAME"), (.httpTimeout, "16s"), (.httpAllowHost, "h"),
+        (.postgresSchema, "jobs"),
     ]
 
     /// Excluded by another flag, a key that would have to be made, and a setting without a flag.
-    private static let others = Set([Setting.strictQueues, .httpSigningKey, .traceURL].map(\.key))
+    private static let others = Set([Setting.url, .strictQueues, .httpSigningKey, .traceURL].map(\.key))
 
     @Test("each reaches the setting of its name, and --print-config says so")
     func all() async throws {

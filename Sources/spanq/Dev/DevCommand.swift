@@ -101,7 +101,6 @@ struct DevCommand: AsyncParsableCommand {
             let observability = try Observability(
                 telemetry, queue: queue, listen: listen, fetchLimit: Observability.fetchLimit, logger: logger)
             let rest = try web.start(queue, logger: logger)
-            try greet(server.directory, settings, observability.server, rest, certificates, isDemo: isDemo)
             var process = WorkerProcess(
                 worker: worker, logger: logger,
                 companions: observability.services + [rest, RedisWatch(server: server)],
@@ -109,7 +108,9 @@ struct DevCommand: AsyncParsableCommand {
             if isDemo, !noDemoJobs {
                 process.feeders.append(DemoJobs(queue: queue, queues: settings.worker.queues.queues, logger: logger))
             }
-            _ = try await process.run(once: false)
+            _ = try await process.run(once: false) {
+                try greet(server.directory, settings, observability.server, rest, certificates, isDemo: isDemo)
+            }
             await handlers.shutdown()
         }
     }

@@ -20,7 +20,8 @@ struct WorkerProcess {
 
     private enum Ended { case services, signals }
 
-    func run(once: Bool) async throws -> RunSummary? {
+    /// - Parameter announce: called when a signal would stop it in good order: others may be told of it from then on.
+    func run(once: Bool, announce: () throws -> Void = {}) async throws -> RunSummary? {
         let service = WorkerService(worker: worker, once: once)
         // The queue is not one of the services: a cancelled group would close it while the worker still gives jobs back.
         let services = (companions + [service] + feeders).map {
@@ -31,6 +32,7 @@ struct WorkerProcess {
         quiet.logLevel = max(.warning, logger.logLevel)
         let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: services, logger: quiet))
         let signals = await UnixSignalsSequence(trapping: StopSignals.all)
+        try announce()
         let logger = logger
         try await withThrowingTaskGroup(of: Ended.self) { tasks in
             tasks.addTask {
