@@ -93,12 +93,15 @@ struct DirectLineTests {
     @Test("what the socket does not take is the loop's, with the connection", arguments: [0, 1, 10])
     func partialWrite(_ count: Int) throws {
         transport.writes = [count == 0 ? .wants(.write) : .moved(count)]
+        // Of another: no reply can come to what was not sent.
+        transport.reads = [.success("$3\r\nabc\r\n")]
         let end = try #require(exchange())
         #expect(end.reply == nil)
         #expect(end.rest?.request === request)
         #expect(end.rest?.failure == nil)
         #expect(request.mayHaveRun)
         #expect(line.output.withUnsentBytes { Array($0) } == Array(sent.utf8.dropFirst(count)))
+        #expect(transport.reads.count == 1)
         #expect(!line.loan.tryTake())
     }
 

@@ -57,6 +57,17 @@ struct FlatJSONTests {
         }
     }
 
+    /// The same of a number.
+    private struct Share: Codable, Equatable {
+        var share: Double?
+
+        enum CodingKeys: String, CodingKey { case share }
+
+        init(from decoder: any Decoder) throws {
+            share = try? decoder.container(keyedBy: CodingKeys.self).decode(Double.self, forKey: .share)
+        }
+    }
+
     private struct Twice: Encodable {
         enum CodingKeys: String, CodingKey { case a }
 
@@ -125,6 +136,7 @@ struct FlatJSONTests {
         try check([1, 2])
         try check("text")
         try check(1)
+        #expect(try JSONJobCoding().decode(Share.self, from: Array("{\"share\":3}".utf8)).share == 3)
         #expect(FlatJSONEncoder.encode(lenient) == nil)
         #expect(FlatJSONEncoder.encode(odd) == nil)
         #expect(try JSONJobCoding().decode(Odd.self, from: foundation.encode(odd)) == odd)

@@ -62,15 +62,17 @@ final class FlatJSONEncoder: Encoder {
     private func bytes() -> [UInt8]? {
         guard isUsed, !isUnfit else { return nil }
         members.sort { $0.key < $1.key }
-        for (one, next) in zip(members, members.dropFirst()) where one.key == next.key { return nil }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(values.count + members.reduce(2) { $0 + $1.key.utf8.count + 4 })
+        bytes.reserveCapacity(values.count + 24 * members.count + 2)
         bytes.append(UInt8(ascii: "{"))
-        for (index, member) in members.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            Self.write(member.key, into: &bytes)
+        for index in members.indices {
+            if index > 0 {
+                guard members[index - 1].key != members[index].key else { return nil }
+                bytes.append(UInt8(ascii: ","))
+            }
+            Self.write(members[index].key, into: &bytes)
             bytes.append(UInt8(ascii: ":"))
-            bytes.append(contentsOf: values[member.range])
+            bytes.append(contentsOf: values[members[index].range])
         }
         bytes.append(UInt8(ascii: "}"))
         return bytes
@@ -81,9 +83,11 @@ final class FlatJSONEncoder: Encoder {
         var text = text
         bytes.append(UInt8(ascii: "\""))
         text.withUTF8 { text in
-            guard text.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else {
-                return bytes.append(contentsOf: text)
-            }
+            var place = 0
+            while place < text.count, text[place] >= 0x20, text[place] != UInt8(ascii: "\""),
+                text[place] != UInt8(ascii: "\\")
+            { place += 1 }
+            guard place < text.count else { return bytes.append(contentsOf: text) }
             for byte in text { write(escaping: byte, into: &bytes) }
         }
         bytes.append(UInt8(ascii: "\""))
@@ -206,104 +210,112 @@ final class FlatJSONDecoder: Decoder {
         return NotFlat()
     }
 
-    // MARK: Parsing
-
-    /// Whether it is an object of such members, each of them once, and nothing else.
+    /// Whether it is an object of such members and nothing else.
     private func parse() -> Bool {
         bytes.withUnsafeBufferPointer { bytes in
-            var place = 0
-            func skipSpace() {
-                while place < bytes.count, bytes[place] <= 0x20 {
-                    guard bytes[place] == 0x20 || bytes[place] == 0x0A || bytes[place] == 0x0D || bytes[place] == 0x09
-                    else { return }
-                    place += 1
-                }
+            var text = Text(bytes: bytes)
+            guard text.skip(UInt8(ascii: "{")) else { return false }
+            if !text.skip(UInt8(ascii: "}")) {
+                repeat {
+                    guard let member = text.member() else { return false }
+                    members.append(member)
+                } while text.skip(UInt8(ascii: ","))
+                guard text.skip(UInt8(ascii: "}")) else { return false }
             }
-            func skip(_ byte: UInt8) -> Bool {
-                skipSpace()
-                guard place < bytes.count, bytes[place] == byte else { return false }
-                place += 1
-                return true
-            }
-            func text() -> Range<Int>? {
-                guard skip(UInt8(ascii: "\"")) else { return nil }
-                let start = place
-                while place < bytes.count, bytes[place] != UInt8(ascii: "\"") {
-                    guard bytes[place] >= 0x20, bytes[place] != UInt8(ascii: "\\") else { return nil }
-                    place += 1
-                }
-                defer { place += 1 }
-                return place < bytes.count ? start..<place : nil
-            }
-            func word(_ word: StaticString) -> Bool {
-                let end = place + word.utf8CodeUnitCount
-                guard end <= bytes.count,
-                    word.withUTF8Buffer({ $0.elementsEqual(UnsafeBufferPointer(rebasing: bytes[place..<end])) })
-                else { return false }
-                place = end
-                return true
-            }
-            func number() -> Range<Int>? {
-                let start = place
-                if bytes[place] == UInt8(ascii: "-") { place += 1 }
-                let first = place
-                while place < bytes.count, (0x30...0x39).contains(bytes[place]) { place += 1 }
-                // No leading zeros, and no fractions.
-                guard place > first, place == first + 1 || bytes[first] != 0x30 else { return nil }
-                return start..<place
-            }
-            // Texts are equal in more ways than bytes are.
-            func name() -> Range<Int>? {
-                guard let range = text(), !bytes[range].contains(where: { $0 >= 0x80 }) else { return nil }
-                return range
-            }
-            guard skip(UInt8(ascii: "{")) else { return false }
-            var isDone = skip(UInt8(ascii: "}"))
-            while !isDone {
-                guard let key = name(), skip(UInt8(ascii: ":")) else { return false }
-                skipSpace()
-                guard place < bytes.count else { return false }
-                let member: Member
-                switch bytes[place] {
-                case UInt8(ascii: "\""):
-                    guard let range = text() else { return false }
-                    member = Member(key: key, value: .text, range: range)
-                case UInt8(ascii: "t"):
-                    guard word("true") else { return false }
-                    member = Member(key: key, value: .truth(true), range: 0..<0)
-                case UInt8(ascii: "f"):
-                    guard word("false") else { return false }
-                    member = Member(key: key, value: .truth(false), range: 0..<0)
-                case UInt8(ascii: "n"):
-                    guard word("null") else { return false }
-                    member = Member(key: key, value: .null, range: 0..<0)
-                default:
-                    guard let range = number() else { return false }
-                    member = Member(key: key, value: .number, range: range)
-                }
-                guard !members.contains(where: { $0.key.count == key.count && bytes[$0.key].elementsEqual(bytes[key]) })
-                else { return false }
-                members.append(member)
-                guard skip(UInt8(ascii: ",")) else {
-                    guard skip(UInt8(ascii: "}")) else { return false }
-                    isDone = true
-                    continue
-                }
-            }
-            skipSpace()
-            return place == bytes.count && members.count <= Self.mostMembers
+            return text.isAtEnd && members.count <= Self.mostMembers
         }
     }
 
     /// More are looked up faster by others.
     private static let mostMembers = 32
 
+    /// What is read, from front to back.
+    private struct Text {
+        let bytes: UnsafeBufferPointer<UInt8>
+        private var place = 0
+
+        init(bytes: UnsafeBufferPointer<UInt8>) {
+            self.bytes = bytes
+        }
+
+        var isAtEnd: Bool {
+            mutating get {
+                skipSpace()
+                return place == bytes.count
+            }
+        }
+
+        private mutating func skipSpace() {
+            while place < bytes.count,
+                bytes[place] == 0x20 || bytes[place] == 0x0A || bytes[place] == 0x0D || bytes[place] == 0x09
+            { place += 1 }
+        }
+
+        /// Whether a byte comes next, behind any space.
+        mutating func skip(_ byte: UInt8) -> Bool {
+            skipSpace()
+            guard place < bytes.count, bytes[place] == byte else { return false }
+            place += 1
+            return true
+        }
+
+        mutating func member() -> Member? {
+            // Texts are equal in more ways than bytes are, but not these.
+            guard let key = text(isKey: true), skip(UInt8(ascii: ":")) else { return nil }
+            skipSpace()
+            guard place < bytes.count else { return nil }
+            switch bytes[place] {
+            case UInt8(ascii: "\""): return text(isKey: false).map { Member(key: key, value: .text, range: $0) }
+            case UInt8(ascii: "t"): return word("true") ? Member(key: key, value: .truth(true), range: 0..<0) : nil
+            case UInt8(ascii: "f"): return word("false") ? Member(key: key, value: .truth(false), range: 0..<0) : nil
+            case UInt8(ascii: "n"): return word("null") ? Member(key: key, value: .null, range: 0..<0) : nil
+            default: return number().map { Member(key: key, value: .number, range: $0) }
+            }
+        }
+
+        /// A text without escapes, and of a key without other than ASCII; without its quotes.
+        private mutating func text(isKey: Bool) -> Range<Int>? {
+            guard skip(UInt8(ascii: "\"")) else { return nil }
+            let start = place
+            while place < bytes.count, bytes[place] != UInt8(ascii: "\"") {
+                let byte = bytes[place]
+                guard byte >= 0x20, byte != UInt8(ascii: "\\"), byte < 0x80 || !isKey else { return nil }
+                place += 1
+            }
+            guard place < bytes.count else { return nil }
+            place += 1
+            return start..<place - 1
+        }
+
+        private mutating func word(_ word: StaticString) -> Bool {
+            for offset in 0..<word.utf8CodeUnitCount {
+                guard place < bytes.count, bytes[place] == word.utf8Start[offset] else { return false }
+                place += 1
+            }
+            return true
+        }
+
+        /// A whole number without leading zeros.
+        private mutating func number() -> Range<Int>? {
+            let start = place
+            if bytes[place] == UInt8(ascii: "-") { place += 1 }
+            let first = place
+            while place < bytes.count, bytes[place] >= 0x30, bytes[place] <= 0x39 { place += 1 }
+            guard place > first, place == first + 1 || bytes[first] != 0x30 else { return nil }
+            return start..<place
+        }
+    }
+
     private func member(_ key: some CodingKey) -> Member? {
         var name = key.stringValue
+        // Of several the first counts, as for Foundation.
         return name.withUTF8 { name in
-            members.first { member in
-                member.key.count == name.count && bytes[member.key].elementsEqual(name)
+            for member in members where member.key.count == name.count {
+                var count = 0
+                while count < name.count, bytes[member.key.lowerBound + count] == name[count] { count += 1 }
+                if count == name.count { return member }
             }
+            return nil
         }
     }
 
