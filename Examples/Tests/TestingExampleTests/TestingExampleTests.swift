@@ -61,7 +61,7 @@ func fails() async throws {
     #expect(record?.lastError == "no mail server")
 }
 
-@Test("a welcome without a mail server is tried again, and not for ever")
+@Test("a welcome without a mail server is tried again, and not forever")
 func attempts() async throws {
     let worker = try Worker(try JobQueue.testing())
     try worker.handle(WelcomeEmail.self) { _, _ in throw JobError.retry(after: .seconds(60), "no mail server") }
