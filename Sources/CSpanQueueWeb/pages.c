@@ -12,6 +12,9 @@ static const unsigned char api_js[] = {
 static const unsigned char app_js[] = {
 #embed "Assets/app.js"
 };
+static const unsigned char bulk_js[] = {
+#embed "Assets/bulk.js"
+};
 static const unsigned char charts_js[] = {
 #embed "Assets/charts.js"
 };
@@ -20,6 +23,9 @@ static const unsigned char deeds_js[] = {
 };
 static const unsigned char dom_js[] = {
 #embed "Assets/dom.js"
+};
+static const unsigned char filter_js[] = {
+#embed "Assets/filter.js"
 };
 static const unsigned char format_js[] = {
 #embed "Assets/format.js"
@@ -42,6 +48,9 @@ static const unsigned char mark_svg[] = {
 static const unsigned char page_about_js[] = {
 #embed "Assets/page-about.js"
 };
+static const unsigned char page_errors_js[] = {
+#embed "Assets/page-errors.js"
+};
 static const unsigned char page_job_js[] = {
 #embed "Assets/page-job.js"
 };
@@ -59,6 +68,9 @@ static const unsigned char page_queue_js[] = {
 };
 static const unsigned char page_queues_js[] = {
 #embed "Assets/page-queues.js"
+};
+static const unsigned char page_types_js[] = {
+#embed "Assets/page-types.js"
 };
 static const unsigned char page_workers_js[] = {
 #embed "Assets/page-workers.js"
@@ -79,9 +91,11 @@ static const unsigned char waterfall_js[] = {
 static const struct spanqueue_web_asset assets[] = {
     {"api.js", api_js, sizeof api_js},
     {"app.js", app_js, sizeof app_js},
+    {"bulk.js", bulk_js, sizeof bulk_js},
     {"charts.js", charts_js, sizeof charts_js},
     {"deeds.js", deeds_js, sizeof deeds_js},
     {"dom.js", dom_js, sizeof dom_js},
+    {"filter.js", filter_js, sizeof filter_js},
     {"format.js", format_js, sizeof format_js},
     {"history.js", history_js, sizeof history_js},
     {"index.html", index_html, sizeof index_html},
@@ -89,12 +103,14 @@ static const struct spanqueue_web_asset assets[] = {
     {"login.js", login_js, sizeof login_js},
     {"mark.svg", mark_svg, sizeof mark_svg},
     {"page-about.js", page_about_js, sizeof page_about_js},
+    {"page-errors.js", page_errors_js, sizeof page_errors_js},
     {"page-job.js", page_job_js, sizeof page_job_js},
     {"page-jobs.js", page_jobs_js, sizeof page_jobs_js},
     {"page-journal.js", page_journal_js, sizeof page_journal_js},
     {"page-overview.js", page_overview_js, sizeof page_overview_js},
     {"page-queue.js", page_queue_js, sizeof page_queue_js},
     {"page-queues.js", page_queues_js, sizeof page_queues_js},
+    {"page-types.js", page_types_js, sizeof page_types_js},
     {"page-workers.js", page_workers_js, sizeof page_workers_js},
     {"parts.js", parts_js, sizeof parts_js},
     {"states.js", states_js, sizeof states_js},

@@ -19,6 +19,7 @@ package final class WebServer: Service, Sendable {
 
     private let address: ListenAddress
     private let responder: Responder
+    private let desk: BulkDesk
     private let limits: ConnectionLimits
     private let logger: Logger
     private let socket = Mutex<ListeningSocket?>(nil)
@@ -40,8 +41,9 @@ package final class WebServer: Service, Sendable {
         self.logger = logger
         var hosts = RequestGuard.ownHosts.union(access.hosts.map { $0.lowercased() })
         if let host = address.tcp?.host { hosts.insert(host.contains(":") ? "[\(host)]" : host.lowercased()) }
+        desk = BulkDesk()
         responder = Responder(
-            admin: admin, gate: try Gate(access, logger: logger), hosts: hosts, redaction: access.redaction,
+            admin: admin, gate: try Gate(access, logger: logger), hosts: hosts, redaction: access.redaction, desk: desk,
             routes: access.isReadOnly ? Routes.all.filter { !$0.isWrite } : Routes.all, logger: logger)
     }
 
@@ -95,6 +97,11 @@ package final class WebServer: Service, Sendable {
             await responder.respond(
                 to: request, from: isUnix ? nil : channel.remoteAddress?.ipAddress ?? "unknown")
         }
-        try await server.serve(descriptor, on: thread) {}
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { [desk] in await desk.run() }
+            // What is under way ends with its next step.
+            defer { tasks.cancelAll() }
+            try await server.serve(descriptor, on: thread) {}
+        }
     }
 }

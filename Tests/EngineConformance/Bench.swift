@@ -19,12 +19,12 @@ struct Bench: Sendable {
     func job(
         _ id: JobID = .random(), in queue: String? = nil, type: String = "test", payload: [UInt8] = [1, 2, 3],
         priority: Int = 0, maxRetries: Int = 3, unique: UniqueLock? = nil, retention: Retention = .standard,
-        digest: UInt64? = nil, schedule: Schedule = .now, expiry: Expiry? = nil
+        digest: UInt64? = nil, schedule: Schedule = .now, expiry: Expiry? = nil, tags: [String] = []
     ) -> NewJob {
         let message = JobMessage(
             id: id, queue: queue ?? self.queue, type: type, payload: payload, priority: priority,
             maxRetries: maxRetries, backoff: nil, timeout: nil, deadline: nil, unique: unique, retention: retention,
-            tags: [], trace: .root(), runAt: nil, enqueuedAt: Timestamp(milliseconds: 0), contentDigest: digest)
+            tags: tags, trace: .root(), runAt: nil, enqueuedAt: Timestamp(milliseconds: 0), contentDigest: digest)
         return NewJob(message: message, schedule: schedule, expiry: expiry)
     }
 
@@ -76,18 +76,21 @@ struct Bench: Sendable {
 
     /// The end of an attempt as a worker writes it.
     func settlement(
-        of claimed: ClaimedJob, _ verdict: Verdict, error: String? = nil, result: [UInt8]? = nil
+        of claimed: ClaimedJob, _ verdict: Verdict, error: String? = nil, fingerprint: UInt64? = nil,
+        result: [UInt8]? = nil
     ) -> Settlement {
         Settlement(
             claimed, verdict,
-            AttemptReport(errorType: error == nil ? nil : "TestError", error: error, result: result))
+            AttemptReport(
+                errorType: error == nil ? nil : "TestError", error: error, fingerprint: fingerprint, result: result))
     }
 
     @discardableResult
     func settle(
-        _ claimed: ClaimedJob, _ verdict: Verdict, error: String? = nil, result: [UInt8]? = nil
+        _ claimed: ClaimedJob, _ verdict: Verdict, error: String? = nil, fingerprint: UInt64? = nil,
+        result: [UInt8]? = nil
     ) async throws -> SettleOutcome {
-        let settlement = settlement(of: claimed, verdict, error: error, result: result)
+        let settlement = settlement(of: claimed, verdict, error: error, fingerprint: fingerprint, result: result)
         return try #require(try await engine.settleAll([settlement]).first)
     }
 

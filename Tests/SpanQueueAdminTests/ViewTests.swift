@@ -18,7 +18,7 @@ struct ViewTests {
                 {"attempt":1,"attempts":[{"ended_at":"2026-11-21T09:30:00.300Z","error":"no route",\
                 "error_type":"timeout","number":1,"outcome":"retried","span_id":"SPAN",\
                 "started_at":"2026-11-21T09:30:00.200Z","token":"7-ff","worker":"w-1"}],"cancel_requested":false,"cancel_requested_at":null,\
-                "deadline":null,"enqueued_at":"2026-11-21T09:30:00.125Z","events":[],"id":"job-1",\
+                "deadline":null,"enqueued_at":"2026-11-21T09:30:00.125Z","error_fingerprint":null,"events":[],"id":"job-1",\
                 "last_error":"no route","lease_expires_at":null,"max_retries":5,"payload":"{\\"user\\":42}",\
                 "priority":3,"progress":null,"queue":"mail","reason":null,"reclaims":0,"result":null,\
                 "retention":null,"run_at":"2026-11-21T09:30:02.300Z","snoozes":0,"state":"retrying","tags":["vip"],\

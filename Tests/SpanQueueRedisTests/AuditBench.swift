@@ -20,17 +20,25 @@ struct AuditBench: Sendable {
     let queue = "q"
 
     static func with(
-        _ arguments: [String] = [], environment: [String: String] = [:], _ body: (AuditBench) async throws -> Void
+        _ arguments: [String] = [], environment: [String: String] = [:], nearEntries: Int = 10_000,
+        changing: (_ name: String, _ source: [UInt8]) -> [UInt8] = { $1 },
+        _ body: (AuditBench) async throws -> Void
     ) async throws {
         let server = try await RedisServer.start(arguments, environment: environment)
         defer { server.stop() }
         let logger = Logger(label: "audit-tests")
         // Scripts/mutants asks for others.
         let directory = ProcessInfo.processInfo.environment["SPANQ_TEST_SCRIPTS"]
-        let scripts = try directory.map(Scripts.replaced(from:)) ?? .embedded
+        let replaced = directory.map { directory in
+            { (name: String) -> [UInt8]? in
+                (try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/\(name).lua"))).map { [UInt8]($0) }
+            }
+        }
+        let scripts = Scripts { name, source in changing(name, replaced?(name) ?? source) }
         var options = RedisEngineOptions()
         options.commandTimeout = .seconds(30)
         options.retentionCount = 500
+        options.nearEntries = nearEntries
         let engine = RedisEngine(
             url: try RedisURL(server.url), options: options, scripts: scripts,
             environment: EngineEnvironment(logger: logger))

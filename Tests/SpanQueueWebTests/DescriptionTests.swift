@@ -44,12 +44,38 @@ struct DescriptionTests {
             try await call("GET", "/api/v1/workers")
             try await call("GET", "/api/v1/journal?by=*&action=pause&queue=mail&limit=1")
             try await call("GET", "/api/v1/journal/lines?target=*")
-            try await call("GET", "/api/v1/jobs?tag=vip&limit=1")
+            try await call(
+                "GET", "/api/v1/jobs?tag=vip&limit=1&since=1h&id=a&error=x&fingerprint=00000000000000aB&until=0s")
+            let store = try #require(try await web.queue.engine as? any ErrorStore)
+            let error = ErrorCount(fingerprint: 171, jobType: "t", errorType: "e", masked: "no ‹n›")
+            try await store.add([error], to: "mail", version: "1")
+            try await call("GET", "/api/v1/types?queue=mail")
+            try await call("GET", "/api/v1/errors?queue=mail&type=t&limit=1")
+            try await call("GET", "/api/v1/errors/00000000000000ab?queue=mail")
+            try await call("GET", "/api/v1/errors/00000000000000ac", nil, 404)
+            try await call("GET", "/api/v1/errors/ac", nil, 400)
             try await call("GET", "/api/v1/jobs/a")
             try await call("GET", "/api/v1/jobs/a/trace?queue=default")
             try await call("GET", "/api/v1/jobs/a/explain")
             try await call("GET", "/api/v1/jobs/a/payload")
             try await call("GET", "/api/v1/jobs/a/result")
+            try await call(
+                "POST", "/api/v1/bulk-actions",
+                #"{"dry_run":true,"action":"bury","filter":{"queue":"mail","state":"scheduled","tag":[],"since":"1h"},"reason":"x"}"#
+            )
+            let offer = #"{"dry_run":true,"action":"cancel","filter":{"type":"none","tag":"x"}}"#
+            let preview = try await web.call("POST", "/api/v1/bulk-actions", offer)
+            let token = try #require(preview.text.firstMatch(of: /"token":"([0-9a-f]{32})"/)).output.1
+            try await call("POST", "/api/v1/bulk-actions", #"{"token":"\#(token)"}"#, 202)
+            try await call("POST", "/api/v1/bulk-actions", #"{"token":"\#(token)"}"#, 404)
+            let begun = try await web.call("GET", "/api/v1/bulk-actions")
+            let id = try #require(begun.text.firstMatch(of: /"id":"([0-9a-f]{32})"/)).output.1
+            try await call("GET", "/api/v1/bulk-actions")
+            while try await !web.call("GET", "/api/v1/bulk-actions/\(id)").text.contains(#""state":"done""#) {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            try await call("GET", "/api/v1/bulk-actions/\(id)")
+            try await call("POST", "/api/v1/bulk-actions/\(id)/stop", "{}", 409)
             try await call("POST", "/api/v1/jobs/b/bury", #"{"reason":"bad"}"#)
             try await call("POST", "/api/v1/jobs/b/redrive")
             try await call("POST", "/api/v1/jobs/b/cancel?queue=mail", #"{"reason":null}"#)

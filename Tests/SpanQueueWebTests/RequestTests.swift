@@ -51,6 +51,8 @@ struct RequestTests {
                 ("POST", "/api/v1/jobs", #"{"type":"t"}"#), ("POST", "/api/v1/jobs/a/cancel", ""),
                 ("POST", "/api/v1/jobs/a/bury", ""), ("POST", "/api/v1/jobs/a/redrive", ""),
                 ("DELETE", "/api/v1/jobs/a", ""), ("PATCH", "/api/v1/queues/mail", #"{"paused":true}"#),
+                ("POST", "/api/v1/bulk-actions", #"{"dry_run":true,"action":"cancel","filter":{"queue":"mail"}}"#),
+                ("POST", "/api/v1/bulk-actions/a/stop", ""),
             ]
             #expect(writes.count == Routes.all.filter(\.isWrite).count)
             let before = try await web.call("GET", "/api/v1/stats").text

@@ -1,18 +1,12 @@
 // The frame of all pages: which one is shown, what it is told, keys, and how old what it shows is.
 
 import { foreign, h, icon, update } from "./dom.js";
-import { age, clock, isUTC, now, number, offset, tick, toggleAbsolute, toggleUTC } from "./format.js";
+import { age, clock, isUTC, now, number, offset, shortID, tick, toggleAbsolute, toggleUTC } from "./format.js";
 import { Poll, get, path } from "./api.js";
 import { record } from "./history.js";
 import { disarm, empty, head } from "./parts.js";
 import { overview } from "./page-overview.js";
-import { queues } from "./page-queues.js";
-import { queue } from "./page-queue.js";
-import { isID, jobs, refine } from "./page-jobs.js";
-import { job } from "./page-job.js";
-import { workers } from "./page-workers.js";
-import { journal } from "./page-journal.js";
-import { about } from "./page-about.js";
+import { filterOf, isID, refine } from "./filter.js";
 
 const main = document.getElementById("main");
 let page = null;
@@ -34,18 +28,35 @@ function pageOf({ pathname, searchParams }) {
   if (parts.length === 1) {
     switch (kind) {
       case "": return overview();
-      case "queues": return queues();
-      case "jobs": return jobs(searchParams);
-      case "workers": return workers();
-      case "journal": return journal(searchParams);
-      case "about": return about();
+      case "queues": return lazy("Queues", "/queues", async () => (await import("./page-queues.js")).queues());
+      case "jobs": return lazy("Jobs", "/jobs", async () => (await import("./page-jobs.js")).jobs(searchParams));
+      case "types": return lazy("Types", "/types", async () => (await import("./page-types.js")).types(searchParams));
+      case "errors": return lazy("Errors", "/errors", async () => (await import("./page-errors.js")).errors(searchParams));
+      case "workers": return lazy("Workers", "/workers", async () => (await import("./page-workers.js")).workers());
+      case "journal": return lazy("Journal", "/journal", async () => (await import("./page-journal.js")).journal(searchParams));
+      case "about": return lazy("About", "/about", async () => (await import("./page-about.js")).about());
     }
   }
   if (parts.length === 2 && name !== "") {
-    if (kind === "queues") return queue(name);
-    if (kind === "jobs") return job(name, searchParams);
+    if (kind === "queues") return lazy(name, "/queues", async () => (await import("./page-queue.js")).queue(name));
+    if (kind === "jobs") return lazy(shortID(name), "/jobs", async () => (await import("./page-job.js")).job(name, searchParams));
+    if (kind === "errors") return lazy("Error", "/errors", async () => (await import("./page-errors.js")).errorGroup(name, searchParams));
   }
   return missing();
+}
+
+/** A page whose script is loaded when the page is first asked for. */
+function lazy(title, nav, make) {
+  let page = null;
+  return {
+    title,
+    nav,
+    async load() {
+      page ??= await make();
+      await page.load();
+    },
+    view: (context) => page.view(context),
+  };
 }
 
 const missing = () => ({ title: "No such page", nav: "", async load() {}, view: () => [head("No such page"), empty("There is no such page", "What there is stands on the left.")] });
@@ -156,14 +167,14 @@ document.getElementById("search").addEventListener("submit", (event) => {
   const text = field.value.trim();
   field.value = "";
   field.blur();
-  if (isID(text)) go(path(["jobs", text.replace(/^id:/, "")]));
-  else if (text) go(path(["jobs"], refine({ state: "", queue: "", type: "", tag: [] }, text)));
+  if (isID(text)) go(path(["jobs", text]));
+  else if (text) go(path(["jobs"], refine(filterOf(new URLSearchParams()), text)));
 });
 document.getElementById("clock").addEventListener("click", () => { toggleUTC(); frame(); draw(); });
 
 // Keys: small letters look and move, capitals are deeds.
 
-const places = { o: "/", q: "/queues", j: "/jobs", w: "/workers", l: "/journal", a: "/about" };
+const places = { o: "/", q: "/queues", j: "/jobs", e: "/errors", t: "/types", w: "/workers", l: "/journal", a: "/about" };
 let pending = 0;
 
 document.addEventListener("keydown", (event) => {

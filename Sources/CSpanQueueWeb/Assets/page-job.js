@@ -86,7 +86,7 @@ function why({ reasons }, { state }) {
 function judge(job, explained) {
   const last = job.attempts.at(-1);
   const of = `attempt ${number(job.attempt)} of ${number(job.max_retries + 1)}`;
-  const error = job.last_error && ["The last error: ", foreign(job.last_error.slice(0, 300))];
+  const error = job.last_error && ["The last error: ", foreign(job.last_error.slice(0, 300)), job.error_fingerprint && [" ", h("a", { href: path(["errors", job.error_fingerprint], { queue: job.queue }) }, "All that fail of it")]];
   const sign = stateIcon(job.state);
   switch (job.state) {
     case "scheduled": return verdict(sign, ["It runs ", time(job.run_at), "."], null);

@@ -4,35 +4,20 @@ import { get, path } from "./api.js";
 import { confirmed, copy, count, empty, head, jobPath, refusal } from "./parts.js";
 import { deeds, mainDeed, state, stateIcon, states } from "./states.js";
 import { act, look } from "./deeds.js";
+import { Bulk } from "./bulk.js";
+import { filterOf, isID, members, refine, single } from "./filter.js";
 
 const pageSize = 50;
 /** How many jobs that left the list are looked after at once. */
 const mostLookedAfter = 10;
-const members = ["state", "queue", "type", "tag"];
-
-/** What is asked for, from the address. */
-const filterOf = (query) => ({ state: query.get("state") ?? "", queue: query.get("queue") ?? "", type: query.get("type") ?? "", tag: query.getAll("tag") });
-
-/** Adds words such as `state:dead` and `type:charge:*` to a filter; a word without a name is a type. */
-export function refine(filter, text) {
-  const result = { ...filter, tag: [...filter.tag] };
-  for (const word of text.split(/\s+/).filter(Boolean)) {
-    const name = members.find((member) => word.startsWith(`${member}:`));
-    const value = name ? word.slice(name.length + 1) : word;
-    if (name === "tag") result.tag.push(value);
-    else result[name ?? "type"] = value;
-  }
-  return result;
-}
-
-/** Whether a text is an id rather than words to look for. */
-export const isID = (text) => /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text) || text.startsWith("id:");
 
 export function jobs(query) {
   const filter = filterOf(query);
   const cursor = query.get("cursor");
   const trail = Number(query.get("page") ?? 1);
+  const seen = Number(query.get("seen") ?? 0);
   const target = path(["jobs"], { ...filter, cursor, limit: pageSize });
+  const bulk = new Bulk();
   let page = null, rows = [], left = new Set(), fresh = [], problem = null;
 
   return {
@@ -40,6 +25,7 @@ export function jobs(query) {
     nav: "/jobs",
     async load() {
       try {
+        await bulk.load();
         page = (await get(target)).body;
         problem = null;
       } catch (error) {
@@ -57,7 +43,8 @@ export function jobs(query) {
       const here = new Set(rows.map(keyOf));
       fresh = page.jobs.filter((job) => !here.has(keyOf(job)));
     },
-    view({ stats, may, go, redraw, reload }) {
+    view(context) {
+      const { stats, may, go, reload } = context;
       const apply = (wanted) => go(path(["jobs"], wanted));
       const show = () => { rows = []; left = new Set(); fresh = []; reload(); };
       const counts = filter.queue ? stats.queues.find(({ name }) => name === filter.queue) : stats.jobs;
@@ -75,14 +62,15 @@ export function jobs(query) {
           const field = event.currentTarget.elements.words;
           const text = field.value.trim();
           field.value = "";
-          if (isID(text)) go(path(["jobs", text.replace(/^id:/, "")], { queue: filter.queue }));
+          if (isID(text)) go(path(["jobs", text], { queue: filter.queue }));
           else if (text) apply(refine(filter, text));
         } } },
           tokens(filter, apply),
-          h("input", { class: "in grow", name: "words", id: "filter", "aria-label": "Add a filter", placeholder: "type:charge:*  queue:mail  tag:tenant:9, or a job id", autocomplete: "off", spellcheck: "false" }),
+          h("input", { class: "in grow", name: "words", id: "filter", "aria-label": "Add a filter", placeholder: "type:charge:*  error:\"disk full\"  since:1h, or a job id", autocomplete: "off", spellcheck: "false" }),
           members.some((name) => filter[name].length > 0) && h("button", { class: "btn bare", type: "button", on: { click: () => go("/jobs") } }, "Clear")),
         problem ? refusal(problem, "queue") : page && rows.length === 0 ? nothing(filter, page) : list(rows, left, may, async (word, job) => { if (await act(word, job)) reload(); }),
-        page && !problem && foot(page, rows, filter, trail, cursor),
+        !problem && bulk.view(filter, context),
+        page && !problem && foot(page, rows, filter, trail, cursor, seen, counts && totalOf(counts, filter.state)),
       ];
     },
   };
@@ -94,7 +82,7 @@ function tokens(filter, apply) {
   const token = (name, value, without) => h("span", { class: "tok", key: `${name} ${value}` }, h("span", {}, name), foreign(value, { class: "el" }),
     h("button", { type: "button", "aria-label": `Remove the filter ${name} ${value}`, on: { click: () => apply(without) } }, icon("i-x")));
   return [
-    ...["queue", "type"].filter((name) => filter[name]).map((name) => token(name, filter[name], { ...filter, [name]: "" })),
+    ...single.filter((name) => filter[name]).map((name) => token(name, filter[name], { ...filter, [name]: "" })),
     ...filter.tag.map((value) => token("tag", value, { ...filter, tag: filter.tag.filter((other) => other !== value) })),
   ];
 }
@@ -129,16 +117,21 @@ function moment(job) {
 }
 
 function nothing(filter, page) {
-  const words = [filter.state && `state ${filter.state}`, filter.queue && `queue ${filter.queue}`, filter.type && `type ${filter.type}`, ...filter.tag.map((tag) => `tag ${tag}`)].filter(Boolean);
+  const words = [...["state", ...single].filter((name) => filter[name]).map((name) => `${name} ${filter[name]}`), ...filter.tag.map((tag) => `tag ${tag}`)];
   if (words.length === 0) return empty("There are no jobs", "A job appears here as soon as it is enqueued.", "spanq enqueue email:hello '{\"to\":\"ada@example.org\"}'");
   return empty("No job matches", h("span", {}, foreign(words.join(", ")), ". ", page.cursor === null ? `${plural(page.scanned, "job")} ${page.scanned === 1 ? "was" : "were"} looked at, and that is all.` : `${plural(page.scanned, "job")} were looked at, and there are more: go on.`));
 }
 
-function foot(page, rows, filter, trail, cursor) {
+/** How many jobs there are in a state, or in all. */
+const totalOf = (counts, state) => (state ? counts[state] ?? 0 : states.reduce((sum, word) => sum + (counts[word] ?? 0), 0));
+
+/** How far the search has come: what it has looked at, on this page and those before, of what there is. */
+function foot(page, rows, filter, trail, cursor, seen, total) {
+  const looked = seen + page.scanned;
   return h("div", { class: "more" },
-    h("span", {}, rows.length > 0 && `${plural(rows.length, "job")} on page ${number(trail)}`, rows.length > 0 && `; looked at ${number(page.scanned)}`, page.cursor === null && rows.length > 0 && ", and that is all"),
+    h("span", { "data-key": "looked" }, rows.length > 0 && `${plural(rows.length, "job")} on page ${number(trail)}; `, `looked at ${number(looked)}`, page.cursor !== null && total > looked && ` of ${number(total)}`, page.cursor === null && ", and that is all"),
     cursor && h("a", { class: "btn", href: path(["jobs"], filter) }, "First page"),
-    page.cursor !== null && h("a", { class: "btn", href: path(["jobs"], { ...filter, cursor: page.cursor, page: trail + 1 }) }, rows.length === 0 ? "Go on" : "Next page"),
+    page.cursor !== null && h("a", { class: "btn", href: path(["jobs"], { ...filter, cursor: page.cursor, page: trail + 1, seen: looked }) }, rows.length === 0 ? "Go on" : "Next page"),
     h("span", { class: "sp" }),
     h("span", { class: "f keys" }, h("kbd", {}, "j"), " ", h("kbd", {}, "k"), " move"), h("span", { class: "f keys" }, h("kbd", {}, "Enter"), " open"), h("span", { class: "f keys" }, h("kbd", {}, "/"), " filter"));
 }

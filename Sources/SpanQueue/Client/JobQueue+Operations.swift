@@ -38,8 +38,8 @@ extension JobQueue {
         guard (1...1000).contains(request.limit) else {
             throw SpanQueueError(.invalidArgument, "a page of \(request.limit) jobs: use 1 to 1000")
         }
-        guard !request.newestFirst || request.state == .dead || request.state == .cancelled else {
-            throw SpanQueueError(.invalidArgument, "only dead and cancelled jobs can be listed with the newest first")
+        guard !request.newestFirst || request.state.isNewestFirst else {
+            throw SpanQueueError(.invalidArgument, "only jobs that have ended can be listed with the newest first")
         }
         return try await engine.list(request)
     }

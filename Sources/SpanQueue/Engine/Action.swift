@@ -14,6 +14,18 @@ package enum JobAction: Sendable, Hashable {
     case remove
 }
 
+extension JobAction {
+    /// The state to which it brings a job that does not run; nil where it is gone then.
+    package var aim: JobState? {
+        switch self {
+        case .cancel: .cancelled
+        case .redrive: .ready
+        case .bury: .dead
+        case .remove: nil
+        }
+    }
+}
+
 /// Why a person does something, and who that is.
 package struct OperatorNote: Sendable, Hashable {
     /// In words; empty where none were given.

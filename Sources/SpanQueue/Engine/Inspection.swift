@@ -11,7 +11,7 @@ package struct ListRequest: Sendable, Hashable {
     package var cursor: String?
     /// The most jobs wanted, 1 to 1000.
     package var limit: Int
-    /// Whether the jobs that ended last come first: for dead and cancelled jobs alone.
+    /// Whether the jobs that ended last come first: for completed, dead and cancelled jobs alone.
     package var newestFirst: Bool
 
     /// Makes a request.

@@ -37,6 +37,10 @@ package struct Limits: Sendable, Hashable {
     package static let errorBytes = 2048
     /// The longest error text in each entry of a job's history, in bytes. The rest is cut.
     package static let historyErrorBytes = 512
+    /// The longest text by which a group of errors is known, in bytes. The rest is cut.
+    package static let maskedErrorBytes = 300
+    /// The most groups of errors that a queue keeps count of; the oldest give way to one that is called other.
+    package static let errorGroups = 500
     /// The longest text that goes with a progress report, in bytes. The rest is cut.
     package static let progressBytes = 256
     /// The most events of a job's history that are kept: the first and the latest.

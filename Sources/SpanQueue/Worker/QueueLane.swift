@@ -14,6 +14,8 @@ final class QueueLane {
     var fresh: Deque<Ending> = []
     var failed: Deque<Ending> = []
     var sent: [Ending] = []
+    /// The errors that the engine is to be told of with the next heartbeat.
+    var errors = ErrorTally()
     let settlementReady: Gate
     var settling: Task<Void, Never>?
     /// When the log last said that this version can't serve the queue; nil where it can.

@@ -41,11 +41,14 @@ struct SettlementRules: Sendable {
         if case .cancel(let reason) = decision.verdict {
             decision.verdict = .cancel(reason: Excerpt.bounded(reason, bytes: Limits.historyErrorBytes))
         }
+        let error = decision.error.map { Excerpt.bounded($0, bytes: Limits.errorBytes) }
         return Settlement(
             claim, decision.verdict,
             AttemptReport(
-                errorType: decision.errorType,
-                error: decision.error.map { Excerpt.bounded($0, bytes: Limits.errorBytes) },
+                errorType: decision.errorType, error: error,
+                fingerprint: error.map {
+                    ErrorFingerprint(jobType: claim.message.type, errorType: decision.errorType, error: $0).value
+                },
                 progress: report.progress, result: decision.verdict == .complete ? report.result : nil))
     }
 
@@ -56,7 +59,10 @@ struct SettlementRules: Sendable {
         let claim = ClaimedJob(
             message: message, run: RunRecord(), reference: job.reference, claimedAt: job.claimedAt)
         let error = Excerpt.bounded("the job's record can't be read: \(job.problem)", bytes: Limits.errorBytes)
-        return Settlement(claim, .bury(.decodeError), AttemptReport(errorType: "decode_error", error: error))
+        let print = ErrorFingerprint(jobType: message.type, errorType: "decode_error", error: error)
+        return Settlement(
+            claim, .bury(.decodeError),
+            AttemptReport(errorType: "decode_error", error: error, fingerprint: print.value))
     }
 
     private func decide(_ claim: ClaimedJob, _ result: AttemptResult, _ cause: CancelCause?) -> Decision? {

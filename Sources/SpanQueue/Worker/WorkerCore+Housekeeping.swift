@@ -78,5 +78,21 @@ extension WorkerCore {
             life.announced(failed: true, at: .now)
             logger.debug("can't make the worker known", metadata: ["error": "\(error)"])
         }
+        await tellErrors()
+    }
+
+    /// Adds the errors since the last time to the counts of their queues.
+    func tellErrors() async {
+        guard let errorStore else { return }
+        for lane in lanes where !lane.errors.isEmpty {
+            let errors = lane.errors.take()
+            do {
+                try await errorStore.add(errors, to: lane.queue, version: SpanQueueVersion.text)
+            } catch {
+                // What may have been counted is not told again.
+                if (error as? SpanQueueError)?.mayHaveRun != true { lane.errors.add(errors) }
+                logger.debug("can't count errors", metadata: ["queue": "\(lane.queue)", "error": "\(error)"])
+            }
+        }
     }
 }

@@ -96,6 +96,7 @@ extension WorkerCore {
             applicationSpans?.ended(ending, settledFrom: start)
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
             count(ending, in: lane)
+            if errorStore != nil { lane.errors.add(settlement) }
             if case .bury = settlement.verdict {
                 var run = settlement.run
                 // The engine's clock fixed it, and the reply does not say it.

@@ -29,6 +29,7 @@ actor WorkerCore {
     let engine: any Engine
     /// The engine's upkeep, where it has one.
     let keeper: (any JobKeeper)?
+    let errorStore: (any ErrorStore)?
     let configuration: WorkerConfiguration
     let runner: AttemptRunner
     let jobEnvironment: JobContext.Environment
@@ -77,6 +78,7 @@ actor WorkerCore {
         self.id = id
         self.engine = engine
         self.keeper = engine.keeper
+        self.errorStore = engine as? any ErrorStore
         self.configuration = configuration
         self.runner = runner
         self.jobEnvironment = JobContext.Environment(
@@ -220,6 +222,7 @@ actor WorkerCore {
     }
 
     private func signOff() async {
+        await tellErrors()
         do {
             try await engine.retire(workerID: id)
             await engine.passWakeUp(in: configuration.queues.queues)

@@ -6,8 +6,11 @@ import SpanQueue
 extension Admin {
     /// Does something in somebody's name, of which the journal tells.
     ///
+    /// - Parameter progress: is told how far an action on many jobs has come, and stops it.
     /// - Throws: `AdminError` where they may not; `.notFound` where there is no such job or queue; what `JobQueue` throws.
-    package func run(_ operation: Operation, as principal: Principal) async throws -> OperationResult {
+    package func run(
+        _ operation: Operation, as principal: Principal, progress: BulkProgress = BulkProgress()
+    ) async throws -> OperationResult {
         try principal.require(operation.scope)
         var operation = operation
         if case .act(let action, let id, nil) = operation {
@@ -16,10 +19,12 @@ extension Admin {
         if let queue = operation.queue { try principal.require(queue: queue) }
         let deed = JournalDeed(
             operation.word, queue: operation.queue, target: operation.target, reason: operation.reason, by: principal)
-        return try await journaled(deed, count: \.count) { try await perform(operation, as: principal) }
+        return try await journaled(deed, count: \.count) { try await perform(operation, as: principal, progress) }
     }
 
-    private func perform(_ operation: Operation, as principal: Principal) async throws -> OperationResult {
+    private func perform(
+        _ operation: Operation, as principal: Principal, _ progress: BulkProgress
+    ) async throws -> OperationResult {
         let by = principal.name
         switch operation {
         case .act(let action, let id, let name):
@@ -37,6 +42,9 @@ extension Admin {
             return .count(CountView(name, try await bulk(.remove, name, state, by)))
         case .redriveAll(let name):
             return .count(CountView(name, try await bulk(.redrive, name, .dead, by)))
+        case .bulk(let order):
+            try await perform(order, by: by, progress: progress)
+            return .bulk(BulkCountsView(progress.counts))
         }
     }
 

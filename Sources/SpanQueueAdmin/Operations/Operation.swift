@@ -17,6 +17,8 @@ package enum Operation: Sendable, Hashable {
     case purge(queue: String, JobState)
     /// Makes all dead letters of a queue ready.
     case redriveAll(queue: String)
+    /// Acts on all jobs that a filter finds.
+    case bulk(BulkOrder)
 
     /// The word for it in logs.
     package var word: String {
@@ -27,13 +29,14 @@ package enum Operation: Sendable, Hashable {
         case .delete: "delete"
         case .purge: "purge"
         case .redriveAll: "redrive_all"
+        case .bulk(let order): "bulk_\(order.action.word)"
         }
     }
 
     /// What one must be allowed to do it.
     package var scope: Scope {
         switch self {
-        case .act(.remove, _, _), .delete, .purge, .redriveAll: .admin
+        case .act(.remove, _, _), .delete, .purge, .redriveAll, .bulk: .admin
         case .act, .pause, .resume: .operate
         }
     }
@@ -43,6 +46,7 @@ package enum Operation: Sendable, Hashable {
         case .act(_, _, let queue): queue
         case .pause(let queue, _), .resume(let queue), .delete(let queue), .purge(let queue, _), .redriveAll(let queue):
             queue
+        case .bulk(let order): order.filter.queue
         }
     }
 
@@ -52,6 +56,7 @@ package enum Operation: Sendable, Hashable {
         case .act(_, let id, _): id.description
         case .purge(_, let state): "state=\(state.rawValue)"
         case .redriveAll: "state=dead"
+        case .bulk(let order): order.filter.description
         case .pause, .resume, .delete: nil
         }
     }
@@ -60,6 +65,7 @@ package enum Operation: Sendable, Hashable {
     var reason: String? {
         switch self {
         case .pause(_, let reason), .act(.cancel(let reason), _, _), .act(.bury(let reason), _, _): reason
+        case .bulk(let order): order.reason
         default: nil
         }
     }
@@ -71,10 +77,15 @@ package enum OperationResult: Encodable, Sendable {
     case pause(PauseView)
     case deletion(DeletionView)
     case count(CountView)
+    case bulk(BulkCountsView)
 
     /// To how many jobs it was done, where it is done to many.
     var count: Int? {
-        if case .count(let view) = self { view.done } else { nil }
+        switch self {
+        case .count(let view): view.done
+        case .bulk(let view): view.done + view.requested
+        case .job, .pause, .deletion: nil
+        }
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -83,6 +94,7 @@ package enum OperationResult: Encodable, Sendable {
         case .pause(let view): try view.encode(to: encoder)
         case .deletion(let view): try view.encode(to: encoder)
         case .count(let view): try view.encode(to: encoder)
+        case .bulk(let view): try view.encode(to: encoder)
         }
     }
 }

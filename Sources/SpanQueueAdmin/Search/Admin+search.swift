@@ -4,11 +4,12 @@
 import SpanQueue
 
 extension Admin {
-    /// The most jobs that one page looks at.
+    /// About how many jobs one page looks at.
     package static let searchBudget = 10_000
-    private static let step = 100
+    /// A search takes this many times as long as its steps do, so that it leaves the engine to others.
+    private static let pace = 4
 
-    /// A page of jobs, queue by queue and state by state: those that wait in the order in which they will run, dead letters
+    /// A page of jobs, queue by queue and state by state: those that wait in the order in which they will run, those that have ended
     /// with the newest first.
     ///
     /// - Parameters:
@@ -18,10 +19,10 @@ extension Admin {
     package func search(_ filter: JobFilter, cursor: String? = nil, limit: Int) async throws -> JobsPage {
         var page = JobsPage()
         let start: SearchCursor? = if let cursor { try SearchCursor(cursor, of: filter) } else { nil }
-        let names =
-            if let name = filter.queue { try await queues([name]).map(\.name) } else { try await self.names() }
+        let searcher = try await searcher
+        let query = filter.query(at: try await searcher.now())
         let states = filter.state.map { [$0] } ?? JobState.known
-        for name in names where start.map({ name >= $0.queue }) ?? true {
+        for name in try await names(in: filter) where start.map({ name >= $0.queue }) ?? true {
             let isFirst = name == start?.queue
             for state in states.drop(while: { isFirst && $0 != start?.state }) {
                 var place = isFirst && state == start?.state ? start?.place : nil
@@ -30,34 +31,40 @@ extension Admin {
                         page.cursor = SearchCursor(queue: name, state: state, place: place).text(of: filter)
                         return page
                     }
-                    place = try await look(in: name, state, from: place, filter, limit - page.jobs.count, &page)
+                    let step = try await paced(!query.isEmpty) {
+                        try await searcher.search(
+                            SearchRequest(
+                                queue: name, state: state, query: query, cursor: place,
+                                limit: min(limit - page.jobs.count, 500), newestFirst: state.isNewestFirst))
+                    }
+                    page.scanned += step.scanned
+                    page.jobs += step.jobs
+                    place = step.cursor
                 } while place != nil
             }
         }
         return page
     }
 
-    /// Adds the jobs of one step, and says where the next one begins.
-    private func look(
-        in name: String, _ state: JobState, from place: String?, _ filter: JobFilter, _ left: Int,
-        _ page: inout JobsPage
-    ) async throws -> String? {
-        var request = ListRequest(
-            queue: name, state: state, cursor: place, limit: filter.isSelective ? Self.step : min(left, 500),
-            newestFirst: state == .dead)
-        var list = try await queue.list(request)
-        // Where there are more than are wanted, the step ends with the last of these, so that the next page begins behind it.
-        if list.jobs.count(where: filter.matches) > left {
-            request.limit = list.jobs.indices.filter { filter.matches(list.jobs[$0]) }[left - 1] + 1
-            list = try await queue.list(request)
+    /// The queues in which to look.
+    func names(in filter: JobFilter) async throws -> [String] {
+        guard let name = filter.queue else { return try await names() }
+        return try await queues([name]).map(\.name)
+    }
+
+    /// Does a step, and waits so long that a search is at the engine only a part of the time.
+    func paced<Result>(_ isPaced: Bool, _ step: () async throws -> Result) async throws -> Result {
+        guard isPaced else { return try await step() }
+        let start = ContinuousClock.now
+        let result = try await step()
+        try await Task.sleep(for: (ContinuousClock.now - start) * (Self.pace - 1))
+        return result
+    }
+
+    var searcher: any JobSearcher {
+        get async throws {
+            let engine = try await queue.engine
+            return engine as? any JobSearcher ?? ListSearcher(engine)
         }
-        // Jobs may have moved in between.
-        if list.jobs.count(where: filter.matches) > left {
-            request.limit = left
-            list = try await queue.list(request)
-        }
-        page.scanned += list.jobs.count
-        page.jobs += list.jobs.filter(filter.matches)
-        return list.cursor
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import Foundation
 package import SpanQueue
 
 /// Which jobs somebody looks for.
@@ -14,27 +13,91 @@ package struct JobFilter: Sendable, Hashable {
     package var type: String?
     /// Tags that a job has, all of them.
     package var tags: [String]
+    /// How its id begins.
+    package var id: String?
+    /// A text in its last error, in the name of that error's type, or in the reason for its end.
+    package var error: String?
+    /// The fingerprint of its last error.
+    package var fingerprint: UInt64?
+    /// What happened last to it, or its enqueue, did so then or later.
+    package var since: TimeBound?
+    /// The same, then or earlier.
+    package var until: TimeBound?
 
-    package init(queue: String? = nil, state: JobState? = nil, type: String? = nil, tags: [String] = []) {
+    package init(
+        queue: String? = nil, state: JobState? = nil, type: String? = nil, tags: [String] = [], id: String? = nil,
+        error: String? = nil, fingerprint: UInt64? = nil, since: TimeBound? = nil, until: TimeBound? = nil
+    ) {
         self.queue = queue
         self.state = state
         self.type = type
         self.tags = tags
+        self.id = id
+        self.error = error
+        self.fingerprint = fingerprint
+        self.since = since
+        self.until = until
     }
 
-    /// Whether jobs are passed over that are in the right queue and state.
-    var isSelective: Bool { type != nil || !tags.isEmpty }
-
-    package func matches(_ record: JobRecord) -> Bool {
-        guard tags.allSatisfy(record.message.tags.contains) else { return false }
-        guard let type else { return true }
-        return type.hasSuffix("*") ? record.message.type.hasPrefix(type.dropLast()) : record.message.type == type
+    /// What is asked of a job in the right queue and state.
+    ///
+    /// - Parameter now: by the engine's clock.
+    package func query(at now: Timestamp) -> JobQuery {
+        JobQuery(
+            type: type, tags: tags, idPrefix: id, error: error, fingerprint: fingerprint, since: since?.moment(at: now),
+            until: until?.moment(at: now))
     }
 
     /// Eight hexadecimal digits that another filter hardly has.
-    fileprivate var digest: String {
-        let parts = [queue ?? "", state?.rawValue ?? "", type ?? ""] + tags
-        return Array(Digest.sha256(Array(parts.joined(separator: "\0").utf8)).prefix(4)).hexadecimal
+    var digest: String {
+        let parts = [
+            queue ?? "", state?.rawValue ?? "", type ?? "", id ?? "", error ?? "", fingerprint.map { "\($0)" } ?? "",
+            since?.text ?? "", until?.text ?? "",
+        ]
+        return Array(Digest.sha256(Array((parts + tags).joined(separator: "\0").utf8)).prefix(4)).hexadecimal
+    }
+}
+
+/// A moment as somebody writes it: a time, or how long ago it was.
+package struct TimeBound: Sendable, Hashable {
+    private enum Kind: Sendable, Hashable {
+        case ago(Duration)
+        case at(Timestamp)
+    }
+
+    private let kind: Kind
+    let text: String
+
+    /// Reads one.
+    ///
+    /// - Parameters:
+    ///   - text: `2026-11-21T09:30:00Z`, or `1h30m` for how long ago.
+    ///   - name: of the option, for the error.
+    /// - Throws: `.invalidArgument`.
+    package init(_ text: String, _ name: String) throws(SpanQueueError) {
+        self.text = text
+        if let ago = DurationText.parse(text) {
+            kind = .ago(ago)
+        } else if let moment = RFC3339(text)?.timestamp {
+            kind = .at(moment)
+        } else {
+            throw SpanQueueError(
+                .invalidArgument,
+                "\(name) \(Excerpt.printable(text, limit: 40)): write how long ago, such as 1h30m, or a time, such as 2026-11-21T09:30:00Z"
+            )
+        }
+    }
+
+    package init(_ moment: Timestamp) {
+        kind = .at(moment)
+        text = moment.description
+    }
+
+    func moment(at now: Timestamp) -> Timestamp {
+        switch kind {
+        case .ago(let span): now + (.zero - span)
+        case .at(let moment): moment
+        }
     }
 }
 
@@ -46,46 +109,7 @@ package struct JobsPage: Sendable {
     /// How many jobs were looked at.
     package var scanned = 0
 
+    package init() {}
+
     package var view: JobsView { JobsView(jobs, cursor: cursor, scanned: scanned) }
-}
-
-/// Where a search goes on: a place within a queue and state, or at the start of one. It is of one filter alone.
-struct SearchCursor: Hashable {
-    var queue: String
-    var state: JobState
-    /// The engine's own; nil for the start.
-    var place: String?
-
-    init(queue: String, state: JobState, place: String?) {
-        self.queue = queue
-        self.state = state
-        self.place = place
-    }
-
-    /// Reads one.
-    ///
-    /// - Throws: `.invalidArgument` where it is none, or of another filter.
-    init(_ text: String, of filter: JobFilter) throws(SpanQueueError) {
-        let padded = text.replacing("-", with: "+").replacing("_", with: "/")
-        guard text.utf8.count <= 2048,
-            let data = Data(base64Encoded: padded + String(repeating: "=", count: -text.utf8.count & 3)),
-            let plain = String(validating: data, as: UTF8.self)
-        else { throw Self.invalid("is not one that a page gave") }
-        let parts = plain.split(separator: "\0", maxSplits: 3, omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 4, JobState.known.contains(JobState(rawValue: parts[2])) else {
-            throw Self.invalid("is not one that a page gave")
-        }
-        guard parts[0] == filter.digest else { throw Self.invalid("belongs to another filter") }
-        self.init(queue: parts[1], state: JobState(rawValue: parts[2]), place: parts[3].isEmpty ? nil : parts[3])
-    }
-
-    func text(of filter: JobFilter) -> String {
-        let plain = [filter.digest, queue, state.rawValue, place ?? ""].joined(separator: "\0")
-        return Data(plain.utf8).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing(
-            "=", with: "")
-    }
-
-    private static func invalid(_ problem: String) -> SpanQueueError {
-        SpanQueueError(.invalidArgument, "the cursor \(problem): begin again without one")
-    }
 }

@@ -21,6 +21,8 @@ package struct JobView: Encodable, Sendable {
     package let reclaims: Int
     package let snoozes: Int
     @OrNull package var lastError: String?
+    /// Of the last error; sixteen hexadecimal digits.
+    @OrNull package var errorFingerprint: String?
     package let traceID: String
     package let traceparent: String
     package let enqueuedAt: String
@@ -54,6 +56,7 @@ package struct JobView: Encodable, Sendable {
         case uniqueDigest = "unique_digest"
         case maxRetries = "max_retries"
         case lastError = "last_error"
+        case errorFingerprint = "error_fingerprint"
         case traceID = "trace_id"
         case enqueuedAt = "enqueued_at"
         case runAt = "run_at"
@@ -78,6 +81,7 @@ package struct JobView: Encodable, Sendable {
         self.reclaims = record.run.reclaims
         self.snoozes = record.snoozes
         self.lastError = record.run.lastError
+        self.errorFingerprint = record.run.errorFingerprint.map(ErrorFingerprint.text)
         self.traceID = message.trace.traceID.description
         self.traceparent = message.trace.traceParent
         self.enqueuedAt = message.enqueuedAt.description
@@ -149,10 +153,13 @@ package struct JobsView: Encodable, Sendable {
     @OrNull package var cursor: String?
     /// How many jobs were looked at for this page.
     package let scanned: Int
+    /// Whether nothing is left to look at.
+    package let complete: Bool
 
     package init(_ jobs: [JobRecord], cursor: String?, scanned: Int) {
         self.jobs = jobs.map { JobView($0, hasContent: false) }
         self.scanned = scanned
+        complete = cursor == nil
         _cursor = OrNull(wrappedValue: cursor)
     }
 }

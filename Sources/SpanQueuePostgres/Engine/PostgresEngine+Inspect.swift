@@ -44,7 +44,7 @@ extension PostgresEngine {
                     "list", statements.list,
                     [
                         .text(request.queue), .text(state), .int8(place?.score), .int8(place?.nr),
-                        .int4(limit + 1 - jobs.count), .bool(request.newestFirst && (state == "d" || state == "x")),
+                        .int4(limit + 1 - jobs.count), .bool(request.newestFirst && request.state.isNewestFirst),
                     ]))
             place = nil
             for row in 0..<rows.count {

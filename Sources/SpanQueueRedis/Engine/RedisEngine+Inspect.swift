@@ -20,34 +20,26 @@ extension RedisEngine {
     }
 
     func list(_ request: ListRequest) async throws -> ListPage {
-        let keys = keys(request.queue)
-        guard let (set, list) = keys.places(of: request.state) else { return ListPage(jobs: [], cursor: nil) }
-        let limit = max(1, min(request.limit, 1000))
-        var ids: [JobID] = []
-        var next: String
-        do {
-            let reply = try await call(
-                RedisScriptCall(scripts.list, keys: [set, list ?? set]) { arguments in
-                    arguments.append(list == nil ? "z" : "b")
-                    arguments.append(request.cursor ?? "")
-                    arguments.append(limit)
-                    arguments.append(request.newestFirst ? "r" : "")
-                })
-            var cursor = RESPCursor(reply)
-            let count = try cursor.nextArrayCount()
-            next = try cursor.nextString()
-            for _ in 1..<max(1, count) { ids.append(JobID(unchecked: try cursor.nextString())) }
-        } catch let error as SpanQueueError where error.message.hasPrefix("CURSOR") {
-            throw SpanQueueError(.invalidArgument, "not a cursor of this list: pass the one that the last page gave")
+        guard let (set, list) = keys(request.queue).places(of: request.state) else {
+            return ListPage(jobs: [], cursor: nil)
         }
+        let step = try await walk(
+            SearchRequest(
+                queue: request.queue, state: request.state, query: JobQuery(), cursor: request.cursor,
+                limit: request.limit, newestFirst: request.newestFirst),
+            set: set, list: list)
+        let jobs = try await records(step.ids, in: request.queue, state: request.state)
+        return ListPage(jobs: jobs, cursor: step.isEnd ? nil : step.cursor)
+    }
+
+    /// Records of any number of jobs. One that has moved on since its id was read is no part of them.
+    func records(_ ids: [JobID], in queue: String, state: JobState) async throws -> [JobRecord] {
         var records: [JobRecord] = []
         for start in stride(from: 0, to: ids.count, by: 100) {
             let batch = Array(ids[start..<min(start + 100, ids.count)])
-            // A job may have moved on since its id was read; it is then no part of this list.
-            records += try await self.records(batch, in: request.queue)
-                .filter { $0.state == request.state }
+            records += try await self.records(batch, in: queue).filter { $0.state == state }
         }
-        return ListPage(jobs: records, cursor: next.isEmpty ? nil : next)
+        return records
     }
 
     func counts(of queues: [String]) async throws -> [QueueCounts] {

@@ -42,40 +42,62 @@ extension RedisEngine {
     func perform(
         _ action: JobAction, on id: JobID, in queue: String, by: String?
     ) async throws -> ActionOutcome {
-        let keys = keys(queue)
-        let (word, reason, isIdempotent) =
-            switch action {
-            case .cancel(let reason): ("cancel", reason, true)
-            case .redrive: ("redrive", "", true)
-            case .bury(let reason): ("bury", reason, true)
-            // A second one would say that there is no such job.
-            case .remove: ("remove", "", false)
+        while true {
+            // A second removal would say that there is no such job.
+            let call = actCall(action, on: id, in: queue, if: nil, by: by)
+            switch try Self.read(try await self.call(call, idempotent: action != .remove)) {
+            case .known(let outcome): return outcome
+            case .deep(let state): try await raise(id, state, in: queue)
             }
-        let reply = try await call(
-            RedisScriptCall(
-                scripts.act,
-                keys: [
-                    keys.jobs, keys.runs, keys.scheduled, keys.retrying, keys.active, keys.priority, keys.dead,
-                    keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling, keys.ready,
-                    keys.unique,
-                    keys.meta, keys.wake,
-                ]
-            ) { arguments in
-                arguments.append(word)
-                arguments.append(id.description)
-                arguments.append(Self.reason(reason, by: by))
-            }, idempotent: isIdempotent)
+        }
+    }
+
+    /// - Parameter state: the one in which the job must be; nil for any.
+    func actCall(
+        _ action: JobAction, on id: JobID, in queue: String, if state: JobState?, by: String?
+    ) -> RedisScriptCall {
+        let keys = keys(queue)
+        let reason =
+            switch action {
+            case .cancel(let reason), .bury(let reason): reason
+            case .redrive, .remove: ""
+            }
+        return RedisScriptCall(
+            scripts.act,
+            keys: [
+                keys.jobs, keys.runs, keys.scheduled, keys.retrying, keys.active, keys.priority, keys.dead,
+                keys.cancelled, keys.retained, keys.completed, keys.leases, keys.cancelling, keys.ready, keys.unique,
+                keys.meta, keys.wake,
+            ]
+        ) { arguments in
+            arguments.append(action.word)
+            arguments.append(id.description)
+            arguments.append(Self.reason(reason, by: by))
+            arguments.append(state?.rawValue ?? "")
+            arguments.append(options.nearEntries)
+        }
+    }
+
+    /// What `act` answers.
+    enum ActReply {
+        case known(ActionOutcome)
+        /// The job stands too deep in the list of its state; nothing was done.
+        case deep(JobState)
+    }
+
+    static func read(_ reply: RESPReply) throws -> ActReply {
         do {
             var cursor = RESPCursor(reply)
             try cursor.nextArray(of: 2)
             let kind = try cursor.nextString()
             let detail = try cursor.nextString()
             switch kind {
-            case "done": return .done(detail.isEmpty ? nil : JobState(rawValue: detail))
-            case "requested": return .requested
-            case "missing": return .notFound
-            case "duplicate": return .duplicate(of: JobID(unchecked: detail))
-            default: return .invalidState(JobState(rawValue: detail))
+            case "done": return .known(.done(detail.isEmpty ? nil : JobState(rawValue: detail)))
+            case "requested": return .known(.requested)
+            case "missing": return .known(.notFound)
+            case "duplicate": return .known(.duplicate(of: JobID(unchecked: detail)))
+            case "deep": return .deep(JobState(rawValue: detail))
+            default: return .known(.invalidState(JobState(rawValue: detail)))
             }
         } catch {
             throw SpanQueueError.unexpectedReply("act", error)

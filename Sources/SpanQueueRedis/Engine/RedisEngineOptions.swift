@@ -29,6 +29,9 @@ public struct RedisEngineOptions: Sendable, Hashable {
     /// For a `redis-sentinel://` URL: how to talk to the Sentinels; without a user, and with TLS if the URL has it, unless set.
     public var sentinel = RedisSentinel()
 
+    /// How many entries of a list are read, from each of its ends, to take a job out of it: 10,000 take Redis about 0.1 ms.
+    package var nearEntries = 10_000
+
     /// The settings above.
     public init(
         commandTimeout: Duration = .seconds(5), waitsForServer: Bool = true, retention: Duration = .seconds(3600),

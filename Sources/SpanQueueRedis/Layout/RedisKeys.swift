@@ -20,6 +20,7 @@ import SpanQueue
 /// | `unique`, `unique-expiry` | hash, zset | digest → `<expiry in ms or 0>:<owner's id>`; digests by expiry |
 /// | `meta` | hash | `pause`, `paused`, `uses`, `token`, `sequence`, `returned`, and the totals |
 /// | `wake` | list | at most two entries, each of which wakes a worker |
+/// | `errors` | hash | fingerprint → first and last time, count, job type, error type, version, masked text |
 /// | `fence` | string | empty, for a second: writing it marks a place in the AOF and in the stream to the replicas |
 ///
 /// A class: every call asks for them, and to copy them would be to retain them all.
@@ -72,6 +73,7 @@ final class RedisKeys: Sendable {
     var meta: String { self[.meta] }
     var wake: String { self[.wake] }
     var fence: String { self[.fence] }
+    var errors: String { self[.errors] }
 
     /// The queue that a key belongs to, and what stands behind the queue in its name; nil for a key that is not a queue's.
     ///
@@ -92,12 +94,12 @@ final class RedisKeys: Sendable {
 enum QueueKey: Int, CaseIterable {
     case jobs = 1
     case runs, ready, priority, scheduled, retrying, active, leases, cancelling, completed, retained, dead, cancelled
-    case unique, uniqueExpiry, meta, wake, fence
+    case unique, uniqueExpiry, meta, wake, fence, errors
 
     /// The type that the layout says.
     var type: String {
         switch self {
-        case .jobs, .runs, .leases, .cancelling, .unique, .meta: "hash"
+        case .jobs, .runs, .leases, .cancelling, .unique, .meta, .errors: "hash"
         case .ready, .completed, .wake: "list"
         case .priority, .scheduled, .retrying, .active, .retained, .dead, .cancelled, .uniqueExpiry: "zset"
         case .fence: "string"

@@ -9,8 +9,8 @@ package import HiredisClient
 /// What several scripts share stands in `Scripts/Shared`: a line `-- include NAME` of a script is replaced by the file of that name
 /// when the scripts are made. Redis gets whole scripts.
 package struct Scripts: Sendable {
-    let enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce: RedisScript
-    let inspect, list, counts, act, bulk, pause, resume, delete, audit, repair: RedisScript
+    let enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, errors: RedisScript
+    let inspect, search, counts, act, lift, bulk, pause, resume, delete, audit, repair: RedisScript
 
     /// The scripts as they are in the binary.
     package static let embedded = Scripts { $1 }
@@ -37,10 +37,12 @@ package struct Scripts: Sendable {
         wake = try script("wake", PackageResources.wake_lua)
         sweep = try script("sweep", PackageResources.sweep_lua)
         announce = try script("announce", PackageResources.announce_lua)
+        errors = try script("errors", PackageResources.errors_lua)
         inspect = try script("inspect", PackageResources.inspect_lua)
-        list = try script("list", PackageResources.list_lua)
+        search = try script("search", PackageResources.search_lua)
         counts = try script("counts", PackageResources.counts_lua)
         act = try script("act", PackageResources.act_lua)
+        lift = try script("lift", PackageResources.lift_lua)
         bulk = try script("bulk", PackageResources.bulk_lua)
         pause = try script("pause", PackageResources.pause_lua)
         resume = try script("resume", PackageResources.resume_lua)
@@ -51,8 +53,9 @@ package struct Scripts: Sendable {
 
     package var all: [RedisScript] {
         [
-            enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, inspect, list, counts, act, bulk,
-            pause, resume, delete, audit, repair,
+            enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, errors, inspect, search, counts,
+            act,
+            lift, bulk, pause, resume, delete, audit, repair,
         ]
     }
 }

@@ -7,7 +7,9 @@
 -- KEYS  1 jobs  2 runs  3 scheduled  4 retrying  5 active  6 priority  7 dead  8 cancelled  9 retained  10 completed
 --       11 leases  12 cancelling  13 ready  14 unique  15 meta  16 wake
 -- ARGV  1 'cancel', 'redrive', 'bury' or 'remove'   2 id   3 a reason, and where known a NUL and who asked for it
+--       4 the state in which it must be, '' for any   5 the most entries to read from each end of a list to find it there
 -- reply {'done', state or ''}, {'requested', ''}, {'missing', ''}, {'state', state}, {'duplicate', owner}
+--       {'deep', state}: it stands too deep in the list of its state, and nothing was done: see lift.lua
 --       or an error  'USES <bits>': nothing was done
 -- moves scheduled, ready, retrying -> cancelled, dead, ready;  dead -> ready;  any but active -> gone
 
@@ -34,14 +36,24 @@ for k = 3, 9 do
 end
 if not state then state = run_is_completed(run) and 'completed' or 'ready' end
 
+-- One that is where it was to be has perhaps been brought there by this call before its answer was lost.
+local aims = { cancel = 'cancelled', bury = 'dead', redrive = 'ready' }
+if ARGV[4] ~= '' and state ~= ARGV[4] and state ~= aims[action] then return { 'state', state } end
+
 local digest = lock_digest(message)
+-- To remove it from a list, all entries before it are read: so only if it stands near one of the ends.
+local list, side = state == 'completed' and KEYS[10] or KEYS[13], 1
+local function is_deep()
+  local near = tonumber(ARGV[5])
+  if set or redis.call('LPOS', list, id, 'MAXLEN', near) then return false end
+  side = -1
+  return not redis.call('LPOS', list, id, 'RANK', -1, 'MAXLEN', near) and redis.call('LLEN', list) > 2 * near
+end
 local function leave()
   if set then
     redis.call('ZREM', KEYS[set], id)
-  elseif state == 'completed' then
-    redis.call('LREM', KEYS[10], 1, id)
   else
-    redis.call('LREM', KEYS[13], 1, id)
+    redis.call('LREM', list, side, id)
   end
 end
 local function unlock()
@@ -62,6 +74,7 @@ if action == 'cancel' then
   elseif not idle then
     return { 'state', state }
   end
+  if is_deep() then return { 'deep', state } end
   leave()
   unlock()
   redis.call('ZADD', KEYS[8], stamp, id)
@@ -71,6 +84,7 @@ if action == 'cancel' then
 elseif action == 'bury' then
   if state == 'dead' then return { 'done', state } end
   if not idle then return { 'state', state } end
+  if is_deep() then return { 'deep', state } end
   leave()
   unlock()
   redis.call('ZADD', KEYS[7], stamp, id)
@@ -79,6 +93,7 @@ elseif action == 'bury' then
   return { 'done', 'dead' }
 elseif action == 'remove' then
   if state == 'active' then return { 'state', state } end
+  if is_deep() then return { 'deep', state } end
   leave()
   unlock()
   redis.call('HDEL', KEYS[1], id)

@@ -51,6 +51,7 @@ extension InMemoryEngine {
                 throw SpanQueueError(.invalidState, "queue \(queue) has jobs: purge them, finished ones included")
             }
             state.queues[queue] = nil
+            state.errors[queue] = nil
             return true
         }
     }
@@ -75,6 +76,52 @@ extension InMemoryEngine {
     /// A page of the jobs of a queue in one state.
     package func list(_ request: ListRequest) async throws -> ListPage {
         try look { state throws(SpanQueueError) in try state.queue(named: request.queue).list(request) }
+    }
+
+    /// A step of a search.
+    package func search(_ request: SearchRequest) async throws -> SearchPage {
+        try look { state throws(SpanQueueError) in try state.queue(named: request.queue).search(request) }
+    }
+
+    /// A step that only counts.
+    package func types(_ request: SearchRequest) async throws -> TypePage {
+        let page = try await search(request)
+        let counts = Dictionary(page.jobs.map { ($0.message.type, 1) }, uniquingKeysWith: +)
+        return TypePage(counts: counts, cursor: page.cursor, scanned: page.scanned)
+    }
+
+    /// Acts on some jobs of one state.
+    package func perform(
+        _ action: JobAction, on ids: [JobID], in queue: String, if state: JobState, by: String?
+    ) async throws -> [ActionOutcome] {
+        let now = clock.now
+        return try step(queue) { queue throws(SpanQueueError) in
+            ids.map { queue.perform(action, on: $0, if: state, by: by, at: now) }
+        }
+    }
+
+    /// Adds to the counts of errors. There is no most of them: a test has few.
+    package func add(_ errors: [ErrorCount], to queue: String, version: String) async throws {
+        let now = clock.now
+        try look { state in
+            for error in errors {
+                var group =
+                    state.errors[queue]?[error.fingerprint]
+                    ?? ErrorGroup(
+                        queue: queue, fingerprint: error.fingerprint, jobType: error.jobType,
+                        errorType: error.errorType, masked: error.masked, count: 0, firstSeen: now, lastSeen: now,
+                        version: version)
+                group.count += error.count
+                group.lastSeen = now
+                group.version = version
+                state.errors[queue, default: [:]][error.fingerprint] = group
+            }
+        }
+    }
+
+    /// The groups of errors of a queue.
+    package func errors(in queue: String) async throws -> [ErrorGroup] {
+        try look { Array($0.errors[queue, default: [:]].values) }
     }
 
     /// Counts of the named queues, by name.

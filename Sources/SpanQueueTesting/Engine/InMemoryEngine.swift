@@ -10,12 +10,14 @@ import Synchronization
 /// With a `ManualClock` nothing is due, lapses or is forgotten until the test moves the clock.
 ///
 /// A class with a lock, not an actor: calls then come back on the executor they were made on; see `EngineCore`.
-package final class InMemoryEngine: Engine, JobKeeper {
+package final class InMemoryEngine: Engine, JobKeeper, JobSearcher, ErrorStore {
     /// All that it keeps.
     struct State {
         let keeping: MemoryQueue.Keeping
         var queues: [String: MemoryQueue] = [:]
         var known: [String: (worker: WorkerInfo, until: Timestamp)] = [:]
+        /// By queue.
+        var errors: [String: [UInt64: ErrorGroup]] = [:]
         var isClosed = false
         var waiters: [Int: Waiter] = [:]
         var lastWaiter = 0

@@ -20,6 +20,15 @@ extension MemoryQueue {
         }
     }
 
+    /// The same where the job is in a state, or already where the action would bring it.
+    package mutating func perform(
+        _ action: JobAction, on id: JobID, if state: JobState, by: String? = nil, at now: Timestamp
+    ) -> ActionOutcome {
+        guard let found = entries[id]?.place.state else { return .notFound }
+        guard found == state || found == action.aim else { return .invalidState(found) }
+        return perform(action, on: id, by: by, at: now)
+    }
+
     private mutating func cancel(
         _ id: JobID, in state: JobState, _ note: OperatorNote, at now: Timestamp
     ) -> ActionOutcome {
@@ -131,19 +140,39 @@ extension MemoryQueue {
     ///
     /// - Throws: `.invalidArgument` for a cursor that is none.
     package func list(_ request: ListRequest) throws(SpanQueueError) -> ListPage {
-        let line = self[request.state]
-        let members = request.newestFirst ? Array(line.members.reversed()) : Array(line.members)
-        var rest = members[...]
-        if let cursor = request.cursor {
-            let last = try Self.member(atCursor: cursor)
-            // Those before the cursor, or those before it with itself: they end where the other way round would begin.
-            let seen = request.newestFirst ? members.count - line.count { $0 >= last } : line.count { $0 > last }
-            rest = rest.dropFirst(seen)
-        }
+        let rest = try members(of: request.state, behind: request.cursor, isReversed: request.newestFirst)
         let page = rest.prefix(min(max(1, request.limit), 1000))
         let isLast = page.endIndex == rest.endIndex
         return ListPage(
             jobs: page.compactMap { record(of: $0.id) }, cursor: isLast ? nil : page.last.map(Self.cursor(behind:)))
+    }
+
+    /// A step of a search.
+    ///
+    /// - Throws: `.invalidArgument` for a cursor that is none.
+    package func search(_ request: SearchRequest) throws(SpanQueueError) -> SearchPage {
+        var page = SearchPage(jobs: [], cursor: nil, scanned: 0)
+        let most = request.query.isEmpty ? request.limit : SearchPage.step
+        for member in try members(of: request.state, behind: request.cursor, isReversed: request.newestFirst) {
+            guard page.scanned < most, page.jobs.count < request.limit else { return page }
+            page.scanned += 1
+            page.cursor = Self.cursor(behind: member)
+            if let record = record(of: member.id), request.query.matches(record) { page.jobs.append(record) }
+        }
+        page.cursor = nil
+        return page
+    }
+
+    private func members(
+        of state: JobState, behind cursor: String?, isReversed: Bool
+    ) throws(SpanQueueError) -> ArraySlice<Line.Member> {
+        let line = self[state]
+        let members = isReversed ? Array(line.members.reversed()) : line.members
+        guard let cursor else { return members[...] }
+        let last = try Self.member(atCursor: cursor)
+        // Those before the cursor, or those before it with itself: they end where the other way round would begin.
+        let seen = isReversed ? members.count - line.count { $0 >= last } : line.count { $0 > last }
+        return members[seen...]
     }
 
     private static func cursor(behind member: Line.Member) -> String {

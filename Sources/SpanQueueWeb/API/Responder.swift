@@ -17,6 +17,7 @@ struct Responder: Sendable {
     /// The names that it is reached by.
     let hosts: Set<String>
     let redaction: Redaction
+    let desk: BulkDesk
     let routes: [Route]
     let logger: Logger
 
@@ -72,7 +73,7 @@ struct Responder: Sendable {
         }
         var call = Call(
             method: method, headers: request.headers, visitor: visitor, gate: gate, redaction: redaction, peer: peer,
-            places: places,
+            desk: desk, places: places,
             query: target.query)
         call.body = try await Self.body(of: request, limit: route.bodyLimit)
         return try await route.answer(admin.visible(to: visitor.principal), call)

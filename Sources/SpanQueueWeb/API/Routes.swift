@@ -11,7 +11,7 @@ internal import Tracing
 
 /// All there is under `/api/v1`. The description, `Assets/openapi.json`, has the same; a test compares them both ways.
 enum Routes {
-    static let all: [Route] = reads + actions + [enqueue] + journal + session
+    static let all: [Route] = reads + actions + [enqueue] + bulkActions + journal + session
 
     /// A reason and a little more.
     private static let smallBody = 16 << 10
@@ -37,8 +37,24 @@ enum Routes {
             try .json(WorkersView(workers: await admin.workers()))
         },
         Route(
+            method: .get, path: "/api/v1/errors", scope: .read, parameters: ["queue", "type", "limit"]
+        ) { admin, call in
+            try .json(await admin.errors(in: call.queueOfJob(), type: call.value("type"), limit: call.limit()))
+        },
+        Route(
+            method: .get, path: "/api/v1/errors/{fingerprint}", scope: .read, parameters: ["queue"]
+        ) { admin, call in
+            let fingerprint = try JobFilter.fingerprint(call.places["fingerprint"] ?? "")
+            return try .json(await admin.error(fingerprint, in: call.queueOfJob()))
+        },
+        Route(method: .get, path: "/api/v1/types", scope: .read, parameters: ["queue"]) { admin, call in
+            try .json(await admin.types(in: call.queueOfJob()))
+        },
+        Route(
             method: .get, path: "/api/v1/jobs", scope: .read,
-            parameters: ["queue", "state", "type", "tag", "limit", "cursor"]
+            parameters: [
+                "queue", "state", "type", "tag", "id", "error", "fingerprint", "since", "until", "limit", "cursor",
+            ]
         ) { admin, call in
             let page = try await admin.search(filter(call), cursor: call.value("cursor"), limit: call.limit())
             return try .json(page.view)
@@ -74,17 +90,23 @@ enum Routes {
     private static func filter(_ call: Call) throws -> JobFilter {
         var filter = JobFilter(
             queue: try call.queueOfJob(), type: try call.value("type"),
-            tags: call.query.filter { $0.name == "tag" }.map(\.value))
+            tags: call.query.filter { $0.name == "tag" }.map(\.value), id: try call.value("id"),
+            error: try call.value("error"),
+            fingerprint: try call.value("fingerprint").map(JobFilter.fingerprint),
+            since: try call.value("since").map { try TimeBound($0, "since") },
+            until: try call.value("until").map { try TimeBound($0, "until") })
         guard filter.tags.count <= 16 else { throw Problem.invalid("tag: at most 16") }
-        if let word = try call.value("state") {
-            let state = JobState(rawValue: word)
-            guard JobState.known.contains(state) else {
-                let known = JobState.known.map(\.rawValue).joined(separator: ", ")
-                throw Problem.invalid("state: use one of \(known)")
-            }
-            filter.state = state
-        }
+        filter.state = try call.value("state").map(state)
         return filter
+    }
+
+    static func state(_ word: String) throws -> JobState {
+        let state = JobState(rawValue: word)
+        guard JobState.known.contains(state) else {
+            let known = JobState.known.map(\.rawValue).joined(separator: ", ")
+            throw Problem.invalid("state: use one of \(known)")
+        }
+        return state
     }
 
     private static var description: Data {

@@ -15,6 +15,8 @@ struct Call: Sendable {
     let redaction: Redaction
     /// The other side's address; nil for a Unix socket.
     let peer: String?
+    /// Where actions on many jobs are ordered.
+    let desk: BulkDesk
     /// What stands in the path in the places of `{id}` and `{queue}`.
     let places: [String: String]
     let query: [(name: String, value: String)]

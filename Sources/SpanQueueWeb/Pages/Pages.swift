@@ -72,8 +72,8 @@ struct Pages: Sendable {
     private func page(_ parts: [String], _ headers: HTTPFields) -> Reply? {
         let isPage =
             switch parts.first {
-            case "", "workers", "journal", "about": parts.count == 1
-            case "queues", "jobs": parts.count == 1 || parts.count == 2 && parts[1] != ""
+            case "", "types", "workers", "journal", "about": parts.count == 1
+            case "queues", "jobs", "errors": parts.count == 1 || parts.count == 2 && parts[1] != ""
             default: false
             }
         let isDoor = parts == ["login"]

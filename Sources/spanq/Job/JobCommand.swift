@@ -11,7 +11,7 @@ struct JobCommand: ParsableCommand {
         commandName: "job", abstract: "Look at jobs, and act on one.",
         subcommands: [
             JobShowCommand.self, JobExplainCommand.self, JobTraceCommand.self, JobListCommand.self,
-            JobCancelCommand.self, JobRetryCommand.self, JobRemoveCommand.self,
+            JobCancelCommand.self, JobRetryCommand.self, JobRemoveCommand.self, JobBulkCommand.self,
         ])
 }
 

@@ -8,7 +8,8 @@ import SpanQueueAdmin
 /// `spanq job list`
 struct JobListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List jobs, by state; within a state, oldest first.")
+        commandName: "list",
+        abstract: "List jobs, by state: those that wait in their order, those that have ended with the newest first.")
 
     @Option(help: ArgumentHelp("Only jobs in this state.", valueName: "state"))
     var state: JobState?
@@ -23,8 +24,8 @@ struct JobListCommand: AsyncParsableCommand {
     }
 }
 
-/// Which jobs to list, and how many.
-struct JobListing: ParsableArguments {
+/// Which jobs to look for, whatever their state.
+struct JobSearchOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The queue; all unless given.", valueName: "name"))
     var queue: String?
 
@@ -33,6 +34,40 @@ struct JobListing: ParsableArguments {
 
     @Option(help: ArgumentHelp("Only jobs with this tag. Repeatable: with all of them.", valueName: "tag"))
     var tag: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Only jobs with this in their last error, in its type, or in the reason for their end.", valueName: "text"))
+    var error: String?
+
+    @Option(help: ArgumentHelp("Only jobs of a group that spanq error list shows.", valueName: "fingerprint"))
+    var fingerprint: String?
+
+    @Option(help: ArgumentHelp("Only jobs whose id begins so.", valueName: "prefix"))
+    var id: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Only jobs to which something happened since: 1h30m ago, or 2026-11-21T09:30:00Z.",
+            valueName: "duration|time"))
+    var since: String?
+
+    @Option(
+        help: ArgumentHelp("Only jobs to which nothing happened after that.", valueName: "duration|time"))
+    var until: String?
+
+    func filter(_ state: JobState?) throws -> JobFilter {
+        JobFilter(
+            queue: queue, state: state, type: type, tags: tag, id: id, error: error,
+            fingerprint: try fingerprint.map(JobFilter.fingerprint),
+            since: try since.map { try TimeBound($0, "--since") },
+            until: try until.map { try TimeBound($0, "--until") })
+    }
+}
+
+/// Which jobs to list, and how many.
+struct JobListing: ParsableArguments {
+    @OptionGroup var search: JobSearchOptions
 
     @Option(help: ArgumentHelp("How many at most; 0 for all.", valueName: "count"))
     var limit = 50
@@ -44,15 +79,22 @@ struct JobListing: ParsableArguments {
         if limit < 0 { throw ValidationError("--limit \(limit): use 0 for all, or a positive number") }
     }
 
-    /// Hands over the jobs page by page, dead letters with the newest first.
+    /// Hands over the jobs page by page, those that have ended with the newest first.
     ///
     /// - Returns: where to go on, if there are more; empty where that can't be said.
     func each(
         in admin: Admin, _ state: JobState?, _ body: ([JobRecord]) throws -> Void
     ) async throws -> String? {
-        if state == .dead, queue == nil, limit > 0, cursor == nil { return try await newestDead(in: admin, body) }
-        let filter = JobFilter(queue: queue, state: state, type: type, tags: tag)
-        var left = limit == 0 ? Int.max : limit
+        if let state, state.isNewestFirst, search.queue == nil, limit > 0, cursor == nil {
+            return try await newest(in: admin, state, body)
+        }
+        return try await each(in: admin, search.filter(state), limit == 0 ? .max : limit, body)
+    }
+
+    private func each(
+        in admin: Admin, _ filter: JobFilter, _ limit: Int, _ body: ([JobRecord]) throws -> Void
+    ) async throws -> String? {
+        var left = limit
         var cursor = cursor
         repeat {
             let page = try await admin.search(filter, cursor: cursor, limit: min(left, 500))
@@ -63,27 +105,22 @@ struct JobListing: ParsableArguments {
         return cursor
     }
 
-    /// The newest dead letters of all queues together.
-    private func newestDead(
-        in admin: Admin, _ body: ([JobRecord]) throws -> Void
+    /// The newest of all queues together.
+    private func newest(
+        in admin: Admin, _ state: JobState, _ body: ([JobRecord]) throws -> Void
     ) async throws -> String? {
         var newest: [JobRecord] = []
+        var filter = try search.filter(state)
         for queue in try await admin.queues().map(\.name) {
-            var one = self
-            one.queue = queue
+            filter.queue = queue
             // One more than is shown tells whether there are more.
-            one.limit = limit + 1
-            _ = try await one.each(in: admin, .dead) { newest += $0 }
-            newest.sort { ($0.run.changedAt ?? .distantPast) > ($1.run.changedAt ?? .distantPast) }
+            _ = try await each(in: admin, filter, limit + 1) { newest += $0 }
+            newest.sort { JobQuery.moment(of: $0) > JobQuery.moment(of: $1) }
             newest = Array(newest.prefix(limit + 1))
         }
         try body(Array(newest.prefix(limit)))
         return newest.count > limit ? "" : nil
     }
-}
-
-extension Timestamp {
-    fileprivate static let distantPast = Timestamp(milliseconds: .min)
 }
 
 /// Prints lists of jobs: JSON a line as they come, or one table with what matters in their state.

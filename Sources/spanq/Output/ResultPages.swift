@@ -25,10 +25,23 @@ extension OperationResult {
             queue.paused
                 ? "\(queue.name) paused: go on with spanq queue resume \(queue.name)" : "\(queue.name) resumed"
         case .deletion(let queue): "queue \(queue.queue) deleted"
+        case .bulk(let counts): counts.text
         case .count(let count):
             text(count.done)
                 + (count.skipped == 0 ? "" : "; \(count.skipped) left, because another job holds their lock")
         }
+    }
+}
+
+extension BulkCountsView {
+    /// What was done, and what was left and why.
+    fileprivate var text: String {
+        let rest = [
+            (requested, "run: their workers were told to cancel them"),
+            (duplicates, "left, because another job holds their lock"), (moved, "left, because they had moved on"),
+            (missing, "gone by then"),
+        ].filter { $0.0 > 0 }.map { "; \($0.0) \($0.1)" }
+        return "\(done) jobs done, of \(scanned) looked at" + rest.joined()
     }
 }
 

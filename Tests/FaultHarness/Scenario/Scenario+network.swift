@@ -49,7 +49,14 @@ extension Scenario {
                 try await operations.deleteQueue(emptied)
                 try await operations.engine.passWakeUp(in: ["default"])
                 _ = try await operations.engine.sweep("default")
-                // These two are not sent again, as documented: what they did is done, and only the news of it is lost.
+                let searcher = try await operations.engine as? any JobSearcher
+                _ = try await searcher?.search(
+                    SearchRequest(queue: "default", state: .ready, query: JobQuery(), limit: 1000, isForAction: true))
+                // These are not sent again, as documented: what they did is done, and only the news of it is lost.
+                do {
+                    let error = ErrorCount(fingerprint: 1, jobType: "fault", errorType: "e", masked: "no")
+                    try await (operations.engine as? any ErrorStore)?.add([error], to: "default", version: "0")
+                } catch let error as SpanQueueError where error.mayHaveRun {}
                 do {
                     _ = try await operations.purge("default", .dead)
                 } catch let error as SpanQueueError where error.mayHaveRun {}

@@ -14,6 +14,7 @@ enum Answer: Sendable, Hashable {
     case swept(Int)
     case acted(ActionOutcome)
     case actedOnMany(BulkReply)
+    case actedOnEach([ActionOutcome])
     case counted([QueueCounts])
     case listed([JobRecord])
     case found(JobRecord?)

@@ -23,12 +23,34 @@ extension Call {
         case .counts: .counted(try await engine.counts(of: [queue]).map(\.withoutNote))
         case .list(let request): .listed(try await allPages(of: request, engine))
         case .find(let id): .found(try await engine.job(id, in: queue))
+        case .search(let request): .listed(try await allSteps(of: request, engine))
+        case .performEach(let action, let ids, let state):
+            .actedOnEach(
+                try await searcher(engine).perform(action, on: ids, in: queue, if: state, by: nil))
         }
     }
 
     private func nothing(_ body: () async throws -> Void) async throws -> Answer {
         try await body()
         return .nothing
+    }
+
+    private func searcher(_ engine: any Engine) throws -> any JobSearcher {
+        guard let searcher = engine as? any JobSearcher else { throw Violation("the engine can't search") }
+        return searcher
+    }
+
+    private func allSteps(of request: SearchRequest, _ engine: any Engine) async throws -> [JobRecord] {
+        var request = request
+        var jobs: [JobRecord] = []
+        for _ in 0..<1000 {
+            let step = try await searcher(engine).search(request)
+            try require(step.jobs.count <= request.limit, "a step has more jobs than asked for")
+            jobs += step.jobs
+            guard let cursor = step.cursor else { return jobs }
+            request.cursor = cursor
+        }
+        throw Violation("the search for \(request.state.rawValue) jobs does not come to an end")
     }
 
     private func allPages(of request: ListRequest, _ engine: any Engine) async throws -> [JobRecord] {

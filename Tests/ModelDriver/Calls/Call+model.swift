@@ -21,13 +21,29 @@ extension Call {
         // A queue begins with its first job.
         case .pause: nothing { world.queue.isPaused = world.queue.totals.enqueued > 0 }
         case .resume: nothing { world.queue.isPaused = false }
-        case .perform(let action, let id): .acted(world.queue.perform(action, on: id, at: now))
+        case .perform(let action, let id): .acted(act(&world) { $0.perform(action, on: id, at: now) })
+        case .performEach(let action, let ids, let state):
+            .actedOnEach(ids.map { id in act(&world) { $0.perform(action, on: id, if: state, at: now) } })
         case .performAll(let request): .actedOnMany(try world.queue.performAll(request, at: now))
         case .counts: .counted([world.queue.counts(at: now)])
         case .list(let request):
             .listed(world.queue[request.state].members.compactMap { world.queue.record(of: $0.id) })
         case .find(let id): .found(world.queue.record(of: id))
+        case .search(let request): .listed(search(request, &world))
         }
+    }
+
+    /// A job that stands deep in the list of ready jobs is moved into the set with those before it, to be taken out.
+    private func act(_ world: inout World, _ body: (inout MemoryQueue) -> ActionOutcome) -> ActionOutcome {
+        world.mayBeLifted = true
+        return body(&world.queue)
+    }
+
+    private func search(_ request: SearchRequest, _ world: inout World) -> [JobRecord] {
+        if request.isForAction { world.mayBeLifted = true }
+        let members = world.queue[request.state].members
+        let ordered = request.newestFirst ? members.reversed() : members
+        return ordered.compactMap { world.queue.record(of: $0.id) }.filter(request.query.matches)
     }
 
     private func nothing(_ body: () -> Void) -> Answer {

@@ -19,12 +19,14 @@ enum Call: Sendable {
     case performAll(BulkRequest)
     case counts
     case list(ListRequest)
+    case search(SearchRequest)
+    case performEach(JobAction, [JobID], if: JobState)
     case find(JobID)
 
     /// Whether the client library sends it again by itself after a lost reply.
     var isIdempotent: Bool {
         switch self {
-        case .claim, .reclaim, .performAll, .perform(.remove, _): false
+        case .claim, .reclaim, .performAll, .perform(.remove, _), .performEach(.remove, _, _): false
         default: true
         }
     }
@@ -41,6 +43,7 @@ enum Call: Sendable {
     var isReading: Bool {
         switch self {
         case .counts, .list, .find: true
+        case .search(let request): !request.isForAction
         default: false
         }
     }
@@ -66,6 +69,8 @@ enum Call: Sendable {
         case .counts: "counts"
         case .list: "list"
         case .find: "find"
+        case .search(let request): request.isForAction ? "search to act" : "search"
+        case .performEach(let action, _, _): "\(action.word) each"
         }
     }
 }

@@ -9,7 +9,7 @@ extension Keyspace {
     func compare(with world: World, _ decoder: inout Decoder) throws {
         let queue = world.queue
         try compareRecords(with: queue, &decoder)
-        try comparePlaces(with: queue)
+        try comparePlaces(with: queue, mayBeLifted: world.mayBeLifted)
         try compareLocks(with: world)
         var totals: [String: String] = [:]
         for (name, count) in [
@@ -33,7 +33,7 @@ extension Keyspace {
         }
     }
 
-    private func comparePlaces(with queue: MemoryQueue) throws {
+    private func comparePlaces(with queue: MemoryQueue, mayBeLifted: Bool) throws {
         func line(_ state: JobState) -> [(id: JobID, place: Place)] {
             queue[state].members.compactMap { member in queue.entries[member.id].map { (member.id, $0.place) } }
         }
@@ -41,8 +41,13 @@ extension Keyspace {
             members.compactMap { member in score(member.place).map { Scored(id: member.id, score: $0) } }
         }
         let waiting = line(.ready)
-        try same("ready", ready, waiting.filter(\.place.isPlainArrival).map(\.id))
-        try same("priority", priority.map(\.id), waiting.filter { !$0.place.isPlainArrival }.map(\.id))
+        // Arrivals of level 0 stand in the list, but for the first of them where somebody acts on jobs: these stand in the set, behind
+        // all others.
+        let lifted = mayBeLifted ? priority.filter { $0.score >= Self.firstLifted }.map(\.id) : []
+        try same("ready", lifted + ready, waiting.filter(\.place.isPlainArrival).map(\.id))
+        try same(
+            "priority", priority.map(\.id).dropLast(lifted.count).map(\.self),
+            waiting.filter { !$0.place.isPlainArrival }.map(\.id))
         for member in priority {
             let level = 9 - Int(member.score / 0x1p49)
             try same("the level of \(member.id)", level, queue.entries[member.id]?.message.priority)
@@ -63,6 +68,9 @@ extension Keyspace {
         try same("dead", dead, scored(line(.dead)) { $0.endedAt })
         try same("cancelled", cancelled, scored(line(.cancelled)) { $0.endedAt })
     }
+
+    /// The middle of the scores of level 0.
+    private static let firstLifted = 9 * 0x1p49 + 0x1p48
 
     private func compareLocks(with world: World) throws {
         let locks = world.queue.locks.mapValues { "\($0.expiresAt?.milliseconds ?? 0):\($0.owner)" }

@@ -44,6 +44,13 @@ package struct Coverage: Sendable {
         moves += ["cancel: nothing", "bury: nothing", "redrive: nothing", "remove: nothing"]
         moves += ["scheduled", "retrying", "dead"].map { "redrive: \($0) → ready" }
         moves += ["completed", "dead", "cancelled"].map { "remove: \($0) → gone" }
+        moves += waiting.flatMap {
+            ["cancel each: \($0) → cancelled", "bury each: \($0) → dead", "remove each: \($0) → gone"]
+        }
+        moves += ["completed", "dead", "cancelled"].map { "remove each: \($0) → gone" }
+        moves += ["scheduled", "retrying", "dead"].map { "redrive each: \($0) → ready" }
+        moves += ["cancel", "bury", "redrive", "remove"].map { "\($0) each: nothing" }
+        moves += ["search: nothing", "search to act: nothing"]
         moves += JobState.known.filter { $0 != .active }.map { "bulk remove: \($0.rawValue) → gone" }
         return moves + ["bulk redrive: dead → ready", "pause: nothing", "resume: nothing", "pass wake-up: nothing"]
     }()

@@ -62,6 +62,8 @@ extension Driver {
         case .remove: return .perform(.remove, anyJob(&generator))
         case .bulkRemove, .bulkRedrive: return bulk(kind, &generator)
         case .read: return read(&generator)
+        case .search: return .search(anySearch(&generator))
+        case .actOnEach: return actOnEach(&generator)
         case .advance, .setBack, .crash, .popWake, .announce, .save, .lose: return nil
         }
     }
@@ -179,6 +181,33 @@ extension Driver {
         case 1: .find(anyJob(&generator))
         default: .list(anyList(&generator))
         }
+    }
+
+    /// For some of the jobs of a state, from one of its two ends.
+    private func anySearch(_ generator: inout SeededGenerator) -> SearchRequest {
+        let state = generator.pick(JobState.known + [.ready, .ready])
+        let moment = now + .milliseconds(generator.pick([0, -1, -1000, -20_000]))
+        let query = generator.pick([
+            JobQuery(), JobQuery(type: "test:1"), JobQuery(type: "test:*"), JobQuery(idPrefix: "job-1"),
+            JobQuery(error: "NEVER"), JobQuery(error: "refused"), JobQuery(fingerprint: 7), JobQuery(since: moment),
+            JobQuery(until: moment), JobQuery(type: "test:2", tags: ["odd"]), JobQuery(tags: ["odd", "odder"]),
+        ])
+        let isForAction = generator.once(in: 2)
+        return SearchRequest(
+            queue: Stage.queue, state: state, query: query, limit: generator.pick([1, 2, 3, 100]),
+            newestFirst: !isForAction && state.isNewestFirst && generator.once(in: 2), isForAction: isForAction)
+    }
+
+    /// On a few jobs of a state, of which some may have left it.
+    private func actOnEach(_ generator: inout SeededGenerator) -> Call? {
+        let state = generator.pick(JobState.known)
+        var ids = Array(world.queue[state].members.map(\.id).prefix(4))
+        if generator.once(in: 2) { ids.append(anyJob(&generator)) }
+        guard !ids.isEmpty, Set(ids).count == ids.count else { return nil }
+        let action = generator.pick([
+            JobAction.cancel(reason: "in bulk"), .redrive, .bury(reason: "manual"), .remove,
+        ])
+        return .performEach(action, ids, if: state)
     }
 
     private func anyList(_ generator: inout SeededGenerator) -> ListRequest {

@@ -265,7 +265,7 @@ package struct Driver {
 extension Call {
     fileprivate var isRedrive: Bool {
         switch self {
-        case .perform(.redrive, _): true
+        case .perform(.redrive, _), .performEach(.redrive, _, _): true
         case .performAll(let request): request.action == .redrive
         default: false
         }

@@ -25,7 +25,8 @@ struct HeldJob {
         Settlement(
             claimed, verdict,
             AttemptReport(
-                errorType: errorType, error: error, progress: progress, result: verdict == .complete ? result : nil))
+                errorType: errorType, error: error, fingerprint: error.map { $0 == "never" ? 7 : 8 },
+                progress: progress, result: verdict == .complete ? result : nil))
     }
 
     /// Decides how the attempt ends.

@@ -35,7 +35,8 @@ enum JobMaker {
             payload: generator.pick([[], [0, 255, 13, 10], [UInt8](repeating: 7, count: 40)]),
             priority: isPlain || generator.once(in: 2) ? 0 : generator.pick([1, 5, 5, 9]),
             maxRetries: generator.below(4), backoff: nil, timeout: nil, deadline: nil, unique: unique,
-            retention: retention, tags: [], trace: trace(number), runAt: nil, enqueuedAt: Timestamp(milliseconds: 0),
+            retention: retention, tags: [[], [], ["odd"], ["odd", "odder"]][number % 4], trace: trace(number),
+            runAt: nil, enqueuedAt: Timestamp(milliseconds: 0),
             contentDigest: digest)
         return NewJob(message: message, schedule: schedule, expiry: generator.once(in: 8) ? .after(.seconds(5)) : nil)
     }

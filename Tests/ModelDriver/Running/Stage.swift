@@ -29,6 +29,8 @@ package final class Stage: Sendable {
         options.retention = .seconds(60)
         options.retentionCount = 3
         options.deadRetention = .seconds(90)
+        // So few that the queues of a run have jobs that stand deep.
+        options.nearEntries = 2
         return options
     }()
 

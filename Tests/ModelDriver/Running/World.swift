@@ -10,6 +10,9 @@ struct World {
     /// Digests of locks that end by time, as the index of their ends has them: an entry stays until a sweep comes by.
     var lockEnds: [[UInt8]: Timestamp] = [:]
 
+    /// Whether somebody has acted on jobs, or looked for some to act on, for which ready jobs are moved from the list into the set.
+    var mayBeLifted = false
+
     mutating func enqueue(_ job: NewJob, at now: Timestamp) -> EnqueueOutcome {
         let outcome = queue.enqueue(job, at: now)
         if case .accepted(_, _, isRepeat: false) = outcome, let lock = job.message.unique,

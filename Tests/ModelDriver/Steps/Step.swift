@@ -10,8 +10,8 @@ package struct Step: Sendable, Hashable, CustomStringConvertible {
         case claim, extend, settle, update, crash
         case staleExtend, staleSettle, staleUpdate
         case reclaim, sweep, popWake, passWakeUp, announce
-        case pause, resume, cancel, redrive, bury, remove, bulkRemove, bulkRedrive
-        case read
+        case pause, resume, cancel, redrive, bury, remove, bulkRemove, bulkRedrive, actOnEach
+        case read, search
         /// Lets time pass.
         case advance
         /// Sets Redis' clock back.

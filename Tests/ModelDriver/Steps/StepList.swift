@@ -7,8 +7,8 @@ package enum StepList {
         (.enqueue, 22), (.enqueueAgain, 5), (.claim, 16), (.extend, 6), (.settle, 26), (.update, 4), (.crash, 4),
         (.staleExtend, 2), (.staleSettle, 4), (.staleUpdate, 2), (.reclaim, 7), (.sweep, 3), (.popWake, 4),
         (.passWakeUp, 3), (.announce, 1), (.pause, 1), (.resume, 2), (.cancel, 5), (.redrive, 4), (.bury, 4),
-        (.remove, 4), (.bulkRemove, 4), (.bulkRedrive, 2), (.read, 4), (.advance, 22), (.setBack, 1), (.save, 1),
-        (.lose, 1),
+        (.remove, 4), (.bulkRemove, 4), (.bulkRedrive, 2), (.actOnEach, 4), (.read, 4), (.search, 5), (.advance, 22),
+        (.setBack, 1), (.save, 1), (.lose, 1),
     ]
     private static let kinds = weights.flatMap { kind, weight in [Step.Kind](repeating: kind, count: weight) }
 
