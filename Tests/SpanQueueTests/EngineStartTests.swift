@@ -32,10 +32,12 @@ struct EngineStartTests {
 
         var seen: Counts { counts.withLock { $0 } }
 
-        func queue(_ configuration: JobQueueConfiguration = JobQueueConfiguration()) throws -> JobQueue {
+        func queue(
+            _ configuration: JobQueueConfiguration = JobQueueConfiguration(), endsOnShutdown: Bool = true
+        ) throws -> JobQueue {
             let source = EngineSource { _ in
                 self.counts.withLock { $0.made += 1 }
-                return ScriptedEngine { call, _ in
+                var engine = ScriptedEngine { call, _ in
                     switch call {
                     case .start:
                         let number = self.counts.withLock { counts in
@@ -47,6 +49,8 @@ struct EngineStartTests {
                     default: break
                     }
                 }
+                engine.endsOnShutdown = endsOnShutdown
+                return engine
             }
             return try JobQueue(
                 engine: source, configuration: configuration, telemetry: JobTelemetry(),
@@ -124,11 +128,11 @@ struct EngineStartTests {
         open.finish()
     }
 
-    @Test("a queue that is shut down while it starts is closed, and so is its engine")
-    func closedMeanwhile() async throws {
+    @Test("a queue that is shut down while it starts is closed, and so is its engine", arguments: [true, false])
+    func closedMeanwhile(engineNotices: Bool) async throws {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let maker = Maker { _ in for await _ in gate {} }
-        let queue = try maker.queue()
+        let queue = try maker.queue(endsOnShutdown: engineNotices)
         let use = Task { try await queue.connect() }
         try await eventually("the start") { maker.seen.started == 1 }
         await queue.shutdown()

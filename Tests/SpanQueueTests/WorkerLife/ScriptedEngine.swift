@@ -14,6 +14,8 @@ struct ScriptedEngine: Engine, JobKeeper {
     }
 
     let engine: InMemoryEngine
+    /// One that does not start any more after that, as most; or one that does not notice.
+    var endsOnShutdown = true
     /// Is told the call and its queues.
     let script: @Sendable (Call, [String]) async throws -> Void
 
@@ -100,7 +102,7 @@ struct ScriptedEngine: Engine, JobKeeper {
     }
     func shutdown() async {
         try? await script(.shutdown, [])
-        await engine.shutdown()
+        if endsOnShutdown { await engine.shutdown() }
     }
     func now() async throws -> Timestamp { try await engine.now() }
     func enqueue(_ job: NewJob, until deadline: ContinuousClock.Instant) async throws -> EnqueueOutcome {
