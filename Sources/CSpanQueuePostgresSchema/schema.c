@@ -14,9 +14,14 @@ static const unsigned char migration_2[] = {
 #embed "Migrations/0002.sql"
 };
 
+static const unsigned char migration_3[] = {
+#embed "Migrations/0003.sql"
+};
+
 static const struct spanqueue_migration migrations[] = {
     {1, migration_1, sizeof migration_1},
     {2, migration_2, sizeof migration_2},
+    {3, migration_3, sizeof migration_3},
 };
 
 const struct spanqueue_migration *spanqueue_migrations(size_t *count) {

@@ -25,9 +25,6 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
         return wanted == nil || wanted == engine.name
     }
 
-    /// Those that keep a journal, and tell who paused a queue and why. The one on Postgres does neither yet.
-    static let journaling = all.filter { $0.name != "postgres" }
-
     /// Those on which a test of long times can run.
     static let passingHours = all.filter(\.passesHours)
 

@@ -59,7 +59,7 @@ struct PauseTests {
         }
     }
 
-    @Test("a pause is told of with when, why and by whom", arguments: EngineUnderTest.journaling)
+    @Test("a pause is told of with when, why and by whom", arguments: EngineUnderTest.all)
     func pause(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             _ = try await bench.accept()

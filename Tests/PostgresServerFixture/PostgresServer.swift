@@ -37,7 +37,7 @@ package final class PostgresServer: @unchecked Sendable {
         echo $child
         exec >/dev/null 2>&1
         cat
-        kill -QUIT $child
+        kill -$0 $child
         wait $child
         """
 
@@ -144,13 +144,17 @@ package final class PostgresServer: @unchecked Sendable {
         (guardian, lifeline, processIdentifier) = (process, input, child)
     }
 
-    /// Starts a program that ends when the pipe does.
-    static func hold(_ words: [String]) throws -> (guardian: Process, lifeline: Pipe, child: Int32) {
+    /// Starts a program that gets a signal when the pipe ends.
+    ///
+    /// - Parameter signal: what ends it at once and in order; of Postgres, `QUIT`.
+    static func hold(_ words: [String], signal: String = "QUIT") throws -> (
+        guardian: Process, lifeline: Pipe, child: Int32
+    ) {
         let process = Process()
         let input = Pipe()
         let output = Pipe()
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", script, "sh"] + asNobody + words
+        process.arguments = ["-c", script, signal] + asNobody + words
         process.standardInput = input
         process.standardOutput = output
         _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)

@@ -176,6 +176,57 @@ struct SQLTests {
         }
     }
 
+    @Test("the view of transitions tells each move of a job, as its history does")
+    func transitions() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            let id = JobID.random()
+            func claimOne(lease: Duration = .seconds(30)) async throws -> ClaimedJob {
+                let request = ClaimRequest(queue: "q", limit: 1, lease: lease, worker: "w-ü")
+                return try #require(try await engine.claim(request).jobs.first)
+            }
+            func settle(_ job: ClaimedJob, _ verdict: Verdict, _ error: String? = nil) async throws {
+                let report = AttemptReport(errorType: error.map { _ in "E" }, error: error)
+                #expect(try await engine.settleAll([Settlement(job, verdict, report)]) == [.settled])
+            }
+            _ = try await engine.enqueue([job(id)])
+            try await settle(try await claimOne(), .retry(after: .zero), "it's \\ \"bad\"\0 ü")
+            try await settle(try await claimOne(), .release)
+            _ = try await claimOne(lease: .milliseconds(1))
+            try await Task.sleep(for: .milliseconds(20))
+            #expect(try await engine.reclaim(ReclaimRequest(queue: "q")).count == 1)
+            try await settle(try await claimOne(), .bury(.permanent), "no")
+            #expect(try await engine.perform(.redrive, on: id, in: "q", by: "ada") == .done(.ready))
+            _ = try await claimOne()
+            let moves = try await database.sql(
+                """
+                SELECT string_agg(concat_ws(':', number, from_state, to_state, attempt, worker, error), E'\\n' ORDER BY number)
+                FROM spanq.transitions WHERE job = '\(id)' AND queue = 'q' AND type = 'test'
+                """)
+            #expect(
+                moves == """
+                    0:enqueued
+                    1:ready:active:1:w-ü
+                    2:active:retrying:1:w-ü:it's \\ "bad" ü
+                    3:ready:active:2:w-ü
+                    4:active:ready:2:w-ü
+                    5:ready:active:2:w-ü
+                    6:active:ready:2:w-ü:the worker did not extend its lease
+                    7:ready:active:2:w-ü
+                    8:active:dead:2:w-ü:no
+                    9:dead:ready
+                    1000000:ready:active:1:w-ü
+                    """)
+            let isOrdered = try await database.sql(
+                """
+                SELECT bool_and(at >= earlier) FROM (
+                  SELECT at, lag(at) OVER (ORDER BY number) AS earlier FROM spanq.transitions) moves WHERE earlier IS NOT NULL
+                """)
+            #expect(isOrdered == "t")
+        }
+    }
+
     @Test("a role that may enqueue may do nothing else")
     func roles() async throws {
         let database = try await Database()

@@ -87,8 +87,14 @@ extension PostgresEngine {
 
     func counts(of queues: [String]) async throws -> [QueueCounts] {
         guard !queues.isEmpty else { return [] }
-        let rows = try await call(PostgresCall("counts", statements.counts, [.texts(queues)]))
+        let answers = try await client.pipeline(
+            [
+                PostgresCall("counts", statements.counts, [.texts(queues)]),
+                PostgresCall("pauses", statements.pauses, [.texts(queues)]),
+            ], idempotent: true)
         return try read { () throws(PostgresError) in
+            let rows = try answers[0].get()
+            let pauses = try Self.pauses(answers[1].get())
             var all: [QueueCounts] = []
             for name in queues {
                 let jobs = Dictionary(uniqueKeysWithValues: JobState.known.map { ($0, 0) })
@@ -102,9 +108,19 @@ extension PostgresEngine {
                     throw PostgresError(.protocolViolation, "counts answered for no queue \(place)")
                 }
                 try Self.fill(&all[place], rows, row)
+                if all[place].isPaused { all[place].pause = pauses[all[place].queue] }
             }
             return all
         }
+    }
+
+    private static func pauses(_ rows: PostgresRows) throws(PostgresError) -> [String: PauseNote] {
+        var pauses: [String: PauseNote] = [:]
+        for row in 0..<rows.count {
+            let note = OperatorNote(reason: try rows.optionalText(row, 2) ?? "", by: try rows.optionalText(row, 3))
+            pauses[try rows.text(row, 0)] = PauseNote(at: Timestamp(milliseconds: try rows.integer(row, 1)), note: note)
+        }
+        return pauses
     }
 
     private static func fill(_ counts: inout QueueCounts, _ rows: PostgresRows, _ row: Int) throws(PostgresError) {

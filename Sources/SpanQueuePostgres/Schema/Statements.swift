@@ -10,6 +10,7 @@ struct Statements: Sendable {
     let enqueue, claim, extend, report, settle, reclaim, sweep, act, bulk: String
     let job, list, counts, queues, workers, now, start: String
     let pause, resume, delete, announce, retire, idle, hasWork, wake: String
+    let pauses, append, entries: String
 
     init(_ schema: PostgresSchema) {
         self.schema = schema
@@ -38,6 +39,11 @@ struct Statements: Sendable {
         idle = call("idle_1", 1)
         hasWork = call("has_work_1", 1)
         wake = call("wake_1", 1)
+        append = call("append_1", 3)
+        entries = call("entries_1", 2)
+        pauses =
+            "SELECT name, pause_at, pause_note, pause_by FROM \(schema.name).queue "
+            + "WHERE name = ANY ($1) AND pause_at IS NOT NULL"
         queues = "SELECT name FROM \(schema.name).queue ORDER BY name"
         now = "SELECT \(schema.name).clock() / 1000"
         start =

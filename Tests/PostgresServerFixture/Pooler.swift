@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import Foundation
+
+/// A pgbouncer in transaction mode before a ``PostgresServer``, on a socket of its own. It is held as that is.
+///
+/// `@unchecked Sendable`: one test owns it, and calls one method at a time.
+package final class Pooler: @unchecked Sendable {
+    private static let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"].first {
+        FileManager.default.isExecutableFile(atPath: $0)
+    }
+
+    /// Whether there is a pgbouncer on this machine.
+    package static var isThere: Bool { program != nil }
+
+    package let directory: String
+    /// For clients.
+    package var url: String { PostgresServer.url(directory) }
+    private let guardian: Process
+    private let lifeline: Pipe
+
+    /// - Parameter connections: to the server, which all clients share.
+    package static func start(for server: PostgresServer, connections: Int) async throws -> Pooler {
+        let pooler = try Pooler(server, connections)
+        let deadline = ContinuousClock.now + .seconds(20)
+        while !FileManager.default.fileExists(atPath: pooler.directory + "/.s.PGSQL.5432") {
+            guard ContinuousClock.now < deadline else { throw PostgresServerError("pgbouncer does not start") }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return pooler
+    }
+
+    private init(_ server: PostgresServer, _ connections: Int) throws {
+        guard let program = Self.program else { throw PostgresServerError("there is no pgbouncer") }
+        directory = try PostgresServer.makeDirectory()
+        let settings = """
+            [databases]
+            postgres = host=\(server.directory) port=5432 dbname=postgres user=spanq
+            [pgbouncer]
+            listen_addr =
+            listen_port = 5432
+            unix_socket_dir = \(directory)
+            auth_type = any
+            pool_mode = transaction
+            default_pool_size = \(connections)
+            logfile = \(directory)/log
+            """
+        try settings.write(toFile: directory + "/pgbouncer.ini", atomically: true, encoding: .utf8)
+        (guardian, lifeline, _) = try PostgresServer.hold([program, directory + "/pgbouncer.ini"], signal: "KILL")
+    }
+
+    package func stop() {
+        try? lifeline.fileHandleForWriting.close()
+        guardian.waitUntilExit()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+}
