@@ -944,10 +944,11 @@ BEGIN
       NULL::text, NULL::bytea
     FROM (
       SELECT * FROM spanq.done WHERE queue = v_queue AND state = p_state::"char"
-        AND score < coalesce(p_after_score, 9223372036854775807)
-      ORDER BY queue DESC, state DESC, score DESC LIMIT p_limit) d
+        AND (score, nr) < (coalesce(p_after_score, 9223372036854775807), coalesce(p_after_nr, 9223372036854775807))
+        AND score <= coalesce(p_after_score, 9223372036854775807)
+      ORDER BY queue DESC, state DESC, score DESC, nr DESC LIMIT p_limit) d
       JOIN spanq.job j ON j.nr = d.nr
-    ORDER BY d.score DESC;
+    ORDER BY d.score DESC, d.nr DESC;
   ELSE
     RETURN QUERY
     SELECT p_queue, j.nr, j.id, d.state::text, d.score, j.enqueued_at, j.message, j.payload, d.run, NULL::bigint, NULL::bigint,

@@ -21,7 +21,8 @@ extension PostgresEngine {
     }
 
     func list(_ request: ListRequest) async throws -> ListPage {
-        var states = request.state.stored[...]
+        let isReverse = request.newestFirst && request.state.isNewestFirst
+        var states = (isReverse ? request.state.stored.reversed() : request.state.stored)[...]
         var place: (score: Int64, nr: Int64)?
         if let cursor = request.cursor {
             let parts = cursor.split(separator: "/", omittingEmptySubsequences: false)
@@ -44,7 +45,7 @@ extension PostgresEngine {
                     "list", statements.list,
                     [
                         .text(request.queue), .text(state), .int8(place?.score), .int8(place?.nr),
-                        .int4(limit + 1 - jobs.count), .bool(request.newestFirst && request.state.isNewestFirst),
+                        .int4(limit + 1 - jobs.count), .bool(isReverse),
                     ]))
             place = nil
             for row in 0..<rows.count {
