@@ -82,8 +82,9 @@ extension Scenario {
                 .exactly("leases", active, jobs), .exactly("reclaimed", back, jobs),
                 .exactly("ready", try await stage.count(.ready), jobs),
                 Figure("in \(Figure.text(took)); µs a script \(latency)"),
-                // A redis-server that is preempted is slow without a fault of the script: one in fifty may be.
-                .atMost("scripts over 5 ms of \(jobs / 100 + 1)", slow, jobs / 100 / 50),
+                // A redis-server that is preempted is slow without a fault of the script, and more often beside other work: one in
+                // fifty may be, one in ten on a busy machine. A script that takes long is slow each time.
+                .atMost("scripts over 5 ms of \(jobs / 100 + 1)", slow, jobs / 100 / 50, slack: jobs / 100 / 10),
                 .none("damage", try await Keyspace.damage(of: "default", stage.redis)),
             ]
         }
