@@ -7,7 +7,7 @@ package struct PostgresError: Error, Sendable, Hashable, CustomStringConvertible
     package enum Code: Sendable, Hashable {
         /// The connection broke after the call was sent.
         case connectionLost
-        /// No connection could be had before the deadline.
+        /// There was no connection before the deadline.
         case unreachable
         /// Sent, and not answered in time.
         case timeout

@@ -65,7 +65,9 @@ final class Waiter: Sendable {
         case ended(Result<Bool, any Error>)
     }
 
-    /// The loop's timer of a sleep. On the loop's thread only.
+    /// The loop's timer of a sleep.
+    ///
+    /// `@unchecked Sendable`: only the loop's thread reads and writes it.
     private final class Alarm: @unchecked Sendable {
         var timer: LoopTimer?
     }
