@@ -12,7 +12,8 @@ final class FakeSentinel: Sendable {
     struct State {
         var primary: RedisAddress
         var epoch = 1
-        var listeners: [Int32] = []
+        /// By channel.
+        var listeners: [String: [Int32]] = [:]
         /// Calls of `SENTINEL GET-MASTER-ADDR-BY-NAME`.
         var questions = 0
         var descriptors: [Int32] = []
@@ -45,7 +46,10 @@ final class FakeSentinel: Sendable {
 
     var url: String { "redis-sentinel://127.0.0.1:\(port)/mymaster" }
     var questions: Int { state.withLock { $0.questions } }
-    var isHeard: Bool { state.withLock { !$0.listeners.isEmpty } }
+    /// Whether somebody listens to all that it may say.
+    var isHeard: Bool {
+        state.withLock { state in SentinelNews.allCases.allSatisfy { !(state.listeners[$0.rawValue] ?? []).isEmpty } }
+    }
 
     /// From now on it names another one.
     func name(_ primary: RedisAddress) {
@@ -57,9 +61,19 @@ final class FakeSentinel: Sendable {
 
     /// Tells those who listen.
     func publish(_ primary: RedisAddress, service: String = "mymaster") {
-        let text = "\(service) 127.0.0.1 1 \(primary.host) \(primary.port)"
-        let message = "*3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$\(text.utf8.count)\r\n\(text)\r\n"
-        for listener in state.withLock({ $0.listeners }) { write(message, to: listener) }
+        publish("\(service) 127.0.0.1 1 \(primary.host) \(primary.port)", on: .switched)
+    }
+
+    /// Tells those who listen as the leader of a failover does, which is not over yet.
+    func publish(promoted primary: RedisAddress, service: String = "mymaster") {
+        publish("slave any-name \(primary.host) \(primary.port) @ \(service) 127.0.0.1 1", on: .promoted)
+    }
+
+    private func publish(_ text: String, on news: SentinelNews) {
+        let channel = news.rawValue
+        let message =
+            "*3\r\n$7\r\nmessage\r\n$\(channel.utf8.count)\r\n\(channel)\r\n$\(text.utf8.count)\r\n\(text)\r\n"
+        for listener in state.withLock({ $0.listeners[channel] ?? [] }) { write(message, to: listener) }
     }
 
     func stop() {
@@ -85,7 +99,9 @@ final class FakeSentinel: Sendable {
                 return
             }
         }
-        state.withLock { state in state.listeners.removeAll { $0 == client } }
+        state.withLock { state in
+            for channel in state.listeners.keys { state.listeners[channel]?.removeAll { $0 == client } }
+        }
     }
 
     private func answer(_ words: [String], _ client: Int32) -> String {
@@ -101,7 +117,7 @@ final class FakeSentinel: Sendable {
                 return "*2\r\n$12\r\nconfig-epoch\r\n$\(epoch.utf8.count)\r\n\(epoch)\r\n"
             case ("SENTINEL", _): return "*0\r\n"
             case ("SUBSCRIBE", let channel):
-                state.listeners.append(client)
+                state.listeners[channel, default: []].append(client)
                 return "*3\r\n$9\r\nsubscribe\r\n$\(channel.utf8.count)\r\n\(channel)\r\n:1\r\n"
             default: return "+OK\r\n"
             }

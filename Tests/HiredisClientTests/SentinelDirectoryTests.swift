@@ -82,12 +82,29 @@ struct SentinelDirectoryTests {
         }
     }
 
+    @Test("the leader's word that another is promoted moves a connection, before the failover is over")
+    func promotion() async throws {
+        try await with { bench in
+            try await bench.client.connect()
+            #expect(await bench.isAt(0))
+            try await until { bench.sentinel.isHeard }
+            bench.sentinel.name(bench.addresses[1])
+            bench.sentinel.publish(promoted: bench.addresses[1])
+            try await until { await bench.isAt(1) }
+            // What follows is no news.
+            bench.sentinel.publish(bench.addresses[1])
+            for _ in 0..<50 { _ = try await bench.client.call("PING") }
+            #expect(await bench.client.generation == 2)
+        }
+    }
+
     @Test("a message of another service moves nothing")
     func foreignMessage() async throws {
         try await with { bench in
             try await bench.client.connect()
             try await until { bench.sentinel.isHeard }
             bench.sentinel.publish(bench.addresses[1], service: "other")
+            bench.sentinel.publish(promoted: bench.addresses[1], service: "other")
             // Heard behind it.
             bench.sentinel.publish(bench.addresses[0])
             for _ in 0..<50 { _ = try await bench.client.call("PING") }

@@ -132,9 +132,19 @@ struct SentinelSearchTests {
     func outrun() {
         var search = search()
         _ = search.begin()
-        search.switched(to: new)
+        search.switched(to: new, by: sentinels[0])
         #expect(search.receive(answer(old, nil)) == .ask(sentinels[0], within: short))
         #expect(search.receive(answer(new, nil)) == .found(new, by: sentinels[0]))
+    }
+
+    @Test("one that told of a new primary is asked first: the others may not know it yet")
+    func news() {
+        var search = search()
+        _ = search.begin()
+        _ = search.receive(answer(old, 1))
+        search.switched(to: new, by: sentinels[2])
+        #expect(search.sentinels == [sentinels[2], sentinels[0], sentinels[1]])
+        #expect(search.begin() == .ask(sentinels[2], within: short))
     }
 
     @Test("one that names what is no primary is asked last")
@@ -204,7 +214,7 @@ struct SentinelAnswerTests {
 
     @Test("a message of a failover counts where it is of our service")
     func messages() {
-        func primary(_ text: String) -> RedisAddress? { SentinelAnswer.primary(switchedBy: text, of: "mymaster") }
+        func primary(_ text: String) -> RedisAddress? { SentinelNews.switched.primary(in: text, of: "mymaster") }
         #expect(primary("mymaster 10.0.0.1 6379 10.0.0.2 6380") == RedisAddress(host: "10.0.0.2", port: 6380))
         #expect(primary("mymaster 10.0.0.1 6379 ::1 6380") == RedisAddress(host: "::1", port: 6380))
         for text in [
@@ -212,6 +222,20 @@ struct SentinelAnswerTests {
             "mymaster",
             "",
             "mymaster 10.0.0.1 6379  6380", "mymaster 10.0.0.1 6379 10.0.0.2 6380 x",
+        ] { #expect(primary(text) == nil, "\(text)") }
+    }
+
+    @Test("a message of a promotion counts where it is of our service, and names the new primary and not the old one")
+    func promotions() {
+        func primary(_ text: String) -> RedisAddress? { SentinelNews.promoted.primary(in: text, of: "mymaster") }
+        let new = RedisAddress(host: "10.0.0.2", port: 6380)
+        #expect(primary("slave 10.0.0.2:6380 10.0.0.2 6380 @ mymaster 10.0.0.1 6379") == new)
+        #expect(primary("replica any-name 10.0.0.2 6380 @ mymaster 10.0.0.1 6379") == new)
+        for text in [
+            "slave 10.0.0.2:6380 10.0.0.2 6380 @ other 10.0.0.1 6379", "slave x 10.0.0.2 6380 @ mymaster 10.0.0.1",
+            "slave x 10.0.0.2 0 @ mymaster 10.0.0.1 6379", "slave x 10.0.0.2 6380 mymaster @ 10.0.0.1 6379",
+            "master mymaster 10.0.0.1 6379", "mymaster 10.0.0.1 6379 10.0.0.2 6380", "",
+            "slave x 10.0.0.2 6380 @ mymaster 10.0.0.1 6379 x",
         ] { #expect(primary(text) == nil, "\(text)") }
     }
 }

@@ -79,40 +79,55 @@ struct TLSPiecesTests {
 
     /// Shakes hands, sends a command and reads its reply, on the transport alone; what it ended with where that was an error.
     private func session(_ port: Int, _ context: TLSContext) throws -> RedisError? {
-        let socket = try SocketTransport(address: "127.0.0.1", port: UInt16(port))
-        let transport = try TLSTransport(socket, name: "localhost", context: context)
-        defer { transport.close() }
-        func wait(for interest: LoopInterest) throws {
-            var events: Int32 = 0
-            if interest.contains(.read) { events |= Int32(POLLIN) }
-            if interest.contains(.write) { events |= Int32(POLLOUT) }
-            var entry = pollfd(fd: transport.descriptor, events: Int16(events), revents: 0)
-            guard poll(&entry, 1, 60_000) == 1 else { throw RedisError(.timeout, "nothing comes") }
-        }
         do {
-            try wait(for: .write)
-            while let interest = try transport.finishConnecting() { try wait(for: interest) }
+            let line = try TLSLine(to: port, context)
             var command: [UInt8] = []
             RESPCommand("ECHO", String(repeating: "e", count: 100)).encode(into: &command)
-            var read = 0
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            while !command.isEmpty {
-                switch command.withUnsafeBytes(transport.write) {
-                case .moved(let count): command.removeFirst(count)
-                case .wants(let interest): try wait(for: interest)
-                case .closed(let error): return error
-                }
-            }
-            while read < 108 {
-                switch buffer.withUnsafeMutableBytes(transport.read) {
-                case .moved(let count): read += count
-                case .wants(let interest): try wait(for: interest)
-                case .closed(let error): return error
-                }
-            }
+            try line.send(command)
+            _ = try line.receive(108)
             return nil
         } catch let error as RedisError where error.code != .timeout {
             return error
+        }
+    }
+
+    @Test("a server may change its keys, and ask for new ones of ours, in the middle of everything")
+    func keyUpdate() async throws {
+        let authority = try TLSAuthority()
+        let identity = try authority.sign("server")
+        let port = try freePort()
+        let server = Process()
+        let (input, output) = (Pipe(), Pipe())
+        server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        // What it reads goes to the client, but that K is an order to itself; what the client says it prints.
+        server.arguments = [
+            "openssl", "s_server", "-accept", "\(port)", "-cert", identity.certificate, "-key", identity.key, "-tls1_3",
+        ]
+        server.standardInput = input
+        server.standardOutput = output
+        server.standardError = FileHandle.nullDevice
+        try server.run()
+        defer { kill(server.processIdentifier, SIGKILL) }
+        func type(_ text: String) throws { try input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
+        var printed = ""
+        func waitUntilPrinted(_ text: String) throws {
+            while !printed.contains(text) {
+                let some = output.fileHandleForReading.availableData
+                guard !some.isEmpty else { throw RedisError(.connectionLost, "the server has ended: \(printed)") }
+                printed += String(decoding: some, as: UTF8.self)
+            }
+        }
+        try waitUntilPrinted("ACCEPT")
+        let context = try TLSContext(TLSSettings(caPath: authority.certificate))
+        let line = try TLSLine(to: port, context)
+        for round in 1...3 {
+            try type("from the server \(round)\n")
+            #expect(try line.receive(18) == Array("from the server \(round)\n".utf8))
+            // All that was to be read is read, so what comes now is the new key.
+            try type("K\n")
+            try line.wait(for: .read)
+            try line.send(Array("from the client \(round)\n".utf8))
+            try waitUntilPrinted("from the client \(round)\n")
         }
     }
 
@@ -156,5 +171,53 @@ struct TLSPiecesTests {
             #expect(try await client.call("PING").string() == "PONG")
             #expect(await client.generation >= 2)
         }
+    }
+}
+
+/// A connection by the transport alone, which waits for the socket itself.
+private final class TLSLine {
+    private let transport: TLSTransport
+
+    /// Shakes hands with the server of `localhost` at a port.
+    init(to port: Int, _ context: TLSContext) throws {
+        let socket = try SocketTransport(address: "127.0.0.1", port: UInt16(port))
+        transport = try TLSTransport(socket, name: "localhost", context: context)
+        try wait(for: .write)
+        while let interest = try transport.finishConnecting() { try wait(for: interest) }
+    }
+
+    deinit { transport.close() }
+
+    func wait(for interest: LoopInterest) throws {
+        var events: Int32 = 0
+        if interest.contains(.read) { events |= Int32(POLLIN) }
+        if interest.contains(.write) { events |= Int32(POLLOUT) }
+        var entry = pollfd(fd: transport.descriptor, events: Int16(events), revents: 0)
+        guard poll(&entry, 1, 60_000) == 1 else { throw RedisError(.timeout, "nothing comes") }
+    }
+
+    func send(_ bytes: [UInt8]) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            switch rest.withUnsafeBytes(transport.write) {
+            case .moved(let count): rest.removeFirst(count)
+            case .wants(let interest): try wait(for: interest)
+            case .closed(let error): throw error
+            }
+        }
+    }
+
+    /// This many bytes, or the error with which they end.
+    func receive(_ count: Int) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while bytes.count < count {
+            switch buffer.withUnsafeMutableBytes(transport.read) {
+            case .moved(let moved): bytes += buffer[..<moved]
+            case .wants(let interest): try wait(for: interest)
+            case .closed(let error): throw error
+            }
+        }
+        return bytes
     }
 }

@@ -56,6 +56,41 @@ struct TLSTests {
         }
     }
 
+    @Test("a certificate that its server has signed itself is refused, unless it is named as an authority")
+    func selfSigned() async throws {
+        let authority = try TLSAuthority()
+        try authority.openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+            "-subj", "/CN=self", "-addext", "subjectAltName=DNS:localhost", "-keyout", "self.key", "-out", "self.crt")
+        let folder = authority.directory
+        let identity = TLSAuthority.Identity(certificate: folder + "/self.crt", key: folder + "/self.key")
+        let server = try await TLSServer.start(authority: authority, identity: identity)
+        defer { server.stop() }
+        let error = try await failure(of: server.url, configuration(server))
+        #expect(error?.code == .tls)
+        #expect(
+            error?.message.contains("an authority that is not trusted here") == true, "\(error?.message ?? "no error")")
+        var trusting = configuration(server)
+        trusting.tls.caPath = identity.certificate
+        try await withClient(url: server.url, configuration: trusting) { client in
+            let reply = try await client.call("PING").string()
+            #expect(reply == "PONG")
+        }
+    }
+
+    @Test("a server that speaks nothing newer than TLS 1.1 is told apart from one without TLS")
+    func oldVersion() async throws {
+        // Debian's own settings for OpenSSL would not let the server speak it either.
+        let server = try await TLSServer.start(
+            ["--tls-protocols", "TLSv1.1", "--tls-ciphers", "ALL:@SECLEVEL=0"],
+            environment: ["OPENSSL_CONF": "/dev/null"])
+        defer { server.stop() }
+        let error = try await failure(of: server.url, configuration(server))
+        #expect(error?.code == .tls)
+        #expect(
+            error?.message.contains("does not speak TLS 1.2 or later") == true, "\(error?.message ?? "no error")")
+    }
+
     @Test("a name of one's own stands in for the URL's host")
     func serverName() async throws {
         let authority = try TLSAuthority()

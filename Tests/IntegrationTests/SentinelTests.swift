@@ -132,11 +132,41 @@ struct SentinelTests {
         try await refuses(group.url.replacing("rediss-", with: "redis-"), RedisEngineOptions(), "TLS")
     }
 
-    private func refuses(_ url: String, _ options: RedisEngineOptions, _ word: String) async throws {
+    @Test("names in certificates are checked, those of Sentinels too, by TLS settings of their own")
+    func names() async throws {
+        let authority = try TLSAuthority()
+        let group = try await SentinelGroup.start(replicas: 0, authority: authority, names: "DNS:redis.example")
+        defer { group.stop() }
+        let ours = try authority.sign("client", for: "DNS:client")
+        func settings(_ name: String?) -> RedisTLS {
+            RedisTLS(
+                authorities: authority.certificate, certificate: ours.certificate, key: ours.key, serverName: name)
+        }
+        var options = RedisEngineOptions()
+        options.waitsForServer = false
+        options.tls = settings(nil)
+        // The Sentinels are reached by addresses, and so is what they name.
+        try await refuses(group.url, options, "no Sentinel names the primary", "not for 127.0.0.1")
+        options.sentinel.tls = settings("redis.example")
+        try await refuses(group.url, options, "not for 127.0.0.1", butNot: "no Sentinel")
+        options.tls = settings("redis.example")
+        options.sentinel.tls = settings("sentinel.example")
+        try await refuses(group.url, options, "no Sentinel names the primary", "not for sentinel.example")
+        options.sentinel.tls = nil
+        let queue = try JobQueue(engine: .redis(group.url, options), logger: .quiet)
+        _ = try await queue.enqueue(type: "a", payload: [])
+        await queue.shutdown()
+    }
+
+    private func refuses(
+        _ url: String, _ options: RedisEngineOptions, _ words: String..., butNot other: String? = nil
+    ) async throws {
         let error = await #expect(throws: SpanQueueError.self) {
             try await JobQueue(engine: .redis(url, options), logger: .quiet).connect()
         }
-        #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+        let message = error?.message ?? ""
+        for word in words { #expect(message.contains(word), "\(word): \(message)") }
+        if let other { #expect(!message.contains(other), "\(message)") }
     }
 
     @Test("the Sentinels' user and password are their own, and not those of Redis")

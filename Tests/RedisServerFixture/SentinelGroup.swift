@@ -35,9 +35,10 @@ package final class SentinelGroup: Sendable {
     ///   - password: of the only user of the Sentinels, ``user``, if there is to be one.
     ///   - servers: more arguments.
     ///   - authority: signs the certificate of all of them and of whoever comes; they then speak TLS, and nothing but TLS.
+    ///   - names: whom that certificate is for, as `TLSAuthority.sign` takes them; nil for the loopback.
     package static func start(
         replicas: Int = 1, downAfter: Duration = .seconds(1), servers extra: [String] = [], password: String? = nil,
-        authority: TLSAuthority? = nil
+        authority: TLSAuthority? = nil, names: String? = nil
     ) async throws -> SentinelGroup {
         let users = password.map { password in
             """
@@ -48,7 +49,7 @@ package final class SentinelGroup: Sendable {
             """
         }
         let credentials = password.map { ["--user", user, "--pass", $0, "--no-auth-warning"] } ?? []
-        let identity = try authority?.sign("node")
+        let identity = try names.map { try authority?.sign("node", for: $0) } ?? authority?.sign("node")
         let encryption = authority.flatMap { authority in
             identity.map {
                 [

@@ -138,11 +138,11 @@ extension RedisClient {
         logger.debug("connection \(generation) to Redis at \(url) is ready")
         configuration.onConnect?(generation, !servedBy.isEmpty && servedBy != peer)
         servedBy = peer
-        if let subscription {
+        // One by one: each is a command with one reply.
+        for channel in subscription?.channels ?? [] {
             submit(
                 Request(
-                    RESPCommand("SUBSCRIBE", subscription.channel), timeout: configuration.commandTimeout,
-                    idempotent: false))
+                    RESPCommand("SUBSCRIBE", channel), timeout: configuration.commandTimeout, idempotent: false))
         }
         for check in connectChecks { finish(check, with: .success(.null)) }
         connectChecks.removeAll()

@@ -101,7 +101,9 @@ extension RedisClient {
             if handshake?.isComplete == true { perform(life.greeted()) }
             return
         }
-        if let subscription, let message = subscription.message(in: reply) { return subscription.hear(message) }
+        if let subscription, let message = subscription.message(in: reply) {
+            return subscription.hear(message.channel, message.text)
+        }
         defer { if let refusal, !queue.hasWritten { lose(refusal) } }
         guard let request = queue.nextReply() else { throw .unasked(reply) }
         // An abandoned slot.

@@ -21,9 +21,9 @@ extension RedisClient {
         submit(request)
     }
 
-    /// Connects, now and whenever the connection is lost, and hears what is published.
-    func subscribe(to channel: String, _ hear: @escaping @Sendable (String) -> Void) {
-        subscription = Subscription(channel: channel, hear: hear)
+    /// Connects, now and whenever the connection is lost, and hears what is published, with its channel.
+    func subscribe(to channels: [String], _ hear: @escaping @Sendable (_ channel: String, _ message: String) -> Void) {
+        subscription = Subscription(channels: channels, hear: hear)
         perform(life.start())
     }
 
@@ -44,15 +44,15 @@ extension RedisClient {
 
 /// What a client listens to, once it is connected, instead of sending commands.
 struct Subscription: Sendable {
-    let channel: String
-    let hear: @Sendable (String) -> Void
+    let channels: [String]
+    let hear: @Sendable (_ channel: String, _ message: String) -> Void
 
-    /// What was published; nil for other replies.
-    func message(in reply: RESPReply) -> String? {
+    /// What was published, and where; nil for other replies.
+    func message(in reply: RESPReply) -> (channel: String, text: String)? {
         var cursor = RESPCursor(reply)
         guard (try? cursor.nextArray(of: 3)) != nil, (try? cursor.nextString()) == "message",
-            (try? cursor.nextString()) == channel
+            let channel = try? cursor.nextString(), channels.contains(channel), let text = try? cursor.nextString()
         else { return nil }
-        return try? cursor.nextString()
+        return (channel, text)
     }
 }

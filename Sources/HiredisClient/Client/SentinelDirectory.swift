@@ -7,13 +7,11 @@ package import SpanQueueLoop
 /// Knows where the primary of a service is, by its Sentinels. The clients of one engine share it: they ask it whenever they connect, and
 /// it tells them when the primary is another one.
 ///
-/// ``SentinelSearch`` decides whom to ask. It is asked at every connection, and every ten seconds; a subscription to `+switch-master`
+/// ``SentinelSearch`` decides whom to ask. It is asked at every connection, and every ten seconds; a subscription to ``SentinelNews``
 /// makes it faster, and is not relied on.
 ///
 /// **Thread.** As ``RedisClient``: its state belongs to the thread of its loop, on which all its clients live.
 package actor SentinelDirectory {
-    private static let channel = "+switch-master"
-
     /// How often the Sentinels are asked where nobody connects.
     private let period: Duration
     private let url: RedisURL
@@ -196,13 +194,17 @@ package actor SentinelDirectory {
         let client = client(of: sentinel, name: "spanq-sentinel-watch", connectTimeout: .seconds(2))
         watch = (sentinel, client)
         client.assumeIsolated {
-            $0.subscribe(to: Self.channel) { [self] message in assumeIsolated { $0.hear(message) } }
+            $0.subscribe(to: SentinelNews.allCases.map(\.rawValue)) { [self] channel, message in
+                assumeIsolated { $0.hear(message, on: channel, from: sentinel) }
+            }
         }
     }
 
-    private func hear(_ message: String) {
-        guard !isClosed, let address = SentinelAnswer.primary(switchedBy: message, of: search.service) else { return }
-        search.switched(to: address)
+    private func hear(_ message: String, on channel: String, from sentinel: RedisAddress) {
+        guard !isClosed, let news = SentinelNews(rawValue: channel),
+            let address = news.primary(in: message, of: search.service)
+        else { return }
+        search.switched(to: address, by: sentinel)
         move(to: address)
     }
 

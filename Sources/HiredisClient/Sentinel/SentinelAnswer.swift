@@ -50,14 +50,7 @@ enum SentinelAnswer: Sendable, Equatable {
         error.message.hasPrefix("ERR No such master")
     }
 
-    /// The new primary, from a message on `+switch-master`; nil where it is of another service, or none.
-    static func primary(switchedBy message: String, of service: String) -> RedisAddress? {
-        let words = message.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
-        guard words.count == 5, words[0] == service else { return nil }
-        return try? address(words[3], words[4])
-    }
-
-    private static func address(_ host: String, _ port: String) throws(RedisError) -> RedisAddress {
+    fileprivate static func address(_ host: String, _ port: String) throws(RedisError) -> RedisAddress {
         // A node that does not know its own name says "" or "?".
         let isName = !host.isEmpty && host.utf8.count <= longestHost && host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
         guard isName, host != "?", let number = UInt16(port), number > 0 else {
@@ -91,5 +84,28 @@ enum SentinelAnswer: Sendable, Equatable {
             fields[name] = try cursor.nextString()
         }
         return fields
+    }
+}
+
+/// What Sentinels publish of a new primary: the channels.
+enum SentinelNews: String, Sendable, CaseIterable {
+    /// Each of them says it when it names the new primary: `<service> <old host> <old port> <host> <port>`. The leader of a failover says it
+    /// last of all, when the other replicas follow the new primary, a second or more after that has become one.
+    case switched = "+switch-master"
+    /// The leader says it as soon as the new primary is one, and names it from then on:
+    /// `slave <name> <host> <port> @ <service> <old host> <old port>`.
+    case promoted = "+promoted-slave"
+
+    /// The new primary; nil where the message is of another service, or names none.
+    func primary(in message: String, of service: String) -> RedisAddress? {
+        let words = message.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+        switch self {
+        case .switched:
+            guard words.count == 5, words[0] == service else { return nil }
+            return try? SentinelAnswer.address(words[3], words[4])
+        case .promoted:
+            guard words.count == 8, words[4] == "@", words[5] == service else { return nil }
+            return try? SentinelAnswer.address(words[2], words[3])
+        }
     }
 }

@@ -79,10 +79,11 @@ struct SentinelSearch: Sendable {
         return next()
     }
 
-    /// A Sentinel said by itself that there is a new primary.
-    mutating func switched(to address: RedisAddress) {
+    /// A Sentinel said by itself that there is a new primary. The others may not have heard of it yet, so it is the first to be asked.
+    mutating func switched(to address: RedisAddress, by sentinel: RedisAddress) {
         primary = address
         isOutrun = isUnderWay
+        ask(first: sentinel)
     }
 
     /// The primary that was named is none: another Sentinel may know better.
@@ -113,9 +114,13 @@ struct SentinelSearch: Sendable {
         failedRounds = 0
         primary = address
         if let epoch { self.epoch = epoch }
+        ask(first: sentinel)
+        return .found(address, by: sentinel)
+    }
+
+    private mutating func ask(first sentinel: RedisAddress) {
         sentinels.removeAll { $0 == sentinel }
         sentinels.insert(sentinel, at: 0)
-        return .found(address, by: sentinel)
     }
 
     /// Keeps the seeds, and what was said last of the others.

@@ -14,6 +14,8 @@ extension FuzzTarget {
             "\u{1}*2\r\n$1\r\na\r\n$1\r\n1\r\n*2\r\n$12\r\nconfig-epoch\r\n$1\r\n7\r\n*2\r\n$1\r\nb\r\n$1\r\n1\r\n*2\r\n$12\r\n"
                 + "config-epoch\r\n$1\r\n6\r\n",
             "\u{0}*3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$42\r\nwork 10.0.0.1 6379 10.0.0.2 6380          \r\n",
+            "\u{0}*3\r\n$7\r\nmessage\r\n$14\r\n+promoted-slave\r\n$57\r\nslave 10.0.0.2:6380 10.0.0.2 6380 @ work "
+                + "10.0.0.1 6379   \r\n",
         ]
     ) { input in
         guard let first = input.first else { return }
@@ -29,10 +31,11 @@ extension FuzzTarget {
             if case .primary(let address, _, let others) = answer {
                 precondition(([address] + others).allSatisfy { !$0.host.isEmpty && $0.port > 0 }, "an address is none")
             }
-            if let text = Subscription(channel: "+switch-master", hear: { _ in }).message(in: some[0]),
-                let address = SentinelAnswer.primary(switchedBy: text, of: "work")
+            let subscription = Subscription(channels: SentinelNews.allCases.map(\.rawValue)) { _, _ in }
+            if let message = subscription.message(in: some[0]), let news = SentinelNews(rawValue: message.channel),
+                let address = news.primary(in: message.text, of: "work")
             {
-                search.switched(to: address)
+                search.switched(to: address, by: seeds[1])
                 precondition(search.primary == address)
             }
             step(&search, answer)
