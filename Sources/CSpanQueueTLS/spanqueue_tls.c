@@ -141,8 +141,8 @@ spanqueue_tls_context *spanqueue_tls_context_create(
   SSL_CTX_set_options(context->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   // Connections are few and long: nothing is gained by resuming one.
   SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_mode(
-      context->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  // Not SSL_MODE_RELEASE_BUFFERS: it saves 34 KiB of an idle connection, and allocates for each record that comes or goes.
+  SSL_CTX_set_mode(context->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
   *files = load_files(context->ssl, ca, certificate, key);
   ERR_clear_error();
