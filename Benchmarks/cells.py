@@ -84,6 +84,13 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
 
         return run
 
+    def plain_or_tls(name: str, tls: bool) -> Callable[[PrivateRedis], Figures]:
+        def run(redis: PrivateRedis) -> Figures:
+            figures = spanq.bench(redis, "--only", name, "--jobs", some, tls=tls)
+            return {**figures, "us": 1e6 / figures["rate"]}
+
+        return run
+
     def two_drains(redis: PrivateRedis) -> Figures:
         """Both work until the queue is empty; the rate is that of all jobs over the longer of the two times."""
         common = ["--only", "drain", "--jobs", jobs, "--prefix", "two"]
@@ -133,6 +140,7 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
         "idle latency": bench("idle-latency", min(few, 2_500), traces=SAMPLED),
         "schedule lag": bench("schedule-lag", min(jobs, 10_000), traces=SAMPLED),
         "idle worker": spanq.idle_worker,
+        "idle worker, TLS": lambda redis: spanq.idle_worker(redis, tls=True),
         "start to first job": spanq.first_job,
     }
     # Two processes that take turns are as fast as the host wakes them, and that changes within minutes.
@@ -154,7 +162,13 @@ def spanqueue_cells(options: argparse.Namespace) -> list[Cell]:
         "idle latency, serving metrics": idle_latency(0),
         "idle latency, 20 slow readers": idle_latency(20),
     }
+    encryption = {
+        f"{title}, {'TLS' if tls else 'no TLS'}": plain_or_tls(name, tls)
+        for title, name in [("enqueue in bulk", "enqueue-bulk"), ("enqueue one after the other", "enqueue-one")]
+        for tls in (False, True)
+    }
     groups: dict[str | None, dict[str, Callable[[PrivateRedis], Figures]]] = {
         None: cells, "alone": alone, "telemetry": telemetry, "readers": readers,
+        "encryption": encryption,
     }
     return [Cell(name, run, group) for group, named in groups.items() for name, run in named.items()]

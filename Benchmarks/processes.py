@@ -47,6 +47,17 @@ def output(command: list[str], environment: Mapping[str, str], what: str) -> str
     return done.stdout
 
 
+def wake_ups(pid: int) -> int:
+    """How often the threads that live have slept and were woken, since they began."""
+    count = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        # A thread may end meanwhile.
+        with contextlib.suppress(OSError):
+            lines = status.read_text().splitlines()
+            count += sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+    return count
+
+
 def cpu_seconds(pid: int) -> float:
     """What a process has used so far, its threads included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()

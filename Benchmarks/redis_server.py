@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the SpanQueue authors
 #
-"""A redis-server for one run of the benchmarks: a free port on loopback, nothing on disk."""
+"""A redis-server for one run of the benchmarks: a free port on loopback and one with TLS, nothing on disk."""
 
 from __future__ import annotations
 
@@ -20,10 +20,18 @@ class PrivateRedis:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self.directory = Path(tempfile.mkdtemp(prefix="spanq-bench-"))
+        tls_port = free_port()
+        self.tls_url = f"rediss://127.0.0.1:{tls_port}"
+        #: The server's, and the authority that clients must trust.
+        self.certificate = self.directory / "redis.crt"
+        self.trust = {"SPANQ_REDIS_TLS_CA": str(self.certificate)}
+        self._sign()
         # A group of its own: Ctrl-C is for the driver, which then ends it.
         self.process = subprocess.Popen(
             ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no",
-             "--dir", str(self.directory), "--loglevel", "warning"],
+             "--dir", str(self.directory), "--loglevel", "warning", "--tls-port", str(tls_port), "--tls-auth-clients", "no",
+             "--tls-cert-file", str(self.certificate), "--tls-key-file", str(self.directory / "redis.key"),
+             "--tls-ca-cert-file", str(self.certificate)],
             stdout=subprocess.DEVNULL, start_new_session=True)
         try:
             for _ in range(500):
@@ -34,6 +42,15 @@ class PrivateRedis:
         except BaseException:
             self.__exit__()
             raise
+
+    def _sign(self) -> None:
+        run = subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(self.directory / "redis.key"),
+             "-out", str(self.certificate)], capture_output=True, text=True, check=False)
+        if run.returncode:
+            shutil.rmtree(self.directory)
+            raise SystemExit(f"bench: openssl made no certificate: {run.stderr}")
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()

@@ -54,7 +54,12 @@ def median(rounds: list[Figures]) -> Figures:
 
 
 def lookup(cells: dict[str, Figures], path: str) -> float | None:
-    """A figure by `cell/key` or `cell/latency_ms/p50`, or the sum of several with ` + ` between; alone, a cell's rate."""
+    """A figure by `cell/key` or `cell/latency_ms/p50`, or the sum of several with ` + ` between, or what is left of one with ` - ` before
+    another; alone, a cell's rate."""
+    if " - " in path:
+        whole, _, part = path.partition(" - ")
+        above, below = lookup(cells, whole), lookup(cells, part)
+        return None if above is None or below is None else above - below
     if " + " in path:
         parts = [lookup(cells, part) for part in path.split(" + ")]
         return None if None in parts else sum(part for part in parts if part is not None)

@@ -16,7 +16,7 @@ import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from processes import Failed, background, cpu_seconds, output
+from processes import Failed, background, cpu_seconds, output, wake_ups
 from redis_server import PrivateRedis
 
 #: What one measured: see `Sources/SpanQueueBenchmarks/Measurement.swift`.
@@ -32,10 +32,12 @@ class Spanq:
         self.program = str(options.spanq)
         self.allocations: Path | None = options.allocations
 
-    def bench(self, redis: PrivateRedis, *arguments: object, **environment: str) -> Figures:
+    def bench(self, redis: PrivateRedis, *arguments: object, tls: bool = False, **environment: str) -> Figures:
         """Runs `spanq bench` for one benchmark."""
-        text = output(
-            self._bench(redis, *arguments), {**os.environ, **environment}, f"spanq bench {' '.join(map(str, arguments))}")
+        command, more = self._bench(redis, *arguments), redis.trust if tls else {}
+        if tls:
+            command[command.index(redis.url)] = redis.tls_url
+        text = output(command, {**os.environ, **more, **environment}, f"spanq bench {' '.join(map(str, arguments))}")
         figures: Figures = json.loads(text)
         del figures["benchmark"]
         return {name: value for name, value in figures.items() if value is not None}
@@ -78,20 +80,22 @@ class Spanq:
                 counts.append(int(table.read().splitlines()[-1].split()[3]))
         return (counts[1] - counts[0]) / COUNTED_JOBS
 
-    def worker(self, redis: PrivateRedis, *arguments: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    def worker(self, redis: PrivateRedis, *arguments: str, tls: bool = False) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        url, more = (redis.tls_url, ["--redis-tls-ca", str(redis.certificate)]) if tls else (redis.url, [])
         return background(
-            [self.program, "worker", "--redis", redis.url, "--listen", "none", *arguments], stop=signal.SIGTERM)
+            [self.program, "worker", "--redis", url, "--listen", "none", *more, *arguments], stop=signal.SIGTERM)
 
-    def idle_worker(self, redis: PrivateRedis) -> Figures:
+    def idle_worker(self, redis: PrivateRedis, tls: bool = False) -> Figures:
         """A worker of one queue without work, after it has settled down."""
         seconds = 10
-        with self.worker(redis, "--exec", "none=true") as worker:
+        with self.worker(redis, "--exec", "none=true", tls=tls) as worker:
             time.sleep(3)
-            cpu, start = cpu_seconds(worker.pid), time.monotonic()
+            cpu, wakes, start = cpu_seconds(worker.pid), wake_ups(worker.pid), time.monotonic()
             sent = redis.sent_commands(seconds)
             elapsed = time.monotonic() - start
             return {
                 "process_core_share": (cpu_seconds(worker.pid) - cpu) / elapsed, "calls_per_second": sent / seconds,
+                "wake_ups_per_second": (wake_ups(worker.pid) - wakes) / elapsed,
             }
 
     def first_job(self, redis: PrivateRedis) -> Figures:
