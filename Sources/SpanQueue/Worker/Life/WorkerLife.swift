@@ -10,9 +10,8 @@
 ///    └─ once: nothing is left, or it has failed for too long ─────────┘
 /// ```
 ///
-/// Every phase after `running` has an end in time that no call can put off. A queue is a lane: its place in the worker's selection. A lane
-/// that fails or hangs is asked alone (`ClaimHealth`, `LeaseBeat`), or never together with others (`SettlingLane`, `QueueUpkeep`). Whose
-/// turn it is to be asked, and when to wait, is decided by `ClaimTurn`.
+/// Every phase after `running` has an end in time that no call can put off. A queue is a lane: its place in the worker's selection. What is
+/// to be done for each is decided by `WorkerLanes`; whose turn it is to be asked, and when to wait, by `ClaimTurn`.
 struct WorkerLife {
     typealias Instant = ContinuousClock.Instant
 
@@ -69,30 +68,13 @@ struct WorkerLife {
         case stop
     }
 
-    private struct Lane {
-        /// Attempts whose handlers run, and those that were settled without their handler, which takes up its slot still.
-        var running = 0
-        var abandoned = 0
-        var health = ClaimHealth()
-        var settling = SettlingLane()
-        var beat: LeaseBeat
-        var upkeep: QueueUpkeep
-
-        var isHolding: Bool { running > 0 || settling.count > 0 }
-    }
-
     let terms: Terms
     private(set) var phase = Phase.running
     /// When the phase is over at the latest; says nothing of `running` and `stopped`.
     private var phaseEnd: Instant
-    /// No lane has anything to do before this moment; nil where none will have. It is found anew once it has come, and only comes nearer in
-    /// between, so that an event costs the same with one queue and with a hundred.
-    private var laneAlarm: Instant?
-    /// What it would be if no lane were claimed from.
-    private var blindAlarm: Instant
     /// `runOnce` ended because calls went on failing.
     private(set) var gaveUp = false
-    private var lanes: [Lane]
+    private var lanes: WorkerLanes
     private var claiming: ClaimTurn
     private var turnover: Turnover
     private var probes = 0
@@ -108,22 +90,16 @@ struct WorkerLife {
         turnover = Turnover(slots: terms.concurrency, at: now)
         announceAt = now
         phaseEnd = now
-        laneAlarm = now
-        blindAlarm = now
-        lanes = terms.queues.lanes.map { _ in
-            Lane(
-                beat: LeaseBeat(lease: terms.lease, at: now),
-                upkeep: QueueUpkeep(lease: terms.lease, at: now, random: random()))
-        }
+        lanes = WorkerLanes(terms.queues.lanes.count, lease: terms.lease, at: now, random: random)
     }
 
     var isRunning: Bool { phase == .running }
     var freeSlots: Int { terms.concurrency - taken }
-    var unsettled: Int { lanes.reduce(0) { $0 + $1.settling.count } }
+    var unsettled: Int { lanes.unsettled }
     /// Whether there may be something that the latest pass over the queues, or the present wait, does not know of.
     var wantsClaim: Bool { claiming.wantsLook }
-    func unsettled(in lane: Int) -> Int { lanes[lane].settling.count }
-    func isOpen(_ lane: Int) -> Bool { lanes[lane].health.isOpen }
+    func unsettled(in lane: Int) -> Int { lanes.all[lane].settling.count }
+    func isOpen(_ lane: Int) -> Bool { lanes.all[lane].health.isOpen }
 
     // MARK: Being told to stop
 
@@ -142,7 +118,7 @@ struct WorkerLife {
     private mutating func enter(_ phase: Phase, for longest: Duration, at now: Instant) {
         self.phase = phase
         phaseEnd = now + longest
-        lookAtAllLanes(at: now)
+        lanes.lookAtAll(at: now)
     }
 
     // MARK: Claiming
@@ -152,7 +128,7 @@ struct WorkerLife {
 
     mutating func nextClaim(at now: Instant) -> ClaimTurn.Step {
         let offer = ClaimTurn.Offer(
-            slots: freeSlots, chunk: turnover.chunk(at: now), hasOpenLane: hasOpenLane, idleWait: terms.idleWait,
+            slots: freeSlots, chunk: turnover.chunk(at: now), hasOpenLane: lanes.hasOpen, idleWait: terms.idleWait,
             isOnce: terms.isOnce)
         return claiming.next(at: now, isRunning: isRunning, offer)
     }
@@ -165,17 +141,16 @@ struct WorkerLife {
         at now: Instant
     ) -> Bool {
         claiming.answered(lane, hasMore: hasMore, dueIn: dueIn, at: now)
-        lanes[lane].upkeep.noted(lapseIn: lapseIn, at: now)
-        defer { bringAlarmNearer(for: lane) }
+        lanes.change(lane, duties) { $0.upkeep.noted(lapseIn: lapseIn, at: now) }
         guard isRunning else { return false }
         if isProbe {
             // A probe asks without a slot set aside for it: a queue that fails must not take one from the others.
             guard freeSlots - claiming.promised >= jobs else { return false }
         }
-        lanes[lane].running += jobs
+        lanes.all[lane].running += jobs
         taken += jobs
         turnover.claimed(jobs, at: now)
-        if freeSlots <= 0 { bringAlarmNearer(to: blindAlarm) }
+        if freeSlots <= 0 { lanes.noSlotIsFree() }
         return true
     }
 
@@ -188,18 +163,16 @@ struct WorkerLife {
     ///
     /// - Returns: for how long it had failed; nil where it had not.
     mutating func claimWorked(_ lane: Int, at now: Instant) -> Duration? {
-        guard lanes[lane].health.failingSince != nil else { return nil }
-        let outage = lanes[lane].health.answered(at: now)
+        guard lanes.all[lane].health.failingSince != nil else { return nil }
+        let outage = lanes.change(lane, duties) { $0.health.answered(at: now) }
         reopen(lane)
         return outage
     }
 
     /// - Returns: whether it had worked before.
     mutating func claimFailed(_ lane: Int, at now: Instant, isFinal: Bool, random: Double) -> Bool {
-        let isNew = lanes[lane].health.failed(at: now, isFinal: isFinal, random: random)
         claiming.set(lane, isOpen: false)
-        bringAlarmNearer(for: lane)
-        return isNew
+        return lanes.change(lane, duties) { $0.health.failed(at: now, isFinal: isFinal, random: random) }
     }
 
     mutating func probeEnded() {
@@ -218,7 +191,7 @@ struct WorkerLife {
     var isWaitFailing: Bool { claiming.isWaitFailing }
 
     private mutating func reopen(_ lane: Int) {
-        guard lanes[lane].health.isOpen else { return }
+        guard isOpen(lane) else { return }
         claiming.set(lane, isOpen: true)
         claiming.lookAgain()
     }
@@ -227,20 +200,20 @@ struct WorkerLife {
 
     /// An attempt has ended, and its slot is free.
     mutating func ended(_ lane: Int) {
-        lanes[lane].running -= 1
+        lanes.all[lane].running -= 1
         taken -= 1
         if terms.isOnce { claiming.lookAgain() }
     }
 
     /// A handler goes on although it was cancelled: its attempt has ended, its slot is taken still.
     mutating func abandoned(_ lane: Int) {
-        lanes[lane].running -= 1
-        lanes[lane].abandoned += 1
+        lanes.all[lane].running -= 1
+        lanes.all[lane].abandoned += 1
     }
 
     /// The handler of an abandoned attempt has returned.
     mutating func returned(_ lane: Int) {
-        lanes[lane].abandoned -= 1
+        lanes.all[lane].abandoned -= 1
         taken -= 1
         if terms.isOnce { claiming.lookAgain() }
     }
@@ -249,30 +222,28 @@ struct WorkerLife {
 
     /// - Returns: whether claims from the queue stop, because too much of it waits.
     mutating func mustSettle(_ lane: Int) -> Bool {
-        lanes[lane].settling.add()
-        guard lanes[lane].settling.count >= terms.maximumUnsettled, !lanes[lane].health.isHeldBack else { return false }
-        lanes[lane].health.isHeldBack = true
+        lanes.all[lane].settling.add()
+        guard unsettled(in: lane) >= terms.maximumUnsettled, !lanes.all[lane].health.isHeldBack else { return false }
         claiming.set(lane, isOpen: false)
-        bringAlarmNearer(for: lane)
-        return lanes[lane].settling.failingSince != nil
+        lanes.change(lane, duties) { $0.health.isHeldBack = true }
+        return lanes.all[lane].settling.failingSince != nil
     }
 
     /// - Returns: nil when the worker has stopped.
     mutating func nextSettlement(_ lane: Int, at now: Instant) -> SettlingLane.Step? {
-        phase == .stopped ? nil : lanes[lane].settling.next(at: now)
+        phase == .stopped ? nil : lanes.all[lane].settling.next(at: now)
     }
 
     mutating func sends(_ lane: Int, _ kind: SettlingLane.Kind, _ count: Int) {
-        lanes[lane].settling.send(kind, count)
+        lanes.all[lane].settling.send(kind, count)
     }
 
     /// - Returns: whether settling began to fail with this call.
     mutating func settled(_ lane: Int, refused: Int, at now: Instant, random: Double) -> Bool {
-        let isNew = lanes[lane].settling.answered(refused: refused, at: now, random: random)
-        if lanes[lane].health.isHeldBack, lanes[lane].settling.count < terms.maximumUnsettled {
-            lanes[lane].health.isHeldBack = false
+        let isNew = lanes.all[lane].settling.answered(refused: refused, at: now, random: random)
+        if lanes.all[lane].health.isHeldBack, unsettled(in: lane) < terms.maximumUnsettled {
+            lanes.change(lane, duties) { $0.health.isHeldBack = false }
             reopen(lane)
-            bringAlarmNearer(for: lane)
         }
         // A job that was released may be there now.
         if terms.isOnce { claiming.lookAgain() }
@@ -282,25 +253,22 @@ struct WorkerLife {
     // MARK: Heartbeats and upkeep
 
     mutating func extended(_ lane: Int, isShared: Bool, failed: Bool, at now: Instant) {
-        lanes[lane].beat.answered(shared: isShared, failed: failed, at: now)
-        bringAlarmNearer(for: lane)
+        lanes.change(lane, duties) { $0.beat.answered(shared: isShared, failed: failed, at: now) }
     }
 
     mutating func reclaimed(_ lane: Int, jobs: Int, at now: Instant) {
-        lanes[lane].upkeep.reclaimed(jobs, isBlind: !claims(lanes[lane]), at: now)
-        bringAlarmNearer(for: lane)
+        let duties = self.duties
+        lanes.change(lane, duties) { $0.upkeep.reclaimed(jobs, isBlind: !duties.claims($0), at: now) }
         // Where nothing came, `runOnce` asks whether something is to be waited for still.
         if jobs > 0 || terms.isOnce { claiming.lookAgain() }
     }
 
     mutating func reclaimFailed(_ lane: Int, at now: Instant) {
-        lanes[lane].upkeep.reclaimFailed(at: now)
-        bringAlarmNearer(for: lane)
+        lanes.change(lane, duties) { $0.upkeep.reclaimFailed(at: now) }
     }
 
     mutating func swept(_ lane: Int, isFinished: Bool, at now: Instant) {
-        lanes[lane].upkeep.swept(isFinished: isFinished, at: now)
-        bringAlarmNearer(for: lane)
+        lanes.change(lane, duties) { $0.upkeep.swept(isFinished: isFinished, at: now) }
     }
 
     mutating func announced(failed: Bool, at now: Instant) {
@@ -318,7 +286,10 @@ struct WorkerLife {
     mutating func nextAction(at now: Instant) -> Action? {
         if let action = advance(at: now) { return action }
         if claiming.interruptsWait(isRunning: isRunning) { return .interruptWait }
-        if let action = nextOfLanes(at: now) { return action }
+        if let action = lanes.next(at: now, duties) {
+            if case .probe = action { probes += 1 }
+            return action
+        }
         if announces, !isAnnouncing, announceAt <= now {
             isAnnouncing = true
             return .announce
@@ -328,7 +299,7 @@ struct WorkerLife {
 
     /// The next moment at which `nextAction` may have something, unless an event comes first.
     func deadline(at now: Instant) -> Instant? {
-        var deadline = laneAlarm
+        var deadline = lanes.alarm
         func consider(_ moment: Instant?) {
             if let moment { deadline = min(deadline ?? moment, moment) }
         }
@@ -341,11 +312,12 @@ struct WorkerLife {
         return deadline
     }
 
-    private var hasOpenLane: Bool { lanes.contains { $0.health.isOpen } }
+    /// The deadlines of all lanes are found anew by the next `nextAction`.
+    mutating func lookAtAllLanes(at now: Instant) {
+        lanes.lookAtAll(at: now)
+    }
 
     private var isClaimUnderWay: Bool { claiming.isCalling || probes > 0 }
-
-    private var runs: Bool { lanes.contains { $0.running > 0 } }
 
     private mutating func advance(at now: Instant) -> Action? {
         if isRunning, terms.isOnce { endOnce(at: now) }
@@ -364,7 +336,7 @@ struct WorkerLife {
                     return nil
                 }
             case .cancelling:
-                if !runs {
+                if !lanes.hasRunning {
                     enter(.settling, for: Self.settleBound, at: now)
                 } else if isPhaseOver {
                     enter(.settling, for: Self.settleBound, at: now)
@@ -387,7 +359,7 @@ struct WorkerLife {
 
     private mutating func endOnce(at now: Instant) {
         guard isIdle else { return }
-        let isDone = lanes.allSatisfy {
+        let isDone = lanes.all.allSatisfy {
             $0.health.isOpen && $0.settling.count == 0 && !(terms.hasKeeper && $0.upkeep.isDue(at: now))
         }
         gaveUp = !isDone && giveUpAt.map { $0 <= now } ?? false
@@ -395,13 +367,13 @@ struct WorkerLife {
     }
 
     /// Nothing runs, and nothing is there to be claimed where claiming works.
-    private var isIdle: Bool { taken == 0 && !isClaimUnderWay && (claiming.isDry || !hasOpenLane) }
+    private var isIdle: Bool { taken == 0 && !isClaimUnderWay && (claiming.isDry || !lanes.hasOpen) }
 
     /// When `runOnce` stops trying; nil where all goes well, or something is to be done still.
     private var giveUpAt: Instant? {
         guard terms.isOnce, isIdle else { return nil }
         var moment: Instant?
-        for lane in lanes {
+        for lane in lanes.all {
             guard let since = lane.health.failingSince ?? lane.settling.failingSince else { continue }
             let end = lane.health.isRefused ? since : since + Self.onceBound
             moment = min(moment ?? end, end)
@@ -416,8 +388,6 @@ struct WorkerLife {
         }
     }
 
-    private var keeps: Bool { terms.hasKeeper && announces }
-
     private var announces: Bool {
         switch phase {
         case .running, .draining: true
@@ -425,71 +395,8 @@ struct WorkerLife {
         }
     }
 
-    private func claims(_ lane: Lane) -> Bool { isRunning && freeSlots > 0 && lane.health.isOpen }
-
-    // MARK: The lanes' deadlines
-
-    private mutating func nextOfLanes(at now: Instant) -> Action? {
-        guard let alarm = laneAlarm, alarm <= now else { return nil }
-        if let action = nextBeat(at: now) ?? nextUpkeep(at: now) { return action }
-        laneAlarm = lanes.compactMap { deadline(of: $0) }.min()
-        blindAlarm = lanes.map(\.upkeep.blindAt).min() ?? now
-        return nil
-    }
-
-    /// What any of them has to do is found by the next `nextAction`.
-    mutating func lookAtAllLanes(at now: Instant) {
-        laneAlarm = now
-    }
-
-    private mutating func bringAlarmNearer(for lane: Int) {
-        if let deadline = deadline(of: lanes[lane]) { bringAlarmNearer(to: deadline) }
-    }
-
-    private mutating func bringAlarmNearer(to moment: Instant) {
-        laneAlarm = min(laneAlarm ?? moment, moment)
-    }
-
-    private func deadline(of lane: Lane) -> Instant? {
-        var deadline = keeps ? lane.upkeep.deadline(isBlind: !claims(lane), sweeps: isRunning) : nil
-        func consider(_ moment: Instant) { deadline = min(deadline ?? moment, moment) }
-        if isRunning, let probeAt = lane.health.probeAt { consider(probeAt) }
-        if beats { consider(lane.beat.next) }
-        return deadline
-    }
-
-    private mutating func nextBeat(at now: Instant) -> Action? {
-        guard beats else { return nil }
-        var isSharedDue = false
-        for lane in lanes.indices where lanes[lane].beat.next <= now {
-            let isHolding = lanes[lane].isHolding
-            if lanes[lane].beat.startsOwnCall(at: now, isHolding: isHolding) {
-                return .extend(lanes: [lane], isShared: false)
-            }
-            if lanes[lane].beat.fitsSharedCall(isHolding: isHolding) {
-                isSharedDue = true
-            } else {
-                lanes[lane].beat.skip(at: now)
-            }
-        }
-        guard isSharedDue else { return nil }
-        let shared = lanes.indices.filter { lanes[$0].beat.fitsSharedCall(isHolding: lanes[$0].isHolding) }
-        for lane in shared { lanes[lane].beat.startSharedCall(at: now) }
-        return .extend(lanes: shared, isShared: true)
-    }
-
-    private mutating func nextUpkeep(at now: Instant) -> Action? {
-        guard announces else { return nil }
-        for lane in lanes.indices {
-            if isRunning, let probeAt = lanes[lane].health.probeAt, probeAt <= now {
-                lanes[lane].health.startProbe()
-                probes += 1
-                return .probe(lane: lane)
-            }
-            guard keeps else { continue }
-            if lanes[lane].upkeep.startsReclaim(at: now, isBlind: !claims(lanes[lane])) { return .reclaim(lane: lane) }
-            if isRunning, lanes[lane].upkeep.startsSweep(at: now) { return .sweep(lane: lane) }
-        }
-        return nil
+    private var duties: WorkerLanes.Duties {
+        WorkerLanes.Duties(
+            isRunning: isRunning, hasFreeSlots: freeSlots > 0, beats: beats, keeps: terms.hasKeeper && announces)
     }
 }
