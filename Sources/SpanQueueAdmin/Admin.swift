@@ -114,13 +114,13 @@ package struct Admin: Sendable {
 
     /// A job's life up to now, made of its record alone.
     ///
-    /// - Parameter attemptParent: what the workers are configured to.
+    /// - Parameter traceWindow: that of the workers; `JobTelemetry.standard`'s where it is nil.
     package func trace(
-        _ id: JobID, in queue: String? = nil, attemptParent: JobTelemetry.AttemptParent = .auto
+        _ id: JobID, in queue: String? = nil, traceWindow: Duration? = nil
     ) async throws -> JobTrace {
         // The record first: what is in it then lies before `now`.
         let record = try await record(id, in: queue)
-        return JobTrace(record, now: try await self.queue.engine.now(), attemptParent: attemptParent)
+        return JobTrace(record, now: try await self.queue.engine.now(), traceWindow: traceWindow)
     }
 
     /// The live workers, by id.

@@ -58,7 +58,7 @@ extension BenchmarkSession {
     /// Makes the workers, and closes their connections whatever happens.
     func withCrew<Result>(_ body: (WorkerCrew) async throws -> Result) async throws -> Result {
         let configuration = WorkerConfiguration(
-            concurrency: options.concurrency, queues: .weighted(names.map { ($0, 1) }))
+            concurrency: options.concurrency, queues: Dictionary(uniqueKeysWithValues: names.map { ($0, 1) }))
         let crew = try await WorkerCrew(options.workers, configuration, open: open)
         do {
             let result = try await body(crew)

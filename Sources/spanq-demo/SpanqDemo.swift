@@ -50,8 +50,8 @@ struct ProduceCommand: AsyncParsableCommand {
             let requests = batch.enumerated().map { place, path in
                 let job = FileDigest(path: path)
                 return place % 10 == 9
-                    ? EnqueueRequest(job, .unique(.untilFinished), .delay(.milliseconds(1000 + place % 1000)))
-                    : EnqueueRequest(job, .unique(.untilFinished))
+                    ? EnqueueRequest(job, .uniqueUntilFinished(), .delay(.milliseconds(1000 + place % 1000)))
+                    : EnqueueRequest(job, .uniqueUntilFinished())
             }
             // The same again, as an impatient producer would: all of these are duplicates.
             for result in try await queue.enqueue(requests + requests.suffix(20)) {
@@ -89,8 +89,8 @@ struct WorkCommand: AsyncParsableCommand {
             return handler
         }
         let client = try connection.queue()
-        var configuration = WorkerConfiguration(concurrency: 2, queues: .strict([queue]), lease: .seconds(2))
-        configuration.retryPolicy = Backoff.constant(.milliseconds(500))
+        var configuration = WorkerConfiguration(concurrency: 2, queues: [queue: 1], lease: .seconds(2))
+        configuration.retryPolicy = .constant(.milliseconds(500))
         let worker = try Worker(client, configuration)
         try worker.handle(FileDigest.self) { job, context in
             // Long enough that the kill meets some of them at work.

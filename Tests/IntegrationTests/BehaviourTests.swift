@@ -71,15 +71,15 @@ struct BehaviourTests {
     @Test("weighted queues get their shares within five percent over 10,000 jobs")
     func weights() async throws {
         try await Bench.with { bench in
-            let weights: [(queue: String, weight: Int)] = [("a", 6), ("b", 3), ("c", 1)]
-            let names = weights.map(\.queue)
+            let weights = ["a": 6, "b": 3, "c": 1]
+            let names = weights.keys.sorted()
             for name in names {
                 let jobs = [Step](repeating: Step(), count: 7000)
                 _ = try await bench.queue.enqueue(jobs, .queue(name))
             }
             let started = Mutex<[String]>([])
             var configuration = WorkerConfiguration(concurrency: 16)
-            configuration.queues = .weighted(weights)
+            configuration.queues = weights
             let worker = try Worker(bench.queue, configuration, logger: .quiet)
             try worker.handle(Step.self) { _, context in started.withLock { $0.append(context.queue) } }
             try await worker.runOnce()
@@ -99,7 +99,7 @@ struct BehaviourTests {
             }
             let started = Mutex<[String]>([])
             var configuration = WorkerConfiguration(concurrency: 1)
-            configuration.queues = .strict(["critical", "default", "low"])
+            configuration.strictQueues = ["critical", "default", "low"]
             let worker = try Worker(bench.queue, configuration, logger: .quiet)
             try worker.handle(Step.self) { _, context in started.withLock { $0.append(context.queue) } }
             try await worker.runOnce()

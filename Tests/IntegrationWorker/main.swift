@@ -45,7 +45,7 @@ let queue = try JobQueue(engine: .redis(arguments[1]))
 var configuration = WorkerConfiguration(concurrency: concurrency, lease: .milliseconds(lease))
 configuration.drainTimeout = .milliseconds(drain)
 configuration.cancellationGrace = .milliseconds(500)
-configuration.retryPolicy = Backoff.constant(.milliseconds(20))
+configuration.retryPolicy = .constant(.milliseconds(20))
 let worker = try Worker(queue, configuration)
 try worker.handle(Step.self) { step, context in
     note("began", context)

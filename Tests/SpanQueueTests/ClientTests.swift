@@ -117,20 +117,20 @@ struct DurationTests {
 
     @Test("full jitter stays between nothing and its bound, which doubles up to the cap")
     func jitter() {
-        let backoff = Backoff.standard
-        #expect(backoff.longestDelay(afterAttempt: 1) == .seconds(2))
-        #expect(backoff.longestDelay(afterAttempt: 5) == .seconds(32))
-        #expect(backoff.longestDelay(afterAttempt: 500) == .hours(1))
-        let delays = (0..<2000).map { _ in backoff.delay(afterAttempt: 5, error: CancellationError()) }
+        let policy = RetryPolicy.standard
+        #expect(policy.longestDelay(afterAttempt: 1) == .seconds(2))
+        #expect(policy.longestDelay(afterAttempt: 5) == .seconds(32))
+        #expect(policy.longestDelay(afterAttempt: 500) == .hours(1))
+        let delays = (0..<2000).map { _ in policy.delay(afterAttempt: 5) }
         #expect(delays.allSatisfy { $0 >= .zero && $0 <= .seconds(32) })
         let mean = delays.reduce(0.0) { $0 + $1.inSeconds } / 2000
         #expect(abs(mean - 16) < 1.5)
     }
 
-    @Test("the longest backoffs do not overflow")
+    @Test("the longest waits do not overflow")
     func overflow() {
-        let backoff = Backoff.exponential(base: Limits.farthestDelay, cap: Limits.farthestDelay)
-        #expect(backoff.longestDelay(afterAttempt: .max) == Limits.farthestDelay)
+        let policy = RetryPolicy.exponential(base: Limits.farthestDelay, cap: Limits.farthestDelay)
+        #expect(policy.longestDelay(afterAttempt: .max) == Limits.farthestDelay)
         #expect(Timestamp(milliseconds: .max) + .hours(1) == Timestamp(milliseconds: .max))
         // A damaged record may hold any moments.
         #expect(Timestamp(milliseconds: .max) - Timestamp(milliseconds: .min) > .zero)
@@ -145,10 +145,10 @@ struct HandlerRegistryTests {
         var registry = HandlerRegistry()
         for (pattern, delay) in [("*", 1), ("email:*", 2), ("email:welcome*", 3), ("email:welcome", 4)] {
             try registry.register(
-                pattern, .init(retryPolicy: Backoff.constant(.seconds(delay))) { _, _ in })
+                pattern, .init(retryPolicy: .constant(.seconds(delay))) { _, _ in })
         }
         func found(_ type: String) -> Duration? {
-            registry.handler(for: type)?.retryPolicy?.delay(afterAttempt: 1, error: CancellationError())
+            registry.handler(for: type)?.retryPolicy?.delay(afterAttempt: 1)
         }
         #expect(found("email:welcome") == .seconds(4))
         #expect(found("email:welcome2") == .seconds(3))

@@ -76,10 +76,15 @@ struct OptionTests {
     @Test("queues and settings of a worker")
     func worker() {
         let weights = ["b": 2, "a": 1]
-        let configuration = WorkerConfiguration(concurrency: 3, queues: .weighted(weights))
-        #expect(configuration.queues == .weighted([("a", 1), ("b", 2)]))
-        #expect(WorkerConfiguration(queues: ["b": 2, "a": 1]).queues.queues == ["b", "a"])
-        let all = WorkerConfiguration(queues: .weighted(weights), drainTimeout: .seconds(1), maxReclaims: 5)
+        var configuration = WorkerConfiguration(concurrency: 3, queues: weights)
+        #expect(configuration.queues == weights && configuration.strictQueues.isEmpty)
+        #expect(configuration.selection == .weighted([("a", 1), ("b", 2)]))
+        configuration.strictQueues = ["b", "a"]
+        #expect(configuration.queues.isEmpty && configuration.strictQueues == ["b", "a"])
+        #expect(configuration.selection == .strict(["b", "a"]))
+        configuration.queues = ["c": 1]
+        #expect(configuration.strictQueues.isEmpty && configuration.selection == ["c": 1])
+        let all = WorkerConfiguration(queues: weights, drainTimeout: .seconds(1), maxReclaims: 5)
         #expect(all.maxReclaims == 5 && all.drainTimeout == .seconds(1) && all.lease == .seconds(30))
         #expect(WorkerConfiguration().unknownTypeDelay == .seconds(60))
     }

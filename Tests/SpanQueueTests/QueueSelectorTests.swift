@@ -28,8 +28,8 @@ struct QueueSelectorTests {
 
     @Test("where slots are free again at once a hundred queues are not asked for a job each")
     func chunks() {
-        let names = (0..<100).map { ("q\($0)", 1) }
-        var terms = WorkerConfiguration(concurrency: 50, queues: .weighted(names)).terms(isOnce: false, hasKeeper: true)
+        let weights = Dictionary(uniqueKeysWithValues: (0..<100).map { ("q\($0)", 1) })
+        var terms = WorkerConfiguration(concurrency: 50, queues: weights).terms(isOnce: false, hasKeeper: true)
         terms.idleWait = .seconds(2)
         var now = ContinuousClock.now
         var life = WorkerLife(terms, at: now) { 0.5 }

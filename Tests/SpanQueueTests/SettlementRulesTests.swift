@@ -15,10 +15,10 @@ import Testing
 @Suite("What the end of an attempt means")
 struct SettlementRulesTests {
     private let rules = SettlementRules(
-        handlers: HandlerRegistry(), retryPolicy: Backoff.constant(.seconds(7)), unknownTypeDelay: .minutes(1),
+        handlers: HandlerRegistry(), retryPolicy: .constant(.seconds(7)), unknownTypeDelay: .minutes(1),
         unknownTypeRetries: 2)
 
-    private func claim(attempts: Int = 0, maxRetries: Int = 3, backoff: Backoff? = nil) -> ClaimedJob {
+    private func claim(attempts: Int = 0, maxRetries: Int = 3, backoff: RetryPolicy? = nil) -> ClaimedJob {
         let now = Timestamp(milliseconds: 1_800_000_000_000)
         let message = JobMessage(
             id: "job", queue: "q", type: "t", payload: [], priority: 2, maxRetries: maxRetries, backoff: backoff,
@@ -304,61 +304,36 @@ struct ErrorTextTests {
     }
 }
 
-@Suite("How a job type names its retry policy")
-struct JobPolicyTests {
+@Suite("Which retry policy counts")
+struct RetryPolicyTests {
+    private struct Nightly: Job {
+        static let jobType = "nightly"
+        static let options: [EnqueueOption] = [.retryPolicy(.constant(.minutes(3)))]
+    }
     private struct Plain: Job {
         static let jobType = "plain"
     }
-    private struct Concrete: Job {
-        static let jobType = "concrete"
-        static let retryPolicy = Backoff.constant(.minutes(7))
-    }
-    private struct Existential: Job {
-        static let jobType = "existential"
-        static let retryPolicy: any RetryPolicy = Backoff.constant(.minutes(7))
-    }
-    private struct Optional: Job {
-        static let jobType = "optional"
-        static let retryPolicy: (any RetryPolicy)? = Backoff.constant(.minutes(7))
-    }
-    private struct OptionalBackoff: Job {
-        static let jobType = "optional-backoff"
-        static let retryPolicy: Backoff? = .constant(.minutes(7))
-    }
-    private struct Computed: Job {
-        static let jobType = "computed"
-        static var retryPolicy: some RetryPolicy { Backoff.constant(.minutes(7)) }
-    }
-    private struct NoPolicy: Job {
-        static let jobType = "none"
-        static let retryPolicy: Backoff? = nil
-    }
-    private struct Wrong: Job {
-        static let jobType = "wrong"
-        static let retryPolicy = 7
+
+    /// How long a job waits after its first attempt.
+    private func wait<J: Job>(
+        _ job: J, _ configuration: WorkerConfiguration, handler: RetryPolicy?
+    ) async throws -> Duration? {
+        let worker = try Worker(try JobQueue(engine: .inMemory()), configuration)
+        try worker.handle(J.self, retryPolicy: handler) { _, _ in throw Oops() }
+        return try await worker.perform(job).attempts.last?.retryDelay
     }
 
-    private func delay(of type: (some Job).Type) throws -> Duration? {
-        try type.checkedRetryPolicy()?.delay(afterAttempt: 1, error: Oops())
-    }
-
-    @Test("it counts in whatever way it is written")
-    func counts() throws {
-        #expect(try delay(of: Concrete.self) == .minutes(7))
-        #expect(try delay(of: Existential.self) == .minutes(7))
-        #expect(try delay(of: Optional.self) == .minutes(7))
-        #expect(try delay(of: OptionalBackoff.self) == .minutes(7))
-        #expect(try delay(of: Computed.self) == .minutes(7))
-        #expect(try delay(of: Plain.self) == nil)
-        #expect(try delay(of: NoPolicy.self) == nil)
-    }
-
-    @Test("what is not a policy is refused when its handler is registered")
-    func refused() async throws {
-        let queue = try JobQueue(engine: .inMemory())
-        let worker = try Worker(queue)
-        #expect { try worker.handle(Wrong.self) { _, _ in } } throws: {
-            ($0 as? SpanQueueError)?.code == .invalidArgument
-        }
+    @Test("the job's goes before its handler's, that before the worker's code, and that before the worker's policy")
+    func order() async throws {
+        var configuration = WorkerConfiguration(retryPolicy: .constant(.minutes(9)))
+        #expect(try await wait(Plain(), configuration, handler: nil) == .minutes(9))
+        configuration.retryDelay = { attempt, error in error is Oops ? .minutes(6 + Int64(attempt)) : nil }
+        #expect(try await wait(Plain(), configuration, handler: nil) == .minutes(7))
+        #expect(try await wait(Plain(), configuration, handler: .constant(.minutes(5))) == .minutes(5))
+        #expect(try await wait(Nightly(), configuration, handler: .constant(.minutes(5))) == .minutes(3))
+        configuration.retryDelay = { _, _ in nil }
+        #expect(try await wait(Plain(), configuration, handler: nil) == .minutes(9))
+        configuration.retryDelay = { _, _ in .seconds(-1) }
+        #expect(try await wait(Plain(), configuration, handler: nil) == .zero)
     }
 }

@@ -121,7 +121,7 @@ struct SettingsTests {
     @Test("the nearer of queues and strict-queues wins, and two of one source exclude each other")
     func strictQueues() throws {
         let (settings, _) = try worker([.strictQueues: ["a,b"]], ["SPANQ_QUEUES": "c:1"])
-        #expect(settings.worker.queues == .strict(["a", "b"]))
+        #expect(settings.worker.strictQueues == ["a", "b"])
         #expect(
             complaint([.strictQueues: ["a"], .queues: ["b"]])
                 == "--queues and --strict-queues exclude each other: give one of them")

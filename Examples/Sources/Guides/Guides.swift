@@ -58,8 +58,8 @@ func scheduled(queue: JobQueue) async throws {
 }
 
 func unique(queue: JobQueue) async throws {
-    let first = try await queue.enqueue(WelcomeEmail(userID: 42), .unique(.untilFinished))
-    let second = try await queue.enqueue(WelcomeEmail(userID: 42), .unique(.untilFinished))
+    let first = try await queue.enqueue(WelcomeEmail(userID: 42), .uniqueUntilFinished())
+    let second = try await queue.enqueue(WelcomeEmail(userID: 42), .uniqueUntilFinished())
     print(second.isDuplicate, second.id == first.id)  // true true
 }
 

@@ -11,7 +11,7 @@ struct WelcomeEmail: Job {
 }
 
 func signUp(userID: Int, on queue: JobQueue) async throws {
-    try await queue.enqueue(WelcomeEmail(userID: userID), .delay(.seconds(3600)), .unique(.untilFinished))
+    try await queue.enqueue(WelcomeEmail(userID: userID), .delay(.seconds(3600)), .uniqueUntilFinished())
 }
 
 actor Outbox {

@@ -26,8 +26,8 @@ public struct EnqueueOption: Sendable {
     /// Try again at most this often after a failure, 0 to 1000; 25 by default.
     public static func maxRetries(_ count: Int) -> EnqueueOption { EnqueueOption { $0.maxRetries = count } }
 
-    /// The waits between attempts; by default those of the job's type, or else of the worker.
-    public static func retryPolicy(_ backoff: Backoff) -> EnqueueOption { EnqueueOption { $0.backoff = backoff } }
+    /// The waits between attempts, stored with the job; by default those of its handler, or else of the worker.
+    public static func retryPolicy(_ policy: RetryPolicy) -> EnqueueOption { EnqueueOption { $0.backoff = policy } }
 
     /// How long one attempt may run before its handler is cancelled and the attempt counts as failed; no bound by default.
     public static func timeout(_ timeout: Duration) -> EnqueueOption { EnqueueOption { $0.timeout = timeout } }
@@ -43,16 +43,26 @@ public struct EnqueueOption: Sendable {
     /// Do not start it later than this date; then it is dead, with reason `expired`. The engine's clock decides, to the millisecond.
     public static func deadline(_ date: Date) -> EnqueueOption { .deadline(Timestamp(date)) }
 
-    /// Only one job of this type and payload in the queue, for this long from its enqueue, whatever happens to it.
-    public static func unique(for duration: Duration) -> EnqueueOption {
-        EnqueueOption { $0.unique = (nil, .duration(duration)) }
+    /// Only one such job in the queue, for this long from its enqueue, whatever happens to it.
+    ///
+    /// - Parameters:
+    ///   - duration: 1 ms to 10 years.
+    ///   - key: jobs with the same key are alike, whatever their type and payload; by default those of the same type and payload.
+    public static func unique(for duration: Duration, key: String? = nil) -> EnqueueOption {
+        .unique(key: key, .duration(duration))
     }
 
-    /// Only one job of this type and payload in the queue, for this span.
-    public static func unique(_ span: UniqueSpan) -> EnqueueOption { EnqueueOption { $0.unique = (nil, span) } }
+    /// Only one such job in the queue, until its first attempt is claimed.
+    ///
+    /// - Parameter key: as in ``unique(for:key:)``.
+    public static func uniqueUntilStarted(key: String? = nil) -> EnqueueOption { .unique(key: key, .untilStarted) }
 
-    /// Only one job with this key in the queue, of whatever type and payload, for this span.
-    public static func unique(key: String, _ span: UniqueSpan) -> EnqueueOption {
+    /// Only one such job in the queue, until it is completed, dead, cancelled or removed.
+    ///
+    /// - Parameter key: as in ``unique(for:key:)``.
+    public static func uniqueUntilFinished(key: String? = nil) -> EnqueueOption { .unique(key: key, .untilFinished) }
+
+    package static func unique(key: String? = nil, _ span: UniqueSpan) -> EnqueueOption {
         EnqueueOption { $0.unique = (key, span) }
     }
 
@@ -83,7 +93,7 @@ struct EnqueueOptions: Sendable {
     var queue: String
     var schedule = Schedule.now
     var maxRetries: Int
-    var backoff: Backoff?
+    var backoff: RetryPolicy?
     var timeout: Duration?
     var expiry: Expiry?
     var unique: (key: String?, span: UniqueSpan)?

@@ -58,7 +58,7 @@ extension JobQueue {
     }
 
     /// The workers that are alive.
-    public func workers() async throws -> [WorkerInfo] {
+    package func workers() async throws -> [WorkerInfo] {
         try await engine.workers()
     }
 

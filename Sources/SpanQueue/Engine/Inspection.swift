@@ -100,25 +100,25 @@ package struct QueueTotals: Sendable, Hashable {
 }
 
 /// A worker, as it makes itself known.
-public struct WorkerInfo: Sendable, Hashable {
+package struct WorkerInfo: Sendable, Hashable {
     /// Its id, unique to the process's run.
-    public var id: String
+    package var id: String
     /// The host it runs on.
-    public var host: String
+    package var host: String
     /// Its process id.
-    public var pid: Int
+    package var pid: Int
     /// The queues it serves.
-    public var queues: [String]
+    package var queues: [String]
     /// How many jobs it runs at once at most.
-    public var concurrency: Int
+    package var concurrency: Int
     /// How many it runs now.
-    public var busy: Int
+    package var busy: Int
     /// When it started.
-    public var startedAt: Timestamp
+    package var startedAt: Timestamp
     /// The version of SpanQueue in it.
-    public var version: String
+    package var version: String
     /// The job types that it has handlers for, and the beginnings of some, with an asterisk: `email:*`. At most 200 of them.
-    public var types: [String]
+    package var types: [String]
 
     package init(
         id: String, host: String, pid: Int, queues: [String], concurrency: Int, busy: Int, startedAt: Timestamp,

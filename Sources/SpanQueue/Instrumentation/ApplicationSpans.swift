@@ -123,7 +123,7 @@ struct ApplicationSpans: Sendable {
         _ message: JobMessage, eligibleAt: Timestamp, from start: UInt64, _ attributes: Attributes
     ) -> Open {
         let creation = message.trace.serviceContext(readBy: tracer)
-        let isChild = AttemptTrace.isChild(of: message, eligibleAt: eligibleAt, telemetry.attemptParent)
+        let isChild = AttemptTrace.isChild(of: message, eligibleAt: eligibleAt, within: telemetry.traceWindow)
         let open = open(
             "process", .consumer, message.queue, in: isChild ? creation : .topLevel, from: start, attributes)
         open.span.addLink(SpanLink(context: creation, attributes: [:]))

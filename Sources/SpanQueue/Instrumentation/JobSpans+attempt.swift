@@ -55,7 +55,7 @@ extension JobSpans {
             "process", "process", queue: wait.message.queue, worker: worker, message: wait.message)
         Self.describe(
             attempt: wait.attempt, of: wait.message, token: wait.token, wait: wait.duration, &attributes)
-        let isChild = AttemptTrace.isChild(of: wait.message, eligibleAt: wait.eligibleAt, telemetry.attemptParent)
+        let isChild = AttemptTrace.isChild(of: wait.message, eligibleAt: wait.eligibleAt, within: telemetry.traceWindow)
         return SpanData(
             name: "process \(wait.message.queue)", kind: .consumer, context: context,
             parent: isChild ? wait.message.trace.spanID : nil, isParentRemote: isChild, startNanoseconds: start,

@@ -75,24 +75,15 @@ extension Timestamp {
 /// Where an attempt stands in its trace: a function of the job's record and the claim, so that the worker that runs it, the one
 /// that finds it lost, and the command that draws it agree without having stored it.
 enum AttemptTrace {
-    /// An attempt that was planned to start later than this after its enqueue begins a trace of its own.
-    static let longestParent = Duration.minutes(15)
-
-    static func isChild(
-        of message: JobMessage, eligibleAt: Timestamp, _ mode: JobTelemetry.AttemptParent
-    ) -> Bool {
-        switch mode {
-        case .parent: true
-        case .link: false
-        default: eligibleAt - message.enqueuedAt <= longestParent
-        }
+    static func isChild(of message: JobMessage, eligibleAt: Timestamp, within window: Duration) -> Bool {
+        window > .zero && eligibleAt - message.enqueuedAt <= window
     }
 
     static func context(
         of message: JobMessage, token: FencingToken, eligibleAt: Timestamp, telemetry: JobTelemetry
     ) -> TraceContext {
         let spanID = token.spanID(of: message.id)
-        if isChild(of: message, eligibleAt: eligibleAt, telemetry.attemptParent) {
+        if isChild(of: message, eligibleAt: eligibleAt, within: telemetry.traceWindow) {
             guard let tracer = telemetry.tracer else { return message.trace.moved(to: spanID) }
             return tracer.makeContext(parent: message.trace, spanID: spanID)
         }

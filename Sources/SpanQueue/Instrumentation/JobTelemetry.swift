@@ -11,28 +11,12 @@ public final class JobTelemetry: Sendable {
     /// The process' own: a registry that is served on /metrics, and no tracer.
     public static let standard = JobTelemetry(registry: .standard)
 
-    /// How an attempt relates to the enqueue of its job, in traces.
-    public struct AttemptParent: Sendable, Hashable {
-        /// `auto`, `parent` or `link`.
-        package let word: String
-
-        /// Its child where it was to start within 15 minutes of it, else the root of a trace of its own. It always links it.
-        public static let auto = AttemptParent(word: "auto")
-        /// Always its child.
-        public static let parent = AttemptParent(word: "parent")
-        /// Always the root of a trace of its own, linked to it.
-        public static let link = AttemptParent(word: "link")
-
-        /// Those that this version knows.
-        package static let known = [auto, parent, link]
-    }
-
     /// Holds the metrics.
     public let registry: MetricsRegistry
     /// Makes the spans; nil where none are exported.
     public let tracer: SpanQueueTracer?
-    /// How an attempt relates to its enqueue.
-    public let attemptParent: AttemptParent
+    /// How long after its enqueue a job's attempts are part of the enqueue's trace.
+    public let traceWindow: Duration
     /// An attempt that took longer is exported even if its trace was not sampled; nil for no bound.
     public let slowAttempt: Duration?
 
@@ -48,18 +32,19 @@ public final class JobTelemetry: Sendable {
     ///   - registry: two values with one registry share its metrics; by default a new one. Where the application has
     ///     bootstrapped swift-metrics with a backend of its own before, the default and `MetricsRegistry.standard` record into that as well.
     ///   - tracer: the exporting tracer, as `Telemetry` has one; none by default.
-    ///   - attemptParent: `auto` by default.
+    ///   - traceWindow: an attempt that was to start within this time of the enqueue is its child in the trace; a later one is the root
+    ///     of a trace of its own, which links the enqueue. Zero makes every attempt such a root. 15 minutes by default.
     ///   - slowAttempt: none by default.
     ///   - messagingMetrics: whether what clients do is also recorded under the names of OpenTelemetry's conventions for messaging
     ///     (`messaging.client.sent.messages`, …). They say nothing that `spanq_*` does not, and are as many series again: off by default.
     public init(
         registry: MetricsRegistry = MetricsRegistry(.alongsideApplication()), tracer: SpanQueueTracer? = nil,
-        attemptParent: AttemptParent = .auto, slowAttempt: Duration? = nil,
+        traceWindow: Duration = .seconds(15 * 60), slowAttempt: Duration? = nil,
         messagingMetrics: Bool = false
     ) {
         self.registry = registry
         self.tracer = tracer
-        self.attemptParent = attemptParent
+        self.traceWindow = traceWindow
         self.slowAttempt = slowAttempt
         do throws(MetricsError) {
             metrics = try JobMetrics(registry, messaging: messagingMetrics)

@@ -22,10 +22,9 @@ package struct JobTrace: Sendable {
     /// The number that the next attempt will have.
     var nextNumber = 1
 
-    /// - Parameter attemptParent: what the workers are configured to.
-    package init(_ record: JobRecord, now: Timestamp, attemptParent: JobTelemetry.AttemptParent = .auto) {
-        telemetry =
-            attemptParent == .auto ? .standard : JobTelemetry(registry: .standard, attemptParent: attemptParent)
+    /// - Parameter traceWindow: that of the workers; `JobTelemetry.standard`'s where it is nil.
+    package init(_ record: JobRecord, now: Timestamp, traceWindow: Duration? = nil) {
+        telemetry = traceWindow.map { JobTelemetry(registry: .standard, traceWindow: $0) } ?? .standard
         self.record = record
         self.now = now
         addEnqueue()
@@ -306,7 +305,7 @@ extension JobTrace {
     ) -> Step {
         var attributes = attributes("process", "process", worker: worker)
         JobSpans.describe(attempt: number, of: message, token: token, wait: wait, &attributes)
-        let isChild = AttemptTrace.isChild(of: message, eligibleAt: eligibleAt, telemetry.attemptParent)
+        let isChild = AttemptTrace.isChild(of: message, eligibleAt: eligibleAt, within: telemetry.traceWindow)
         let context = AttemptTrace.context(of: message, token: token, eligibleAt: eligibleAt, telemetry: telemetry)
         let span = SpanData(
             name: "process \(message.queue)", kind: .consumer, context: context,

@@ -18,7 +18,7 @@ package struct JobMessage: Sendable, Hashable {
     /// How often a failed job is tried again; the number of attempts is at most one more.
     package var maxRetries: Int
     /// The waits between attempts; nil leaves them to the handler's worker.
-    package var backoff: Backoff?
+    package var backoff: RetryPolicy?
     /// How long one attempt may run; nil for no bound.
     package var timeout: Duration?
     /// The moment after which the job is not started any more; nil for none.
@@ -42,7 +42,7 @@ package struct JobMessage: Sendable, Hashable {
     package var contentDigest: UInt64?
 
     package init(
-        id: JobID, queue: String, type: String, payload: [UInt8], priority: Int, maxRetries: Int, backoff: Backoff?,
+        id: JobID, queue: String, type: String, payload: [UInt8], priority: Int, maxRetries: Int, backoff: RetryPolicy?,
         timeout: Duration?, deadline: Timestamp?, unique: UniqueLock?, retention: Retention, tags: [String],
         trace: TraceContext, runAt: Timestamp?, enqueuedAt: Timestamp, contentDigest: UInt64?
     ) {
@@ -86,7 +86,7 @@ extension JobMessage {
 }
 
 /// How long a unique job keeps others like it out.
-public struct UniqueSpan: Sendable, Hashable {
+package struct UniqueSpan: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         case untilStarted, untilFinished
         case duration(Duration)
@@ -95,15 +95,15 @@ public struct UniqueSpan: Sendable, Hashable {
     package let kind: Kind
 
     /// Until its first attempt is claimed.
-    public static let untilStarted = UniqueSpan(kind: .untilStarted)
+    package static let untilStarted = UniqueSpan(kind: .untilStarted)
     /// Until it is completed, dead, cancelled or removed.
-    public static let untilFinished = UniqueSpan(kind: .untilFinished)
+    package static let untilFinished = UniqueSpan(kind: .untilFinished)
 
     /// For this long from its enqueue, whatever happens to it.
-    public static func duration(_ duration: Duration) -> UniqueSpan { UniqueSpan(kind: .duration(duration)) }
+    package static func duration(_ duration: Duration) -> UniqueSpan { UniqueSpan(kind: .duration(duration)) }
 
     /// How long, where it ends by time; nil for the others.
-    public var duration: Duration? {
+    package var duration: Duration? {
         if case .duration(let duration) = kind { duration } else { nil }
     }
 }

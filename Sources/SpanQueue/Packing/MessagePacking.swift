@@ -277,7 +277,7 @@ package enum MessagePacking {
         return presence
     }
 
-    private static func pack(_ backoff: SpanQueue.Backoff, into writer: inout PackedWriter) {
+    private static func pack(_ backoff: RetryPolicy, into writer: inout PackedWriter) {
         switch backoff.kind {
         case .exponential(let base, let cap):
             writer.byte(0)
@@ -294,7 +294,7 @@ package enum MessagePacking {
         }
     }
 
-    private static func readBackoff(_ reader: inout PackedReader) throws(PackingError) -> SpanQueue.Backoff {
+    private static func readBackoff(_ reader: inout PackedReader) throws(PackingError) -> RetryPolicy {
         let kind = try reader.byte("the backoff")
         let first = try reader.duration("the backoff")
         let second = try reader.duration("the backoff")

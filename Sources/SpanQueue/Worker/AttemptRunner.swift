@@ -95,7 +95,7 @@ actor Peers {
 /// Finds the handler of a job type: one registered under its name, or else the one with the longest pattern that matches.
 struct HandlerRegistry: Sendable {
     struct Handler: Sendable {
-        let retryPolicy: (any RetryPolicy)?
+        let retryPolicy: RetryPolicy?
         let body: @Sendable (_ payload: [UInt8], JobContext) async throws -> Void
     }
 

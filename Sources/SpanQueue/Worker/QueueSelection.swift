@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 /// Which queues a worker serves, and how it chooses among them.
-public struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLiteral {
+package struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     /// How a worker chooses.
     package enum Order: Sendable, Hashable {
         /// Each queue gets its share of the claims while all have work: a queue of weight 6 six times that of weight 1.
@@ -25,23 +25,23 @@ public struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLiteral
     package let lanes: [Lane]
 
     /// Queues with weights, 1 to 1000: `["critical": 6, "default": 3, "low": 1]`.
-    public init(dictionaryLiteral elements: (String, Int)...) {
+    package init(dictionaryLiteral elements: (String, Int)...) {
         self.order = .weighted
         self.lanes = elements.map { Lane(queue: $0, weight: $1) }
     }
 
     /// Queues with weights, 1 to 1000.
-    public static func weighted(_ weights: [(queue: String, weight: Int)]) -> QueueSelection {
+    package static func weighted(_ weights: [(queue: String, weight: Int)]) -> QueueSelection {
         QueueSelection(order: .weighted, lanes: weights.map { Lane(queue: $0.queue, weight: $0.weight) })
     }
 
     /// Queues with weights, 1 to 1000, known only at run time; in the order of their names.
-    public static func weighted(_ weights: [String: Int]) -> QueueSelection {
+    package static func weighted(_ weights: [String: Int]) -> QueueSelection {
         weighted(weights.sorted { $0.key < $1.key }.map { (queue: $0.key, weight: $0.value) })
     }
 
     /// Queues in the order in which they are served.
-    public static func strict(_ queues: [String]) -> QueueSelection {
+    package static func strict(_ queues: [String]) -> QueueSelection {
         QueueSelection(order: .strict, lanes: queues.map { Lane(queue: $0, weight: 1) })
     }
 
@@ -50,8 +50,13 @@ public struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLiteral
         self.lanes = lanes
     }
 
+    /// The weights by queue.
+    package var weights: [String: Int] {
+        Dictionary(lanes.map { ($0.queue, $0.weight) }) { first, _ in first }
+    }
+
     /// The queues' names.
-    public var queues: [String] { lanes.map(\.queue) }
+    package var queues: [String] { lanes.map(\.queue) }
 
     func check() throws(SpanQueueError) {
         guard !lanes.isEmpty else { throw .invalidArgument("no queues: name at least one") }

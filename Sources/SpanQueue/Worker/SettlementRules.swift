@@ -4,17 +4,20 @@
 /// Decides what the end of an attempt means for its job. Pure, but for the jitter of a retry policy.
 struct SettlementRules: Sendable {
     let handlers: HandlerRegistry
-    let retryPolicy: any RetryPolicy
+    let retryPolicy: RetryPolicy
+    let retryDelay: (@Sendable (Int, any Error) -> Duration?)?
     let unknownTypeDelay: Duration
     let unknownTypeRetries: Int
     let errorText: ErrorText
 
     init(
-        handlers: HandlerRegistry, retryPolicy: any RetryPolicy, unknownTypeDelay: Duration, unknownTypeRetries: Int,
-        errorText: ErrorText = ErrorText()
+        handlers: HandlerRegistry, retryPolicy: RetryPolicy,
+        retryDelay: (@Sendable (Int, any Error) -> Duration?)? = nil, unknownTypeDelay: Duration,
+        unknownTypeRetries: Int, errorText: ErrorText = ErrorText()
     ) {
         self.handlers = handlers
         self.retryPolicy = retryPolicy
+        self.retryDelay = retryDelay
         self.unknownTypeDelay = unknownTypeDelay
         self.unknownTypeRetries = unknownTypeRetries
         self.errorText = errorText
@@ -22,7 +25,7 @@ struct SettlementRules: Sendable {
 
     init(_ configuration: WorkerConfiguration, handlers: HandlerRegistry) {
         self.init(
-            handlers: handlers, retryPolicy: configuration.retryPolicy,
+            handlers: handlers, retryPolicy: configuration.retryPolicy, retryDelay: configuration.retryDelay,
             unknownTypeDelay: configuration.unknownTypeDelay, unknownTypeRetries: configuration.unknownTypeRetries,
             errorText: ErrorText(describe: configuration.describeError))
     }
@@ -154,12 +157,19 @@ struct SettlementRules: Sendable {
         guard claim.attempt < claim.message.maxAttempts else {
             return Decision(verdict: .bury(.attemptsExhausted), errorType: type, error: error)
         }
-        let policy = claim.message.backoff ?? handlers.handler(for: claim.message.type)?.retryPolicy ?? retryPolicy
-        let wait = delay ?? policy.delay(afterAttempt: claim.attempt, error: cause)
+        let wait = delay ?? self.delay(of: claim, cause)
         return Decision(
             verdict: .retry(after: min(max(wait, .zero), Limits.farthestDelay)), errorType: type, error: error)
     }
+
+    /// The nearest to the job counts.
+    private func delay(of claim: ClaimedJob, _ cause: any Error) -> Duration {
+        if let policy = claim.message.backoff ?? handlers.handler(for: claim.message.type)?.retryPolicy {
+            return policy.delay(afterAttempt: claim.attempt)
+        }
+        return retryDelay?(claim.attempt, cause) ?? retryPolicy.delay(afterAttempt: claim.attempt)
+    }
 }
 
-/// Stands for the handler's error where the worker ended the attempt, for the retry policy to see.
+/// Stands for the handler's error where the worker ended the attempt, for `WorkerConfiguration.retryDelay` to see.
 struct TimedOut: Error {}

@@ -68,15 +68,19 @@ public final class Worker: Service, Sendable {
 
     /// Registers the handler of a job type.
     ///
-    /// - Throws: `.invalidArgument` where the type's name is not allowed or has a handler, or its `retryPolicy` is not a `RetryPolicy`;
-    ///   `.invalidState` while the worker runs.
+    /// - Parameters:
+    ///   - type: the job type.
+    ///   - retryPolicy: the waits between attempts at jobs that name none themselves; by default the worker's.
+    ///   - body: runs one attempt.
+    /// - Throws: `.invalidArgument` where the type's name is not allowed or has a handler; `.invalidState` while the worker runs.
     public func handle<J: Job>(
-        _ type: J.Type, _ body: @escaping @Sendable (_ job: J, _ context: JobContext) async throws -> Void
+        _ type: J.Type, retryPolicy: RetryPolicy? = nil,
+        _ body: @escaping @Sendable (_ job: J, _ context: JobContext) async throws -> Void
     ) throws(SpanQueueError) {
         let coding = queue.configuration.coding
         try register(
             J.jobType,
-            HandlerRegistry.Handler(retryPolicy: J.checkedRetryPolicy()) { payload, context in
+            HandlerRegistry.Handler(retryPolicy: retryPolicy) { payload, context in
                 let job: J
                 do {
                     job = try coding.decode(type, from: payload)
@@ -92,11 +96,11 @@ public final class Worker: Service, Sendable {
     /// - Parameters:
     ///   - pattern: a job type, or the beginning of one and an asterisk: `email:*`, `*`. An exact name goes before a pattern, a
     ///     longer pattern before a shorter one.
-    ///   - retryPolicy: the waits between attempts; by default the worker's.
+    ///   - retryPolicy: the waits between attempts at jobs that name none themselves; by default the worker's.
     ///   - body: runs one attempt.
     /// - Throws: `.invalidArgument` where the pattern is not allowed or has a handler; `.invalidState` while the worker runs.
     public func handle(
-        _ pattern: String, retryPolicy: (any RetryPolicy)? = nil,
+        _ pattern: String, retryPolicy: RetryPolicy? = nil,
         _ body: @escaping @Sendable (_ payload: [UInt8], _ context: JobContext) async throws -> Void
     ) throws(SpanQueueError) {
         try register(pattern, HandlerRegistry.Handler(retryPolicy: retryPolicy, body: body))

@@ -7,8 +7,19 @@ package import Logging
 public struct WorkerConfiguration: Sendable {
     /// How many jobs run at once at most, 1 to 10,000; 10 unless set.
     public var concurrency = 10
-    /// The queues it serves; `default` alone unless set.
-    public var queues: QueueSelection = ["default": 1]
+    /// The queues it serves, each with its share of the claims, 1 to 1000, while all have work; `default` alone unless set. Empty where
+    /// `strictQueues` is set: the one that is set last counts.
+    public var queues: [String: Int] {
+        get { selection.order == .weighted ? selection.weights : [:] }
+        set { selection = .weighted(newValue) }
+    }
+    /// The queues it serves, each only while all before it are empty. Empty unless set.
+    public var strictQueues: [String] {
+        get { selection.order == .strict ? selection.queues : [] }
+        set { selection = .strict(newValue) }
+    }
+    /// Both of the above.
+    package var selection: QueueSelection = ["default": 1]
     /// How long a claim holds without a heartbeat, 100 ms to one hour; 30 seconds unless set. A job whose worker dies runs again
     /// this much later. Heartbeats go out every third of it.
     public var lease = Duration.seconds(30)
@@ -17,8 +28,11 @@ public struct WorkerConfiguration: Sendable {
     /// How long a handler may go on after it was cancelled before that is logged and counted, and its attempt settled without
     /// it; 5 seconds unless set. Its slot stays taken until it returns.
     public var cancellationGrace = Duration.seconds(5)
-    /// How long failed jobs wait for their next attempt, unless the job or its type says so; exponential with jitter unless set.
-    public var retryPolicy: any RetryPolicy = Backoff.standard
+    /// How long failed jobs wait for their next attempt, unless the job or its handler has a policy; exponential with jitter unless set.
+    public var retryPolicy = RetryPolicy.standard
+    /// Code that decides this by the number of the attempt, from 1, and by what it threw, for jobs that `retryPolicy` is for; none unless
+    /// set. Nil leaves it to `retryPolicy`. A negative duration counts as zero, one over ten years as ten years.
+    public var retryDelay: (@Sendable (_ attempt: Int, _ error: any Error) -> Duration?)?
     /// A job whose lease ran out this often is buried as a poison pill, 1 to 255; 3 unless set.
     public var maxReclaims = ReclaimRequest.standardMaxReclaims
     /// How long a job of a type without a handler waits until it is looked at again; one minute unless set.
@@ -42,9 +56,9 @@ public struct WorkerConfiguration: Sendable {
 
     /// The settings above.
     public init(
-        concurrency: Int = 10, queues: QueueSelection = ["default": 1], lease: Duration = .seconds(30),
+        concurrency: Int = 10, queues: [String: Int] = ["default": 1], lease: Duration = .seconds(30),
         drainTimeout: Duration = .seconds(25), cancellationGrace: Duration = .seconds(5),
-        retryPolicy: any RetryPolicy = Backoff.standard, maxReclaims: Int = 3,
+        retryPolicy: RetryPolicy = .standard, maxReclaims: Int = 3,
         unknownTypeDelay: Duration = .seconds(60), unknownTypeRetries: Int = 20, idleWait: Duration = .seconds(2)
     ) {
         self.concurrency = concurrency
@@ -60,7 +74,7 @@ public struct WorkerConfiguration: Sendable {
     }
 
     package func check() throws(SpanQueueError) {
-        try queues.check()
+        try selection.check()
         try Self.check(concurrency, 1...10_000, "concurrency")
         try Self.check(maxReclaims, 1...255, "max reclaims")
         try Self.check(unknownTypeRetries, 0...30, "unknown type retries")

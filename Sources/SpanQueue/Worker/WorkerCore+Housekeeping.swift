@@ -68,7 +68,7 @@ extension WorkerCore {
     /// Makes the worker known.
     func announce() async {
         let info = WorkerInfo(
-            id: id, host: WorkerIdentity.host, pid: WorkerIdentity.pid, queues: configuration.queues.queues,
+            id: id, host: WorkerIdentity.host, pid: WorkerIdentity.pid, queues: configuration.selection.queues,
             concurrency: configuration.concurrency, busy: slots.count, startedAt: startedAt,
             version: SpanQueueVersion.text, types: runner.handlers.patterns)
         do {

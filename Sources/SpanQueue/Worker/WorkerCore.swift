@@ -96,7 +96,7 @@ actor WorkerCore {
         self.renewals = metrics.renewals.child("ok")
         self.failedRenewals = metrics.renewals.child("error")
         metrics.slots.child().set(configuration.concurrency)
-        self.lanes = configuration.queues.queues.enumerated().map { index, queue in
+        self.lanes = configuration.selection.queues.enumerated().map { index, queue in
             QueueLane(index, queue, QueueMetrics(metrics, queue: queue), on: thread)
         }
         self.rules = SettlementRules(configuration, handlers: runner.handlers)
@@ -121,7 +121,7 @@ actor WorkerCore {
             "worker started",
             metadata: [
                 "concurrency": "\(configuration.concurrency)",
-                "queues": "\(configuration.queues.queues.joined(separator: ","))",
+                "queues": "\(configuration.selection.queues.joined(separator: ","))",
                 "lease": "\(DurationText.format(configuration.lease))",
             ])
         let claiming = Task(executorPreference: thread) { await self.claimingLoop() }
@@ -225,7 +225,7 @@ actor WorkerCore {
         await tellErrors()
         do {
             try await engine.retire(workerID: id)
-            await engine.passWakeUp(in: configuration.queues.queues)
+            await engine.passWakeUp(in: configuration.selection.queues)
         } catch {
             logger.debug("could not sign off", metadata: ["error": "\(error)"])
         }
@@ -236,7 +236,7 @@ actor WorkerCore {
 extension WorkerConfiguration {
     func terms(isOnce: Bool, hasKeeper: Bool) -> WorkerLife.Terms {
         WorkerLife.Terms(
-            queues: queues, concurrency: concurrency, lease: lease, drainTimeout: drainTimeout,
+            queues: selection, concurrency: concurrency, lease: lease, drainTimeout: drainTimeout,
             cancellationGrace: cancellationGrace, idleWait: idleWait, isOnce: isOnce, hasKeeper: hasKeeper,
             maximumUnsettled: max(1000, 2 * concurrency))
     }

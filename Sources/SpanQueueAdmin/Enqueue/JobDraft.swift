@@ -141,8 +141,7 @@ package struct JobOptions: Sendable {
             }
         }
         if let unique {
-            let span = try Self.span(unique)
-            options.append(uniqueKey.map { .unique(key: $0, span) } ?? .unique(span))
+            options.append(.unique(key: uniqueKey, try Self.span(unique)))
         } else if uniqueKey != nil {
             throw .invalid("a unique key needs a span: add unique 10m, until-started or until-finished")
         }

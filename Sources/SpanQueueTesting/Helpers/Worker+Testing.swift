@@ -22,7 +22,7 @@ extension Worker {
         while true {
             total.merge(try await runOnce(), uniquingKeysWith: +)
             var next: Timestamp?
-            for name in configuration.queues.queues {
+            for name in configuration.selection.queues {
                 for state in [JobState.scheduled, .retrying] {
                     let page = try await queue.list(ListRequest(queue: name, state: state, limit: 1))
                     guard let due = page.jobs.first?.dueAt else { continue }

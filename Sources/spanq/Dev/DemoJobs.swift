@@ -62,7 +62,7 @@ enum DemoHandlers {
                 await context.reportProgress(Double(step) / 10, "step \(step) of 10")
             }
         }
-        try worker.handle("demo:flaky", retryPolicy: Backoff.exponential(base: .seconds(1), cap: .seconds(10))) {
+        try worker.handle("demo:flaky", retryPolicy: .exponential(base: .seconds(1), cap: .seconds(10))) {
             _, context in
             try await Task.sleep(for: .milliseconds(50))
             guard Int.random(in: 0..<3) > 0 else { throw DemoError("the coin fell on the wrong side") }

@@ -106,7 +106,7 @@ struct DevCommand: AsyncParsableCommand {
                 companions: observability.services + [rest, RedisWatch(server: server)],
                 feeders: [observability.drainNotice])
             if isDemo, !noDemoJobs {
-                process.feeders.append(DemoJobs(queue: queue, queues: settings.worker.queues.queues, logger: logger))
+                process.feeders.append(DemoJobs(queue: queue, queues: settings.worker.selection.queues, logger: logger))
             }
             _ = try await process.run(once: false) {
                 try greet(server.directory, settings, observability.server, rest, certificates, isDemo: isDemo)
@@ -140,7 +140,7 @@ struct DevCommand: AsyncParsableCommand {
         let url = certificates?.url ?? directory.url
         let variables = ["SPANQ_REDIS_URL='\(url)'"] + (certificates?.variables ?? [])
         let type = isDemo ? "demo:hello" : (settings.exec + settings.http)[0].pattern.replacing("*", with: "test")
-        let queue = settings.worker.queues.queues[0]
+        let queue = settings.worker.selection.queues[0]
         let lane = queue == "default" ? "" : " --queue \(queue)"
         return """
             Redis and a worker are running\(isDemo && !noDemoJobs ? ", with a trickle of demo jobs" : ""). \

@@ -52,7 +52,7 @@ struct JobTraceCommand: AsyncParsableCommand {
         let isDrawn = !global.json && !otlp
         let (trace, note) = try await global.withAdmin(reader) { admin in
             let trace = try await admin.trace(
-                JobID(argument: job.jobID), in: job.queue, attemptParent: parent)
+                JobID(argument: job.jobID), in: job.queue, traceWindow: parent.traceWindow)
             return (trace, isDrawn ? try await Explanation.note(on: trace.record, from: admin) : nil)
         }
         if global.json {

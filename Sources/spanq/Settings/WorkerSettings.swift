@@ -31,7 +31,7 @@ struct WorkerSettings {
         worker.concurrency = try reader.integer(.concurrency, default: worker.concurrency) {
             try Self.check(\.concurrency, $0)
         }
-        worker.queues = try readQueues(&reader)
+        worker.selection = try readQueues(&reader)
         worker.lease = try bounded(&reader, .lease, \.lease)
         worker.drainTimeout = try bounded(&reader, .drainTimeout, \.drainTimeout)
         worker.cancellationGrace = try bounded(&reader, .cancellationGrace, \.cancellationGrace)
@@ -54,9 +54,10 @@ struct WorkerSettings {
         }
         if let strict, strict.source.rank < weighted?.source.rank ?? .max {
             return try reader.value(
-                .strictQueues, default: worker.queues, shown: QueuesText.format, parse: QueuesText.strict)
+                .strictQueues, default: worker.selection, shown: QueuesText.format, parse: QueuesText.strict)
         }
-        return try reader.value(.queues, default: worker.queues, shown: QueuesText.format, parse: QueuesText.weighted)
+        return try reader.value(
+            .queues, default: worker.selection, shown: QueuesText.format, parse: QueuesText.weighted)
     }
 
     private func readRetention(_ reader: inout SettingsReader, _ engine: inout RedisEngineOptions) throws {
@@ -77,12 +78,10 @@ struct WorkerSettings {
 
     private mutating func readHandlers(_ reader: inout SettingsReader) throws {
         exec = try rules(&reader, .exec, example: Self.execExample) { $0 }
-        if !exec.isEmpty {
-            execTimeout = try reader.duration(.execTimeout, default: nil)
-            execConfiguration.killGrace =
-                try reader.duration(.execKillGrace, default: execConfiguration.killGrace) ?? execConfiguration.killGrace
-            execConfiguration.passedEnvironment += try words(&reader, .execPassEnvironment, default: [])
-        }
+        execTimeout = try reader.duration(.execTimeout, default: nil)
+        execConfiguration.killGrace =
+            try reader.duration(.execKillGrace, default: execConfiguration.killGrace) ?? execConfiguration.killGrace
+        execConfiguration.passedEnvironment += try words(&reader, .execPassEnvironment, default: [])
         let http = try rules(&reader, .http, example: Self.httpExample, shown: Masking.url)
         self.http = http
         httpHeaders = try deliveries(&reader, .httpHeader) { (text) throws(SettingProblem) in
@@ -91,12 +90,10 @@ struct WorkerSettings {
         httpSigningKeys = try deliveries(&reader, .httpSigningKey) { (text) throws(SettingProblem) in
             try DeliveryRule(key: text, of: http)
         }
-        if !http.isEmpty {
-            httpConfiguration.timeout =
-                try reader.duration(.httpTimeout, default: httpConfiguration.timeout) ?? httpConfiguration.timeout
-            httpConfiguration.allowedHosts = try words(&reader, .httpAllowHost, default: httpConfiguration.allowedHosts)
-            httpConfiguration.usesProxy = try reader.flag(.httpUseProxy)
-        }
+        httpConfiguration.timeout =
+            try reader.duration(.httpTimeout, default: httpConfiguration.timeout) ?? httpConfiguration.timeout
+        httpConfiguration.allowedHosts = try words(&reader, .httpAllowHost, default: httpConfiguration.allowedHosts)
+        httpConfiguration.usesProxy = try reader.flag(.httpUseProxy)
     }
 
     private func rules(
@@ -190,7 +187,7 @@ enum QueuesText {
 
     private static func checked(_ selection: QueueSelection) throws(SettingProblem) -> QueueSelection {
         var configuration = WorkerConfiguration()
-        configuration.queues = selection
+        configuration.selection = selection
         return try SettingProblem.wrap {
             try configuration.check()
             return selection

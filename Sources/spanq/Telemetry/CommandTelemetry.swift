@@ -30,7 +30,7 @@ struct CommandTelemetry: Sendable {
     ///   - logger: told of bad variables and failed exports; not one that exports.
     init(
         for audience: Audience, environment: [String: String] = ProcessInfo.processInfo.environment,
-        slowAttempt: Duration? = nil, attemptParent: JobTelemetry.AttemptParent = .auto, recordsMetrics: Bool = true,
+        slowAttempt: Duration? = nil, attemptParent: AttemptParent = .auto, recordsMetrics: Bool = true,
         logger: Logger
     ) {
         var (configuration, warnings) = TelemetryConfiguration.fromEnvironment(
@@ -51,7 +51,8 @@ struct CommandTelemetry: Sendable {
         telemetry = Telemetry(configuration, logger: logger) { await registry.collect() }
         // Those who read metrics over OTLP may look for the names of its conventions.
         jobs = JobTelemetry(
-            registry: registry, tracer: telemetry.tracer, attemptParent: attemptParent, slowAttempt: slowAttempt,
+            registry: registry, tracer: telemetry.tracer, traceWindow: attemptParent.traceWindow,
+            slowAttempt: slowAttempt,
             messagingMetrics: configuration.metrics != .none)
     }
 
@@ -77,12 +78,30 @@ struct CommandTelemetry: Sendable {
     }
 }
 
+/// How an attempt relates to the enqueue of its job, in traces.
+enum AttemptParent: String {
+    /// Its child where it was to start within 15 minutes of it, else the root of a trace of its own. It always links it.
+    case auto
+    /// Always its child.
+    case parent
+    /// Always the root of a trace of its own, linked to it.
+    case link
+
+    var traceWindow: Duration {
+        switch self {
+        case .auto: JobTelemetry.standard.traceWindow
+        case .parent: .seconds(Int64.max)
+        case .link: .zero
+        }
+    }
+}
+
 extension SettingsReader {
     /// Reads how attempts relate to the enqueue of their job: what workers are configured to, and `job trace` goes by.
-    mutating func attemptParent() throws -> JobTelemetry.AttemptParent {
-        try value(.attemptParent, default: .auto, shown: \.word) { values throws(SettingProblem) in
+    mutating func attemptParent() throws -> AttemptParent {
+        try value(.attemptParent, default: .auto, shown: \.rawValue) { values throws(SettingProblem) in
             let text = values.joined(separator: ",")
-            guard let parent = JobTelemetry.AttemptParent.known.first(where: { $0.word == text }) else {
+            guard let parent = AttemptParent(rawValue: text) else {
                 throw SettingProblem("\"\(text)\" is not a mode: use auto, parent or link")
             }
             return parent

@@ -36,7 +36,7 @@ package enum WorkerRole {
         var configuration = WorkerConfiguration(concurrency: concurrency, lease: .milliseconds(lease))
         configuration.drainTimeout = .milliseconds(drain)
         configuration.cancellationGrace = .milliseconds(500)
-        configuration.retryPolicy = Backoff.constant(.milliseconds(20))
+        configuration.retryPolicy = .constant(.milliseconds(20))
         let worker = try Worker(queue, configuration)
         try worker.handle(FaultJob.self) { job, context in try await job.run(context, history, queue) }
         let group = ServiceGroup(

@@ -23,7 +23,7 @@ struct ApplicationTracerTests {
         let foreign = HeaderTracer()
         try await withTracer(foreign) {
             let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry())
-            let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: .strict(["q"])))
+            let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: ["q": 1]))
             try worker.handle("t") { _, context in
                 try withSpan("inner") { _ in
                     if context.attempt == 1 { throw JobError.retry(after: .zero) }

@@ -15,12 +15,12 @@ final class CollectedSpans: SpanProcessor {
     }
 
     static func telemetry(
-        _ sampler: Sampler = .parentBasedAlwaysOn, attemptParent: JobTelemetry.AttemptParent = .auto,
+        _ sampler: Sampler = .parentBasedAlwaysOn, traceWindow: Duration = .minutes(15),
         slowAttempt: Duration? = nil
     ) -> (JobTelemetry, () async -> [SpanData]) {
         let collected = CollectedSpans()
         let telemetry = JobTelemetry(
-            tracer: SpanQueueTracer(sampler: sampler, processor: collected), attemptParent: attemptParent,
+            tracer: SpanQueueTracer(sampler: sampler, processor: collected), traceWindow: traceWindow,
             slowAttempt: slowAttempt)
         return (telemetry, { collected.spans.withLock { $0 } })
     }

@@ -17,7 +17,7 @@ struct LostLeaseTests {
         let (telemetry, spans) = CollectedSpans.telemetry()
         let source = EngineSource { _ in engine }
         let queue = try JobQueue(engine: source, telemetry: telemetry)
-        var configuration = WorkerConfiguration(concurrency: 1, queues: .strict(["q"]))
+        var configuration = WorkerConfiguration(concurrency: 1, queues: ["q": 1])
         configuration.lease = .seconds(1)
         let worker = try Worker(queue, configuration)
         let token = Mutex<FencingToken?>(nil)

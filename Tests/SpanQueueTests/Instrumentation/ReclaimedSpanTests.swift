@@ -60,7 +60,7 @@ struct ReclaimedSpanTests {
 
     @Test("it is a child or a root by the rule for every attempt")
     func parent() async throws {
-        let (telemetry, spans) = CollectedSpans.telemetry(attemptParent: .link)
+        let (telemetry, spans) = CollectedSpans.telemetry(traceWindow: .zero)
         let job = Self.job([Self.record(1, .lost, token: 2)])
         JobSpans(telemetry, worker: "heir")?.reclaimed(job, from: 0)
         let span = try #require(await spans().of("process").first)

@@ -11,16 +11,17 @@ import Tracing
 @Suite("A trace that is rebuilt from the record")
 struct TraceShapeTests {
     @Test(
-        "has the ids that a worker of that mode exports", arguments: JobTelemetry.AttemptParent.known)
-    func ids(mode: JobTelemetry.AttemptParent) async throws {
-        let (telemetry, spans) = CollectedSpans.telemetry(attemptParent: mode)
+        "has the ids that a worker with that window exports",
+        arguments: [Duration.zero, .minutes(15), .seconds(Int64.max)])
+    func ids(window: Duration) async throws {
+        let (telemetry, spans) = CollectedSpans.telemetry(traceWindow: window)
         let queue = try JobQueue(engine: .inMemory(), telemetry: telemetry)
         let worker = try Worker(queue)
         try worker.handle("a") { _, _ in }
         let id = try await queue.enqueue(type: "a", payload: []).id
         _ = try await worker.runOnce()
         let record = try #require(try await queue.job(id))
-        let rebuilt = JobTrace(record, now: try await queue.engine.now(), attemptParent: mode)
+        let rebuilt = JobTrace(record, now: try await queue.engine.now(), traceWindow: window)
         let exported = await spans()
         for operation in ["process", "complete", "wait"] {
             let (ours, theirs) = (rebuilt.spans.of(operation), exported.of(operation))
@@ -28,6 +29,7 @@ struct TraceShapeTests {
             #expect(ours.map(\.context.traceID) == theirs.map(\.context.traceID), "\(operation)")
             #expect(ours.map(\.parent) == theirs.map(\.parent), "\(operation)")
         }
+        #expect((rebuilt.spans.of("process").first?.parent == nil) == (window == .zero))
     }
 
     @Test("names the span that the enqueue was made in, alone and among others; where there was none, none")

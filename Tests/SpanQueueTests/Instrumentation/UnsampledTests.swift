@@ -16,7 +16,7 @@ struct UnsampledTests {
         _ types: (String, [EnqueueOption])...
     ) async throws {
         let queue = try JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
-        let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: .strict(["q"])))
+        let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: ["q": 1]))
         try worker.handle("good") { _, _ in }
         try worker.handle("bad") { _, _ in throw Failure() }
         for (type, options) in types {
@@ -38,7 +38,7 @@ struct UnsampledTests {
     func enqueueOnce() async throws {
         let (telemetry, spans) = CollectedSpans.telemetry(.alwaysOff)
         let queue = try JobQueue(engine: .inMemory(), telemetry: telemetry)
-        let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: .strict(["q"])))
+        let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: ["q": 1]))
         try worker.handle("bad") { _, _ in throw JobError.retry(after: .zero) }
         try await queue.enqueue(
             EnqueueRequest(type: "bad", payload: [], options: [.queue("q"), .maxRetries(2)]))
@@ -67,7 +67,7 @@ struct UnsampledTests {
         let telemetry = JobTelemetry(messagingMetrics: true)
         let engine = InMemoryEngine()
         let queue = try JobQueue(engine: EngineSource { _ in engine }, telemetry: telemetry)
-        let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: .strict(["q"])))
+        let worker = try Worker(queue, WorkerConfiguration(concurrency: 1, queues: ["q": 1]))
         try worker.handle("good") { _, _ in }
         try await queue.connect()
         await queue.shutdown()

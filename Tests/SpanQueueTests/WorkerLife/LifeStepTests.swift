@@ -8,7 +8,7 @@ import Testing
 /// Single steps that the model test only bounds.
 @Suite("A worker's life, step by step")
 struct LifeStepTests {
-    private static func terms(_ queues: QueueSelection = ["q": 1]) -> WorkerLife.Terms {
+    private static func terms(_ queues: [String: Int] = ["q": 1]) -> WorkerLife.Terms {
         WorkerConfiguration(concurrency: 10, queues: queues).terms(isOnce: false, hasKeeper: true)
     }
 

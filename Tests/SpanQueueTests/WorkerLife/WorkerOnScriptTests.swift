@@ -15,8 +15,8 @@ struct WorkerOnScriptTests {
     private static let refusal = SpanQueueError(.unavailable, "refused by the script", mayHaveRun: true)
 
     private static func configuration(_ queues: [String], concurrency: Int = 4) -> WorkerConfiguration {
-        var configuration = WorkerConfiguration(
-            concurrency: concurrency, queues: .weighted(queues.map { ($0, 1) }), lease: .seconds(30))
+        var configuration = WorkerConfiguration(concurrency: concurrency, lease: .seconds(30))
+        configuration.selection = .weighted(queues.map { ($0, 1) })
         configuration.idleWait = .milliseconds(50)
         configuration.drainTimeout = .milliseconds(100)
         return configuration

@@ -31,7 +31,7 @@ var options = RedisEngineOptions()
 options.retentionCount = 20_000
 let queue = try JobQueue(engine: .redis(CommandLine.arguments[1], options), telemetry: telemetry)
 var configuration = WorkerConfiguration(concurrency: 32, lease: .seconds(10))
-configuration.retryPolicy = Backoff.constant(.milliseconds(20))
+configuration.retryPolicy = .constant(.milliseconds(20))
 let worker = try Worker(queue, configuration)
 try worker.handle(Count.self) { count, context in
     switch count.way {

@@ -83,7 +83,8 @@ struct WorkerLanes {
     }
 
     private func deadline(of lane: Lane, _ duties: Duties) -> Instant? {
-        var deadline = duties.keeps ? lane.upkeep.deadline(isBlind: !duties.claims(lane), sweeps: duties.isRunning) : nil
+        var deadline =
+            duties.keeps ? lane.upkeep.deadline(isBlind: !duties.claims(lane), sweeps: duties.isRunning) : nil
         func consider(_ moment: Instant) { deadline = min(deadline ?? moment, moment) }
         if duties.isRunning, let probeAt = lane.health.probeAt { consider(probeAt) }
         if duties.beats { consider(lane.beat.next) }
@@ -117,7 +118,9 @@ struct WorkerLanes {
                 return .probe(lane: lane)
             }
             guard duties.keeps else { continue }
-            if all[lane].upkeep.startsReclaim(at: now, isBlind: !duties.claims(all[lane])) { return .reclaim(lane: lane) }
+            if all[lane].upkeep.startsReclaim(at: now, isBlind: !duties.claims(all[lane])) {
+                return .reclaim(lane: lane)
+            }
             if duties.isRunning, all[lane].upkeep.startsSweep(at: now) { return .sweep(lane: lane) }
         }
         return nil

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-/// The retry policies that can be stored with a job.
-public struct Backoff: RetryPolicy, Hashable {
+/// How long a failed job waits for its next attempt. How often it is tried is not the policy's affair: that is the job's `maxRetries`.
+public struct RetryPolicy: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         case exponential(base: Duration, cap: Duration)
         case constant(Duration)
@@ -13,21 +13,23 @@ public struct Backoff: RetryPolicy, Hashable {
 
     /// Between nothing and `base` × 2^(attempt − 1), at most `cap`, drawn evenly: "full jitter" (Brooker, "Exponential Backoff
     /// And Jitter", AWS Architecture Blog, 2015).
-    public static func exponential(base: Duration, cap: Duration) -> Backoff {
-        Backoff(kind: .exponential(base: base, cap: cap))
+    public static func exponential(base: Duration, cap: Duration) -> RetryPolicy {
+        RetryPolicy(kind: .exponential(base: base, cap: cap))
     }
 
     /// Always the same.
-    public static func constant(_ delay: Duration) -> Backoff { Backoff(kind: .constant(delay)) }
+    public static func constant(_ delay: Duration) -> RetryPolicy { RetryPolicy(kind: .constant(delay)) }
 
     /// `step` × attempt, at most `cap`.
-    public static func linear(step: Duration, cap: Duration) -> Backoff { Backoff(kind: .linear(step: step, cap: cap)) }
+    public static func linear(step: Duration, cap: Duration) -> RetryPolicy {
+        RetryPolicy(kind: .linear(step: step, cap: cap))
+    }
 
     /// Exponential with full jitter from 2 seconds to one hour.
-    public static let standard = Backoff.exponential(base: .seconds(2), cap: .hours(1))
+    public static let standard = RetryPolicy.exponential(base: .seconds(2), cap: .hours(1))
 
     /// The wait before the next attempt; drawn again at each call where there is jitter.
-    public func delay(afterAttempt attempt: Int, error: any Error) -> Duration {
+    public func delay(afterAttempt attempt: Int) -> Duration {
         let bound = longestDelay(afterAttempt: attempt)
         guard case .exponential = kind else { return bound }
         return .milliseconds(Int64.random(in: 0...max(0, bound.milliseconds)))
@@ -55,20 +57,7 @@ public struct Backoff: RetryPolicy, Hashable {
         case .linear(let step, let cap): parts = [step, cap]
         }
         guard parts.allSatisfy({ $0 >= .zero && $0 <= Limits.farthestDelay }) else {
-            throw .invalidArgument("a backoff must be between 0 and 10 years: \(kind)")
+            throw .invalidArgument("the waits of a retry policy must be between 0 and 10 years: \(kind)")
         }
     }
-}
-
-/// Decides how long a failed job waits for its next attempt.
-///
-/// How often it is tried is not the policy's affair: that is the job's `maxRetries`.
-public protocol RetryPolicy: Sendable {
-    /// The wait before the next attempt.
-    ///
-    /// - Parameters:
-    ///   - attempt: the number of the attempt that failed, from 1.
-    ///   - error: what it threw.
-    /// - Returns: a duration; a negative one counts as zero, one over ten years as ten years.
-    func delay(afterAttempt attempt: Int, error: any Error) -> Duration
 }
