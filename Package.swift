@@ -427,7 +427,7 @@ let package = Package(
             dependencies: [
                 "PostgresServerFixture", "RedisServerFixture", "SpanQueue", "SpanQueueAdmin", "SpanQueueCurl",
                 "SpanQueueHandlers",
-                "SpanQueueServer", "SpanQueueTelemetry", "spanq",
+                "SpanQueueServer", "SpanQueueTelemetry", "SpanQueueWeb", "spanq",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -75,7 +75,8 @@ struct CommandArguments {
 enum ArgumentOrder {
     private static let flags: Set<String> = ["--json", "--allow-eviction"]
     private static let options: Set<String> = [
-        "--redis", "--config", "--log-level", "--log-format", "--redis-timeout", "--durability",
+        "--redis", "--engine-url", "--postgres-schema", "--config", "--log-level", "--log-format", "--redis-timeout",
+        "--durability",
         "--redis-tls-ca", "--redis-tls-cert", "--redis-tls-key", "--redis-tls-server-name",
         "--redis-sentinel-user", "--redis-sentinel-password", "--redis-sentinel-tls", "--redis-sentinel-tls-ca",
         "--redis-sentinel-tls-cert", "--redis-sentinel-tls-key", "--redis-sentinel-tls-server-name",

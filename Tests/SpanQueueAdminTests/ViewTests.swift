@@ -132,8 +132,8 @@ struct ViewTests {
         summary.attempts = [.completed: 5, .retried: 4, .buried: 3, .cancelled: 2, .released: 1]
         summary.reclaimed = 6
         #expect(
-            try AdminJSON.line(RunSummaryView(summary)) == """
-                {"cancelled":2,"completed":5,"dead":3,"reclaimed":6,"released":1,"retried":4}
+            try AdminJSON.line(RunSummaryView(summary, pausedQueues: ["mail"])) == """
+                {"cancelled":2,"completed":5,"dead":3,"paused_queues":["mail"],"reclaimed":6,"released":1,"retried":4}
                 """)
     }
 

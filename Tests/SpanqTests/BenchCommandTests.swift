@@ -106,6 +106,29 @@ struct BenchCommandTests {
         }
     }
 
+    /// The first queue, as `queue stats` counts it.
+    private static func counts(_ redis: String) async throws -> [String: Any] {
+        let stats = try await CommandRun.spanq("queue", "stats", "--json", redis: redis)
+        return try #require((stats.object["queues"] as? [[String: Any]])?.first)
+    }
+
+    @Test(
+        "a drain can be filled and run apart, and --no-retention keeps no record of its jobs", arguments: [true, false])
+    func parts(keeps: Bool) async throws {
+        try await withServer { server in
+            let words = ["bench", "--json", "--jobs", "200", "--only", "drain", "--prefix", "mine", "--part"]
+            let filled = try await CommandRun.spanq(
+                words + ["fill"] + (keeps ? [] : ["--no-retention"]), redis: server.url)
+            #expect(filled.code == 0, "\(filled.errors)")
+            var counts = try await Self.counts(server.url)
+            #expect(counts["name"] as? String == "mine-0" && counts["ready"] as? Int == 200)
+            let run = try await CommandRun.spanq(words + ["run"], redis: server.url)
+            #expect(run.code == 0 && run.object["jobs"] as? Int == 200, "\(run.errors)")
+            counts = try await Self.counts(server.url)
+            #expect(counts["ready"] as? Int == 0 && counts["completed"] as? Int == (keeps ? 200 : 0))
+        }
+    }
+
     @Test("--no-metrics measures the same, and without a collector there are no spans to count")
     func noMetrics() async throws {
         try await withServer { server in

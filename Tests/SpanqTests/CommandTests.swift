@@ -84,7 +84,7 @@ struct CommandTests {
             try await CommandRun.spanq(words, redis: server.url)
         }
         _ = try await spanq("enqueue", "t", "--id", "a", "--queue", "mail")
-        #expect(try await spanq("journal").errors.contains("no such deeds"))
+        #expect(try await spanq("journal").errors.contains("no such actions"))
         _ = try await spanq("queue", "pause", "mail", "--reason", "deploy")
         _ = try await spanq("queue", "pause", "mial")
         _ = try await spanq("job", "remove", "a")
@@ -109,7 +109,7 @@ struct CommandTests {
         let full = try await spanq("queue", "resume", "mail")
         #expect(full.code == 0, "\(full.errors)")
         try AuditCommandTests.redis(server, "CONFIG", "SET", "maxmemory", "0")
-        #expect(try await spanq("journal").errors.contains("no such deeds"))
+        #expect(try await spanq("journal").errors.contains("no such actions"))
     }
 
     @Test("a token is made with its line, and without users nothing is served to others")

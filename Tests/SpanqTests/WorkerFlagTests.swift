@@ -9,7 +9,7 @@ import Testing
 @Suite("Flags of a worker", .timeLimit(.minutes(1)))
 struct WorkerFlagTests {
     /// Each with a value, and how `--print-config` shows that where it is another text. Nil: the flag takes none.
-    private static let given: [(setting: Setting, value: String?, shown: String)] =
+    static let given: [(setting: Setting, value: String?, shown: String)] =
         same.map { ($0, $1, $1) }
         + [
             (.redisURL, "rediss-sentinel://h:1/service", "rediss-sentinel://h:1/service/0"),

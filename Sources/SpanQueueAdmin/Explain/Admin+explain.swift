@@ -21,6 +21,17 @@ extension Admin {
         return Explanation(queue: name, try await judge(name).ofQueue)
     }
 
+    /// Those of some queues that are paused.
+    package func pauses(of names: [String]) async throws -> [QueuePause] {
+        let paused = try await queue.counts(of: names).filter(\.isPaused)
+        guard !paused.isEmpty else { return [] }
+        let now = try await queue.engine.now()
+        return paused.map { counts in
+            QueuePause(
+                queue: counts.queue, text: Judge(counts: counts, workers: [], now: now).paused, ready: counts[.ready])
+        }
+    }
+
     private func judge(_ name: String) async throws -> Judge {
         let counts = try await queue.counts(of: [name]).first
         let workers = try await queue.workers().filter { $0.queues.contains(name) }
@@ -29,4 +40,13 @@ extension Admin {
         }
         return Judge(counts: counts, workers: workers, now: try await queue.engine.now())
     }
+}
+
+/// A queue that is paused.
+package struct QueuePause: Sendable {
+    package let queue: String
+    /// In one line: by whom, since when and why, as far as that is known.
+    package let text: String
+    /// How many jobs are ready in it.
+    package let ready: Int
 }

@@ -38,7 +38,7 @@ struct Judge {
     }
 
     /// Since when, by whom and why, as far as that is known.
-    private var paused: String {
+    var paused: String {
         guard let pause = counts.pause else { return "queue \(queue) is paused" }
         let by = pause.note.by.map { "by \($0), " } ?? ""
         let reason = pause.note.reason.isEmpty ? "" : ": \(pause.note.reason)"

@@ -48,6 +48,13 @@ package struct JobFilter: Sendable, Hashable {
             until: until?.moment(at: now))
     }
 
+    /// Whether a cursor is of a page of this filter.
+    ///
+    /// - Throws: `.invalidArgument` where it is not.
+    package func check(cursor: String) throws(SpanQueueError) {
+        _ = try SearchCursor(cursor, of: self)
+    }
+
     /// Eight hexadecimal digits that another filter hardly has.
     var digest: String {
         let parts = [

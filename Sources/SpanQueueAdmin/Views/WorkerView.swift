@@ -48,8 +48,16 @@ package struct RunSummaryView: Encodable, Sendable {
     package let cancelled: Int
     package let released: Int
     package let reclaimed: Int
+    /// Those of the worker's queues that were paused in the end.
+    package let pausedQueues: [String]
 
-    package init(_ summary: RunSummary) {
+    private enum CodingKeys: String, CodingKey {
+        case completed, retried, dead, cancelled, released, reclaimed
+        case pausedQueues = "paused_queues"
+    }
+
+    package init(_ summary: RunSummary, pausedQueues: [String] = []) {
+        self.pausedQueues = pausedQueues
         completed = summary[.completed]
         retried = summary[.retried]
         dead = summary[.buried]

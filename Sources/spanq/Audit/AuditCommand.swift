@@ -32,9 +32,7 @@ struct AuditCommand: AsyncParsableCommand {
 
     func validate() throws {
         if confirmation.yes, !repair { throw ValidationError("--yes is the answer to --repair: give both or neither") }
-        for name in queue {
-            do { try NameRule.queue.check(name) } catch { throw ValidationError(error.message) }
-        }
+        for name in queue { try NameRule.queue.validate(name) }
     }
 
     func run() async throws {

@@ -70,6 +70,7 @@ struct BenchCommand: AsyncParsableCommand {
         ] where !range.contains(value) {
             throw ValidationError("\(name) \(value): use \(range.lowerBound) to \(range.upperBound)")
         }
+        try NameRule.queue.validate(prefix)
     }
 
     func run() async throws {

@@ -24,6 +24,7 @@ struct DeadListCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
+        try listing.check(.dead)
         try await global.withAdmin { try await JobLines(json: global.json).print(listing, in: $0, .dead) }
     }
 }
@@ -63,6 +64,8 @@ struct DeadRedriveCommand: AsyncParsableCommand {
         if all, !ids.isEmpty { throw ValidationError("--all and ids exclude each other: give one of them") }
         if all, queue == nil { throw ValidationError("--all needs --queue: name the queue") }
         if !all, ids.isEmpty { throw ValidationError("no ids: give some, or --all --queue NAME") }
+        for id in ids { try NameRule.jobID.validate(id) }
+        try NameRule.queue.validate(queue)
     }
 
     func run() async throws {
@@ -92,6 +95,10 @@ struct DeadPurgeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The queue.", valueName: "name")) var queue: String
     @OptionGroup var confirmation: Confirmation
     @OptionGroup var global: GlobalOptions
+
+    func validate() throws {
+        try NameRule.queue.validate(queue)
+    }
 
     func run() async throws {
         try await Purge.run(queue, .dead, confirmation, global)

@@ -69,6 +69,8 @@ struct EnqueueCommand: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let flags = try options.jobOptions.parsed()
         if let batch {
+            // Of the options alone; the lines are judged as they come.
+            try EnqueueRequest(type: type ?? "any", payload: [], options: flags).validate()
             let lines = try BatchLines(path: batch, defaults: options.jobOptions, type: type, checkJSON: checkJson)
             return try await inTrace {
                 try await global.withQueue { try await lines.enqueue(on: $0, json: global.json) }

@@ -32,6 +32,7 @@ struct ErrorListCommand: AsyncParsableCommand {
 
     func validate() throws {
         if limit < 0 { throw ValidationError("--limit \(limit): use 0 for all, or a positive number") }
+        try NameRule.queue.validate(queue)
     }
 
     func run() async throws {

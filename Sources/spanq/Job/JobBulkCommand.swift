@@ -32,6 +32,8 @@ struct JobBulkCommand: AsyncParsableCommand {
     func run() async throws {
         let action = try JobAction.named(action, reason: reason)
         let filter = try search.filter(state)
+        // What can't be an order is told before there is a connection.
+        _ = try BulkOrder(action, filter, notAfter: Timestamp(milliseconds: 0))
         try await global.withAdmin { admin in
             let preview = try await admin.preview(admin.order(action, filter))
             if dryRun { return try Self.print(preview, json: global.json) }

@@ -23,6 +23,11 @@ struct JobSelection: ParsableArguments {
     @Option(help: ArgumentHelp("The queue it is in; without it all are searched.", valueName: "name"))
     var queue: String?
 
+    func validate() throws {
+        try NameRule.jobID.validate(jobID)
+        try NameRule.queue.validate(queue)
+    }
+
     func find(in admin: Admin) async throws -> JobRecord {
         try await admin.record(JobID(argument: jobID), in: queue)
     }

@@ -18,6 +18,7 @@ struct JobListCommand: AsyncParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
+        try listing.check(state)
         try await global.withAdmin { admin in
             try await JobLines(json: global.json).print(listing, in: admin, state)
         }
@@ -56,12 +57,17 @@ struct JobSearchOptions: ParsableArguments {
         help: ArgumentHelp("Only jobs to which nothing happened after that.", valueName: "duration|time"))
     var until: String?
 
-    func filter(_ state: JobState?) throws -> JobFilter {
+    func validate() throws {
+        try NameRule.queue.validate(queue)
+        do throws(SpanQueueError) { _ = try filter(nil) } catch { throw ValidationError(error.message) }
+    }
+
+    func filter(_ state: JobState?) throws(SpanQueueError) -> JobFilter {
         JobFilter(
             queue: queue, state: state, type: type, tags: tag, id: id, error: error,
             fingerprint: try fingerprint.map(JobFilter.fingerprint),
-            since: try since.map { try TimeBound($0, "--since") },
-            until: try until.map { try TimeBound($0, "--until") })
+            since: try since.map { text throws(SpanQueueError) in try TimeBound(text, "--since") },
+            until: try until.map { text throws(SpanQueueError) in try TimeBound(text, "--until") })
     }
 }
 
@@ -77,6 +83,12 @@ struct JobListing: ParsableArguments {
 
     func validate() throws {
         if limit < 0 { throw ValidationError("--limit \(limit): use 0 for all, or a positive number") }
+    }
+
+    /// Refuses a cursor of another list, before there is a connection.
+    func check(_ state: JobState?) throws(SpanQueueError) {
+        guard let cursor else { return }
+        try search.filter(state).check(cursor: cursor)
     }
 
     /// Hands over the jobs page by page, those that have ended with the newest first.

@@ -9,17 +9,17 @@ struct JournalCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "journal", abstract: "List who did what to jobs and queues, newest first.",
         discussion: """
-            Each deed is written down before it is done, and what came of it after: one without an outcome goes on, or its \
-            process ended in the midst of it. A final * in a filter stands for anything.
+            Each action is written down before it is done, and again with its outcome: one without an outcome is still running, or \
+            its process ended in the middle of it. A final * in a filter stands for anything.
             """)
 
     @Option(help: ArgumentHelp("Only what this person or program did.", valueName: "name"))
     var by: String?
 
-    @Option(help: ArgumentHelp("Only deeds of this kind: pause, cancel, purge, …", valueName: "word"))
+    @Option(help: ArgumentHelp("Only actions of this kind: pause, cancel, purge, …", valueName: "word"))
     var action: String?
 
-    @Option(help: ArgumentHelp("Only deeds in this queue.", valueName: "name"))
+    @Option(help: ArgumentHelp("Only actions in this queue.", valueName: "name"))
     var queue: String?
 
     @Option(help: ArgumentHelp("Only what was done to this job, or by this filter.", valueName: "id"))
@@ -60,6 +60,6 @@ struct JournalCommand: AsyncParsableCommand {
             } while cursor != nil && left > 0
         }
         guard !global.json else { return }
-        if table.rows.isEmpty { Console.note("spanq: no such deeds") } else { table.print() }
+        if table.rows.isEmpty { Console.note("spanq: no such actions") } else { table.print() }
     }
 }

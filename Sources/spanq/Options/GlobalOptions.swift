@@ -187,6 +187,23 @@ struct Confirmation: ParsableArguments {
     }
 }
 
+/// A queue, by its name.
+struct QueueArgument: ParsableArguments {
+    @Argument(help: ArgumentHelp("The queue.", valueName: "queue")) var name: String
+
+    func validate() throws {
+        try NameRule.queue.validate(name)
+    }
+}
+
+extension NameRule {
+    /// Judges a name on the command line before there is a connection.
+    func validate(_ name: String?) throws(ValidationError) {
+        guard let name else { return }
+        do { try check(name) } catch { throw ValidationError(error.message) }
+    }
+}
+
 extension JobID {
     /// An id from the command line.
     init(argument text: String) throws(CommandFailure) {

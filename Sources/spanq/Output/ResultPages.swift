@@ -71,8 +71,9 @@ extension Explanation {
 
 /// What `worker --once` prints at its end.
 enum SummaryPage {
-    static func print(_ summary: RunSummary, json: Bool) throws {
-        let view = RunSummaryView(summary)
+    /// - Parameter pauses: those of the worker's queues that are paused.
+    static func print(_ summary: RunSummary, _ pauses: [QueuePause], json: Bool) throws {
+        let view = RunSummaryView(summary, pausedQueues: pauses.map(\.queue))
         if json { return try JSONLine.print(view) }
         let parts = [
             ("retried", view.retried), ("dead", view.dead), ("cancelled", view.cancelled),
@@ -80,6 +81,10 @@ enum SummaryPage {
         ]
         let rest = parts.filter { $0.1 > 0 }.map { ", \($0.1) \($0.0)" }.joined()
         Console.print("\(view.completed) completed\(rest)")
+        for pause in pauses {
+            let jobs = pause.ready == 1 ? "1 ready job was" : "\(pause.ready) ready jobs were"
+            Console.note("spanq: \(Table.clean(pause.text)); \(jobs) left: see spanq queue resume \(pause.queue)")
+        }
     }
 }
 

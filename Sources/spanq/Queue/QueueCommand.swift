@@ -51,6 +51,10 @@ struct QueueStatsCommand: AsyncParsableCommand {
 
     @OptionGroup var global: GlobalOptions
 
+    func validate() throws {
+        for name in queues { try NameRule.queue.validate(name) }
+    }
+
     func run() async throws {
         let views = try await global.withAdmin { admin in
             queues.isEmpty ? try await admin.queues() : try await admin.queues(queues)
@@ -78,10 +82,10 @@ struct QueueExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "Say why the jobs of a queue do not run, and what to type next.")
 
-    @Argument(help: "The queue.") var queue: String
+    @OptionGroup var queue: QueueArgument
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        try await global.withAdmin { try await $0.explain(queue: queue) }.print(json: global.json)
+        try await global.withAdmin { try await $0.explain(queue: queue.name) }.print(json: global.json)
     }
 }

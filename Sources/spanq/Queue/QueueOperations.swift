@@ -10,13 +10,13 @@ struct QueuePauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause", abstract: "Stop claims from a queue; running jobs go on, and enqueues are accepted.")
 
-    @Argument(help: "The queue.") var queue: String
+    @OptionGroup var queue: QueueArgument
     @Option(help: "Why, for those who find it paused.") var reason = ""
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
         let result = try await global.withAdmin { admin in
-            try await admin.run(.pause(queue: queue, reason: reason), as: .ofProcess)
+            try await admin.run(.pause(queue: queue.name, reason: reason), as: .ofProcess)
         }
         try result.print(json: global.json)
     }
@@ -27,11 +27,12 @@ struct QueueResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume", abstract: "Resume claims from a paused queue.")
 
-    @Argument(help: "The queue.") var queue: String
+    @OptionGroup var queue: QueueArgument
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
-        try await global.withAdmin { try await $0.run(.resume(queue: queue), as: .ofProcess) }.print(json: global.json)
+        try await global.withAdmin { try await $0.run(.resume(queue: queue.name), as: .ofProcess) }.print(
+            json: global.json)
     }
 }
 
@@ -40,7 +41,7 @@ struct QueuePurgeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "purge", abstract: "Forget all jobs of a queue that are in one state.")
 
-    @Argument(help: "The queue.") var queue: String
+    @OptionGroup var queue: QueueArgument
     @Option(help: ArgumentHelp("The state; any but active.", valueName: "state")) var state = JobState.ready
     @OptionGroup var confirmation: Confirmation
     @OptionGroup var global: GlobalOptions
@@ -52,7 +53,7 @@ struct QueuePurgeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await Purge.run(queue, state, confirmation, global)
+        try await Purge.run(queue.name, state, confirmation, global)
     }
 }
 
@@ -78,15 +79,15 @@ struct QueueDeleteCommand: AsyncParsableCommand {
         commandName: "delete", abstract: "Forget a queue without jobs: its name, its totals and its pause.",
         discussion: "A queue that has jobs in any state is left as it is: purge it first. The next job recreates it.")
 
-    @Argument(help: "The queue.") var queue: String
+    @OptionGroup var queue: QueueArgument
     @OptionGroup var confirmation: Confirmation
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
         let result = try await global.withAdmin { admin in
-            _ = try await admin.queues([queue])
-            try confirmation.require("Forget queue \(queue), with its totals?")
-            return try await admin.run(.delete(queue: queue), as: .ofProcess)
+            _ = try await admin.queues([queue.name])
+            try confirmation.require("Forget queue \(queue.name), with its totals?")
+            return try await admin.run(.delete(queue: queue.name), as: .ofProcess)
         }
         try result.print(json: global.json)
     }

@@ -73,7 +73,10 @@ struct WorkerCommand: AsyncParsableCommand {
                 feeders: [observability.drainNotice])
             let summary = try await process.run(once: once)
             await handlers.shutdown()
-            if let summary { try SummaryPage.print(summary, json: global.json) }
+            guard let summary else { return }
+            // What has run has run, whether or not this can be asked.
+            let pauses = (try? await Admin(queue).pauses(of: settings.worker.selection.queues)) ?? []
+            try SummaryPage.print(summary, pauses, json: global.json)
         }
     }
 }
