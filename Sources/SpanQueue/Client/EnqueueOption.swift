@@ -29,7 +29,7 @@ public struct EnqueueOption: Sendable {
     /// The waits between attempts, stored with the job; by default those of its handler, or else of the worker.
     public static func retryPolicy(_ policy: RetryPolicy) -> EnqueueOption { EnqueueOption { $0.backoff = policy } }
 
-    /// How long one attempt may run before its handler is cancelled and the attempt counts as failed; no bound by default.
+    /// How long one attempt may run, from when its handler begins, before it is cancelled and counts as failed; no bound by default.
     public static func timeout(_ timeout: Duration) -> EnqueueOption { EnqueueOption { $0.timeout = timeout } }
 
     /// Do not start it later than this long after the engine accepted it; then it is dead, with reason `expired`.

@@ -39,7 +39,7 @@ final class AttemptRunner: Sendable {
     }
 
     private func result(of context: JobContext, in serviceContext: ServiceContext?) async -> AttemptResult {
-        if let deadline = context.claim.message.deadline, context.claimedAt > deadline { return .expired }
+        if let deadline = context.claim.message.deadline, context.beganAt > deadline { return .expired }
         guard let handler = handlers.handler(for: context.type) else {
             return .unknownType(isHandledElsewhere: await peers?.handle(context.type, in: context.queue) ?? false)
         }
@@ -143,7 +143,7 @@ enum AttemptResult: Sendable {
     case unknownType(isHandledElsewhere: Bool)
     /// It was not run: the job's deadline has passed.
     case expired
-    /// It was not run: the claim came when the worker was told to stop, or when no slot was free.
+    /// It was not run: the claim came when the worker was told to stop, or the attempt was cancelled while it waited for a thread.
     case notStarted
 
     /// Whether the application's code ran, so that there is a time to measure.

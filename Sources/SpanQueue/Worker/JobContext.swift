@@ -28,10 +28,12 @@ public final class JobContext: Sendable {
     /// When this attempt must have ended or the job is not worth starting any more, whichever is earlier, by the engine's clock;
     /// nil for no bound.
     public var deadline: Timestamp? {
-        let timeout = claim.message.timeout.map { claim.claimedAt + $0 }
+        let timeout = claim.message.timeout.map { beganAt + $0 }
         guard let timeout, let deadline = claim.message.deadline else { return timeout ?? claim.message.deadline }
         return min(timeout, deadline)
     }
+    /// When the handler began: after the claim by what the job waited for a thread of the pool. Its timeout counts from here.
+    var beganAt: Timestamp { claim.claimedAt + .milliseconds(waitMilliseconds.load(ordering: .relaxed)) }
     /// Where this attempt stands in its trace.
     public let trace: TraceContext
     /// A logger whose lines carry the job's id, type, queue, attempt, trace and span.
@@ -48,6 +50,7 @@ public final class JobContext: Sendable {
     private let lazyLogger = Mutex<Logger?>(nil)
     let claim: ClaimedJob
     private let environment: Environment
+    private let waitMilliseconds = Atomic<Int64>(0)
     private let reported: Mutex<Reported>
 
     /// What the handler has reported so far.
@@ -96,6 +99,11 @@ public final class JobContext: Sendable {
         self.claim = claim
         self.environment = environment
         self.reported = Mutex(Reported())
+    }
+
+    /// The handler begins so long after the claim.
+    func noteWait(_ wait: Duration) {
+        waitMilliseconds.store(Int64(wait.milliseconds), ordering: .relaxed)
     }
 
     private func makeLogger() -> Logger {

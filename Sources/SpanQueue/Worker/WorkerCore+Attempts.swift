@@ -48,14 +48,11 @@ extension WorkerCore {
             let number = nextSlot
             nextSlot += 1
             let slot = slot(of: claim, in: lane, claimedAt: claimedAt)
-            let handed = HandedJob(number, slot.context, in: slot.applicationSpan?.handlerContext)
+            let handed = HandedJob(
+                number, slot.context, in: slot.applicationSpan?.handlerContext, claimedAt: claimedAt)
             slot.handed = handed
-            if let timeout = claim.message.timeout {
-                slot.timer = thread.schedule(at: .now + timeout) { [weak self] in
-                    self?.assumeIsolated { $0.cancel(number, .timeout) }
-                }
-            }
             slots[number] = slot
+            if let timeout = claim.message.timeout { watch(number, timeout, from: claimedAt) }
             return handed
         }
         let (starters, looks) = handlers.withLockedValue { $0.add(jobs, at: .now) }
@@ -90,18 +87,23 @@ extension WorkerCore {
     func takeFinished() {
         countBusyTime()
         for (number, attempt) in handlers.withLockedValue({ $0.takeEnded() }) {
-            guard let slot = slots.removeValue(forKey: number) else { continue }
-            if let timer = slot.timer { thread.cancel(timer) }
-            if slot.isAbandoned {
-                life.returned(slot.lane)
-            } else {
-                life.ended(slot.lane)
-                settle(slot, attempt)
-            }
+            // Of one that was kept from beginning there is nothing to take.
+            finish(number, attempt)
         }
         busy.set(slots.count)
         claimingReady.raise()
         turn()
+    }
+
+    private func finish(_ number: Int, _ attempt: FinishedAttempt) {
+        guard let slot = slots.removeValue(forKey: number) else { return }
+        if let timer = slot.timer { thread.cancel(timer) }
+        if slot.isAbandoned {
+            life.returned(slot.lane)
+        } else {
+            life.ended(slot.lane)
+            settle(slot, attempt)
+        }
     }
 
     private func settle(_ slot: Slot, _ attempt: FinishedAttempt) {
@@ -151,11 +153,26 @@ extension WorkerCore {
 
     // MARK: Cancelling
 
-    /// Cancels a handler, and watches whether it heeds that.
+    /// Cancels a handler when it has run for its timeout. It is asked when that could be at the earliest: where handlers block the
+    /// threads of the pool, a job may wait long for one, and its time has not begun then.
+    private func watch(_ number: Int, _ timeout: Duration, from began: ContinuousClock.Instant) {
+        slots[number]?.timer = thread.schedule(at: began + timeout) { [weak self] in
+            self?.assumeIsolated { $0.endTime(of: number, timeout) }
+        }
+    }
+
+    private func endTime(of number: Int, _ timeout: Duration) {
+        guard let slot = slots[number] else { return }
+        let now = ContinuousClock.now
+        let began = slot.handed?.beganAt ?? now
+        if began + timeout <= now { cancel(number, .timeout) } else { watch(number, timeout, from: began) }
+    }
+
+    /// Cancels a handler, and watches whether it heeds that. A job whose handler has not begun is released without it.
     func cancel(_ number: Int, _ cause: CancelCause) {
         guard let slot = slots[number], !slot.isAbandoned, slot.cause == nil || cause == .leaseLost else { return }
         slot.cause = cause
-        slot.handed?.cancel()
+        guard begins(slot, number) else { return }
         if let timer = slot.timer { thread.cancel(timer) }
         slot.timer = thread.schedule(at: .now + configuration.cancellationGrace) { [weak self] in
             self?.assumeIsolated {
@@ -165,9 +182,19 @@ extension WorkerCore {
         }
     }
 
+    /// Cancels a job's handler, where that has begun; where not, it never does, and its slot is free.
+    private func begins(_ slot: Slot, _ number: Int) -> Bool {
+        guard let handed = slot.handed, !handed.cancel() else { return true }
+        countBusyTime()
+        finish(number, .notStarted)
+        busy.set(slots.count)
+        claimingReady.raise()
+        return false
+    }
+
     /// Settles an attempt whose handler goes on after its cancellation. Its slot stays taken until it returns.
     func abandon(_ number: Int) {
-        guard let slot = slots[number], !slot.isAbandoned else { return }
+        guard let slot = slots[number], !slot.isAbandoned, begins(slot, number) else { return }
         slot.isAbandoned = true
         if let timer = slot.timer { thread.cancel(timer) }
         slot.timer = nil

@@ -72,37 +72,55 @@ final class HandedJob: Sendable {
     private struct State: Sendable {
         /// While it runs.
         var task: LiveTask?
-        /// It may be before it runs.
+        /// It may be before it runs, and then it does not.
         var isCancelled = false
+        /// When a thread of the pool took it.
+        var beganAt: ContinuousClock.Instant?
     }
 
     let number: Int
     private let context: JobContext
     private let serviceContext: ServiceContext?
+    private let claimedAt: ContinuousClock.Instant
     private let state = Mutex(State())
 
     /// - Parameter serviceContext: in which the handler runs; that of its attempt's trace unless given.
-    init(_ number: Int, _ context: JobContext, in serviceContext: ServiceContext?) {
+    init(
+        _ number: Int, _ context: JobContext, in serviceContext: ServiceContext?, claimedAt: ContinuousClock.Instant
+    ) {
         self.number = number
         self.context = context
         self.serviceContext = serviceContext
+        self.claimedAt = claimedAt
     }
 
-    func cancel() {
+    /// When a thread of the pool took it; nil as long as it waits for one.
+    var beganAt: ContinuousClock.Instant? { state.withLock { $0.beganAt } }
+
+    /// Cancels the handler, or keeps it from beginning.
+    ///
+    /// - Returns: whether it had begun.
+    func cancel() -> Bool {
         state.withLock { state in
             state.isCancelled = true
             // Under the lock: the task can't end before this has.
             state.task?.task?.cancel()
+            return state.beganAt != nil
         }
     }
 
-    /// Runs the attempt in this task.
+    /// Runs the attempt in this task, unless it is cancelled already.
     func run(_ runner: AttemptRunner) async -> FinishedAttempt {
         let live = withUnsafeCurrentTask { LiveTask(task: $0) }
-        state.withLock { state in
+        let now = ContinuousClock.now
+        let begins = state.withLock { state in
+            guard !state.isCancelled else { return false }
             state.task = live
-            if state.isCancelled { live.task?.cancel() }
+            state.beganAt = now
+            return true
         }
+        guard begins else { return .notStarted }
+        context.noteWait(now - claimedAt)
         let attempt = await runner.run(context, in: serviceContext)
         state.withLock { $0.task = nil }
         return attempt

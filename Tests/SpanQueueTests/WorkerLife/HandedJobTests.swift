@@ -97,34 +97,106 @@ struct HandedJobTests {
             message: message, run: RunRecord(), reference: reference, claimedAt: Timestamp(milliseconds: 0))
         let environment = JobContext.Environment(
             engine: InMemoryEngine(), limits: Limits(), logger: Logger(label: "test"))
-        return HandedJob(1, JobContext(claim, environment, trace: .root()), in: nil)
+        return HandedJob(1, JobContext(claim, environment, trace: .root()), in: nil, claimedAt: .now)
     }
 
-    @Test(
-        "a job that is cancelled before its handler begins finds itself cancelled, and one that has ended cancels nothing"
-    )
+    @Test("a job that is cancelled before its handler begins never begins, and one that has ended cancels nothing")
     func early() async throws {
+        let starts = Mutex(0)
         var handlers = HandlerRegistry()
-        try handlers.register("t", .init(retryPolicy: nil) { _, _ in try Task.checkCancellation() })
+        try handlers.register("t", .init(retryPolicy: nil) { _, _ in starts.withLock { $0 += 1 } })
         let runner = AttemptRunner(handlers: handlers, middleware: [])
         let early = job()
-        early.cancel()
-        guard case .threw(is CancellationError) = await Task(operation: { await early.run(runner) }).value.result else {
-            Issue.record("it was not cancelled")
+        #expect(!early.cancel())
+        guard case .notStarted = await Task(operation: { await early.run(runner) }).value.result else {
+            Issue.record("it was started")
             return
         }
+        #expect(starts.withLock { $0 } == 0)
         let late = job()
         let task = Task {
             let attempt = await late.run(runner)
-            late.cancel()
-            return (attempt, Task.isCancelled)
+            let hadBegun = late.cancel()
+            return (attempt, hadBegun, Task.isCancelled)
         }
-        let (attempt, isCancelled) = await task.value
+        let (attempt, hadBegun, isCancelled) = await task.value
         guard case .returned = attempt.result else {
             Issue.record("\(attempt.result)")
             return
         }
+        #expect(hadBegun)
         #expect(!isCancelled)
+    }
+
+    /// Handlers that keep all threads of the pool for 300 ms.
+    private func blockThreads(_ worker: Worker, _ queue: JobQueue, when isStarted: @escaping @Sendable () -> Void)
+        async throws
+    {
+        let threads = ProcessInfo.processInfo.activeProcessorCount
+        let started = Mutex(0)
+        try worker.handle("block") { _, _ in
+            started.withLock { $0 += 1 }
+            // All threads are taken when all have started.
+            guard Self.block(until: { started.withLock { $0 == threads } }) else { return }
+            isStarted()
+            usleep(300_000)
+        }
+        for _ in 0..<threads { try await queue.enqueue(type: "block", payload: []) }
+    }
+
+    @Test("a timeout counts from when the handler begins, however long it waited for a thread")
+    func timeoutOfWaiting() async throws {
+        let threads = ProcessInfo.processInfo.activeProcessorCount
+        try await withWorker(concurrency: threads + 1) { worker, queue in
+            let left = Mutex(Duration.zero)
+            try await blockThreads(worker, queue) {}
+            try worker.handle("late") { _, context in
+                let deadline = try #require(context.deadline)
+                left.withLock { $0 = deadline - context.claimedAt }
+                try Task.checkCancellation()
+            }
+            try await queue.enqueue(type: "late", payload: [], .timeout(.milliseconds(150)), .maxRetries(0))
+            let summary = try await worker.runOnce()
+            #expect(summary[.completed] == threads + 1)
+            #expect(left.withLock { $0 } >= .milliseconds(300))
+        }
+    }
+
+    @Test("a job that still waits for a thread when the drain is over is released and never begins")
+    func drainOfWaiting() async throws {
+        let threads = ProcessInfo.processInfo.activeProcessorCount
+        let queue = try ScriptedEngine { _, _ in }.queue()
+        var configuration = WorkerConfiguration(concurrency: threads + 1)
+        configuration.drainTimeout = .milliseconds(50)
+        configuration.cancellationGrace = .seconds(10)
+        let worker = try Worker(queue, configuration)
+        let starts = Mutex(0)
+        try await blockThreads(worker, queue) { worker.drain() }
+        try worker.handle("late") { _, _ in starts.withLock { $0 += 1 } }
+        let receipt = try await queue.enqueue(type: "late", payload: [])
+        _ = try await worker.run()
+        #expect(starts.withLock { $0 } == 0)
+        let job = try #require(try await queue.job(receipt.id))
+        #expect(job.state == .ready)
+        #expect(job.attempt == 0)
+        await queue.shutdown()
+    }
+
+    @Test("a job whose deadline passes while it waits for a thread is not run")
+    func deadlineOfWaiting() async throws {
+        let threads = ProcessInfo.processInfo.activeProcessorCount
+        try await withWorker(concurrency: threads + 1) { worker, queue in
+            let starts = Mutex(0)
+            try await blockThreads(worker, queue) {}
+            try worker.handle("late") { _, _ in starts.withLock { $0 += 1 } }
+            let receipt = try await queue.enqueue(
+                type: "late", payload: [], .deadline(after: .milliseconds(200)))
+            _ = try await worker.runOnce()
+            let state = try await queue.job(receipt.id)?.state
+            // A slow machine may claim it too late.
+            #expect(state == .dead)
+            #expect(starts.withLock { $0 } == 0)
+        }
     }
 
     @Test("handlers have the task-local values of their worker's run")
