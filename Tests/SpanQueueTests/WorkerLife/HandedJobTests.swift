@@ -128,8 +128,8 @@ struct HandedJobTests {
         #expect(!isCancelled)
     }
 
-    /// Handlers that keep all threads of the pool for 300 ms.
-    private func blockThreads(_ worker: Worker, _ queue: JobQueue, when isStarted: @escaping @Sendable () -> Void)
+    /// Handlers that keep all threads of the pool for 300 ms; where something is to be done then, until they are cancelled and that long.
+    private func blockThreads(_ worker: Worker, _ queue: JobQueue, when isStarted: (@Sendable () -> Void)? = nil)
         async throws
     {
         let threads = ProcessInfo.processInfo.activeProcessorCount
@@ -138,7 +138,10 @@ struct HandedJobTests {
             started.withLock { $0 += 1 }
             // All threads are taken when all have started.
             guard Self.block(until: { started.withLock { $0 == threads } }) else { return }
-            isStarted()
+            if let isStarted {
+                isStarted()
+                _ = Self.block { Task.isCancelled }
+            }
             usleep(300_000)
         }
         for _ in 0..<threads { try await queue.enqueue(type: "block", payload: []) }
@@ -149,13 +152,13 @@ struct HandedJobTests {
         let threads = ProcessInfo.processInfo.activeProcessorCount
         try await withWorker(concurrency: threads + 1) { worker, queue in
             let left = Mutex(Duration.zero)
-            try await blockThreads(worker, queue) {}
+            try await blockThreads(worker, queue)
             try worker.handle("late") { _, context in
                 let deadline = try #require(context.deadline)
                 left.withLock { $0 = deadline - context.claimedAt }
                 try Task.checkCancellation()
             }
-            try await queue.enqueue(type: "late", payload: [], .timeout(.milliseconds(150)), .maxRetries(0))
+            try await queue.enqueue(type: "late", payload: [], .timeout(.milliseconds(250)), .maxRetries(0))
             let summary = try await worker.runOnce()
             #expect(summary[.completed] == threads + 1)
             #expect(left.withLock { $0 } >= .milliseconds(300))
@@ -187,7 +190,7 @@ struct HandedJobTests {
         let threads = ProcessInfo.processInfo.activeProcessorCount
         try await withWorker(concurrency: threads + 1) { worker, queue in
             let starts = Mutex(0)
-            try await blockThreads(worker, queue) {}
+            try await blockThreads(worker, queue)
             try worker.handle("late") { _, _ in starts.withLock { $0 += 1 } }
             let receipt = try await queue.enqueue(
                 type: "late", payload: [], .deadline(after: .milliseconds(200)))
