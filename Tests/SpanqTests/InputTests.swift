@@ -237,7 +237,7 @@ struct InputTests {
                 let queue = id == "d2" ? "other" : "default"
                 _ = try await CommandRun.spanq(
                     "enqueue", "y", "--id", id, "--queue", queue, "--max-retries", id == "d3" ? "1" : "0", redis: redis)
-                _ = try await CommandRun.spanq("worker", "--once", "--exec", "y=false", "--queues", queue, redis: redis)
+                _ = try await CommandRun.spanq("worker", "--once", "--exec", "y=false", "--queue", queue, redis: redis)
             }
             let dead = try await CommandRun.spanq("dead", "list", redis: redis).output.split(separator: "\n")
             #expect(dead.count == 3 && dead[0].contains("DIED") && dead[1].hasPrefix("d2") && dead[2].hasPrefix("d1"))

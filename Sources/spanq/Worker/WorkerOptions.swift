@@ -38,7 +38,9 @@ struct WorkerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How many jobs run at once at most; 10 unless given.", valueName: "count"))
     var concurrency: String?
 
-    @Option(help: ArgumentHelp("Queues with their shares: critical:6,default:3,low:1.", valueName: "queues"))
+    @Option(
+        name: [.customLong("queues"), .customLong("queue")],
+        help: ArgumentHelp("Queues with their shares: critical:6,default:3,low:1.", valueName: "queues"))
     var queues: String?
 
     @Option(help: ArgumentHelp("Queues, each served while all before it are empty: a,b.", valueName: "queues"))
