@@ -234,8 +234,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .target(name: "RedisServerFixture", path: "Tests/RedisServerFixture", swiftSettings: settings),
-        .target(name: "PostgresServerFixture", path: "Tests/PostgresServerFixture", swiftSettings: settings),
+        .target(name: "HeldProcess", path: "Tests/HeldProcess", swiftSettings: settings),
+        .target(
+            name: "RedisServerFixture", dependencies: ["HeldProcess"], path: "Tests/RedisServerFixture",
+            swiftSettings: settings),
+        .target(
+            name: "PostgresServerFixture", dependencies: ["HeldProcess"], path: "Tests/PostgresServerFixture",
+            swiftSettings: settings),
         .target(name: "HTTPFixture", path: "Tests/HTTPFixture", swiftSettings: settings),
         .testTarget(
             name: "SpanQueueHandlersTests",

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HeldProcess
 
 /// A pgbouncer in transaction mode before a ``PostgresServer``, on a socket of its own. It is held as that is.
 ///
@@ -14,11 +15,11 @@ package final class Pooler: @unchecked Sendable {
     /// Whether there is a pgbouncer on this machine.
     package static var isThere: Bool { program != nil }
 
-    package let directory: String
+    package var directory: String { place.path }
     /// For clients.
     package var url: String { PostgresServer.url(directory) }
-    private let guardian: Process
-    private let lifeline: Pipe
+    private let place: HeldDirectory
+    private let held: HeldProcess
 
     /// - Parameter connections: to the server, which all clients share.
     package static func start(for server: PostgresServer, connections: Int) async throws -> Pooler {
@@ -33,7 +34,8 @@ package final class Pooler: @unchecked Sendable {
 
     private init(_ server: PostgresServer, _ connections: Int) throws {
         guard let program = Self.program else { throw PostgresServerError("there is no pgbouncer") }
-        directory = try PostgresServer.makeDirectory()
+        place = try PostgresServer.makeDirectory()
+        let directory = place.path
         let settings = """
             [databases]
             postgres = host=\(server.directory) port=5432 dbname=postgres user=spanq
@@ -47,12 +49,11 @@ package final class Pooler: @unchecked Sendable {
             logfile = \(directory)/log
             """
         try settings.write(toFile: directory + "/pgbouncer.ini", atomically: true, encoding: .utf8)
-        (guardian, lifeline, _) = try PostgresServer.hold([program, directory + "/pgbouncer.ini"], signal: "KILL")
+        held = try PostgresServer.hold([program, directory + "/pgbouncer.ini"])
     }
 
     package func stop() {
-        try? lifeline.fileHandleForWriting.close()
-        guardian.waitUntilExit()
-        try? FileManager.default.removeItem(atPath: directory)
+        held.end()
+        place.remove()
     }
 }

@@ -2,16 +2,16 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HeldProcess
 
 /// A real Postgres of a test's own: a cluster in a temporary directory, on a Unix socket there.
 ///
-/// It cannot outlive the tests. A shell holds it, and ends it when its standard input ends, which is a pipe that closes with this
-/// process, however that ends. Postgres does not run as root: where the tests do, it runs as nobody.
+/// It cannot outlive the tests, and neither can its directory. Postgres does not run as root: where the tests do, it runs as nobody.
 ///
 /// `@unchecked Sendable`: one test owns it, and calls one method at a time.
 package final class PostgresServer: @unchecked Sendable {
     /// Holds the socket, and the cluster in `data`.
-    package let directory: String
+    package var directory: String { place.path }
     package var socketPath: String { directory + "/.s.PGSQL.5432" }
 
     /// For clients, as the superuser `spanq`.
@@ -21,25 +21,12 @@ package final class PostgresServer: @unchecked Sendable {
     package static func url(_ directory: String) -> String { "postgres://spanq@/postgres?host=\(directory)" }
 
     private let settings: [String]
-    private var guardian: Process?
-    private var lifeline: Pipe?
+    private let place: HeldDirectory
+    private var held: HeldProcess?
     package private(set) var processIdentifier: Int32 = 0
 
     private static let asNobody =
         geteuid() == 0 ? ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] : []
-
-    private static let script = """
-        hold=
-        if command -v setpriv >/dev/null; then hold='setpriv --pdeathsig KILL'; fi
-        cd /
-        $hold "$@" </dev/null >/dev/null 2>&1 &
-        child=$!
-        echo $child
-        exec >/dev/null 2>&1
-        cat
-        kill -$0 $child
-        wait $child
-        """
 
     /// `SPANQ_POSTGRES_BIN` names another one.
     private static let programs: String = {
@@ -50,24 +37,22 @@ package final class PostgresServer: @unchecked Sendable {
         return "\(root)/\(latest)/bin"
     }()
 
-    /// What `initdb` makes, made once: it takes seconds.
+    /// What `initdb` makes, made once: it takes seconds. It goes with this process.
     private static let template = Result {
-        let directory = try makeDirectory()
+        let place = try makeDirectory()
         try run(
             asNobody + [
-                programs + "/initdb", "-D", directory + "/data", "-U", "spanq", "-A", "trust", "-E", "UTF8", "--locale",
-                "C",
-                "--no-sync",
+                programs + "/initdb", "-D", place.path + "/data", "-U", "spanq", "-A", "trust", "-E", "UTF8",
+                "--locale", "C", "--no-sync",
             ])
-        removeAtExit(directory)
-        return directory
+        return place
     }
 
     private init(settings: [String]) throws {
         self.settings = settings
-        directory = try Self.makeDirectory()
+        place = try Self.makeDirectory()
         // As its owner, who stays that.
-        try Self.run(Self.asNobody + ["cp", "-a", try Self.template.get() + "/data", directory + "/data"])
+        try Self.run(Self.asNobody + ["cp", "-a", try Self.template.get().path + "/data", directory + "/data"])
     }
 
     /// Starts a server and waits until it takes connections.
@@ -83,8 +68,7 @@ package final class PostgresServer: @unchecked Sendable {
     package func kill() {
         guard processIdentifier > 0 else { return }
         Foundation.kill(processIdentifier, SIGKILL)
-        processIdentifier = 0
-        release()
+        end()
     }
 
     /// Sends a signal to the server's first process, such as `SIGINT`: end at once, in order.
@@ -102,26 +86,20 @@ package final class PostgresServer: @unchecked Sendable {
     /// Ends the server and removes its directory.
     package func stop() {
         end()
-        try? FileManager.default.removeItem(atPath: directory)
+        place.remove()
     }
 
     private func end() {
         processIdentifier = 0
-        release()
-    }
-
-    private func release() {
-        try? lifeline?.fileHandleForWriting.close()
-        lifeline = nil
-        guardian?.waitUntilExit()
-        guardian = nil
+        held?.end()
+        held = nil
     }
 
     private func launch() async throws {
         let deadline = ContinuousClock.now + .seconds(60)
         while true {
             try startProcess()
-            while ContinuousClock.now < deadline, guardian?.isRunning == true, isAlive {
+            while ContinuousClock.now < deadline, held?.isHeld == true, isAlive {
                 if isReady { return }
                 try await Task.sleep(for: .milliseconds(20))
             }
@@ -139,46 +117,26 @@ package final class PostgresServer: @unchecked Sendable {
             "listen_addresses=", "unix_socket_directories=\(directory)", "fsync=off", "shared_buffers=32MB",
             "max_connections=300", "log_min_messages=fatal", "autovacuum_naptime=10s",
         ]
-        let (process, input, child) = try Self.hold(
-            [Self.programs + "/postgres", "-D", directory + "/data"] + (standard + settings).flatMap { ["-c", $0] })
-        (guardian, lifeline, processIdentifier) = (process, input, child)
-    }
-
-    /// Starts a program that gets a signal when the pipe ends.
-    ///
-    /// - Parameter signal: what ends it at once and in order; of Postgres, `QUIT`.
-    static func hold(_ words: [String], signal: String = "QUIT") throws -> (
-        guardian: Process, lifeline: Pipe, child: Int32
-    ) {
-        let process = Process()
-        let input = Pipe()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", script, signal] + asNobody + words
-        process.standardInput = input
-        process.standardOutput = output
-        _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
-        try process.run()
-        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        guard let child = Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-            throw PostgresServerError("cannot start \(words[0]): is it installed?")
-        }
-        return (process, input, child)
+        let words =
+            [Self.programs + "/postgres", "-D", directory + "/data"] + (standard + settings).flatMap { ["-c", $0] }
+        let started = try HeldProcess(Self.asNobody + words, endedBy: "QUIT")
+        (held, processIdentifier) = (started, started.processIdentifier)
     }
 
     private var isReady: Bool {
         (try? Self.run([Self.programs + "/pg_isready", "-q", "-h", directory])) != nil
     }
 
-    static func makeDirectory() throws -> String {
-        // Short, because a socket's path may have little over 100 bytes.
-        let directory = "/tmp/spanq-pg-" + UUID().uuidString.prefix(13)
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        if geteuid() == 0, chown(directory, 65534, 65534) != 0 {
-            throw PostgresServerError("cannot give \(directory) away")
+    static func makeDirectory() throws -> HeldDirectory {
+        let place = try HeldDirectory("spanq-pg")
+        if geteuid() == 0, chown(place.path, 65534, 65534) != 0 {
+            throw PostgresServerError("cannot give \(place.path) away")
         }
-        return directory
+        return place
     }
+
+    /// Pgbouncer, too, does not run as root.
+    static func hold(_ words: [String]) throws -> HeldProcess { try HeldProcess(asNobody + words) }
 
     private static func run(_ words: [String]) throws {
         let process = Process()
@@ -193,12 +151,4 @@ package final class PostgresServer: @unchecked Sendable {
             throw PostgresServerError("\(words.joined(separator: " ")) failed with \(process.terminationStatus)")
         }
     }
-}
-
-/// The template is removed with the process that made it. A global, since `atexit` takes no context.
-private nonisolated(unsafe) var leftBehind: String?
-
-private func removeAtExit(_ directory: String) {
-    leftBehind = directory
-    atexit { if let leftBehind { try? FileManager.default.removeItem(atPath: leftBehind) } }
 }

@@ -2,16 +2,15 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HeldProcess
 
 /// A real redis-server of a test's own: on a Unix socket in a temporary directory, with nothing on disk.
 ///
-/// It cannot outlive the tests. A shell holds it, and kills it when its standard input ends, which is a pipe that
-/// closes with this process, however that ends. Where somebody kills the shell too, as one does who kills all that a test run
-/// has started, the kernel kills the server (on Linux).
+/// It cannot outlive the tests, and neither can its directory.
 ///
 /// `@unchecked Sendable`: one test owns it, and calls one method at a time.
 package final class RedisServer: @unchecked Sendable {
-    package let directory: String
+    package var directory: String { place.path }
     package var socketPath: String { directory + "/redis.sock" }
 
     /// For clients: `unix:///…/redis.sock`.
@@ -19,21 +18,9 @@ package final class RedisServer: @unchecked Sendable {
 
     private let arguments: [String]
     private let environment: [String: String]
-    private var guardian: Process?
-    private var lifeline: Pipe?
+    private let place: HeldDirectory
+    private var held: HeldProcess?
     package private(set) var processIdentifier: Int32 = 0
-
-    private static let script = """
-        hold=
-        if command -v setpriv >/dev/null; then hold='setpriv --pdeathsig KILL'; fi
-        $hold "$@" </dev/null >/dev/null 2>&1 &
-        child=$!
-        echo $child
-        exec >/dev/null 2>&1
-        cat
-        kill -9 $child
-        wait $child
-        """
 
     /// `SPANQ_REDIS_SERVER` names another one, such as a valkey-server.
     private static let program = ProcessInfo.processInfo.environment["SPANQ_REDIS_SERVER"] ?? "redis-server"
@@ -47,14 +34,13 @@ package final class RedisServer: @unchecked Sendable {
     ) throws {
         self.program = program ?? Self.program
         self.environment = environment
-        // Short, because a socket's path may have little over 100 bytes.
-        directory = "/tmp/spanq-test-" + UUID().uuidString.prefix(13)
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let place = ["--unixsocket", directory + "/redis.sock", "--dir", directory]
+        place = try HeldDirectory("spanq-test")
+        let directory = place.path
+        let files = ["--unixsocket", directory + "/redis.sock", "--dir", directory]
         arguments =
             isSentinel
-            ? [directory + "/sentinel.conf", "--sentinel"] + place
-            : ["--port", "0"] + place + ["--save", "", "--enable-debug-command", "yes", "--loglevel", "warning"]
+            ? [directory + "/sentinel.conf", "--sentinel"] + files
+            : ["--port", "0"] + files + ["--save", "", "--enable-debug-command", "yes", "--loglevel", "warning"]
                 + extraArguments
     }
 
@@ -91,8 +77,7 @@ package final class RedisServer: @unchecked Sendable {
         guard processIdentifier > 0 else { return }
         Foundation.kill(processIdentifier, SIGKILL)
         processIdentifier = 0
-        try? lifeline?.fileHandleForWriting.close()
-        guardian?.waitUntilExit()
+        held?.end()
     }
 
     /// Sends a signal, such as `SIGSTOP`.
@@ -110,27 +95,14 @@ package final class RedisServer: @unchecked Sendable {
     /// Ends the server and removes its directory.
     package func stop() {
         kill()
-        try? FileManager.default.removeItem(atPath: directory)
+        place.remove()
     }
 
     private func launch() async throws {
         try? FileManager.default.removeItem(atPath: socketPath)
-        let process = Process()
-        let input = Pipe()
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
         // `env` becomes the server: the shell keeps an environment without what is meant for the server.
-        let command = ["env"] + environment.map { "\($0.key)=\($0.value)" } + [program] + arguments
-        process.arguments = ["-c", Self.script, "sh"] + command
-        process.standardInput = input
-        process.standardOutput = output
-        _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
-        try process.run()
-        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        guard let child = Int32(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-            throw RedisServerError("cannot start redis-server: is it installed?")
-        }
-        (guardian, lifeline, processIdentifier) = (process, input, child)
+        let started = try HeldProcess(["env"] + environment.map { "\($0.key)=\($0.value)" } + [program] + arguments)
+        (held, processIdentifier) = (started, started.processIdentifier)
         let deadline = ContinuousClock.now + .seconds(20)
         while !acceptsConnections() {
             guard ContinuousClock.now < deadline else { throw RedisServerError("redis-server does not answer") }

@@ -2,10 +2,12 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HeldProcess
 
 /// A certificate authority of a test's own, made by the `openssl` command in a folder of its own.
 package final class TLSAuthority: Sendable {
-    package let directory: String
+    package var directory: String { place.path }
+    private let place: HeldDirectory
     /// The authority's certificate: what clients and servers are told to trust.
     package var certificate: String { directory + "/ca.crt" }
 
@@ -25,15 +27,14 @@ package final class TLSAuthority: Sendable {
     }
 
     package init() throws {
-        directory = "/tmp/spanq-tls-" + UUID().uuidString.prefix(13)
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        place = try HeldDirectory("spanq-tls")
         try openssl(
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
             "-subj", "/CN=SpanQueue test authority", "-keyout", "ca.key", "-out", "ca.crt")
     }
 
     deinit {
-        try? FileManager.default.removeItem(atPath: directory)
+        place.remove()
     }
 
     /// Signs a certificate.
