@@ -43,8 +43,10 @@ def read(path: str) -> Any:
 
 
 def interpolated(text: str) -> str:
-    """As Compose does where no variable is set: ${NAME:-default} and $$."""
-    return re.sub(r"\$\$|\$\{\w+:-([^}]*)\}", lambda found: found[1] if found[1] is not None else "$", text)
+    """As Compose does where no variable is set: ${NAME:-default}, also one in the other, and $$."""
+    while (inner := re.sub(r"(?<!\$)\$\{\w+:-([^${}]*)\}", r"\1", text)) != text:
+        text = inner
+    return text.replace("$$", "$")
 
 
 def seconds(text: str) -> int:
@@ -85,13 +87,13 @@ class Stack:
         texts = [*strings(service.get("healthcheck", {})), *service.get("environment", {}).values()]
         for text in texts:
             found |= {int(port) for port in re.findall(r"(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)", str(text))}
-        return found | ({6379} if name == "redis" else set())
+        return found | {"redis": {6379}, "postgres": {5432}}.get(name, set())
 
 
 def check_container(stack: Stack, name: str) -> None:
     service = stack.services[name]
     image = service.get("image", "")
-    expect(image.endswith(OWN_TAG) or re.search(r":v?\d+\.\d+\.\d+", image), f"{name}: image {image} is not pinned to a version")
+    expect(image.endswith(OWN_TAG) or re.search(r":v?\d+\.\d+(\.\d+)?(-|$)", image), f"{name}: image {image} is not pinned to a version")
     expect(service.get("read_only") is True, f"{name}: read_only is not set")
     expect(re.fullmatch(r"[1-9]\d*:\d+", str(service.get("user"))), f"{name}: user is not a number other than 0")
     expect(service.get("cap_drop") == ["ALL"] and "cap_add" not in service, f"{name}: has capabilities")
@@ -120,7 +122,7 @@ def check_container(stack: Stack, name: str) -> None:
 
 def check_address(stack: Stack, where: str, text: str) -> None:
     """A host without a dot is a service; it must be there, and listen on that port."""
-    found = re.match(r"(?:\w+://)?([a-z][a-z0-9-]*):(\d+)(?:/|$)", text)
+    found = re.match(r"(?:\w+://)?(?:[^@/:]+@)?([a-z][a-z0-9-]*):(\d+)(?:/|$)", text)
     if not found or found[1] == "localhost":
         return
     host, port = found[1], int(found[2])
