@@ -44,6 +44,13 @@ struct CostBench {
         _ = try await queue.engine.extend([LeaseBatch(queue: "connect", claims: claims, lease: .seconds(600))])
     }
 
+    /// Says that somebody watches the queue, as if they were elsewhere.
+    func watch() async throws {
+        let until = Timestamp(milliseconds: try await queue.engine.now().milliseconds + 600_000)
+        _ = try await probe.send(
+            RESPCommand("HSET", "spanq:{default}:meta", "watch", "\(until.milliseconds)"), idempotent: true)
+    }
+
     /// The commands that Redis ran meanwhile, by name: those that clients sent, and those that their scripts called.
     func commands(_ work: () async throws -> Void) async throws -> [String: Int] {
         _ = try await probe.send(RESPCommand("CONFIG", "RESETSTAT"), idempotent: true)

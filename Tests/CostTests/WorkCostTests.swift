@@ -39,6 +39,27 @@ struct WorkCostTests {
         }
     }
 
+    @Test(
+        "while somebody watches, a claim and a settlement cost one PUBLISH each, whatever their size",
+        arguments: [1, 128])
+    func watched(jobs: Int) async throws {
+        try await CostBench.with { bench in
+            try await bench.enqueue(jobs)
+            try await bench.watch()
+            let counts = try await bench.commands {
+                let claimed = try await bench.claim(jobs)
+                _ = try await bench.queue.engine.settleAll(claimed.map { bench.settlement(of: $0, .complete) })
+                // What was published on this connection has been run before this.
+                _ = try await bench.queue.engine.now()
+            }
+            #expect(
+                counts == [
+                    "evalsha": 2, "time": 3, "hmget": 4, "zrange": 5, "zpopmin": 1, "lpop": 1, "zadd": 1, "hset": 3,
+                    "llen": 1, "zcard": 1, "del": 1, "zrem": 1, "hdel": 2, "rpush": 1, "hincrby": 1, "publish": 2,
+                ])
+        }
+    }
+
     @Test("a settlement of 128 retries is one command, and its script calls a constant number")
     func retries() async throws {
         try await CostBench.with { bench in

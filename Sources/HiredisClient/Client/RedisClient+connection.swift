@@ -138,12 +138,7 @@ extension RedisClient {
         logger.debug("connection \(generation) to Redis at \(url) is ready")
         configuration.onConnect?(generation, !servedBy.isEmpty && servedBy != peer)
         servedBy = peer
-        // One by one: each is a command with one reply.
-        for channel in subscription?.channels ?? [] {
-            submit(
-                Request(
-                    RESPCommand("SUBSCRIBE", channel), timeout: configuration.commandTimeout, idempotent: false))
-        }
+        subscribeAgain()
         for check in connectChecks { finish(check, with: .success(.null)) }
         connectChecks.removeAll()
     }

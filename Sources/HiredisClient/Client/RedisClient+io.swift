@@ -101,7 +101,7 @@ extension RedisClient {
             if handshake?.isComplete == true { perform(life.greeted()) }
             return
         }
-        if let subscription, let message = subscription.message(in: reply) {
+        if let subscription, let message = Subscription.message(in: reply) {
             return subscription.hear(message.channel, message.text)
         }
         defer { if let refusal, !queue.hasWritten { lose(refusal) } }

@@ -21,12 +21,6 @@ extension RedisClient {
         submit(request)
     }
 
-    /// Connects, now and whenever the connection is lost, and hears what is published, with its channel.
-    func subscribe(to channels: [String], _ hear: @escaping @Sendable (_ channel: String, _ message: String) -> Void) {
-        subscription = Subscription(channels: channels, hear: hear)
-        perform(life.start())
-    }
-
     /// The primary is there now. Whoever is, or is on the way, elsewhere goes there at once.
     func primaryMoved(to address: RedisAddress) {
         if let primary, primary != address {
@@ -39,20 +33,5 @@ extension RedisClient {
         lifeTimer = loop.schedule(at: .now + configuration.backoff.base * .random(in: 0...1)) { [self] in
             perform(life.backoffElapsed(epoch: epoch))
         }
-    }
-}
-
-/// What a client listens to, once it is connected, instead of sending commands.
-struct Subscription: Sendable {
-    let channels: [String]
-    let hear: @Sendable (_ channel: String, _ message: String) -> Void
-
-    /// What was published, and where; nil for other replies.
-    func message(in reply: RESPReply) -> (channel: String, text: String)? {
-        var cursor = RESPCursor(reply)
-        guard (try? cursor.nextArray(of: 3)) != nil, (try? cursor.nextString()) == "message",
-            let channel = try? cursor.nextString(), channels.contains(channel), let text = try? cursor.nextString()
-        else { return nil }
-        return (channel, text)
     }
 }

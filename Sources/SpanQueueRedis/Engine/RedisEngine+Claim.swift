@@ -19,7 +19,9 @@ extension RedisEngine {
             switch reply {
             case .success(let reply):
                 return Result { () throws(SpanQueueError) in
-                    try read(reply, of: request, nonce: nonce, newer: &newer[request.queue, default: []])
+                    let claim = try read(reply, of: request, nonce: nonce, newer: &newer[request.queue, default: []])
+                    publish(request.queue, "claim", .started(claim, in: request.queue))
+                    return claim
                 }
             case .failure(let error):
                 if error.isLate { node.noteLate() }
@@ -53,7 +55,7 @@ extension RedisEngine {
     ) throws(SpanQueueError) -> ClaimReply {
         do {
             var cursor = RESPCursor(reply)
-            try cursor.nextArray(of: 11)
+            try noteWatch(parts: cursor.nextArrayCount(), cursor, of: request.queue)
             let now = Timestamp(milliseconds: try cursor.nextDecimal())
             node.learn(now)
             var answer = ClaimReply(now: now)
@@ -99,6 +101,14 @@ extension RedisEngine {
         } catch {
             throw SpanQueueError.unexpectedReply("claim", error)
         }
+    }
+
+    /// Whether somebody watches the queue is told behind everything else, while it is so.
+    private func noteWatch(parts: Int, _ cursor: RESPCursor, of queue: String) throws {
+        guard parts > 11 else { return watches.note(queue, for: nil) }
+        var cursor = cursor
+        for _ in 0..<11 { cursor.skip() }
+        watches.note(queue, for: .milliseconds(try cursor.nextDecimal()))
     }
 
     static func unpack(

@@ -53,6 +53,21 @@ extension RedisEngine {
         }
     }
 
+    func readyByPriority(of queues: [String]) async throws -> [[Int]] {
+        let calls = queues.map { queue in
+            let keys = keys(queue)
+            return RedisScriptCall(scripts.levels, keys: [keys.ready, keys.priority])
+        }
+        return try await client.pipeline(calls, idempotent: true).map { reply in
+            do {
+                var cursor = RESPCursor(try reply.get())
+                return try (0..<(try cursor.nextArrayCount())).map { _ in Int(try cursor.nextInteger()) }
+            } catch let error as RedisError {
+                throw SpanQueueError(error)
+            }
+        }
+    }
+
     // MARK: Calls and replies
 
     func queues() async throws -> [String] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import Foundation
 import HiredisClient
 import SpanQueue
 
@@ -42,6 +43,13 @@ extension RedisEngine {
     func perform(
         _ action: JobAction, on id: JobID, in queue: String, by: String?
     ) async throws -> ActionOutcome {
+        let watch = askWhetherWatched(queue)
+        let outcome = try await act(action, on: id, in: queue, by: by)
+        await publish("act", watch, QueueEvent(action, [outcome], on: [id], in: queue, at: Timestamp(.now)))
+        return outcome
+    }
+
+    private func act(_ action: JobAction, on id: JobID, in queue: String, by: String?) async throws -> ActionOutcome {
         while true {
             // A second removal would say that there is no such job.
             let call = actCall(action, on: id, in: queue, if: nil, by: by)
@@ -105,6 +113,13 @@ extension RedisEngine {
     }
 
     func performAll(_ request: BulkRequest) async throws -> BulkReply {
+        let watch = askWhetherWatched(request.queue)
+        let reply = try await actOnAll(request)
+        await publish("bulk", watch, QueueEvent(request, reply, at: Timestamp(.now)))
+        return reply
+    }
+
+    private func actOnAll(_ request: BulkRequest) async throws -> BulkReply {
         guard request.state != .active, request.action == .remove || request.state == .dead else {
             throw SpanQueueError(
                 .invalidArgument,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import Foundation
 import HiredisClient
 import SpanQueue
 
@@ -132,6 +133,15 @@ extension RedisEngine: JobSearcher {
     func perform(
         _ action: JobAction, on ids: [JobID], in queue: String, if state: JobState, by: String?
     ) async throws -> [ActionOutcome] {
+        let watch = askWhetherWatched(queue)
+        let outcomes = try await act(action, on: ids, in: queue, if: state, by: by)
+        await publish("act", watch, QueueEvent(action, outcomes, on: ids, in: queue, at: Timestamp(.now)))
+        return outcomes
+    }
+
+    private func act(
+        _ action: JobAction, on ids: [JobID], in queue: String, if state: JobState, by: String?
+    ) async throws -> [ActionOutcome] {
         let calls = ids.map { actCall(action, on: $0, in: queue, if: state, by: by) }
         var outcomes: [ActionOutcome] = []
         for (id, result) in zip(ids, try await results(of: calls, idempotent: action != .remove)) {
@@ -140,7 +150,7 @@ extension RedisEngine: JobSearcher {
                 case .known(let outcome): outcomes.append(outcome)
                 case .deep(let found):
                     try await raise(id, found, in: queue)
-                    outcomes += try await perform(action, on: [id], in: queue, if: state, by: by)
+                    outcomes += try await act(action, on: [id], in: queue, if: state, by: by)
                 }
             } catch let error as RedisError {
                 throw SpanQueueError(error)

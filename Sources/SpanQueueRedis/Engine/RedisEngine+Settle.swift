@@ -34,7 +34,14 @@ extension RedisEngine {
             repeating: .success(.settled), count: settlements.count)
         for (places, reply) in zip(chunks, try await results(of: calls, idempotent: true, on: settling)) {
             do throws(SpanQueueError) {
-                for place in try lost(reply, of: places) { outcomes[place] = .success(.lost) }
+                let (lost, now) = try lost(reply, of: places)
+                for place in lost { outcomes[place] = .success(.lost) }
+                let queue = settlements[places[0]].reference.queue
+                publish(
+                    queue, "settle",
+                    QueueEvent(
+                        queue: queue, at: now,
+                        all: places.filter { !lost.contains($0) }.map { QueueEvent.Change(settled: settlements[$0]) }))
             } catch {
                 for place in places { outcomes[place] = .failure(error) }
             }
@@ -101,19 +108,21 @@ extension RedisEngine {
         }
     }
 
-    /// The places of those that were no longer ours.
+    /// The places of those that were no longer ours, and Redis' time.
     private func lost(
         _ reply: Result<RESPReply, RedisError>, of places: [Int]
-    ) throws(SpanQueueError) -> [Int] {
+    ) throws(SpanQueueError) -> ([Int], Timestamp) {
         do {
             var cursor = RESPCursor(try reply.get())
             let count = try cursor.nextArrayCount()
-            node.learn(Timestamp(milliseconds: try cursor.nextDecimal()))
-            return try (1..<max(1, count)).map { _ in
+            let now = Timestamp(milliseconds: try cursor.nextDecimal())
+            node.learn(now)
+            let lost = try (1..<max(1, count)).map { _ in
                 let index = Int(try cursor.nextInteger()) - 1
                 guard places.indices.contains(index) else { throw PackingError(description: "no job \(index)") }
                 return places[index]
             }
+            return (lost, now)
         } catch let error as RedisError {
             throw SpanQueueError(error)
         } catch {

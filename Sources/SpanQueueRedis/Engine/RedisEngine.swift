@@ -53,6 +53,8 @@ final class RedisEngine: Engine, JobKeeper {
     let leases: RedisClient
     /// Where the primary is, for a URL with Sentinels.
     private let sentinels: SentinelDirectory?
+    /// Who watches, and what is watched.
+    let watches = Watches()
     let loop: LoopThread
     private let connection = Mutex(Connection())
     /// When the list of queues of layout 1 is to be copied next; nil where there is none.
@@ -122,7 +124,7 @@ final class RedisEngine: Engine, JobKeeper {
             }
             return connection.waiters
         }
-        for waiter in waiters { await waiter.close() }
+        for client in waiters + watches.close() { await client.close() }
         await leases.close()
         await client.close()
         await sentinels?.close()
@@ -316,17 +318,22 @@ final class RedisEngine: Engine, JobKeeper {
         }
     }
 
-    // MARK: Connections for blocking pops
+    // MARK: Other connections: for blocking pops, and to listen
+
+    var otherConnections: RedisClient.Configuration {
+        var configuration = RedisClient.Configuration()
+        configuration.tls = options.tls.settings
+        configuration.sentinels = sentinels
+        configuration.commandTimeout = options.commandTimeout
+        configuration.connectTimeout = options.commandTimeout
+        return configuration
+    }
 
     func takeWaiter() throws -> RedisClient {
         try connection.withLock { connection in
             guard !connection.isClosed else { throw SpanQueueError(.closed, "the queue was shut down") }
             if let waiter = connection.idleWaiters.popLast() { return waiter.client }
-            var configuration = RedisClient.Configuration()
-            configuration.tls = options.tls.settings
-            configuration.sentinels = sentinels
-            configuration.commandTimeout = options.commandTimeout
-            configuration.connectTimeout = options.commandTimeout
+            var configuration = otherConnections
             // What was popped for a caller that is gone must not reach the next one.
             configuration.dropConnectionOnCancel = true
             let waiter = RedisClient(

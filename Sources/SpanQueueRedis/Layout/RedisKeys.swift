@@ -18,7 +18,7 @@ import SpanQueue
 /// | `completed`, `retained` | list, zset | completed ids in order; those with a retention of their own by its end (ms) |
 /// | `dead`, `cancelled` | zset | ids by the time they ended (ms) |
 /// | `unique`, `unique-expiry` | hash, zset | digest → `<expiry in ms or 0>:<owner's id>`; digests by expiry |
-/// | `meta` | hash | `pause`, `paused`, `uses`, `token`, `sequence`, `returned`, and the totals |
+/// | `meta` | hash | `pause`, `paused`, `uses`, `token`, `sequence`, `returned`, `watch`, and the totals |
 /// | `wake` | list | at most two entries, each of which wakes a worker |
 /// | `errors` | hash | fingerprint → first and last time, count, job type, error type, version, masked text |
 /// | `fence` | string | empty, for a second: writing it marks a place in the AOF and in the stream to the replicas |
@@ -37,6 +37,9 @@ final class RedisKeys: Sendable {
     static let layout = "spanq:layout"
 
     static func worker(_ id: String) -> String { "spanq:{@}:worker:\(id)" }
+
+    /// The channel on which live events of a queue are published.
+    static func events(_ queue: String) -> String { "spanq:{\(queue)}:events" }
 
     /// What layout 1 had in the place of the keys with the tag `@`: there until an upgrade is finished.
     enum Old {

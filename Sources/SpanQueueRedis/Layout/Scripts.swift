@@ -11,6 +11,7 @@ package import HiredisClient
 package struct Scripts: Sendable {
     let enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, errors: RedisScript
     let inspect, search, counts, act, lift, bulk, pause, resume, delete, audit, repair: RedisScript
+    let watch, levels: RedisScript
 
     /// The scripts as they are in the binary.
     package static let embedded = Scripts { $1 }
@@ -49,13 +50,14 @@ package struct Scripts: Sendable {
         delete = try script("delete", PackageResources.delete_lua)
         audit = try script("audit", PackageResources.audit_lua)
         repair = try script("repair", PackageResources.repair_lua)
+        watch = try script("watch", PackageResources.watch_lua)
+        levels = try script("levels", PackageResources.levels_lua)
     }
 
     package var all: [RedisScript] {
         [
             enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, errors, inspect, search, counts,
-            act,
-            lift, bulk, pause, resume, delete, audit, repair,
+            act, lift, bulk, pause, resume, delete, audit, repair, watch, levels,
         ]
     }
 }

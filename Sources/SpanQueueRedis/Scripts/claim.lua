@@ -10,6 +10,7 @@
 -- reply {now, lease, paused, more, next due, next lapse, promoted, vanished ids, ids, messages, runs}
 --         lease: what every job of the batch has in leases, '<token>-<nonce>:<worker>'
 --         next due, next lapse: server time (ms) or '' when there is none
+--         and, while somebody watches the queue, for how long yet (ms)
 --       or an error  'LATE ...', 'USES <bits>': nothing was done
 -- moves scheduled, retrying -> ready -> active
 --
@@ -28,7 +29,7 @@ if not_after > 0 and now > not_after then
   return redis.error_reply('LATE the call reached Redis after its time limit and did nothing')
 end
 
-local meta = redis.call('HMGET', KEYS[10], 'token', 'pause', 'paused', 'uses')
+local meta = redis.call('HMGET', KEYS[10], 'token', 'pause', 'paused', 'uses', 'watch')
 local refusal = uses_refusal(meta[4])
 if refusal then return refusal end
 local function head(key)
@@ -36,10 +37,15 @@ local function head(key)
   return first[2] and math.floor(tonumber(first[2])) or nil
 end
 local function text(number) return number and string.format('%.0f', number) or '' end
+local function answer(reply)
+  local watched = tonumber(meta[5] or '0') - now
+  if watched > 0 then reply[#reply + 1] = text(watched) end
+  return reply
+end
 
 -- 'paused' alone was written by a program of layout 1, or stays behind for such programs where features were used.
 if meta[2] or (meta[3] and not meta[4]) then
-  return { stamp, '', 1, 0, '', text(head(KEYS[7])), 0, {}, {}, {}, {} }
+  return answer({ stamp, '', 1, 0, '', text(head(KEYS[7])), 0, {}, {}, {}, {} })
 end
 
 local promoted = 0
@@ -141,4 +147,6 @@ else
   -- Nothing is ready and nothing will be by itself: a wake-up that is still there is of no use.
   if not due then redis.call('DEL', KEYS[11]) end
 end
-return { stamp, lease, 0, more and 1 or 0, text(due), text(head(KEYS[7])), promoted, vanished, ids, messages, runs }
+return answer({
+  stamp, lease, 0, more and 1 or 0, text(due), text(head(KEYS[7])), promoted, vanished, ids, messages, runs,
+})

@@ -132,6 +132,13 @@ extension InMemoryEngine {
 }
 
 extension InMemoryEngine {
+    /// For each of the queues how many jobs are ready at level 0, 1 … 9.
+    package func readyByPriority(of queues: [String]) async throws -> [[Int]] {
+        try look { state in queues.map { state.queue(named: $0).readyByPriority } }
+    }
+}
+
+extension InMemoryEngine {
     /// Reclaims jobs whose lease has run out.
     package func reclaim(_ request: ReclaimRequest) async throws -> [ReclaimedJob] {
         let now = clock.now

@@ -10,7 +10,7 @@ import Synchronization
 /// With a `ManualClock` nothing is due, lapses or is forgotten until the test moves the clock.
 ///
 /// A class with a lock, not an actor: calls then come back on the executor they were made on; see `EngineCore`.
-package final class InMemoryEngine: Engine, JobKeeper, JobSearcher, ErrorStore {
+package final class InMemoryEngine: Engine, JobKeeper, JobSearcher, ErrorStore, EventSource, PrioritySource {
     /// All that it keeps.
     struct State {
         let keeping: MemoryQueue.Keeping

@@ -195,6 +195,14 @@ extension MemoryQueue {
             totals: totals)
     }
 
+    /// How many jobs are ready at level 0, 1 … 9.
+    package var readyByPriority: [Int] {
+        let line = self[.ready]
+        // The highest level stands first.
+        let starts = (Int64(0)...10).map { major in line.count { $0.rank.major >= major } }
+        return zip(starts, starts.dropFirst()).map { $1 - $0 }.reversed()
+    }
+
     /// Of each priority the arrivals stand in their order, and before them those that came back, the latest first. So the oldest of
     /// both kinds stand where they meet, and the cost does not grow with the depth.
     /// What is due counts, too, although no claim has promoted it yet.

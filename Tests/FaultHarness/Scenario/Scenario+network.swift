@@ -21,14 +21,16 @@ extension Scenario {
                 try await stage.enqueue(
                     FaultJob(milliseconds: 2_500, reports: true), .priority(1 + number % 9))
             }
-            // Those of the engine. An audit is a person's: what it looked at in vain, it looks at again.
-            let names = stage.proxy.scriptNames.filter { $0 != "audit" && $0 != "repair" }
+            // Those of the engine. An audit is a person's: what it looked at in vain, it looks at again; and who watches says so again
+            // every five seconds.
+            let names = stage.proxy.scriptNames.filter { !["audit", "repair", "watch"].contains($0) }
             var enqueued: [JobID] = []
             for _ in 0..<each {
                 for name in names { stage.proxy.dropReplies(of: name, count: 1) }
                 let id = try await stage.enqueue(FaultJob(), .delay(.hours(1)))
                 enqueued.append(id)
                 _ = try await operations.counts(of: ["default"])
+                _ = try await (operations.engine as? any PrioritySource)?.readyByPriority(of: ["default"])
                 _ = try await operations.job(id)
                 _ = try await operations.list(ListRequest(queue: "default", state: .scheduled))
                 do {
