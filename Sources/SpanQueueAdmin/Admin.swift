@@ -59,22 +59,9 @@ package struct Admin: Sendable {
     ///
     /// - Parameter limit: how many of them are shown; the others are in the sums.
     package func stats(limit: Int = 240) async throws -> StatsView {
-        let names = try await names()
-        let workers =
-            try await visible.isAll
-            ? queue.engine.workersByQueue() : WorkersByQueue(visibleWorkers().map(\.queues))
-        var counts: [QueueCounts] = []
-        var left = names[...]
-        // One after the other, so that a great many queues do not get in the way of what else the connection does.
-        while !left.isEmpty {
-            counts += try await queue.engine.counts(of: Array(left.prefix(Self.batch)))
-            left = left.dropFirst(Self.batch)
-        }
+        let (counts, workers) = try await counts()
         return StatsView(Array(counts.prefix(limit)), rest: Array(counts.dropFirst(limit)), workers: workers)
     }
-
-    /// How many queues are counted in one round trip.
-    private static let batch = 500
 
     private func views(_ counts: [QueueCounts]) async throws -> [QueueView] {
         let workers = try await queue.engine.workersByQueue()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+internal import Foundation
 package import Logging
 internal import NIOCore
 internal import ServiceLifecycle
@@ -18,8 +19,8 @@ package final class WebServer: Service, Sendable {
     package static let standardAddress = ListenAddress.tcp(host: "127.0.0.1", port: 9465)
 
     private let address: ListenAddress
-    private let responder: Responder
     private let desk: BulkDesk
+    private let responder: @Sendable (LoopThread) -> Responder
     private let limits: ConnectionLimits
     private let logger: Logger
     private let socket = Mutex<ListeningSocket?>(nil)
@@ -31,9 +32,17 @@ package final class WebServer: Service, Sendable {
     ///   - access: who may come, and what is kept from them.
     /// - Throws: `.invalidArgument` for an address that others than this machine can reach while nobody has to say who they are, and
     ///   for a file of users that can't be used.
-    package init(
+    package convenience init(
         _ address: ListenAddress, admin: Admin, access: WebAccess = WebAccess(),
         limits: ConnectionLimits = ConnectionLimits(), logger: Logger
+    ) throws(SpanQueueError) {
+        try self.init(address, admin: admin, access: access, limits: limits, live: LiveLimits(), logger: logger)
+    }
+
+    /// The same with other times for what is live.
+    init(
+        _ address: ListenAddress, admin: Admin, access: WebAccess = WebAccess(),
+        limits: ConnectionLimits = ConnectionLimits(), live: LiveLimits, logger: Logger
     ) throws(SpanQueueError) {
         try Self.check(address, access)
         self.address = address
@@ -41,10 +50,23 @@ package final class WebServer: Service, Sendable {
         self.logger = logger
         var hosts = RequestGuard.ownHosts.union(access.hosts.map { $0.lowercased() })
         if let host = address.tcp?.host { hosts.insert(host.contains(":") ? "[\(host)]" : host.lowercased()) }
-        desk = BulkDesk()
-        responder = Responder(
-            admin: admin, gate: try Gate(access, logger: logger), hosts: hosts, redaction: access.redaction, desk: desk,
-            routes: access.isReadOnly ? Routes.all.filter { !$0.isWrite } : Routes.all, logger: logger)
+        let ours = hosts
+        let gate = try Gate(access, logger: logger)
+        var live = live
+        if gate.hasUsers { live.viewersOfOne = live.viewersOfOne ?? LiveLimits.viewersOfOneUser }
+        let (liveLimits, redaction) = (live, access.redaction)
+        let mask: @Sendable (String) -> String = { text in
+            redaction.isEmpty ? text : String(decoding: redaction.masked(answer: Data(text.utf8)), as: UTF8.self)
+        }
+        let desk = BulkDesk()
+        self.desk = desk
+        responder = { thread in
+            let source = LiveSource(admin) { try await thread.sleep(for: $0) }
+            return Responder(
+                admin: admin, gate: gate, hosts: ours, redaction: redaction, desk: desk,
+                routes: access.isReadOnly ? Routes.all.filter { !$0.isWrite } : Routes.all,
+                live: LiveHub(source, limits: liveLimits, mask: mask, logger: logger), logger: logger)
+        }
     }
 
     /// Says whether it may listen there.
@@ -90,18 +112,19 @@ package final class WebServer: Service, Sendable {
         }
         let thread = LoopThread(name: "spanq-web")
         defer { thread.stop() }
-        let responder = responder
+        let responder = responder(thread)
         let isUnix = address.unixPath != nil
-        let server = GuardedServer(limits: limits, logger: logger) { request, channel in
-            // One of whom nothing is known is trusted by nobody.
-            await responder.respond(
-                to: request, from: isUnix ? nil : channel.remoteAddress?.ipAddress ?? "unknown")
-        }
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { [desk] in await desk.run() }
+        // One of whom nothing is known is trusted by nobody.
+        let peer: @Sendable (any Channel) -> String? = { isUnix ? nil : $0.remoteAddress?.ipAddress ?? "unknown" }
+        let server = GuardedServer(
+            limits: limits, logger: logger, upgrade: { LiveUpgrader(responder, peer: peer) },
+            respond: { await responder.respond(to: $0, from: peer($1), on: $1) })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask(executorPreference: thread) { await responder.live.run() }
+            group.addTask { [desk] in await desk.run() }
             // What is under way ends with its next step.
-            defer { tasks.cancelAll() }
-            try await server.serve(descriptor, on: thread) {}
+            defer { group.cancelAll() }
+            try await server.serve(descriptor, on: thread) { responder.live.stop() }
         }
     }
 }

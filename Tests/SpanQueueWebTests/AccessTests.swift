@@ -30,7 +30,9 @@ struct AccessTests {
     }
 
     private static func target(_ route: Route, job: String = "a", queue: String = "mail") -> String {
-        route.path.replacing("{id}", with: job).replacing("{queue}", with: queue)
+        // It would not end; what it shows to whom has a test of its own.
+        if route.path == Route.events { return route.path + "?topics=none" }
+        return route.path.replacing("{id}", with: job).replacing("{queue}", with: queue)
     }
 
     private static func body(_ route: Route) -> String? {

@@ -54,6 +54,9 @@ struct DescriptionTests {
             try await call("GET", "/api/v1/errors/00000000000000ab?queue=mail")
             try await call("GET", "/api/v1/errors/00000000000000ac", nil, 404)
             try await call("GET", "/api/v1/errors/ac", nil, 400)
+            // What it streams has tests of its own.
+            try await call("GET", "/api/v1/events?topics=none", nil, 400)
+            try await call("GET", "/api/v1/jobs?tag=vip&limit=1")
             try await call("GET", "/api/v1/jobs/a")
             try await call("GET", "/api/v1/jobs/a/trace?queue=default")
             try await call("GET", "/api/v1/jobs/a/explain")

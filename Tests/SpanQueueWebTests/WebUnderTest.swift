@@ -21,41 +21,39 @@ struct WebUnderTest: Sendable {
     let document: APIDocument
     /// The users' tokens by name.
     let tokens: [String: AccessToken]
+    private let file: UsersFile
 
     /// - Parameter users: lines of a file of users without their last word; where there is none, nobody has to say who they are.
-    static func run(
+    @discardableResult
+    static func run<Value: Sendable>(
         isReadOnly: Bool = false, users: [String] = [], access: WebAccess = WebAccess(),
-        limits: ConnectionLimits = ConnectionLimits(), _ body: @Sendable (WebUnderTest) async throws -> Void
-    ) async throws {
+        limits: ConnectionLimits = ConnectionLimits(), live: LiveLimits = LiveLimits(),
+        _ body: @Sendable (WebUnderTest) async throws -> Value
+    ) async throws -> Value {
         var access = access
         access.isReadOnly = isReadOnly
         var tokens: [String: AccessToken] = [:]
         let file = UsersFile()
         defer { file.remove() }
         if !users.isEmpty {
-            let lines = users.map { line in
-                let token = AccessToken()
-                let name = String(line.prefix { $0 != " " })
-                tokens[name] = token
-                return "\(line) \(name.hasPrefix("@") ? "-" : token.digest)\n"
-            }
-            try file.write(lines.joined())
+            for line in users { tokens[name(in: line)] = AccessToken() }
+            try file.write(text(users, tokens))
             access.users = file.path
         }
         let clock = ManualClock()
         let queue = try JobQueue.testing(clock: clock)
         let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let server = try WebServer(
-            .tcp(host: "127.0.0.1", port: 0), admin: Admin(queue), access: access, limits: limits,
+            .tcp(host: "127.0.0.1", port: 0), admin: Admin(queue), access: access, limits: limits, live: live,
             logger: quiet)
         try server.start()
         guard let port = server.listening?.tcp?.port else { throw SpanQueueError(.unavailable, "no port") }
         let test = WebUnderTest(
-            queue: queue, clock: clock, port: port, document: try APIDocument(), tokens: tokens)
+            queue: queue, clock: clock, port: port, document: try APIDocument(), tokens: tokens, file: file)
         let group = ServiceGroup(services: [server], logger: quiet)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
+        return try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
-            let result: Result<Void, any Error>
+            let result: Result<Value, any Error>
             do {
                 result = .success(try await body(test))
             } catch {
@@ -63,8 +61,20 @@ struct WebUnderTest: Sendable {
             }
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
-            try result.get()
+            return try result.get()
         }
+    }
+
+    /// Writes the file of users anew, in which who was there before keeps the token.
+    func write(users: [String]) throws { try file.write(Self.text(users, tokens)) }
+
+    private static func name(in line: String) -> String { String(line.prefix { $0 != " " }) }
+
+    private static func text(_ users: [String], _ tokens: [String: AccessToken]) -> String {
+        users.map { line in
+            let name = name(in: line)
+            return "\(line) \(name.hasPrefix("@") ? "-" : tokens[name]?.digest ?? "-")\n"
+        }.joined()
     }
 
     /// One request on a connection of its own. A body is sent with its type, unless `headers` say otherwise.

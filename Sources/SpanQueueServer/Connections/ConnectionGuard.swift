@@ -23,6 +23,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var outstanding = 0
     private var answerBytes = 0
     private var closesAfterAnswer = false
+    private var isStream = false
 
     init(_ connections: Connections) {
         self.connections = connections
@@ -61,7 +62,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapOutboundIn(data) {
         case .head(let head):
             closesAfterAnswer = closesAfterAnswer || head.headerFields[.connection] == "close"
+            if head.headerFields[.contentType] == "text/event-stream" { beginStream(context) }
             context.write(data, promise: promise)
+        case .body where isStream: context.write(data, promise: promise)
         case .body(let buffer):
             answerBytes += buffer.readableBytes
             if let id { connections.add(buffer.readableBytes, to: id) }
@@ -73,6 +76,31 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             written.futureResult.assumeIsolated().whenSuccess { [self] in finish(bytes, context) }
             context.write(data, promise: written)
         }
+    }
+
+    /// The answer has no end by itself: it is held to the pace of its reader, not to a time, and nobody has to make room for another.
+    func beginStream(_ context: ChannelHandlerContext) {
+        guard let id, !isStream else { return }
+        isStream = true
+        timer?.cancel()
+        timer = nil
+        connections.beginStream(id)
+        let pace = StreamPace(connections.limits.streamTimeout)
+        do { try context.pipeline.syncOperations.addHandler(pace, position: .first) } catch {
+            context.close(promise: nil)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // Whoever sends no more does not read either, and would be noticed only with the next that is written.
+        if isStream, case ChannelEvent.inputClosed = event { return context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // It goes on as a request, and is answered.
+        if error is UpgradeRefused { return }
+        context.fireErrorCaught(error)
     }
 
     private func begin(_ context: ChannelHandlerContext) {
@@ -92,6 +120,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private func finish(_ bytes: Int, _ context: ChannelHandlerContext) {
         outstanding -= 1
         guard let id else { return }
+        isStream = false
         let mustClose = connections.finish(id, bytes: bytes, isLast: outstanding == 0)
         if mustClose || closesAfterAnswer {
             context.close(promise: nil)
@@ -109,6 +138,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
 @available(*, unavailable)
 extension ConnectionGuard: Sendable {}
+
+/// A request for an upgrade that is not granted: it is answered as any other.
+package struct UpgradeRefused: Error {
+    package init() {}
+}
 
 /// What RFC 9112 asks of a head and the codec behind this does not look at: exactly one sound `Host` (section 3.2), and an end of
 /// the connection where the request asks for it in any way (section 9.3), which HTTP/1.0 does by saying nothing.

@@ -10,6 +10,8 @@ struct ConnectionTable: Sendable {
         /// The order of what happened last: lower means that it has waited longer.
         var since: UInt64
         var isAnswering = false
+        /// Whether it is sent what happens, for as long as it reads.
+        var isStream = false
         var pendingBytes = 0
     }
 
@@ -47,6 +49,12 @@ struct ConnectionTable: Sendable {
         entries[id] = entry
     }
 
+    /// Its answer goes on until it ends: those who read one are few, counted elsewhere, and make no room for others.
+    mutating func beginStream(_ id: UInt64) {
+        begin(id)
+        entries[id]?.isStream = true
+    }
+
     /// Bytes of an answer wait for its reader; returns those whose bytes have to make room. One answer alone may be larger than
     /// all may be together.
     mutating func add(_ bytes: Int, to id: UInt64) -> [UInt64] {
@@ -70,6 +78,7 @@ struct ConnectionTable: Sendable {
         pendingBytes -= written
         entry.pendingBytes -= written
         entry.isAnswering = !isLast
+        entry.isStream = false
         entry.since = tick()
         entries[id] = entry
         return isClosing && isLast
@@ -91,7 +100,7 @@ struct ConnectionTable: Sendable {
 
     /// Those that wait for a request go first, then those whose reader is slowest.
     private func victim(besides id: UInt64) -> UInt64? {
-        let others = entries.filter { $0.key != id }
+        let others = entries.filter { $0.key != id && !$0.value.isStream }
         let waiting = others.filter { !$0.value.isAnswering }
         return (waiting.isEmpty ? others : waiting).min(by: Self.waitsLonger)?.key
     }
@@ -123,6 +132,8 @@ package struct ConnectionLimits: Sendable {
     /// The most bytes of answers that wait for their readers. Past that the one that has read longest is closed; 32 MiB
     /// unless set.
     package var maximumPendingBytes = 32 << 20
+    /// How long a reader of a stream may leave unread what was sent; 10 seconds unless set.
+    package var streamTimeout = Duration.seconds(10)
     /// How long a stop waits for answers under way; one second unless set.
     package var closingTimeout = Duration.seconds(1)
 
@@ -165,6 +176,10 @@ final class Connections: Sendable {
 
     func begin(_ id: UInt64) {
         state.withLock { $0.table.begin(id) }
+    }
+
+    func beginStream(_ id: UInt64) {
+        state.withLock { $0.table.beginStream(id) }
     }
 
     func add(_ bytes: Int, to id: UInt64) {

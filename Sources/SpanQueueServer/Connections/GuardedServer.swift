@@ -5,6 +5,7 @@ internal import HTTPTypes
 package import HummingbirdCore
 package import Logging
 package import NIOCore
+package import NIOHTTP1
 internal import NIOHTTPTypes
 internal import NIOHTTPTypesHTTP1
 internal import NIOPosix
@@ -24,14 +25,20 @@ package import SpanQueueLoop
 /// Hummingbird's own server binds its address only when it runs; this one must have it before the workers start.
 package struct GuardedServer: Sendable {
     package typealias Responder = @Sendable (Request, any Channel) async -> Response
+    /// Makes what a connection may be upgraded by, with its first request; one for each connection, on its event loop.
+    package typealias Upgrade = @Sendable () -> any HTTPServerProtocolUpgrader
 
     private let limits: ConnectionLimits
     private let logger: Logger
+    private let upgrade: Upgrade?
     private let respond: Responder
 
-    package init(limits: ConnectionLimits, logger: Logger, respond: @escaping Responder) {
+    package init(
+        limits: ConnectionLimits, logger: Logger, upgrade: Upgrade? = nil, respond: @escaping Responder
+    ) {
         self.limits = limits
         self.logger = logger
+        self.upgrade = upgrade
         self.respond = respond
     }
 
@@ -59,6 +66,7 @@ package struct GuardedServer: Sendable {
         let connections = Connections(limits)
         let http = channel(connections)
         let logger = logger
+        let upgrade = upgrade
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
             .childChannelOption(ChannelOptions.socketOption(.so_sndbuf), value: Self.sendBufferBytes)
@@ -66,7 +74,9 @@ package struct GuardedServer: Sendable {
                 http.setup(channel: channel, logger: logger).flatMapThrowing { connection in
                     let pipeline = channel.pipeline.syncOperations
                     let codec = try pipeline.context(handlerType: HTTP1ToHTTPServerCodec.self).handler
-                    try pipeline.addHandler(RequestHeadRules(), position: .before(codec))
+                    let rules = RequestHeadRules()
+                    try pipeline.addHandler(rules, position: .before(codec))
+                    if let upgrade { try Self.add(upgrade(), behind: rules, to: pipeline) }
                     return connection
                 }
             }
@@ -82,6 +92,26 @@ package struct GuardedServer: Sendable {
         } onCancel: {
             connections.closeAll()
         }
+    }
+
+    /// What stands in front of it goes with an upgrade; what stands behind it stays, and hears nothing any more.
+    private static func add(
+        _ upgrader: any HTTPServerProtocolUpgrader, behind rules: RequestHeadRules,
+        to pipeline: ChannelPipeline.SynchronousOperations
+    ) throws {
+        let handler = HTTPServerUpgradeHandler(
+            upgraders: [upgrader], httpEncoder: try pipeline.handler(type: HTTPResponseEncoder.self),
+            extraHTTPHandlers: [try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self), rules]
+        ) { context in
+            let pipeline = context.pipeline.syncOperations
+            do {
+                try pipeline.handler(type: ConnectionGuard.self)
+                    .beginStream(pipeline.context(handlerType: ConnectionGuard.self))
+            } catch {
+                context.close(promise: nil)
+            }
+        }
+        try pipeline.addHandler(handler, position: .after(rules))
     }
 
     private func accept(

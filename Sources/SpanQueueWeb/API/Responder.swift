@@ -19,10 +19,11 @@ struct Responder: Sendable {
     let redaction: Redaction
     let desk: BulkDesk
     let routes: [Route]
+    let live: LiveHub
     let logger: Logger
 
     /// - Parameter peer: the other side's address; nil for a Unix socket.
-    func respond(to request: Request, from peer: String?) async -> Response {
+    func respond(to request: Request, from peer: String?, on channel: any Channel) async -> Response {
         var reply: Reply
         do {
             reply = try await answer(request, from: peer)
@@ -39,14 +40,17 @@ struct Responder: Sendable {
             if Self.hasBody(request) { reply.headers[.connection] = "close" }
         }
         if request.headers[.connection]?.lowercased() == "close" { reply.headers[.connection] = "close" }
-        let response = Self.response(reply, acceptEncoding: request.headers[.acceptEncoding])
+        if let viewer = reply.viewer {
+            // However the connection ends, and if the answer never begins.
+            channel.closeFuture.whenComplete { [live] _ in live.leave(viewer) }
+            if request.method == .head { live.leave(viewer) }
+        }
+        let response = response(reply, acceptEncoding: request.headers[.acceptEncoding])
         return request.method == .head ? response.createHeadResponse() : response
     }
 
     private func answer(_ request: Request, from peer: String?) async throws -> Reply {
-        try RequestGuard.check(
-            request.method, request.headers, authority: request.head.authority, hosts: hosts,
-            schemes: gate.hasUsers ? ["http", "https"] : ["http"])
+        try check(request.head)
         guard let target = RequestPath(request.head.path ?? "/") else {
             throw Problem.invalid("the path or query has an escape that is none")
         }
@@ -62,21 +66,49 @@ struct Responder: Sendable {
         guard let (route, places) = found.first(where: { $0.0.method == method }) else {
             throw Problem(.methodNotAllowed, "invalid_argument", "use \(allowed)", [.allow: allowed])
         }
-        let nobody = Gate.Visitor(principal: Principal(name: "nobody", way: .web, scopes: []), credential: .none)
-        let visitor = try route.isOpen ? nobody : gate.visitor(request.headers, peer: peer)
+        let visitor = try route.isOpen ? Self.nobody : gate.visitor(request.headers, peer: peer)
         try RequestGuard.check(visitor.credential, method, request.headers)
+        var call = try call(route, method, request.headers, visitor, peer, places, target)
+        call.body = try await Self.body(of: request, limit: route.bodyLimit)
+        return try await route.answer(admin.visible(to: visitor.principal), call)
+    }
+
+    private func check(_ request: HTTPRequest) throws(Problem) {
+        try RequestGuard.check(
+            request.method, request.headerFields, authority: request.authority, hosts: hosts,
+            schemes: gate.hasUsers ? ["http", "https"] : ["http"])
+    }
+
+    private static let nobody = Gate.Visitor(
+        principal: Principal(name: "nobody", way: .web, scopes: []), credential: .none)
+
+    /// A request, if its visitor may send it, and it asks for nothing that is not known.
+    private func call(
+        _ route: Route, _ method: HTTPRequest.Method, _ headers: HTTPFields, _ visitor: Gate.Visitor, _ peer: String?,
+        _ places: [String: String], _ target: RequestPath
+    ) throws -> Call {
         if let scope = route.scope { try visitor.principal.require(scope) }
         // It is not repeated: an answer has nothing in it that only the asker wrote.
         guard target.query.allSatisfy({ route.parameters.contains($0.name) }) else {
             let known = route.parameters.sorted().joined(separator: ", ")
             throw Problem.invalid("unknown parameter: \(known.isEmpty ? "there are none here" : "there are \(known)")")
         }
-        var call = Call(
-            method: method, headers: request.headers, visitor: visitor, gate: gate, redaction: redaction, peer: peer,
-            desk: desk, places: places,
-            query: target.query)
-        call.body = try await Self.body(of: request, limit: route.bodyLimit)
-        return try await route.answer(admin.visible(to: visitor.principal), call)
+        return Call(
+            method: method, headers: headers, visitor: visitor, gate: gate, redaction: redaction, peer: peer,
+            desk: desk,
+            places: places, query: target.query, live: live)
+    }
+
+    /// Takes in who asks for a WebSocket, by the same rules as any other request.
+    ///
+    /// - Returns: nil where there is none at this path.
+    func join(_ request: HTTPRequest, from peer: String?) throws -> LiveViewer? {
+        guard request.method == .get, let target = RequestPath(request.path ?? "/"),
+            let route = routes.first(where: { $0.path == Route.events && $0.match(target.parts) != nil })
+        else { return nil }
+        try check(request)
+        let visitor = try gate.visitor(request.headerFields, peer: peer)
+        return try call(route, .get, request.headerFields, visitor, peer, [:], target).viewer()
     }
 
     /// Counted while it is read, so that what a client says of its size does not matter.
@@ -100,7 +132,7 @@ struct Responder: Sendable {
     /// Smaller ones do not get smaller.
     private static let leastForGzip = 1024
 
-    private static func response(_ reply: Reply, acceptEncoding: String?) -> Response {
+    private func response(_ reply: Reply, acceptEncoding: String?) -> Response {
         var headers = reply.headers
         // Nothing here is for another site to show, to frame or to read, or, but for what pages are made of, for anyone to keep.
         headers[.cacheControl] = headers[.cacheControl] ?? "no-store"
@@ -110,12 +142,19 @@ struct Responder: Sendable {
         headers[.crossOriginResourcePolicy] = "same-origin"
         headers[.crossOriginOpenerPolicy] = "same-origin"
         headers[.referrerPolicy] = "no-referrer"
+        if let viewer = reply.viewer {
+            headers[.contentType] = "text/event-stream"
+            // By nginx, which would keep it until there is enough of it.
+            headers[.accelBuffering] = "no"
+            headers[.connection] = "close"
+            return Response(status: reply.status, headers: headers, body: EventStream(live, viewer).body)
+        }
         guard var body = reply.body else {
             return Response(status: reply.status, headers: headers, body: ResponseBody())
         }
         headers[.contentType] = reply.contentType
         headers[.vary] = "Accept-Encoding"
-        if body.count >= leastForGzip, ContentCoding.negotiated(acceptEncoding: acceptEncoding) == .gzip,
+        if body.count >= Self.leastForGzip, ContentCoding.negotiated(acceptEncoding: acceptEncoding) == .gzip,
             let packed = Gzip.compress(Array(body))
         {
             headers[.contentEncoding] = "gzip"

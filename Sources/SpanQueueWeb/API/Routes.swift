@@ -51,6 +51,9 @@ enum Routes {
             try .json(await admin.types(in: call.queueOfJob()))
         },
         Route(
+            method: .get, path: Route.events, scope: .read, parameters: ["topics", "queues", "last_event_id"]
+        ) { _, call in Reply(viewer: try call.viewer()) },
+        Route(
             method: .get, path: "/api/v1/jobs", scope: .read,
             parameters: [
                 "queue", "state", "type", "tag", "id", "error", "fingerprint", "since", "until", "limit", "cursor",

@@ -80,16 +80,42 @@ final class Gate: Sendable {
                 principal: principal(user.name, user.role, user.queues, headers, address: address),
                 credential: credential)
         }
-        let now = Timestamp(Date())
-        for value in SessionCookie.values(in: headers[values: .cookie]) {
-            guard let (digest, end) = cookies.read(value, at: now), let user = users.user(digest: digest),
-                ended.withLock({ $0[value] }) == nil
-            else { continue }
+        if let (user, end) = signedIn(headers, users) {
             return Visitor(
                 principal: principal(user.name, user.role, user.queues, headers, address: address),
                 credential: .cookie(until: end))
         }
         throw .unauthenticated("sign in, or send a token: Authorization: Bearer spanq_…")
+    }
+
+    /// Whether a visitor who was let in with these headers would be now, as the same and with the same rights. It counts no failure: it
+    /// is asked again and again of those who watch.
+    func admits(_ visitor: Visitor, _ headers: HTTPFields, peer: String?) -> Bool {
+        guard let users = users?.current() else { return visitor.credential == .none }
+        let user: UserList.User?
+        switch visitor.credential {
+        case .none: user = nil
+        case .proxy: user = try? named(by: headers, users, isTrusted: peer.map(access.proxies.contain) ?? true)
+        case .bearer, .basic:
+            let text = headers[.authorization].flatMap { try? Self.token(in: $0).0 }
+            user = text.flatMap { AccessToken($0) }.flatMap { users.user(digest: $0.digest) }
+        case .cookie: user = signedIn(headers, users)?.user
+        }
+        guard let user else { return false }
+        let principal = visitor.principal
+        return user.name == principal.name && user.role == principal.role && user.queues == principal.queues
+    }
+
+    /// Whom a cookie names that is still good.
+    private func signedIn(_ headers: HTTPFields, _ users: UserList) -> (user: UserList.User, end: Timestamp)? {
+        let now = Timestamp(Date())
+        for value in SessionCookie.values(in: headers[values: .cookie]) {
+            guard let (digest, end) = cookies.read(value, at: now), let user = users.user(digest: digest),
+                ended.withLock({ $0[value] }) == nil
+            else { continue }
+            return (user, end)
+        }
+        return nil
     }
 
     private func principal(

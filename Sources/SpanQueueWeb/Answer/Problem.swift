@@ -81,6 +81,8 @@ struct Reply {
     var body: Data?
     var contentType = "application/json"
     var headers = HTTPFields()
+    /// Who is sent what happens, in the place of a body.
+    var viewer: LiveViewer?
 
     /// Whether it has texts of jobs and people.
     var isText: Bool { ["application/json", "application/x-ndjson"].contains(contentType) }

@@ -21,6 +21,8 @@ struct Call: Sendable {
     let places: [String: String]
     let query: [(name: String, value: String)]
     var body: [UInt8] = []
+    /// What happens, for those who watch.
+    var live: LiveHub?
 
     var principal: Principal { visitor.principal }
 

@@ -20,7 +20,9 @@ enum RequestGuard {
         guard let authority, hosts.contains(host(of: authority).lowercased()) else {
             throw .forbidden("this host is not served here: use 127.0.0.1, [::1] or localhost, or add --web-host")
         }
-        guard method != .get, method != .head, method != .options else { return }
+        // A page of another site may open a WebSocket here and read from it, which it can't with a plain request.
+        let isReading = method == .get || method == .head || method == .options
+        guard !isReading || headers[.upgrade] != nil else { return }
         if let site = headers[.secFetchSite] {
             guard site == "same-origin" || site == "none" else { throw .forbidden("a page of another site sent this") }
         } else if let origin = headers[.origin] {
@@ -29,7 +31,7 @@ enum RequestGuard {
                 throw .forbidden("a page of another site sent this")
             }
         }
-        guard method != .delete else { return }
+        guard method != .delete, !isReading else { return }
         // Which no form can send, and no page of another site without asking first.
         guard mediaType(headers[.contentType]) == "application/json" else {
             throw Problem(.unsupportedMediaType, "invalid_argument", "send Content-Type: application/json")
@@ -61,6 +63,9 @@ enum RequestGuard {
 }
 
 extension HTTPField.Name {
+    static let upgrade = made("Upgrade")
+    static let lastEventID = made("Last-Event-ID")
+    static let accelBuffering = made("X-Accel-Buffering")
     static let secFetchSite = made("Sec-Fetch-Site")
     static let idempotencyKey = made("Idempotency-Key")
     static let traceparent = made("traceparent")
