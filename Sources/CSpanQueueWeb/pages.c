@@ -24,6 +24,9 @@ static const unsigned char deeds_js[] = {
 static const unsigned char dom_js[] = {
 #embed "Assets/dom.js"
 };
+static const unsigned char feed_js[] = {
+#embed "Assets/feed.js"
+};
 static const unsigned char filter_js[] = {
 #embed "Assets/filter.js"
 };
@@ -35,6 +38,9 @@ static const unsigned char history_js[] = {
 };
 static const unsigned char index_html[] = {
 #embed "Assets/index.html"
+};
+static const unsigned char live_js[] = {
+#embed "Assets/live.js"
 };
 static const unsigned char login_html[] = {
 #embed "Assets/login.html"
@@ -95,10 +101,12 @@ static const struct spanqueue_web_asset assets[] = {
     {"charts.js", charts_js, sizeof charts_js},
     {"deeds.js", deeds_js, sizeof deeds_js},
     {"dom.js", dom_js, sizeof dom_js},
+    {"feed.js", feed_js, sizeof feed_js},
     {"filter.js", filter_js, sizeof filter_js},
     {"format.js", format_js, sizeof format_js},
     {"history.js", history_js, sizeof history_js},
     {"index.html", index_html, sizeof index_html},
+    {"live.js", live_js, sizeof live_js},
     {"login.html", login_html, sizeof login_html},
     {"login.js", login_js, sizeof login_js},
     {"mark.svg", mark_svg, sizeof mark_svg},

@@ -122,6 +122,21 @@ import Testing
         }
     }
 
+    @Test func scriptsAreServedWithoutCommentsLineForLine() throws {
+        let script = "// a\n/** b\n * c */\n  let a = `//x`; // stays\n\n    return a;\n"
+        #expect(
+            String(decoding: Pages.condensed(Data(script.utf8)), as: UTF8.self)
+                == "\n\n\nlet a = `//x`; // stays\n\nreturn a;\n")
+        // What that relies on: no text of a script goes over the end of a line.
+        for name in Pages.embedded.names where name.hasSuffix(".js") {
+            let text = String(decoding: try #require(Pages.embedded.file(name)), as: UTF8.self)
+            for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+                #expect(line.count { $0 == "`" } % 2 == 0, "\(name):\(index + 1)")
+                #expect(!line.hasPrefix("* ") && !line.contains("/*") && !line.contains("*/"), "\(name):\(index + 1)")
+            }
+        }
+    }
+
     @Test func whatABrowserLoadsStaysSmall() throws {
         func text(_ name: String) -> String { String(decoding: Pages.embedded.file(name) ?? Data(), as: UTF8.self) }
         /// A script with all that it imports at once.

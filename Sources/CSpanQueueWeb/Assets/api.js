@@ -52,12 +52,15 @@ export async function send(method, target, body, tag) {
   return response.status === 204 ? null : response.json();
 }
 
-async function request(method, target, headers, body) {
+/** Begins to read something that goes on until it is aborted. */
+export const stream = (target, signal) => request("GET", target, {}, undefined, signal);
+
+async function request(method, target, headers, body, signal = AbortSignal.timeout(patience)) {
   let response;
   const sent = Date.now();
   try {
     response = await fetch(base + target, {
-      method, headers, body, cache: "no-store", credentials: "same-origin", redirect: "error", signal: AbortSignal.timeout(patience),
+      method, headers, body, cache: "no-store", credentials: "same-origin", redirect: "error", signal,
     });
   } catch {
     throw new Problem(0, "unavailable", "The server does not answer.");
@@ -75,73 +78,6 @@ function noteClock(date, sent) {
   const ours = (sent + Date.now()) / 2;
   const ahead = theirs + 500 - ours;
   setSkew(Math.abs(ahead) < 2000 ? 0 : Math.round(ahead));
-}
-
-/**
- * Asks again and again: every three seconds, not while nobody looks, and less and less often while there is no answer, by chance, so
- * that not all who look come back in the same moment.
- */
-export class Poll {
-  static interval = 3000;
-  static health = 30_000;
-
-  /** `ask` throws a Problem that is an outage where there is no answer; `tell` hears of each change of the state. */
-  constructor(ask, tell) {
-    this.ask = ask;
-    this.tell = tell;
-    this.failures = 0;
-    /** When the last answer came, since when there is none, when it is tried next. */
-    this.asOf = null;
-    this.lostAt = null;
-    this.problem = null;
-    this.nextAt = null;
-    this.wellSince = null;
-    this.running = false;
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.pause() : this.soon()));
-    addEventListener("online", () => this.soon());
-  }
-
-  pause() {
-    clearTimeout(this.timer);
-  }
-
-  /** Asks now. */
-  soon() {
-    clearTimeout(this.timer);
-    if (this.running) this.again = true;
-    else this.run();
-  }
-
-  async run() {
-    this.running = true;
-    this.again = false;
-    let wait = Poll.interval;
-    try {
-      await this.ask();
-      this.asOf = Date.now();
-      this.wellSince ??= this.asOf;
-      if (this.asOf - this.wellSince > Poll.health) this.failures = 0;
-      this.lostAt = null;
-      this.nextAt = null;
-    } catch (error) {
-      // A mistake of these pages: the browser's console has it, and the next answer may do better.
-      if (!(error instanceof Problem)) reportError(error);
-      this.problem = error;
-      this.lostAt ??= Date.now();
-      this.wellSince = null;
-      wait = backoff(this.failures++);
-      this.nextAt = Date.now() + wait;
-    } finally {
-      this.running = false;
-    }
-    try {
-      this.tell();
-    } catch (error) {
-      reportError(error);
-    }
-    if (this.again) this.run();
-    else if (!document.hidden) this.timer = setTimeout(() => this.run(), wait);
-  }
 }
 
 /** Any time up to half a second, doubled with each failure, and no more than 30 seconds. */

@@ -2,8 +2,10 @@
 
 import { foreign, h, icon, update } from "./dom.js";
 import { age, clock, isUTC, now, number, offset, shortID, tick, toggleAbsolute, toggleUTC } from "./format.js";
-import { Poll, get, path } from "./api.js";
-import { record } from "./history.js";
+import { Problem, backoff, get, path } from "./api.js";
+import { Feed } from "./feed.js";
+import { record, recordDepth } from "./history.js";
+import { Live } from "./live.js";
 import { disarm, empty, head } from "./parts.js";
 import { overview } from "./page-overview.js";
 import { filterOf, isID, refine } from "./filter.js";
@@ -13,8 +15,10 @@ let page = null;
 /** Counts the pages shown, so that what came for another is not shown. */
 let shown = 0;
 let isLoaded = false;
+const began = Date.now();
 let stats = null;
 let session = null;
+const feed = new Feed();
 
 /** The page of an address. */
 function pageOf({ pathname, searchParams }) {
@@ -51,17 +55,19 @@ function lazy(title, nav, make) {
   return {
     title,
     nav,
+    get every() { return page?.every; },
     async load() {
       page ??= await make();
       await page.load();
     },
+    hear: (event, data) => page?.hear?.(event, data),
     view: (context) => page.view(context),
   };
 }
 
 const missing = () => ({ title: "No such page", nav: "", async load() {}, view: () => [head("No such page"), empty("There is no such page", "What there is stands on the left.")] });
 
-const context = () => ({ stats, session, root: main, poll, redraw: draw, reload: () => poll.soon(), go, may: (scope) => session.scopes.includes(scope) });
+const context = () => ({ stats, session, feed, root: main, redraw: draw, reload: load, go, may: (scope) => session.scopes.includes(scope) });
 
 function open(isNew) {
   shown++;
@@ -78,7 +84,7 @@ function open(isNew) {
     scrollTo(0, 0);
     main.focus({ preventScroll: true });
   }
-  poll.soon();
+  load();
 }
 
 function go(address) {
@@ -86,26 +92,66 @@ function go(address) {
   open(true);
 }
 
-async function ask() {
+// What is asked for, and what is heard. Figures come by themselves; lists are asked for again when a figure has changed, which no list
+// shows that was not read anew, and now and then all the same.
+
+// Who may not come any more is told so by the next answer.
+const live = new Live(hear, () => (live.problem?.status === 401 ? load() : tell()));
+/** Between two loads, at least; after the last, at most; where there is no stream. */
+const apart = 3000, longest = 15_000;
+let loading = false, again = false, timer;
+/** When the last answer came, what is wrong since, how often, and what the figures were. */
+let loadedAt = null, problem = null, failures = 0, figures = "";
+
+const sum = ({ jobs, totals }) => JSON.stringify([jobs, totals]);
+
+async function load() {
+  if (loading) return void (again = true);
+  clearTimeout(timer);
+  [loading, again] = [true, false];
   const [mine, asked] = [page, shown];
-  let answer;
   try {
     session ??= (await get(path(["session"]))).body;
-    [answer] = await Promise.all([get(path(["stats"])), mine.load()]);
+    const isHeard = live.asOf !== null && live.lostAt === null;
+    const [answer] = await Promise.all([isHeard && stats ? null : get(path(["stats"])), mine.load()]);
+    if (answer) take(answer.body);
+    figures = sum(stats);
+    loadedAt = Date.now();
+    [problem, failures] = [null, 0];
+    if (asked === shown) isLoaded = true;
   } catch (error) {
+    // A mistake of these pages: the browser's console has it, and the next answer may do better.
+    if (!(error instanceof Problem)) reportError(error);
     if (error.status === 401) location.replace(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
-    throw error;
+    problem = error;
   }
-  stats = answer.body;
-  record(stats);
-  if (asked === shown) isLoaded = true;
+  loading = false;
+  tell();
+  if (again) load();
+  else if (!document.hidden) timer = setTimeout(load, problem ? backoff(failures++) : live.lostAt === null ? page.every ?? longest : apart);
 }
+
+function take(news) {
+  stats = news;
+  record(stats);
+}
+
+function hear(event, data) {
+  if (event === "stats") take(data.stats);
+  if (event === "depth") recordDepth(data.queues);
+  if (event === "jobs") feed.add(data);
+  page.hear?.(event, data);
+  if (event === "reset" || live.isBack || (event === "stats" && sum(stats) !== figures && Date.now() - loadedAt >= apart)) load();
+  if (event !== "jobs" || page.nav === "/") tell();
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : load()));
 
 /** Tells how it stands: all is grey where there is no answer, and says since when. */
 function tell() {
   frame();
   if (isLoaded) draw();
-  else if (poll.lostAt !== null) update(main, head(page.title), empty("Nothing to show yet", h("span", {}, foreign(poll.problem.message), " It is tried again and again.")));
+  else if (problem) update(main, head(page.title), empty("Nothing to show yet", h("span", {}, foreign(problem.message), " It is tried again and again.")));
 }
 
 function draw() {
@@ -113,27 +159,28 @@ function draw() {
   update(main, page.view(context()));
 }
 
-const poll = new Poll(ask, tell);
-
 /** What says how old the figures are, each second. */
 function frame() {
-  const isLost = poll.lostAt !== null;
+  const since = live.lostAt !== null && (problem || loadedAt < live.lostAt) ? live.lostAt : live.asOf === null && problem ? loadedAt ?? began : null;
+  const isLost = since !== null;
+  const cause = live.problem ?? problem;
   const line = document.getElementById("lost");
-  const live = document.getElementById("live");
+  const sign = document.getElementById("live");
   line.hidden = !isLost;
   for (const part of [main, document.getElementById("nav")]) part.classList.toggle("stale", isLost);
+  const asOf = Math.max(live.asOf ?? 0, loadedAt ?? 0) || null;
   if (isLost) {
-    const next = Math.max(0, poll.nextAt - Date.now());
-    update(line, icon("i-off"), h("b", {}, `${poll.problem.status === 0 ? "Not connected" : "Not up to date"} since ${clock(poll.lostAt)}.`), " ",
-      poll.problem.status !== 0 && h("span", {}, foreign(poll.problem.message)),
-      h("span", {}, poll.asOf ? `These figures are ${age(Date.now() - poll.asOf)} old. ` : "", next > 0 ? `Next try in ${age(next + 999)}.` : "Trying now."), " ",
-      h("button", { class: "btn", type: "button", on: { click: () => poll.soon() } }, "Try now"));
+    const next = Math.max(0, (live.nextAt ?? 0) - Date.now());
+    update(line, icon("i-off"), h("b", {}, `${navigator.onLine === false ? "Offline" : cause.status === 0 ? "Not connected" : "Not up to date"} since ${clock(since)}.`), " ",
+      cause.status !== 0 && h("span", {}, foreign(cause.message), " "),
+      h("span", {}, asOf ? `These figures are ${age(Date.now() - asOf)} old. ` : "", next > 0 ? `Next try in ${age(next + 999)}.` : "Trying now."), " ",
+      h("button", { class: "btn", type: "button", on: { click: () => { live.soon(); load(); } } }, "Try now"));
   }
-  const old = poll.asOf === null ? null : Date.now() - poll.asOf;
-  live.className = isLost ? "live warn" : "live";
-  if (isLost) update(live, icon("i-off"), h("b", {}, old === null ? "no answer" : `as of ${age(old)} ago`));
-  else if (old === null) update(live, icon("i-live", "f"), "asking");
-  else update(live, icon("i-live", "good"), old < 5000 ? "live" : `as of ${age(old)} ago`);
+  const old = asOf === null ? null : Date.now() - asOf;
+  sign.className = isLost ? "live warn" : "live";
+  if (isLost) update(sign, icon("i-off"), h("b", {}, old === null ? "no answer" : `as of ${age(old)} ago`));
+  else if (old === null) update(sign, icon("i-live", "f"), "asking");
+  else update(sign, icon("i-live", live.lostAt === null ? "good" : "f"), old > 5000 ? `as of ${age(old)} ago` : live.asOf === null || live.lostAt !== null ? "every 3 s" : "live");
   update(document.getElementById("clock"), clock(now()), " ", h("span", { class: "f" }, isUTC() ? "UTC" : offset()));
   document.getElementById("clock").setAttribute("aria-label", isUTC() ? "Times are UTC. Change to local time" : `Times are local, ${offset()}. Change to UTC`);
   if (stats) {
@@ -197,6 +244,7 @@ document.addEventListener("keydown", (event) => {
     case "?": go("/about"); return;
     case "Escape": disarm(); return;
     case "u": toggleAbsolute(); tick(document); draw(); return;
+    case "z": feed.isFrozen = !feed.isFrozen; draw(); return;
     case "U": toggleUTC(); frame(); draw(); return;
     case "j": case "k": move(event.key === "j" ? 1 : -1); return;
   }

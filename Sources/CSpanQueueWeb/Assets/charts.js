@@ -32,13 +32,17 @@ function runs(points) {
 
 /**
  * A chart over time. `series`: `[{ label, kind, dash, area, points: [{ x, y }], text }]`, where x is a moment in milliseconds; a y of
- * null is not drawn.
+ * null is not drawn. With `fill` a series is a band that stands on the ones behind it in the list.
  */
 export function chart({ title, unit, series, from, to, height = 184, asTable, onTable }) {
   const top = 14;
   const bottom = height - 24;
   const drawn = series.map((one) => ({ ...one, points: one.points.filter(({ y }) => y !== null) }));
-  const most = roundUp(Math.max(0, ...drawn.flatMap(({ points }) => points.map(({ y }) => y))));
+  drawn.forEach((one, index) => {
+    const below = one.fill ? drawn[index + 1]?.fill && drawn.slice(index + 1) : null;
+    one.tops = below ? one.points.map(({ x, y }, place) => ({ x, y: below.reduce((sum, { points }) => sum + points[place].y, y) })) : one.points;
+  });
+  const most = roundUp(Math.max(0, ...drawn.flatMap(({ tops }) => tops.map(({ y }) => y))));
   const scaleX = (x) => ((x - from) / (to - from)) * plotWidth;
   const scaleY = (y) => bottom - top - (y / most) * (bottom - top);
   const lines = [0, 1, 2, 3, 4].map((index) => ({ value: (most * index) / 4, y: bottom - ((bottom - top) * index) / 4 }));
@@ -50,15 +54,16 @@ export function chart({ title, unit, series, from, to, height = 184, asTable, on
     h("div", { class: "sh" }, h("h2", {}, title), h("span", { class: "f sm" }, unit),
       h("span", { class: "r sm" }, h("button", { class: "btn bare", "aria-pressed": String(asTable), on: { click: onTable } }, asTable ? "As a chart" : "As a table"))),
     h("ul", { class: "key" }, drawn.map((one) =>
-      h("li", {}, h("svg", { width: 22, height: 8, class: one.kind, "aria-hidden": "true" }, h("path", { class: "ln", d: "M0 4h22", "stroke-dasharray": one.dash })), one.label, " ", h("b", {}, one.text)))),
+      h("li", {}, h("svg", { width: 22, height: 8, class: one.kind, "aria-hidden": "true" }, one.fill ? h("rect", { class: one.fill, width: 22, height: 8, rx: 2 }) : h("path", { class: "ln", d: "M0 4h22", "stroke-dasharray": one.dash })), one.label, " ", h("b", {}, one.text)))),
     asTable ? figures(title, drawn, from, to) : h("div", { class: "plot" },
       h("svg", { width: 46, height, "aria-hidden": "true" }, lines.map(({ value, y }) => h("text", { x: 38, y: y + 3.5, "text-anchor": "end" }, short(value, most)))),
       h("svg", { width: "100%", height, role: "img", "aria-label": `${title}, ${unit}. ${said.join("; ")}` },
         lines.map(({ y }, index) => h("line", { class: index ? "gl" : "ax", x1: 0, x2: "100%", y1: y, y2: y })),
         h("svg", { x: 0, y: top, width: "100%", height: bottom - top, viewBox: `0 0 ${plotWidth} ${bottom - top}`, preserveAspectRatio: "none" },
-          drawn.flatMap(({ kind, dash, area, points }) => runs(points).map((run) => {
+          drawn.flatMap(({ kind, dash, area, fill, tops }) => runs(tops).map((run) => {
             const line = linePath(run, scaleX, scaleY);
             const close = `L${scaleX(run.at(-1).x).toFixed(1)} ${bottom - top}L${scaleX(run[0].x).toFixed(1)} ${bottom - top}z`;
+            if (fill) return h("path", { class: `band ${fill}`, d: line + close });
             return [
               area && h("path", { class: `ar ${kind}`, d: line + close }),
               h("path", { class: `ln ${kind}`, d: line, "stroke-dasharray": dash }),

@@ -3,6 +3,8 @@
 const window = 15 * 60_000;
 /** Over how long a rate is taken. */
 const span = 30_000;
+/** How far samples are apart, at least. */
+const apart = 2500;
 /** The name under which the sums of all queues are kept; no queue can have it. */
 export const all = "";
 
@@ -10,6 +12,7 @@ export const all = "";
 const samples = new Map();
 
 export function record(stats, at = Date.now()) {
+  if (at - (of(all).at(-1)?.at ?? 0) < apart) return;
   add(all, { jobs: stats.jobs, totals: stats.totals, oldest: oldest(stats.queues) }, at);
   for (const queue of stats.queues) {
     add(queue.name, { jobs: queue, totals: queue.totals, oldest: queue.oldest_ready_age_seconds }, at);
@@ -29,6 +32,16 @@ function add(name, { jobs, totals, oldest }, at) {
     ended: totals.completed + totals.dead + totals.cancelled,
   });
   while (list[0].at < at - window) list.shift();
+}
+
+/** Ready jobs by priority, of all queues: when, and how many in each of these bands. */
+export const bands = [["7 to 9", 7, "p9"], ["4 to 6", 4, "p5"], ["1 to 3", 1, "p1"], ["none", 0, "p0"]];
+export const depths = [];
+
+export function recordDepth(queues, at = Date.now()) {
+  const levels = queues.reduce((sums, { ready }) => sums.map((sum, level) => sum + ready[level]), Array(10).fill(0));
+  depths.push({ at, ready: bands.map(([, from], index) => levels.slice(from, index === 0 ? 10 : bands[index - 1][1]).reduce((sum, count) => sum + count, 0)) });
+  while (depths[0].at < at - window) depths.shift();
 }
 
 export const of = (name) => samples.get(name) ?? [];

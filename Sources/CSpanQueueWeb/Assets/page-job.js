@@ -29,6 +29,8 @@ export function job(id, query) {
   return {
     title: shortID(id),
     nav: "/jobs",
+    // Its progress is told to nobody.
+    get every() { return job?.state === "active" ? 3000 : 15_000; },
     async load() {
       try {
         const answer = await get(path(["jobs", id], where));

@@ -21,7 +21,10 @@ export function overview() {
       ]);
       [workers, active, dead] = [answers[0].body.workers, answers[1].body.jobs, answers[2].body.jobs];
     },
-    view({ stats, root, redraw }) {
+    hear(event, data) {
+      if (event === "workers") workers = data.workers;
+    },
+    view({ stats, root, feed, redraw }) {
       if (stats.queues.length === 0) {
         return [head("Overview"), empty("No queues yet", "Redis answers and holds no jobs. A queue appears with its first job.",
           `spanq worker --exec 'email:*=./send.py'\nspanq enqueue email:hello '{"to":"ada@example.org"}'`)];
@@ -46,9 +49,8 @@ export function overview() {
           measure("Dead", number(stats.jobs.dead), { kind: stats.jobs.dead > 0 ? "bad" : "f", note: stats.jobs.dead > 0 ? "a person is needed" : "nothing to do", trend: trend("Dead", list, "deadNow") })),
         notices(stats),
         chart({
-          title: "Ready to run", unit: "jobs, every 3 s, all queues, since this page was opened",
-          series: [{ label: "ready", kind: "c-ready", area: true, text: number(stats.jobs.ready), points: list.map(({ at, ready }) => ({ x: at, y: ready })) }],
-          from, to: Date.now(), asTable, onTable: () => { asTable = !asTable; redraw(); },
+          title: "Ready to run", unit: `jobs${history.depths.length > 0 ? " by priority" : ""}, every 3 s, all queues, since this page was opened`,
+          series: depth(stats, list), from, to: Date.now(), asTable, onTable: () => { asTable = !asTable; redraw(); },
         }),
         section("Where the jobs are", "all queues", lifeOf(stats.jobs)),
         h("div", { class: "cols c32" },
@@ -60,6 +62,7 @@ export function overview() {
                 cell("n", "Ready", count(queue.ready)), cell("n", "Oldest", waited(queue.oldest_ready_age_seconds)), cell("n", "To drain", drainText(queue)),
                 cell("n e1", null, trend(`ready jobs of ${queue.name}`, history.of(queue.name), "ready", 64)))))),
           h("div", { key: "lists" },
+            feed.view(isAmong(root.querySelector('[data-key="feed"]'))),
             section("Running", active.length === 0 ? "nothing now" : active.length === shown ? `the first ${shown}` : null, active.length > 0
               && table("Running jobs", "t fix", [["Type", "k"], ["Worker", "w lo"], ["Began", "n"]], active.map((job) => row({ key: job.id + job.queue },
                 named(job), cell("w lo", null, h("span", { class: "el q" }, foreign(job.worker ?? ""))), cell("n", null, job.attempts.length > 0 && time(job.attempts.at(-1).started_at)))))),
@@ -69,6 +72,17 @@ export function overview() {
       ];
     },
   };
+}
+
+/** The pointer or the focus is in it. */
+const isAmong = (node) => node !== null && (node.matches(":hover") || node.contains(document.activeElement));
+
+/** Ready jobs by priority, the lowest on top; all in one where that is not known. */
+function depth(stats, list) {
+  if (history.depths.length === 0) return [{ label: "ready", kind: "c-ready", area: true, text: number(stats.jobs.ready), points: list.map(({ at, ready }) => ({ x: at, y: ready })) }];
+  return history.bands.map(([label, , fill], index) => ({
+    label: label === "none" ? "no priority" : `priority ${label}`, fill, kind: "", text: number(history.depths.at(-1).ready[index]), points: history.depths.map(({ at, ready }) => ({ x: at, y: ready[index] })),
+  })).filter(({ points }, index) => index === 3 || points.some(({ y }) => y > 0)).reverse();
 }
 
 const trend = (label, list, member, width = 96) => spark(`${label}, since this page was opened`, list.map((sample) => sample[member]), { width });

@@ -22,6 +22,10 @@ export function queue(name) {
         problem = error;
       }
     },
+    hear(event, data) {
+      if (event === "workers") workers = data.workers.filter(({ queues }) => queues.includes(name));
+      if (event === "stats") queue = queue && { ...queue, ...data.stats.queues.find((one) => one.name === name) };
+    },
     view({ may, redraw, reload, session }) {
       const title = [h("a", { class: "f", href: "/queues" }, "Queues"), " / ", foreign(name)];
       if (problem) return [head(title), refusal(problem, "queue")];

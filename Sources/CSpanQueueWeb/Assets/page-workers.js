@@ -15,6 +15,9 @@ export function workers() {
     async load() {
       workers = (await get(path(["workers"]))).body.workers;
     },
+    hear(event, data) {
+      if (event === "workers") workers = data.workers;
+    },
     view({ stats }) {
       if (workers.length === 0) {
         return [head("Workers"), empty("No worker is alive", stats.jobs.ready > 0 ? `${plural(stats.jobs.ready, "job")} ${stats.jobs.ready === 1 ? "is" : "are"} ready, and nobody works on them.` : "A worker appears when it has connected.", "spanq worker --exec 'email:*=./send.py'", stats.jobs.ready > 0 && warn())];

@@ -23,6 +23,11 @@ export const state = (word, kind = "") => h("span", { class: `st ${kind}`.trim()
 /** The sign and the word of how something ended. */
 export const outcome = (word, text = word === "active" ? "runs" : word) => (word ? h("span", { class: "st" }, stateIcon(word), text) : "");
 
+/** What became of a job: its sign and the word. */
+const signsOfEvents = { started: "active", completed: "completed", snoozed: "scheduled", cancelled: "cancelled", cancel_requested: "cancelled", redriven: "ready", ...signs };
+const wordsOfEvents = { started: "started", cancel_requested: "cancel asked" };
+export const event = (word) => h("span", { class: "st" }, signsOfEvents[word] && icon(`s-${signsOfEvents[word]}`, `c-${signsOfEvents[word]}`), wordsOfEvents[word] ?? word);
+
 /** What may be done to a job in a state: word, label, and whether it can't be undone. */
 export const deeds = {
   redrive: { label: { dead: "Retry", scheduled: "Run now", retrying: "Run now" }, key: "R", done: "It is ready again." },

@@ -36,6 +36,9 @@ struct Pages: Sendable {
     private static let versionMark = "@version@"
 
     init(files: [String: Data]) {
+        let files = files.reduce(into: [:]) { condensed, file in
+            condensed[file.key] = file.key.hasSuffix(".js") ? Self.condensed(file.value) : file.value
+        }
         var all: [UInt8] = []
         for (name, bytes) in files.sorted(by: { $0.key < $1.key }) {
             all += Array("\(name)\0\(bytes.count)\0".utf8) + bytes
@@ -45,6 +48,20 @@ struct Pages: Sendable {
         self.files = files.filter { ![Self.shellName, Self.doorName].contains($0.key) }
         shell = Shell(files[Self.shellName], version: version)
         door = Shell(files[Self.doorName], version: version)
+    }
+
+    /// A script without its comments and the space before its lines, which are as many as before: an error names the line of the source.
+    /// A comment stands on lines of its own, and no text goes over several lines; a test looks after both.
+    static func condensed(_ script: Data) -> Data {
+        var lines: [Substring] = []
+        var isComment = false
+        for line in String(decoding: script, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false) {
+            let text = line.drop { $0 == " " }
+            if text.hasPrefix("/*") { isComment = true }
+            lines.append(isComment || text.hasPrefix("//") ? "" : text)
+            if text.hasSuffix("*/") { isComment = false }
+        }
+        return Data(lines.joined(separator: "\n").utf8)
     }
 
     /// What is under `/assets`.
