@@ -20,8 +20,9 @@ struct Spanq: AsyncParsableCommand {
         version: SpanQueueVersion.text,
         subcommands: [
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
-            QueueCommand.self, DeadCommand.self, ErrorCommand.self, JournalCommand.self, TokenCommand.self,
-            AuditCommand.self, LayoutCommand.self, PostgresCommand.self, BenchCommand.self,
+            QueueCommand.self, DeadCommand.self, ErrorCommand.self, EventsCommand.self, TopCommand.self,
+            JournalCommand.self, TokenCommand.self, AuditCommand.self, LayoutCommand.self, PostgresCommand.self,
+            BenchCommand.self,
             HealthCommand.self,
             VersionCommand.self,
         ])

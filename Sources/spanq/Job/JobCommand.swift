@@ -10,8 +10,9 @@ struct JobCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "job", abstract: "Look at jobs, and act on one.",
         subcommands: [
-            JobShowCommand.self, JobExplainCommand.self, JobTraceCommand.self, JobListCommand.self,
-            JobCancelCommand.self, JobRetryCommand.self, JobRemoveCommand.self, JobBulkCommand.self,
+            JobShowCommand.self, JobExplainCommand.self, JobTraceCommand.self, JobWatchCommand.self,
+            JobListCommand.self, JobCancelCommand.self, JobRetryCommand.self, JobRemoveCommand.self,
+            JobBulkCommand.self,
         ])
 }
 

@@ -17,6 +17,8 @@ struct ConnectionSettings {
     var redisURL: String
     /// Where Postgres is; nil where the engine is Redis.
     var postgresURL: String?
+    /// Of the engine, without the password.
+    var shownURL: String { Self.mask(postgresURL ?? redisURL) }
     /// The settings that both engines have; what only Postgres has is in `postgres`.
     var engine = RedisEngineOptions()
     var postgres = PostgresEngineOptions()

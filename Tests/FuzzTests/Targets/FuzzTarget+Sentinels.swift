@@ -31,8 +31,7 @@ extension FuzzTarget {
             if case .primary(let address, _, let others) = answer {
                 precondition(([address] + others).allSatisfy { !$0.host.isEmpty && $0.port > 0 }, "an address is none")
             }
-            let subscription = Subscription(channels: SentinelNews.allCases.map(\.rawValue)) { _, _ in }
-            if let message = subscription.message(in: some[0]), let news = SentinelNews(rawValue: message.channel),
+            if let message = Subscription.message(in: some[0]), let news = SentinelNews(rawValue: message.channel),
                 let address = news.primary(in: message.text, of: "work")
             {
                 search.switched(to: address, by: seeds[1])
