@@ -31,6 +31,12 @@ static inline CURLcode spanqueue_curl_set_write(CURL *handle, CURLoption option,
   return curl_easy_setopt(handle, option, function);
 }
 
+typedef int (*spanqueue_curl_seek)(void *context, curl_off_t offset, int origin);
+
+static inline CURLcode spanqueue_curl_set_seek(CURL *handle, spanqueue_curl_seek function) {
+  return curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, function);
+}
+
 typedef int (*spanqueue_curl_progress)(void *context, curl_off_t total_down, curl_off_t down, curl_off_t total_up,
                                        curl_off_t up);
 

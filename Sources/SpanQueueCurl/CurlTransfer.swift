@@ -7,6 +7,8 @@ import CSpanQueueCurl
 final class CurlTransfer {
     /// The most bytes of response headers that are taken; libcurl itself bounds only each line.
     private static let headerLimitBytes = 64 << 10
+    /// Up to here a body is copied, and leaves in one write with the head. A larger one is read piece by piece from where it is.
+    private static let copiedBodyBytes = 32 << 10
 
     let easy: UnsafeMutableRawPointer
     let address: CurlAddress
@@ -14,6 +16,9 @@ final class CurlTransfer {
     private let limitBytes: Int
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var body: [UInt8] = []
+    /// The body of the request, where it is read from here, and how much of it has been.
+    private var upload: [UInt8] = []
+    private var uploadedBytes = 0
     private var headerBytes = 0
     private var isTruncated = false
 
@@ -135,20 +140,56 @@ final class CurlTransfer {
     private func setBody(_ request: CurlRequest) -> Bool {
         if let body = request.body {
             guard spanqueue_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)) == CURLE_OK,
-                body.withUnsafeBytes({
-                    // libcurl copies it. A nil pointer would mean "ask the read callback".
-                    if let base = $0.baseAddress {
-                        return spanqueue_curl_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, base)
-                    }
-                    return spanqueue_curl_set_string(easy, CURLOPT_COPYPOSTFIELDS, "")
-                }) == CURLE_OK
+                body.count > Self.copiedBodyBytes ? setUpload(body) : setCopy(of: body)
             else { return false }
         }
         if request.method == "HEAD" { return spanqueue_curl_set_long(easy, CURLOPT_NOBODY, 1) == CURLE_OK }
         return spanqueue_curl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method) == CURLE_OK
     }
 
+    private func setCopy(of body: [UInt8]) -> Bool {
+        body.withUnsafeBytes {
+            // A nil pointer would mean "ask the read callback".
+            guard let base = $0.baseAddress else {
+                return spanqueue_curl_set_string(easy, CURLOPT_COPYPOSTFIELDS, "") == CURLE_OK
+            }
+            return spanqueue_curl_set_pointer(easy, CURLOPT_COPYPOSTFIELDS, base) == CURLE_OK
+        }
+    }
+
+    private func setUpload(_ body: [UInt8]) -> Bool {
+        upload = body
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        return spanqueue_curl_set_long(easy, CURLOPT_POST, 1) == CURLE_OK
+            && spanqueue_curl_set_write(easy, CURLOPT_READFUNCTION, Self.onUpload) == CURLE_OK
+            && spanqueue_curl_set_pointer(easy, CURLOPT_READDATA, context) == CURLE_OK
+            && spanqueue_curl_set_seek(easy, Self.onSeek) == CURLE_OK
+            && spanqueue_curl_set_pointer(easy, CURLOPT_SEEKDATA, context) == CURLE_OK
+    }
+
     // MARK: Callbacks
+
+    private static let onUpload: spanqueue_curl_write = { bytes, size, count, context in
+        guard let bytes, let context else { return 0 }
+        let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+        let length = min(size * count, transfer.upload.count - transfer.uploadedBytes)
+        transfer.upload.withUnsafeBytes {
+            guard let base = $0.baseAddress else { return }
+            UnsafeMutableRawPointer(bytes).copyMemory(from: base + transfer.uploadedBytes, byteCount: length)
+        }
+        transfer.uploadedBytes += length
+        return length
+    }
+
+    /// libcurl begins again where a connection that it kept turns out to be closed.
+    private static let onSeek: spanqueue_curl_seek = { context, offset, _ in
+        // Always from the start.
+        guard let context else { return CURL_SEEKFUNC_FAIL }
+        let transfer = Unmanaged<CurlTransfer>.fromOpaque(context).takeUnretainedValue()
+        guard offset >= 0, offset <= transfer.upload.count else { return CURL_SEEKFUNC_FAIL }
+        transfer.uploadedBytes = Int(offset)
+        return CURL_SEEKFUNC_OK
+    }
 
     private static let onBody: spanqueue_curl_write = { bytes, size, count, context in
         guard let bytes, let context else { return 0 }

@@ -33,6 +33,24 @@ struct CurlLoopTests {
         await loop.shutdown()
     }
 
+    @Test(
+        "sends bodies of every size whole, also again where its connection turns out to be closed",
+        arguments: [0, 1, 32_767, 32_768, 32_769, 1_000_000], ["/echo", "/echo?stale"])
+    func bodies(size: Int, path: String) async throws {
+        let loop = CurlLoop(name: "test-curl")
+        for start in 0..<3 {
+            let body = (0..<size).map { UInt8(ascii: "a") + UInt8(($0 / 7 + $0 + start) % 26) }
+            var request = CurlRequest(url: receiver.url + path, method: "PUT", body: body)
+            request.responseLimitBytes = 2 << 20
+            let response = try await loop.send(request)
+            #expect(response.status == 200)
+            let text = String(decoding: response.body, as: UTF8.self)
+            #expect(text.contains(#""method": "PUT""#) && text.contains("\"content-length\": \"\(size)\""))
+            #expect(text.contains("\"body\": \"\(String(decoding: body, as: UTF8.self))\""))
+        }
+        await loop.shutdown()
+    }
+
     @Test("carries many requests at once, and each gets its own answer", .timeLimit(.minutes(1)))
     func many() async throws {
         let loop = CurlLoop(name: "test-curl", maximumConnectionsPerHost: 32)

@@ -6,7 +6,7 @@ import Synchronization
 
 /// A real HTTP server, in Python, on a free port of this machine. What it answers is in the path of the request:
 ///
-/// - `/echo`: 200 and the request as JSON
+/// - `/echo`: 200 and the request as JSON; `/echo?stale`: the same to the first request of a connection, which it closes at the second
 /// - `/status/503?retry_after=…&body=…&location=…`
 /// - `/big/<bytes>`: 200 and as many bytes
 /// - `/endless`: 200 and bytes forever; `/headers`: header lines forever
@@ -56,6 +56,7 @@ final class HTTPReceiver: Sendable {
                 global connections
                 super().setup()
                 connections += 1
+                self.answered = 0
 
             def log_message(self, *arguments):
                 pass
@@ -94,7 +95,10 @@ final class HTTPReceiver: Sendable {
                 parts = url.path.split("/")[1:]
                 counts[url.path] += 1
                 kind = parts[0]
-                if kind == "echo":
+                if url.query == "stale" and self.answered:
+                    self.close_connection = True
+                elif kind == "echo":
+                    self.answered += 1
                     headers = {k.lower(): v for k, v in self.headers.items()}
                     text = body.decode("latin-1")
                     self.answer(200, json.dumps(dict(method=self.command, path=self.path, headers=headers, body=text)).encode())

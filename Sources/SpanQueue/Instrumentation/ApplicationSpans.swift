@@ -77,8 +77,9 @@ struct ApplicationSpans: Sendable {
             from: min(claim.eligibleAt, claim.claimedAt).nanoseconds, attributes("wait", nil, message)
         ).end(atNanoseconds: claim.claimedAt.nanoseconds)
         var attributes = attributes("process", "process", message)
-        JobSpans.describe(
-            attempt: claim.attempt, of: message, token: claim.reference.token, wait: claim.wait, &attributes)
+        attributes.add {
+            JobSpans.describe(attempt: claim.attempt, of: message, token: claim.reference.token, wait: claim.wait, $0)
+        }
         return attempt(message, eligibleAt: claim.eligibleAt, from: SystemClock.now(), attributes)
     }
 
@@ -90,9 +91,9 @@ struct ApplicationSpans: Sendable {
         open.end(
             errorType: failed ? record.errorType ?? "_OTHER" : nil, record.error ?? "",
             atNanoseconds: ending.endNanoseconds)
-        let word = ending.settlement.verdict.word
+        let word = JobSpanShapes.Operation(ending.settlement.verdict).word
         var attributes = attributes(word, "settle", message)
-        JobSpans.describe(settlement: record, &attributes)
+        attributes.add { JobSpans.describe(settlement: record, $0) }
         self.open(word, .client, message.queue, in: open.span.context, from: start, attributes).end()
     }
 
@@ -102,9 +103,11 @@ struct ApplicationSpans: Sendable {
         else { return }
         var attributes = JobSpans.attributes(
             "process", "process", queue: message.queue, worker: record.worker, message: message)
-        JobSpans.describe(
-            attempt: record.number, of: message, token: record.token,
-            wait: max(.zero, record.claimedAt - record.eligibleAt), &attributes)
+        attributes.add {
+            JobSpans.describe(
+                attempt: record.number, of: message, token: record.token,
+                wait: max(.zero, record.claimedAt - record.eligibleAt), $0)
+        }
         attributes["spanq.synthetic"] = true
         attempt(message, eligibleAt: record.eligibleAt, from: record.claimedAt.nanoseconds, attributes).end(
             errorType: "lease_expired", "the worker did not extend its lease",

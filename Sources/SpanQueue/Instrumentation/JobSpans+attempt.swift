@@ -22,76 +22,69 @@ extension JobSpans {
                 tracer.countUnsampled()
             }
         }
-        var span = attempt(
+        let error: (type: String, text: String)? =
+            failed ? (record.errorType ?? "_OTHER", Excerpt.bounded(record.error ?? "", bytes: 256)) : nil
+        attempt(
             Wait(claim), context: context, worker: worker, after: PreviousAttempt(before: claim),
-            from: ending.startNanoseconds, to: ending.endNanoseconds)
-        if failed {
-            span.attributes["error.type"] = .string(record.errorType ?? "_OTHER")
-            span.status = .error(Excerpt.bounded(record.error ?? "", bytes: 256))
-        }
-        tracer.submit(span, keptBecause: reason)
-        settled(ending, record, context, from: settleStart, keptBecause: reason)
+            from: ending.startNanoseconds, to: ending.endNanoseconds, error: error, keptBecause: reason)
+        settled(claim.message, ending.settlement, context, from: settleStart, keptBecause: reason)
     }
 
     /// An attempt whose lease was lost before it could be settled: whoever took the job back exports the attempt under the id
     /// that it was known by, so this span has one of its own, beside it, and links it.
     func lost(_ claim: ClaimedJob, _ context: TraceContext, from start: UInt64, to end: UInt64) {
         let spanID = claim.reference.token.lostSpanID(of: claim.message.id)
-        var span = attempt(
+        attempt(
             Wait(claim), context: context.moved(to: spanID), worker: worker, after: PreviousAttempt(before: claim),
-            from: start, to: end)
-        span.attributes["error.type"] = "lease_lost"
-        span.status = .error("the worker lost its lease, so this attempt did not count")
-        span.links.append(SpanData.Link(context, isRemote: true))
-        tracer.submit(span, keptBecause: context.isSampled ? nil : .error)
+            from: start, to: end, error: ("lease_lost", "the worker lost its lease, so this attempt did not count"),
+            instead: context, keptBecause: context.isSampled ? nil : .error)
     }
 
-    /// The span of an attempt, without its end.
-    func attempt(
+    /// - Parameters:
+    ///   - worker: the one that ran it.
+    ///   - error: its type, and in words; nil where it did not fail.
+    ///   - isSynthetic: whether that worker can't tell of it any more.
+    ///   - counted: the attempt that it would have been, had it not lost its lease.
+    private func attempt(
         _ wait: Wait, context: TraceContext, worker: String?, after previous: PreviousAttempt?, from start: UInt64,
-        to end: UInt64
-    ) -> SpanData {
-        var attributes = Self.attributes(
-            "process", "process", queue: wait.message.queue, worker: worker, message: wait.message)
-        Self.describe(
-            attempt: wait.attempt, of: wait.message, token: wait.token, wait: wait.duration, &attributes)
-        let isChild = AttemptTrace.isChild(of: wait.message, eligibleAt: wait.eligibleAt, within: telemetry.traceWindow)
-        return SpanData(
-            name: "process \(wait.message.queue)", kind: .consumer, context: context,
-            parent: isChild ? wait.message.trace.spanID : nil, isParentRemote: isChild, startNanoseconds: start,
-            endNanoseconds: end, attributes: attributes, links: Self.links(of: wait.message, after: previous, telemetry)
-        )
+        to end: UInt64, error: (type: String, text: String)?, isSynthetic: Bool = false,
+        instead counted: TraceContext? = nil, keptBecause reason: KeepReason?
+    ) {
+        let message = wait.message
+        let isChild = AttemptTrace.isChild(of: message, eligibleAt: wait.eligibleAt, within: telemetry.traceWindow)
+        tracer.submit(
+            ShapedSpan(
+                shape(.process, in: message.queue, by: worker), context: context,
+                parent: isChild ? message.trace.spanID : nil, isParentRemote: isChild, startNanoseconds: start,
+                endNanoseconds: end, status: error.map { SpanData.Status.error($0.text) } ?? .unset),
+            keptBecause: reason
+        ) { parts in
+            Self.describe(message, parts)
+            Self.describe(attempt: wait.attempt, of: message, token: wait.token, wait: wait.duration, parts)
+            if isSynthetic { parts.attribute("spanq.synthetic", true) }
+            if let error { parts.attribute("error.type", error.type) }
+            Self.link(message, after: previous, telemetry, parts)
+            if let counted { parts.link(counted, isRemote: true) }
+        }
     }
 
     private func settled(
-        _ ending: Ending, _ record: AttemptRecord, _ context: TraceContext, from start: UInt64,
+        _ message: JobMessage, _ settlement: Settlement, _ context: TraceContext, from start: UInt64,
         keptBecause reason: KeepReason?
     ) {
-        let operation = ending.settlement.verdict.word
-        let queue = ending.settlement.reference.queue
-        var attributes = attributes(operation, "settle", queue: queue, message: ending.claim?.message)
-        Self.describe(settlement: record, &attributes)
-        let spanID = record.token.settlementSpanID(of: ending.settlement.reference.id)
+        let record = settlement.record
+        let reference = settlement.reference
+        let spanID = record.token.settlementSpanID(of: reference.id)
         tracer.submit(
-            SpanData(
-                name: "\(operation) \(queue)", kind: .client,
-                context: tracer.makeContext(parent: context, spanID: spanID),
-                parent: context.spanID, startNanoseconds: start, endNanoseconds: SystemClock.now(),
-                attributes: attributes),
-            keptBecause: reason)
-    }
-
-    /// An attempt links the creation and the attempt before it.
-    static func links(
-        of message: JobMessage, after previous: PreviousAttempt?, _ telemetry: JobTelemetry
-    ) -> [SpanData.Link] {
-        var links = [SpanData.Link(message.trace, isRemote: true)]
-        if let previous {
-            let context = AttemptTrace.context(
-                of: message, token: previous.token, eligibleAt: previous.eligibleAt, telemetry: telemetry)
-            links.append(SpanData.Link(context, isRemote: true))
+            ShapedSpan(
+                shape(JobSpanShapes.Operation(settlement.verdict), in: reference.queue, by: worker),
+                context: tracer.makeContext(parent: context, spanID: spanID), parent: context.spanID,
+                startNanoseconds: start, endNanoseconds: SystemClock.now()),
+            keptBecause: reason
+        ) { parts in
+            Self.describe(message, parts)
+            Self.describe(settlement: record, parts)
         }
-        return links
     }
 }
 
@@ -110,20 +103,6 @@ struct PreviousAttempt {
         self.token = token
         // Where the engine keeps the history to itself, it is taken for one that began when the job could first begin.
         eligibleAt = claim.run?.lastAttempt?.eligibleAt ?? claim.message.eligibleAt
-    }
-}
-
-extension Verdict {
-    /// The name of the settlement's span.
-    var word: String {
-        switch self {
-        case .complete: "complete"
-        case .retry: "retry"
-        case .snooze: "snooze"
-        case .bury: "bury"
-        case .release: "release"
-        case .cancel: "cancel"
-        }
     }
 }
 
@@ -228,16 +207,19 @@ extension JobSpans {
 
     /// - Parameter worker: the one that claimed the job.
     private func waited(_ wait: Wait, worker: String?, keptBecause reason: KeepReason? = nil) {
-        var attributes = Self.attributes("wait", nil, queue: wait.message.queue, worker: worker, message: wait.message)
-        attributes.add(unique: "spanq.job.attempt", .int(wait.attempt))
+        let message = wait.message
         tracer.submit(
-            SpanData(
-                name: "wait \(wait.message.queue)",
-                context: tracer.makeContext(
-                    parent: wait.message.trace, spanID: wait.token.waitSpanID(of: wait.message.id)),
-                parent: wait.message.trace.spanID, isParentRemote: true,
+            ShapedSpan(
+                shape(.wait, in: message.queue, by: worker),
+                context: tracer.makeContext(parent: message.trace, spanID: wait.token.waitSpanID(of: message.id)),
+                parent: message.trace.spanID, isParentRemote: true,
                 startNanoseconds: (wait.claimedAt + (.zero - wait.duration)).nanoseconds,
-                endNanoseconds: wait.claimedAt.nanoseconds, attributes: attributes), keptBecause: reason)
+                endNanoseconds: wait.claimedAt.nanoseconds),
+            keptBecause: reason
+        ) { parts in
+            Self.describe(message, parts)
+            parts.attribute("spanq.job.attempt", Int64(wait.attempt))
+        }
     }
 
     /// The wait of an attempt that is kept although its trace was not sampled, and the enqueue unless an earlier attempt that was
@@ -249,14 +231,14 @@ extension JobSpans {
     func rebuilt(_ wait: Wait, after earlier: [AttemptRecord], worker: String?, keptBecause reason: KeepReason) {
         let message = wait.message
         if !earlier.contains(where: { wasKept($0, of: message) }) {
+            let at = message.enqueuedAt.nanoseconds
             tracer.submit(
-                SpanData(
-                    name: "enqueue \(message.queue)", kind: .producer, context: message.trace,
-                    parent: message.parentSpanID, isParentRemote: message.parentSpanID != nil,
-                    startNanoseconds: message.enqueuedAt.nanoseconds, endNanoseconds: message.enqueuedAt.nanoseconds,
-                    attributes: Self.attributes(
-                        "enqueue", "send", queue: message.queue, worker: nil, message: message)),
-                keptBecause: reason)
+                ShapedSpan(
+                    shape(.enqueue, in: message.queue, by: self.worker), context: message.trace,
+                    parent: message.parentSpanID, isParentRemote: message.parentSpanID != nil, startNanoseconds: at,
+                    endNanoseconds: at),
+                keptBecause: reason
+            ) { Self.describe(message, $0) }
         }
         waited(wait, worker: worker, keptBecause: reason)
     }
@@ -294,14 +276,11 @@ extension JobSpans {
         if !message.trace.isSampled {
             rebuilt(wait, after: Array(records[..<index]), worker: record.worker, keptBecause: .reclaim)
         }
-        var attempt = attempt(
+        attempt(
             wait, context: context, worker: record.worker,
             after: index > 0 ? PreviousAttempt(records[index - 1]) : nil,
-            from: record.claimedAt.nanoseconds, to: max(record.claimedAt, record.endedAt).nanoseconds)
-        attempt.attributes["spanq.synthetic"] = true
-        attempt.attributes["error.type"] = "lease_expired"
-        attempt.status = .error("the worker did not extend its lease")
-        tracer.submit(attempt, keptBecause: reason)
+            from: record.claimedAt.nanoseconds, to: max(record.claimedAt, record.endedAt).nanoseconds,
+            error: ("lease_expired", "the worker did not extend its lease"), isSynthetic: true, keptBecause: reason)
         var settle = attributes("reclaim", "settle", queue: message.queue, message: message)
         settle["spanq.lost_worker"] = .string(record.worker)
         if let reason = record.reason { settle["spanq.job.reason"] = .string(reason) }

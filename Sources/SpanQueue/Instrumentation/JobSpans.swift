@@ -9,7 +9,8 @@ struct JobSpans: Sendable {
     let telemetry: JobTelemetry
     let tracer: SpanQueueTracer
     /// The worker's id; nil for the client.
-    var worker: String?
+    let worker: String?
+    private let shapes: JobSpanShapes
 
     /// Nil where no spans go anywhere.
     init?(_ telemetry: JobTelemetry, worker: String? = nil) {
@@ -17,6 +18,13 @@ struct JobSpans: Sendable {
         self.telemetry = telemetry
         self.tracer = tracer
         self.worker = worker
+        shapes = JobSpanShapes(tracer, worker: worker)
+    }
+
+    /// What spans of an operation share, of this worker unless it is another's.
+    func shape(_ operation: JobSpanShapes.Operation, in queue: String, by worker: String?) -> SpanShape {
+        worker == self.worker
+            ? shapes.shape(operation, in: queue) : shapes.make(operation, in: queue, by: worker)
     }
 
     func attributes(
@@ -30,37 +38,49 @@ struct JobSpans: Sendable {
         _ operation: String, _ type: String?, queue: String, worker: String?, message: JobMessage? = nil,
         count: Int? = nil
     ) -> Attributes {
-        // The process span of an attempt has the most: twelve.
-        var list = Attributes(capacity: 12)
+        var list = Attributes(capacity: 8)
         list.add(unique: "messaging.system", "spanqueue")
         list.add(unique: "messaging.destination.name", .string(queue))
         list.add(unique: "messaging.operation.name", .string(operation))
         if let type { list.add(unique: "messaging.operation.type", .string(type)) }
         if let worker { list.add(unique: "messaging.client.id", .string(worker)) }
         if let count { list.add(unique: "messaging.batch.message_count", .int(count)) }
-        if let message {
-            list.add(unique: "messaging.message.id", .string(message.id.description))
-            list.add(unique: "spanq.job.type", .string(message.type))
-        }
+        if let message { list.add { describe(message, $0) } }
         return list
+    }
+
+    /// What the span of a single job carries beside that.
+    static func describe(_ message: JobMessage, _ parts: any SpanPartWriter) {
+        parts.attribute("messaging.message.id", message.id.description)
+        parts.attribute("spanq.job.type", message.type)
     }
 
     /// What the span of an attempt carries beside that.
     static func describe(
-        attempt number: Int, of message: JobMessage, token: FencingToken, wait: Duration, _ attributes: inout Attributes
+        attempt number: Int, of message: JobMessage, token: FencingToken, wait: Duration, _ parts: any SpanPartWriter
     ) {
-        attributes.add(unique: "spanq.job.attempt", .int(number))
-        attributes.add(unique: "spanq.job.max_attempts", .int(message.maxAttempts))
-        attributes.add(unique: "spanq.job.wait_seconds", .double(wait.inSeconds))
-        attributes.add(unique: "spanq.job.token", .int(token.value))
+        parts.attribute("spanq.job.attempt", Int64(number))
+        parts.attribute("spanq.job.max_attempts", Int64(message.maxAttempts))
+        parts.attribute("spanq.job.wait_seconds", wait.inSeconds)
+        parts.attribute("spanq.job.token", token.value)
     }
 
     /// What the span of a settlement carries beside that.
-    static func describe(settlement record: AttemptRecord, _ attributes: inout Attributes) {
-        if let delay = record.retryDelay {
-            attributes["spanq.job.retry_delay_seconds"] = .double(delay.inSeconds)
-        }
-        if let reason = record.reason { attributes["spanq.job.reason"] = .string(reason) }
+    static func describe(settlement record: AttemptRecord, _ parts: any SpanPartWriter) {
+        if let delay = record.retryDelay { parts.attribute("spanq.job.retry_delay_seconds", delay.inSeconds) }
+        if let reason = record.reason { parts.attribute("spanq.job.reason", reason) }
+    }
+
+    /// An attempt links the creation and the attempt before it.
+    static func link(
+        _ message: JobMessage, after previous: PreviousAttempt?, _ telemetry: JobTelemetry, _ parts: any SpanPartWriter
+    ) {
+        parts.link(message.trace, isRemote: true)
+        guard let previous else { return }
+        parts.link(
+            AttemptTrace.context(
+                of: message, token: previous.token, eligibleAt: previous.eligibleAt, telemetry: telemetry),
+            isRemote: true)
     }
 }
 
@@ -129,14 +149,24 @@ extension JobSpans {
     ) {
         let message = job.message
         guard message.trace.isSampled else { return tracer.countUnsampled() }
-        var attributes = attributes("enqueue", "send", queue: message.queue, message: message)
-        describe(outcome, &attributes)
+        submit(.enqueue, message, parent, from: start, to: SystemClock.now(), outcome)
+    }
+
+    private func submit(
+        _ operation: JobSpanShapes.Operation, _ message: JobMessage, _ parent: TraceContext?, from start: UInt64,
+        to end: UInt64, _ outcome: Result<EnqueueOutcome, any Error>
+    ) {
+        let told = ToldOutcome(outcome)
         tracer.submit(
-            SpanData(
-                name: "enqueue \(message.queue)", kind: .producer, context: message.trace, parent: parent?.spanID,
-                startNanoseconds: start, endNanoseconds: SystemClock.now(), attributes: attributes,
-                status: status(of: outcome)
-            ))
+            ShapedSpan(
+                shape(operation, in: message.queue, by: worker), context: message.trace, parent: parent?.spanID,
+                startNanoseconds: start, endNanoseconds: end, status: status(of: outcome))
+        ) { parts in
+            Self.describe(message, parts)
+            if let result = told.result { parts.attribute("spanq.enqueue.result", result) }
+            if let runAt = told.runAt { parts.attribute("spanq.job.run_at", runAt.description) }
+            if let errorType = told.errorType { parts.attribute("error.type", errorType) }
+        }
     }
 
     /// Many: a send for each queue that links one creation for each job.
@@ -154,14 +184,7 @@ extension JobSpans {
                     unsampled += 1
                     continue
                 }
-                var attributes = attributes("create", "create", queue: queue, message: jobs[place].message)
-                let outcome = outcomes.map { $0[place] }
-                describe(outcome, &attributes)
-                tracer.submit(
-                    SpanData(
-                        name: "create \(queue)", kind: .producer, context: jobs[place].message.trace,
-                        parent: parent?.spanID, startNanoseconds: start, endNanoseconds: end, attributes: attributes,
-                        status: status(of: outcome)))
+                submit(.create, jobs[place].message, parent, from: start, to: end, outcomes.map { $0[place] })
             }
             tracer.countUnsampled(unsampled)
             tracer.submit(
@@ -174,17 +197,20 @@ extension JobSpans {
         }
     }
 
-    private func describe(_ outcome: Result<EnqueueOutcome, any Error>, _ attributes: inout Attributes) {
-        switch outcome {
-        case .success(.accepted(_, let runAt, _)):
-            attributes["spanq.enqueue.result"] = "accepted"
-            if let runAt { attributes["spanq.job.run_at"] = .string(runAt.description) }
-        case .success(.present(let job)):
-            attributes["spanq.enqueue.result"] = "accepted"
-            if let runAt = job.dueAt { attributes["spanq.job.run_at"] = .string(runAt.description) }
-        case .success(.duplicate): attributes["spanq.enqueue.result"] = "duplicate"
-        case .success(let outcome): attributes["error.type"] = outcome.errorType.map { .string($0) }
-        case .failure(let error): attributes["error.type"] = .string(ErrorType.name(of: error))
+    /// What a span says of an enqueue's outcome. Found out before the span is written, since an error may be of any type.
+    private struct ToldOutcome {
+        var result: String?
+        var runAt: Timestamp?
+        var errorType: String?
+
+        init(_ outcome: Result<EnqueueOutcome, any Error>) {
+            switch outcome {
+            case .success(.accepted(_, let runAt, _)): (result, self.runAt) = ("accepted", runAt)
+            case .success(.present(let job)): (result, runAt) = ("accepted", job.dueAt)
+            case .success(.duplicate): result = "duplicate"
+            case .success(let outcome): errorType = outcome.errorType
+            case .failure(let error): errorType = ErrorType.name(of: error)
+            }
         }
     }
 

@@ -160,7 +160,7 @@ extension JobTrace {
         let name = attempt.outcome.settlement
         let isReclaim = attempt.outcome == .lost
         var attributes = attributes(name, "settle", worker: isReclaim ? nil : attempt.worker)
-        JobSpans.describe(settlement: attempt, &attributes)
+        attributes.add { JobSpans.describe(settlement: attempt, $0) }
         if isReclaim { attributes["spanq.lost_worker"] = .string(attempt.worker) }
         let parent = isReclaim ? message.trace : context
         let span = SpanData(
@@ -304,7 +304,7 @@ extension JobTrace {
         from start: Timestamp, to end: Timestamp, isOpen: Bool = false
     ) -> Step {
         var attributes = attributes("process", "process", worker: worker)
-        JobSpans.describe(attempt: number, of: message, token: token, wait: wait, &attributes)
+        attributes.add { JobSpans.describe(attempt: number, of: message, token: token, wait: wait, $0) }
         let isChild = AttemptTrace.isChild(of: message, eligibleAt: eligibleAt, within: telemetry.traceWindow)
         let context = AttemptTrace.context(of: message, token: token, eligibleAt: eligibleAt, telemetry: telemetry)
         let span = SpanData(
@@ -312,7 +312,9 @@ extension JobTrace {
             parent: isChild ? message.trace.spanID : nil, isParentRemote: isChild,
             startNanoseconds: start.nanoseconds, endNanoseconds: max(start, end).nanoseconds,
             attributes: marked(attributes, isOpen),
-            links: JobSpans.links(of: message, after: previous.map(PreviousAttempt.init), telemetry))
+            links: SpanData.Link.written {
+                JobSpans.link(message, after: previous.map(PreviousAttempt.init), telemetry, $0)
+            })
         return Step(
             stage: .attempt, name: "attempt", number: number, start: start, end: max(start, end), isOpen: isOpen,
             worker: worker, span: span)

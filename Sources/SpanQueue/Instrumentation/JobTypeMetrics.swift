@@ -34,6 +34,25 @@ final class JobTypeMetrics: Sendable {
     }
 }
 
+/// The series of one kind of failure of one job type in one queue.
+final class FailureMetrics: Sendable {
+    let queue: String
+    let type: String
+    let errorType: String
+    let errors: CounterSeries
+    private let lazyProcess: LazySeries<HistogramSeries>
+
+    init(_ metrics: JobMetrics, queue: String, type: String, errorType: String) {
+        self.queue = queue
+        self.type = type
+        self.errorType = errorType
+        errors = metrics.errors.child(queue, type, errorType)
+        lazyProcess = LazySeries { metrics.series(metrics.processDuration, "process", queue, errorType) }
+    }
+
+    var process: HistogramSeries { lazyProcess.value }
+}
+
 /// The series of one queue that a worker records into. As above, counters begin at 0 and histograms with their first value.
 final class QueueMetrics: Sendable {
     let claimed: CounterSeries

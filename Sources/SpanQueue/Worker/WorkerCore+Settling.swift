@@ -137,6 +137,7 @@ extension WorkerCore {
         let outcome = ending.settlement.verdict.outcome
         let series = series(queue, type)
         let record = ending.settlement.record
+        let failure = record.errorType.map { failureMetrics(queue, type, $0) }
         let source = ending.trace.map(ExemplarSource.init)
         if let source {
             series.attempts(outcome).increment(exemplar: source)
@@ -144,24 +145,29 @@ extension WorkerCore {
             series.attempts(outcome).increment()
         }
         if let duration = ending.duration, let source {
-            processDuration(lane, record.errorType).record(duration.inSeconds)
+            let process = failure?.process ?? lane.metrics.processDuration
+            process.record(duration.inSeconds)
             series.process(outcome).record(duration.inSeconds, exemplar: source)
             if let claim = ending.claim, outcome == .completed {
                 let total = claim.claimedAt - claim.message.eligibleAt + duration
                 series.endToEnd.record(max(.zero, total).inSeconds, exemplar: source)
             }
         }
-        if let errorType = record.errorType { telemetry.metrics.errors.child(queue, type, errorType).increment() }
+        failure?.errors.increment()
         if case .bury(let reason) = ending.settlement.verdict {
             telemetry.metrics.dead.child(queue, type, reason.rawValue).increment()
         }
     }
 
-    /// Looked up each time for a failure, which is rare enough, and whose kinds have no bound here.
-    private func processDuration(_ lane: QueueLane, _ errorType: String?) -> HistogramSeries {
-        guard let errorType else { return lane.metrics.processDuration }
-        let metrics = telemetry.metrics
-        return metrics.series(metrics.processDuration, "process", lane.queue, errorType)
+    /// The kinds of failures have no bound here, so only those of the latest are held: most often it is the next one's too.
+    private func failureMetrics(_ queue: String, _ type: String, _ errorType: String) -> FailureMetrics {
+        if let latest = latestFailureMetrics, latest.errorType == errorType, latest.type == type, latest.queue == queue
+        {
+            return latest
+        }
+        let fresh = FailureMetrics(telemetry.metrics, queue: queue, type: type, errorType: errorType)
+        latestFailureMetrics = fresh
+        return fresh
     }
 
     /// A call to the engine that failed, under the names of the messaging conventions.

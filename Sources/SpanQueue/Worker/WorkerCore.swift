@@ -53,6 +53,7 @@ actor WorkerCore {
     /// Series that were looked up once.
     var typeMetrics: [String: [String: JobTypeMetrics]] = [:]
     var latestTypeMetrics: JobTypeMetrics?
+    var latestFailureMetrics: FailureMetrics?
     let busySeconds: FloatingCounterSeries
     let busy: GaugeSeries
     var busySince = ContinuousClock.now

@@ -25,6 +25,16 @@ struct JSONWriter: ~Copyable {
         [UInt8](UnsafeBufferPointer(start: base, count: count))
     }
 
+    /// Appends what was written, but for the first `skipped` bytes.
+    func append(to bytes: inout [UInt8], skipping skipped: Int = 0) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: base + skipped, count: count - skipped))
+    }
+
+    /// Forgets what was written, and keeps the room.
+    mutating func removeAll() {
+        count = 0
+    }
+
     @inline(__always)
     private mutating func reserve(_ more: Int) {
         if capacity - count < more { grow(more) }
@@ -46,6 +56,12 @@ struct JSONWriter: ~Copyable {
         reserve(size)
         (base + count).update(from: text.utf8Start, count: size)
         count += size
+    }
+
+    /// Bytes that are JSON already.
+    @inline(__always)
+    mutating func raw(_ bytes: [UInt8]) {
+        bytes.withUnsafeBufferPointer { copy($0, 0, $0.count) }
     }
 
     @inline(__always)
@@ -129,23 +145,36 @@ struct JSONWriter: ~Copyable {
 
     /// A number in decimal digits.
     mutating func decimal(_ value: UInt64) {
-        reserve(20)
-        var digits = 1
-        var bound: UInt64 = 10
-        while value >= bound {
-            digits += 1
-            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
-            guard !overflow else { break }
-            bound = next
-        }
+        // As many as there can be, written from the end, and then moved to where they belong.
+        reserve(Self.mostDigits)
         var rest = value
-        var position = count + digits
-        repeat {
+        var position = count + Self.mostDigits
+        while rest >= 100 {
+            let (quotient, pair) = rest.quotientAndRemainder(dividingBy: 100)
+            position -= 2
+            digits(UInt8(truncatingIfNeeded: pair), at: position)
+            rest = quotient
+        }
+        if rest >= 10 {
+            position -= 2
+            digits(UInt8(truncatingIfNeeded: rest), at: position)
+        } else {
             position -= 1
-            base[position] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        } while position > count
-        count += digits
+            base[position] = 0x30 + UInt8(truncatingIfNeeded: rest)
+        }
+        let size = count + Self.mostDigits - position
+        (base + count).update(from: base + position, count: size)
+        count += size
+    }
+
+    /// Those of 2⁶⁴ − 1.
+    private static let mostDigits = 20
+
+    @inline(__always)
+    private func digits(_ pair: UInt8, at position: Int) {
+        let tens = pair / 10
+        base[position] = 0x30 + tens
+        base[position + 1] = 0x30 + pair - tens * 10
     }
 
     /// A signed number in decimal digits.
@@ -168,10 +197,22 @@ struct JSONWriter: ~Copyable {
     @inline(__always)
     mutating func hexadecimal(_ value: UInt64) {
         reserve(16)
-        for index in 0..<16 {
-            base[count + index] = Self.digit(value >> UInt64(60 - 4 * index) & 0xF)
-        }
+        let raw = UnsafeMutableRawPointer(base + count)
+        raw.storeBytes(of: Self.digits(UInt32(truncatingIfNeeded: value >> 32)), as: UInt64.self)
+        raw.storeBytes(of: Self.digits(UInt32(truncatingIfNeeded: value)), toByteOffset: 8, as: UInt64.self)
         count += 16
+    }
+
+    /// Eight digits at once, the first one in the first byte of memory: the nibbles are drawn apart into bytes, and 39, the way from
+    /// `9` to `a` less one, is added to those above nine, which are those that reach the fifth bit with six more.
+    @inline(__always)
+    private static func digits(_ value: UInt32) -> UInt64 {
+        var nibbles = UInt64(value)
+        nibbles = (nibbles | nibbles << 16) & 0x0000_FFFF_0000_FFFF
+        nibbles = (nibbles | nibbles << 8) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles | nibbles << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        let letters = ((nibbles &+ 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101
+        return (nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 39).bigEndian
     }
 
     @inline(__always)
@@ -244,6 +285,12 @@ extension JSONWriter {
     mutating func attributes(_ attributes: Attributes) {
         guard !attributes.isEmpty else { return }
         raw("\"attributes\":[")
+        elements(attributes)
+        endArray()
+    }
+
+    /// The elements of a list of attributes, with a comma after each.
+    mutating func elements(_ attributes: Attributes) {
         attributes.list.withUnsafeBufferPointer { list in
             for index in list.indices {
                 raw("{\"key\":")
@@ -253,7 +300,6 @@ extension JSONWriter {
                 raw("},")
             }
         }
-        endArray()
     }
 
     /// An `AnyValue`: a oneof, so that what is empty or zero is written too.

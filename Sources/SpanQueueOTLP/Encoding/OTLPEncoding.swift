@@ -9,17 +9,16 @@ package protocol OTLPEncoding: Sendable {
     /// The `Content-Type` of the bodies.
     var contentType: String { get }
 
+    /// What writes spans into batches for ``request(_:resource:)``.
+    func spanWriter(_ resource: TelemetryResource) -> any OTLPSpanWriter
+    /// How that writes what the spans of a shape share.
+    func written(_ name: String, _ kind: SpanData.Kind, _ attributes: Attributes) -> SpanShape.Written
     /// An `ExportTraceServiceRequest`.
-    func encode(_ spans: [SpanData], resource: TelemetryResource) -> [UInt8]
+    func request(_ batch: EncodedSpans, resource: TelemetryResource) -> [UInt8]
     /// An `ExportLogsServiceRequest`.
     func encode(_ records: [LogRecordData], resource: TelemetryResource) -> [UInt8]
     /// An `ExportMetricsServiceRequest`: cumulative temporality, explicit buckets.
     func encode(_ snapshot: MetricsSnapshot, resource: TelemetryResource) -> [UInt8]
-}
-
-extension OTLPProtocol {
-    /// What writes the bodies.
-    var encoding: any OTLPEncoding { self == .httpProtobuf ? OTLPProtobufEncoding() : OTLPJSONEncoding() }
 }
 
 /// What OTLP's messages say that is the same in each encoding.
@@ -33,6 +32,10 @@ enum OTLPMeaning {
     }
 
     static func flags(of span: SpanData) -> Int {
+        flags(span.context, isRemote: span.isParentRemote && span.parent != nil)
+    }
+
+    static func flags(of span: ShapedSpan) -> Int {
         flags(span.context, isRemote: span.isParentRemote && span.parent != nil)
     }
 
@@ -73,7 +76,8 @@ struct CollectorAnswer: Sendable, Hashable {
     ///   - status: of the answer.
     ///   - signal: what was sent.
     init(_ body: [UInt8], contentType: String?, status: Int, of signal: OTLPSignal) {
-        guard !body.isEmpty else { return }
+        // Most say that they took all with an empty message.
+        guard !body.isEmpty, body != Self.nothing else { return }
         let type = contentType?.split(separator: ";").first?.lowercased() ?? ""
         let isSuccess = (200...299).contains(status)
         if type.contains("protobuf") {
@@ -85,6 +89,8 @@ struct CollectorAnswer: Sendable, Hashable {
         }
         message = message.flatMap(Self.line)
     }
+
+    private static let nothing = Array("{}".utf8)
 
     // MARK: Protobuf
 

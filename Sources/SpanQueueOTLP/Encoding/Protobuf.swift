@@ -12,6 +12,11 @@ struct ProtobufWriter {
         bytes.reserveCapacity(capacity)
     }
 
+    /// Forgets what was written, and keeps the room.
+    mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+    }
+
     private enum WireType: UInt64 {
         case varint = 0
         case fixed64 = 1
@@ -77,6 +82,17 @@ struct ProtobufWriter {
         bytes.append(contentsOf: text.utf8)
     }
 
+    mutating func string(_ field: Int, _ text: StaticString) {
+        tag(field, .lengthDelimited)
+        varint(UInt64(text.utf8CodeUnitCount))
+        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    }
+
+    /// Fields that were written already.
+    mutating func raw(_ fields: [UInt8]) {
+        bytes.append(contentsOf: fields)
+    }
+
     /// The id's 16 bytes, the first one first.
     mutating func id(_ field: Int, _ id: TraceID) {
         tag(field, .lengthDelimited)
@@ -117,6 +133,13 @@ struct ProtobufWriter {
         bytes.insert(contentsOf: rest, at: start)
     }
 
+    /// A message that was written already, at the end of others.
+    static func append(_ field: Int, _ message: [UInt8], to bytes: inout [UInt8]) {
+        varint(UInt64(field) << 3 | WireType.lengthDelimited.rawValue, to: &bytes)
+        varint(UInt64(message.count), to: &bytes)
+        bytes.append(contentsOf: message)
+    }
+
     // MARK: Parts
 
     private mutating func tag(_ field: Int, _ type: WireType) {
@@ -124,6 +147,10 @@ struct ProtobufWriter {
     }
 
     private mutating func varint(_ value: UInt64) {
+        Self.varint(value, to: &bytes)
+    }
+
+    private static func varint(_ value: UInt64, to bytes: inout [UInt8]) {
         var value = value
         while value > 0x7F {
             bytes.append(UInt8(truncatingIfNeeded: value) | 0x80)

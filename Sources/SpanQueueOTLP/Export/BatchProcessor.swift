@@ -6,9 +6,9 @@ import SpanQueueTelemetry
 
 /// Collects items and exports them in batches. Submitting never waits: a dead or slow other side costs its items and nothing
 /// else.
-package final class BatchProcessor<Item: Sendable>: ExportPipeline {
+package final class BatchProcessor<Batch: ItemBatch & Sendable>: ExportPipeline {
     private struct State: Sendable {
-        var queue: BatchQueue<Item>
+        var queue: BatchQueue<Batch>
         var statistics: ExportStatistics
         var isShutDown = false
     }
@@ -20,14 +20,14 @@ package final class BatchProcessor<Item: Sendable>: ExportPipeline {
     }
 
     private let limits: BatchLimits
-    private let exporter: any BatchExporter<Item>
+    private let exporter: any BatchExporter<Batch>
     private let state: NIOLockedValueBox<State>
     private let turn = ExportTurn()
     private let wakes: AsyncStream<Wake>
     private let waker: AsyncStream<Wake>.Continuation
 
     /// Makes a processor. It exports while someone is in ``run()``, and at a flush.
-    package init(_ limits: BatchLimits = BatchLimits(), exporter: any BatchExporter<Item>) {
+    package init(_ limits: BatchLimits = BatchLimits(), exporter: any BatchExporter<Batch>) {
         self.limits = limits
         self.exporter = exporter
         self.state = NIOLockedValueBox(
@@ -37,13 +37,24 @@ package final class BatchProcessor<Item: Sendable>: ExportPipeline {
     }
 
     /// Queues an item, or drops and counts it where there is no room. Never waits, but for the lock of the queue.
-    package func submit(_ item: Item) {
+    package func submit<Item>(_ item: Item) where Batch == [Item] {
+        let size = min(limits.batchSize, 4096)
+        submit { batch in
+            if batch.capacity == 0 { batch.reserveCapacity(size) }
+            batch.append(item)
+        }
+    }
+
+    /// The same, for items that are made where they are put.
+    ///
+    /// - Parameter add: adds one item to the batch; called at once and under the lock, and not at all where there is no room.
+    func submit(_ add: (inout Batch) -> Void) {
         let isComplete = state.withLockedValue { state in
             guard !state.isShutDown else {
                 state.statistics.processed["shutdown", default: 0] += 1
                 return false
             }
-            switch state.queue.append(item) {
+            switch state.queue.append(add) {
             case .admitted: return false
             case .completed: return true
             case .refused:
@@ -105,7 +116,7 @@ package final class BatchProcessor<Item: Sendable>: ExportPipeline {
         var result = FlushResult.ok
         var left = state.withLockedValue { $0.queue.count }
         while left > 0, !Task.isCancelled {
-            let batch = state.withLockedValue { state -> [Item]? in
+            let batch = state.withLockedValue { state -> Batch? in
                 guard let batch = state.queue.next(evenPartial: evenPartial) else { return nil }
                 state.statistics.processed["", default: 0] += batch.count
                 return batch
@@ -122,7 +133,7 @@ package final class BatchProcessor<Item: Sendable>: ExportPipeline {
     }
 }
 
-extension BatchProcessor: SpanProcessor where Item == SpanData {}
+extension BatchProcessor: SpanProcessor where Batch == [SpanData] {}
 
 /// How a batch processor collects: `OTEL_BSP_*` and `OTEL_BLRP_*`.
 package struct BatchLimits: Sendable, Hashable {
@@ -149,10 +160,10 @@ package struct BatchLimits: Sendable, Hashable {
 
 /// The bounded queue of a batch processor: full batches, and the one that is being filled. Every operation takes constant
 /// time, but for one allocation a batch.
-struct BatchQueue<Item: Sendable>: Sendable {
+struct BatchQueue<Batch: ItemBatch & Sendable>: Sendable {
     private let limits: BatchLimits
-    private var full: [[Item]] = []
-    private var filling: [Item] = []
+    private var full: [Batch] = []
+    private var filling = Batch()
     private(set) var count = 0
 
     init(_ limits: BatchLimits) {
@@ -166,27 +177,27 @@ struct BatchQueue<Item: Sendable>: Sendable {
         case completed
     }
 
-    mutating func append(_ item: Item) -> Admission {
+    /// Has an item added, unless there is no room.
+    mutating func append(_ add: (inout Batch) -> Void) -> Admission {
         guard count < limits.queueSize else { return .refused }
-        if filling.capacity == 0 { filling.reserveCapacity(min(limits.batchSize, 4096)) }
-        filling.append(item)
+        add(&filling)
         count += 1
         guard filling.count >= limits.batchSize else { return .admitted }
         full.append(filling)
-        filling = []
+        filling = Batch()
         return .completed
     }
 
     /// The oldest batch; nil where there is none. One that is not full only if asked for.
-    mutating func next(evenPartial: Bool) -> [Item]? {
+    mutating func next(evenPartial: Bool) -> Batch? {
         if !full.isEmpty {
             // At most queueSize / batchSize of them: four, with the default limits.
             let batch = full.removeFirst()
             count -= batch.count
             return batch
         }
-        guard evenPartial, !filling.isEmpty else { return nil }
-        defer { filling = [] }
+        guard evenPartial, filling.count > 0 else { return nil }
+        defer { filling = Batch() }
         count -= filling.count
         return filling
     }

@@ -38,12 +38,12 @@ package enum FlushResult: Sendable, Hashable, CaseIterable {
 }
 
 /// Sends batches somewhere. A ``BatchProcessor`` calls it with one batch at a time.
-package protocol BatchExporter<Item>: Sendable {
+package protocol BatchExporter<Batch>: Sendable {
     /// What is exported.
-    associatedtype Item: Sendable
+    associatedtype Batch: ItemBatch & Sendable
 
     /// Sends a batch, and comes back by the deadline, or soon after its task is cancelled, whatever the other side does.
-    func export(_ batch: [Item], by deadline: ContinuousClock.Instant) async -> ExportOutcome
+    func export(_ batch: Batch, by deadline: ContinuousClock.Instant) async -> ExportOutcome
 }
 
 /// What became of a batch.

@@ -13,7 +13,7 @@ final class MetricReader: ExportPipeline {
 
     private let interval: Duration
     private let exportTimeout: Duration
-    private let exporter: any BatchExporter<MetricsSnapshot>
+    private let exporter: any BatchExporter<[MetricsSnapshot]>
     private let collect: @Sendable () async -> MetricsSnapshot
     private let state = NIOLockedValueBox(State())
     private let turn = ExportTurn()
@@ -26,7 +26,7 @@ final class MetricReader: ExportPipeline {
     ///   - exporter: where they go.
     ///   - collect: takes the snapshot.
     init(
-        interval: Duration, exportTimeout: Duration, exporter: any BatchExporter<MetricsSnapshot>,
+        interval: Duration, exportTimeout: Duration, exporter: any BatchExporter<[MetricsSnapshot]>,
         collect: @escaping @Sendable () async -> MetricsSnapshot
     ) {
         self.interval = max(interval, .milliseconds(1))

@@ -6,13 +6,13 @@ import NIOConcurrencyHelpers
 internal import SpanQueueTelemetry
 
 /// Sends the batches of one signal to a collector, and again where that may help.
-struct OTLPExporter<Item: Sendable>: BatchExporter {
+struct OTLPExporter<Batch: ItemBatch & Sendable>: BatchExporter {
     private let signal: OTLPSignal
     private let transport: any OTLPTransport
     private let contentType: String
     private let retries: Bool
     private let log: ExportLog
-    private let encode: @Sendable ([Item]) -> [UInt8]
+    private let encode: @Sendable (Batch) -> [UInt8]
 
     /// - Parameters:
     ///   - signal: what is sent.
@@ -23,7 +23,7 @@ struct OTLPExporter<Item: Sendable>: BatchExporter {
     ///   - encode: makes the body.
     init(
         _ signal: OTLPSignal, over transport: any OTLPTransport, as contentType: String, retries: Bool, log: ExportLog,
-        encode: @escaping @Sendable ([Item]) -> [UInt8]
+        encode: @escaping @Sendable (Batch) -> [UInt8]
     ) {
         self.signal = signal
         self.transport = transport
@@ -33,7 +33,7 @@ struct OTLPExporter<Item: Sendable>: BatchExporter {
         self.encode = encode
     }
 
-    func export(_ batch: [Item], by deadline: ContinuousClock.Instant) async -> ExportOutcome {
+    func export(_ batch: Batch, by deadline: ContinuousClock.Instant) async -> ExportOutcome {
         let (outcome, said) = await send(encode(batch), by: deadline)
         log.note(outcome, of: batch.count, said: said)
         return outcome
@@ -115,10 +115,10 @@ struct ExportRetry: Sendable {
 
 /// Writes each batch as one line of OTLP/JSON to standard output, for looking at telemetry without a collector. A standard output that
 /// stalls holds up no one but its exports, which then fail.
-struct ConsoleExporter<Item: Sendable>: BatchExporter {
-    let encode: @Sendable ([Item]) -> [UInt8]
+struct ConsoleExporter<Batch: ItemBatch & Sendable>: BatchExporter {
+    let encode: @Sendable (Batch) -> [UInt8]
 
-    func export(_ batch: [Item], by deadline: ContinuousClock.Instant) async -> ExportOutcome {
+    func export(_ batch: Batch, by deadline: ContinuousClock.Instant) async -> ExportOutcome {
         let output = StreamWriter.standardOutput
         guard output.submit(encode(batch) + [UInt8(ascii: "\n")]) else { return .failed(errorType: "queue_full") }
         while !output.isIdle {

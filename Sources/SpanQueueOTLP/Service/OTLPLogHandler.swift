@@ -16,7 +16,7 @@ package struct OTLPLogHandler: LogHandler {
 
     private let label: String
     private let limits: AttributeLimits
-    private let processor: BatchProcessor<LogRecordData>
+    private let processor: BatchProcessor<[LogRecordData]>
 
     /// Makes a handler for one logger.
     ///
@@ -25,7 +25,7 @@ package struct OTLPLogHandler: LogHandler {
     ///   - processor: takes the records.
     ///   - limits: how much a record may carry.
     package init(
-        label: String, processor: BatchProcessor<LogRecordData>, limits: AttributeLimits = AttributeLimits(),
+        label: String, processor: BatchProcessor<[LogRecordData]>, limits: AttributeLimits = AttributeLimits(),
         metadataProvider: Logger.MetadataProvider? = nil
     ) {
         self.label = label

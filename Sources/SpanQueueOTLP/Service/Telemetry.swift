@@ -21,9 +21,9 @@ public final class Telemetry: Service {
     /// Reads and writes headers.
     package let propagator: W3CPropagator
     /// Takes log records; nil where they go nowhere.
-    package let logProcessor: BatchProcessor<LogRecordData>?
+    package let logProcessor: BatchProcessor<[LogRecordData]>?
 
-    let spanProcessor: BatchProcessor<SpanData>?
+    let spanProcessor: SpanBatchProcessor?
     private let pipelines: [OTLPSignal: any ExportPipeline]
     private let http: CurlLoop
     private let stops: AsyncStream<Void>
@@ -138,16 +138,23 @@ struct TelemetryParts {
         self.logger = logger
     }
 
-    func spanProcessor() -> BatchProcessor<SpanData>? {
+    func spanProcessor() -> SpanBatchProcessor? {
         let resource = configuration.resource
-        return exporter(.traces, configuration.traces) { $0.encode($1, resource: resource) }
-            .map { BatchProcessor(configuration.spanBatches, exporter: $0) }
+        let exporter = exporter(.traces, configuration.traces) { (encoding, batch: EncodedSpans) in
+            encoding.request(batch, resource: resource)
+        }
+        return exporter.map {
+            SpanBatchProcessor(
+                configuration.spanBatches, as: configuration.traces.encoding, of: resource, exporter: $0)
+        }
     }
 
-    func logProcessor() -> BatchProcessor<LogRecordData>? {
+    func logProcessor() -> BatchProcessor<[LogRecordData]>? {
         let resource = configuration.resource
-        return exporter(.logs, configuration.logs) { $0.encode($1, resource: resource) }
-            .map { BatchProcessor(configuration.logBatches, exporter: $0) }
+        let exporter = exporter(.logs, configuration.logs) { (encoding, records: [LogRecordData]) in
+            encoding.encode(records, resource: resource)
+        }
+        return exporter.map { BatchProcessor(configuration.logBatches, exporter: $0) }
     }
 
     func metricReader(_ collect: @escaping @Sendable () async -> MetricsSnapshot) -> MetricReader? {
@@ -163,22 +170,30 @@ struct TelemetryParts {
         }
     }
 
-    private func exporter<Item: Sendable>(
+    private func exporter<Batch: ItemBatch & Sendable>(
         _ signal: OTLPSignal, _ target: ExportTarget,
-        _ encode: @escaping @Sendable (any OTLPEncoding, [Item]) -> [UInt8]
-    ) -> (any BatchExporter<Item>)? {
+        _ encode: @escaping @Sendable (any OTLPEncoding, Batch) -> [UInt8]
+    ) -> (any BatchExporter<Batch>)? {
         guard !configuration.isDisabled else { return nil }
+        let encoding = target.encoding
         switch target.kind {
         case .none: return nil
-        case .console: return ConsoleExporter { encode(OTLPJSONEncoding(), $0) }
+        case .console: return ConsoleExporter { encode(encoding, $0) }
         case .otlp(let endpoint):
-            let encoding = endpoint.encoding.encoding
             let transport = CurlTransport(to: endpoint, over: http)
             let log = ExportLog(signal: signal, shownURL: transport.shownURL, logger: logger)
             return OTLPExporter(
                 signal, over: transport, as: encoding.contentType, retries: configuration.retriesExports, log: log
             ) { encode(encoding, $0) }
         }
+    }
+}
+
+extension ExportTarget {
+    /// What writes the bodies.
+    fileprivate var encoding: any OTLPEncoding {
+        if case .otlp(let endpoint) = kind, endpoint.encoding == .httpProtobuf { return OTLPProtobufEncoding() }
+        return OTLPJSONEncoding()
     }
 }
 

@@ -10,6 +10,8 @@ public final class SpanQueueTracer: Sendable {
     /// How much a span may carry.
     package let limits: SpanLimits
     private let processor: (any SpanProcessor)?
+    /// The processor, where it writes spans of known shapes itself and the limits have nothing to say about them.
+    private let writing: (any WritingSpanProcessor)?
     private let sampledSpans = Atomic<Int>(0)
     private let recordedSpans = Atomic<Int>(0)
     private let droppedSpans = Atomic<Int>(0)
@@ -25,6 +27,7 @@ public final class SpanQueueTracer: Sendable {
         self.sampler = sampler
         self.limits = limits
         self.processor = processor
+        self.writing = limits.leaveShapedSpans ? processor as? any WritingSpanProcessor : nil
     }
 
     /// Whether finished spans go anywhere.
@@ -92,6 +95,32 @@ public final class SpanQueueTracer: Sendable {
         var span = span
         span.apply(limits)
         hand(on: span, keptBecause: reason)
+    }
+
+    /// What many spans share, for ``submit(_:keptBecause:_:)``. To be kept: it costs more than a span.
+    package func shape(_ name: String, kind: SpanData.Kind, attributes: Attributes) -> SpanShape {
+        SpanShape(
+            name: name, kind: kind, attributes: attributes, written: writing?.written(name, kind, attributes))
+    }
+
+    /// Exports a span of a known shape, if it is sampled or there is another reason to keep it. Nothing is allocated for it where the
+    /// processor writes it at once.
+    ///
+    /// - Parameters:
+    ///   - span: finished.
+    ///   - reason: why it is exported even if its trace was not sampled; it is then marked with `spanq.sampled.by`.
+    ///   - parts: gives its own attributes and then its links, a handful of each; called at once, at most once. It must not wait, nor
+    ///     end another span.
+    package func submit(
+        _ span: ShapedSpan, keptBecause reason: KeepReason? = nil, _ parts: (any SpanPartWriter) -> Void
+    ) {
+        guard starts(span.context, recordsUnsampled: reason != nil) else { return }
+        guard let writing else {
+            var data = SpanData(span, parts)
+            data.apply(limits)
+            return hand(on: data, keptBecause: reason)
+        }
+        writing.submit(span, markedAs: span.context.isSampled ? nil : reason, parts)
     }
 
     /// Counts spans that were not even built because their trace is not sampled.
@@ -206,7 +235,9 @@ package enum KeepReason: String, Sendable, Hashable, CaseIterable {
     case reclaim
 
     /// The attribute that marks such a span.
-    package static let attributeKey = "spanq.sampled.by"
+    package static let attribute: StaticString = "spanq.sampled.by"
+    /// The same as text.
+    package static let attributeKey = attribute.description
 }
 
 /// Takes finished spans from a tracer: `BatchProcessor` of `SpanQueueOTLP`, or one of an application's own.

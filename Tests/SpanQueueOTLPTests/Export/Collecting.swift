@@ -34,10 +34,22 @@ final class CollectingExporter<Item: Sendable>: BatchExporter {
     var mostAtOnce: Int { isExporting.withLockedValue { $0.most } }
 }
 
+/// An exporter that keeps batches of spans as they are.
+final class CollectedBatches: BatchExporter {
+    private let collected = NIOLockedValueBox<[EncodedSpans]>([])
+
+    func export(_ batch: EncodedSpans, by deadline: ContinuousClock.Instant) async -> ExportOutcome {
+        collected.withLockedValue { $0.append(batch) }
+        return .exported(rejected: 0)
+    }
+
+    var batches: [EncodedSpans] { collected.withLockedValue { $0 } }
+}
+
 /// A tracer and what it exported.
 struct TracerFixture {
     let exporter = CollectingExporter<SpanData>()
-    let processor: BatchProcessor<SpanData>
+    let processor: BatchProcessor<[SpanData]>
     let tracer: SpanQueueTracer
 
     init(_ sampler: Sampler = .parentBasedAlwaysOn, limits: SpanLimits = SpanLimits()) {

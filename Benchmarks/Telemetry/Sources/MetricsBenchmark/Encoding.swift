@@ -19,18 +19,37 @@ struct Encoding {
         configuration.spanBatches = BatchLimits(queueSize: Self.spans, batchSize: 512)
         let telemetry = Telemetry(configuration)
         let span = SampleSpan.make()
+        let shape = telemetry.tracer.shape(span.name, kind: span.kind, attributes: SampleSpan.sharedAttributes)
         fflush(nil)
         let output = dup(STDOUT_FILENO)
         let null = open("/dev/null", O_WRONLY)
         dup2(null, STDOUT_FILENO)
         let measurement = await Measurement(calls: Self.spans) {
-            for _ in 0..<Self.spans { telemetry.tracer.submit(span) }
         } _: {
+            for _ in 0..<Self.spans { telemetry.tracer.submit(span) }
+            _ = await telemetry.flush(within: .seconds(60))
+        }
+        let shaped = await Measurement(calls: Self.spans) {
+        } _: {
+            for _ in 0..<Self.spans {
+                telemetry.tracer.submit(
+                    ShapedSpan(
+                        shape, context: span.context, parent: span.parent, isParentRemote: true,
+                        startNanoseconds: span.startNanoseconds, endNanoseconds: span.endNanoseconds)
+                ) { parts in
+                    parts.attribute("messaging.message.id", SampleSpan.job)
+                    parts.attribute("spanq.job.type", "email:welcome")
+                    parts.attribute("spanq.job.attempt", 1 as Int64)
+                    parts.link(span.links[0].context, isRemote: true)
+                }
+            }
             _ = await telemetry.flush(within: .seconds(60))
         }
         dup2(output, STDOUT_FILENO)
         close(output)
         close(null)
-        measurement.report("encode a span as OTLP/JSON", aimNanoseconds: Self.aimNanoseconds, mayAllocate: true)
+        measurement.report(
+            "send a span, written at its end, as OTLP/JSON", aimNanoseconds: Self.aimNanoseconds, mayAllocate: true)
+        shaped.report("the same of a known shape", aimNanoseconds: Self.aimNanoseconds, mayAllocate: true)
     }
 }

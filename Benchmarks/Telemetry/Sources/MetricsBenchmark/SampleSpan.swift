@@ -9,6 +9,12 @@ enum SampleSpan {
     static let job = "0193e2b0-5d5c-7e3a-8f4e-1c2d3e4f5a6b"
     static let attributes = builtAttributes()
 
+    static let sharedAttributes: Attributes = [
+        "messaging.system": "spanqueue", "messaging.destination.name": .string(queue),
+        "messaging.operation.name": "process", "messaging.operation.type": "process",
+        "messaging.client.id": "host-1-4242",
+    ]
+
     static func builtAttributes() -> Attributes {
         [
             "messaging.system": "spanqueue", "messaging.destination.name": .string(queue),

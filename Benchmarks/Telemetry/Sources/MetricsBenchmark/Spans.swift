@@ -11,7 +11,7 @@ struct Spans {
     private static let calls = 100_000
 
     // The queue takes every span of all rounds: what a full one refuses is cheaper than what one takes.
-    private let processor = BatchProcessor<SpanData>(
+    private let processor = BatchProcessor<[SpanData]>(
         BatchLimits(queueSize: 50_000_000, batchSize: 512), exporter: DiscardingExporter())
 
     func run() async {
