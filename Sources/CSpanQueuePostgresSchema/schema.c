@@ -18,10 +18,25 @@ static const unsigned char migration_3[] = {
 #embed "Migrations/0003.sql"
 };
 
+static const unsigned char migration_4[] = {
+#embed "Migrations/0004.sql"
+};
+
+static const unsigned char migration_5[] = {
+#embed "Migrations/0005.sql"
+};
+
+static const unsigned char migration_6[] = {
+#embed "Migrations/0006.sql"
+};
+
 static const struct spanqueue_migration migrations[] = {
     {1, migration_1, sizeof migration_1},
     {2, migration_2, sizeof migration_2},
     {3, migration_3, sizeof migration_3},
+    {4, migration_4, sizeof migration_4},
+    {5, migration_5, sizeof migration_5},
+    {6, migration_6, sizeof migration_6},
 };
 
 const struct spanqueue_migration *spanqueue_migrations(size_t *count) {

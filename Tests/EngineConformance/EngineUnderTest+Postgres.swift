@@ -11,7 +11,9 @@ import SpanQueuePostgres
 extension EngineUnderTest {
     /// The Postgres engine, on one server for all tests: each has a schema of its own, whose clock the test moves. What is less than a
     /// second is waited for. `SPANQ_TEST_SQL` names a file with functions to put in the place of ours: do the tests notice ones that are wrong?
-    static let postgres = EngineUnderTest(name: "postgres", passesHours: true, trimsAtOnce: false) {
+    static let postgres = EngineUnderTest(
+        name: "postgres", passesHours: true, trimsAtOnce: false, auditor: { PostgresAudit(of: $0) }
+    ) {
         let running = try await server.value
         let url = try PostgresURL(running.url)
         var options = PostgresEngineOptions()

@@ -14,6 +14,8 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
     let passesHours: Bool
     /// Whether what exceeds the number of completed jobs that are kept goes with the settlement, and not only with a sweep.
     var trimsAtOnce = true
+    /// Finds what is wrong in the store, after a test; nil where there is nothing that looks.
+    var auditor: @Sendable (any Engine) -> (any EngineAuditor)? = { _ in nil }
     /// Makes a fresh engine, not started yet, and says how time passes on it.
     let make: @Sendable () async throws -> (engine: any Engine, pass: @Sendable (Duration) async throws -> Void)
 
@@ -41,6 +43,13 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
         )
     }
 
+    private func audit(_ engine: any Engine) async throws {
+        guard let auditor = auditor(engine) else { return }
+        let report = try await auditor.run(
+            queues: nil, maxReclaims: ReclaimRequest.standardMaxReclaims, progress: { _ in })
+        for violation in report.violations { Issue.record("\(violation)") }
+    }
+
     /// Runs a test on a started engine and a queue of its own, then checks the invariants and shuts the engine down.
     func run(_ body: (Bench) async throws -> Void) async throws {
         let (engine, pass) = try await make()
@@ -49,6 +58,7 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
         do {
             try await body(bench)
             try await bench.checkInvariants()
+            try await audit(engine)
         } catch {
             await engine.shutdown()
             throw error

@@ -39,6 +39,34 @@ struct Database: Sendable {
         )
     }
 
+    /// A transaction of somebody else's that has done something, and stays open until it is told to end.
+    struct OpenTransaction {
+        let database: Database
+        let task: Task<String?, any Error>
+
+        func end() async throws {
+            try await database.sql("INSERT INTO spanq.go VALUES (1)")
+            _ = try await task.value
+        }
+    }
+
+    func hold(_ text: String) async throws -> OpenTransaction {
+        try await sql("DROP TABLE IF EXISTS spanq.go; CREATE TABLE spanq.go (n int)")
+        let task = Task {
+            try await sql(
+                """
+                \(text);
+                DO $$ BEGIN
+                  WHILE NOT EXISTS (SELECT 1 FROM spanq.go) LOOP PERFORM pg_sleep(0.01); END LOOP;
+                END $$
+                """)
+        }
+        let sleeping =
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%FROM spanq.go)%' AND wait_event = 'PgSleep'"
+        while try await sql(sleeping) == "0" { try await Task.sleep(for: .milliseconds(2)) }
+        return OpenTransaction(database: self, task: task)
+    }
+
     func makeEngine(
         _ options: PostgresEngineOptions = PostgresEngineOptions(), idleWait: Duration = .seconds(2)
     ) throws -> PostgresEngine {

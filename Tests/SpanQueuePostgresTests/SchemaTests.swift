@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import Logging
 import PostgresClient
 import SpanQueue
 import Testing
@@ -16,7 +17,7 @@ struct SchemaTests {
             for _ in 0..<4 { group.addTask { try await database.schema.migrate(on: database.url) } }
             return try await group.reduce(into: []) { $0 += $1 }
         }
-        #expect(applied == database.schema.migrations.map(\.number))
+        #expect(applied.sorted() == database.schema.migrations.map(\.number))
         #expect(try await database.schema.migrate(on: database.url).isEmpty)
         #expect(try await database.schema.applied(on: database.url) == database.schema.latest)
         #expect(try await database.sql("SELECT count(*) FROM spanq.version") == "\(database.schema.migrations.count)")
@@ -57,6 +58,63 @@ struct SchemaTests {
         var options = PostgresEngineOptions()
         options.schema = name
         #expect(throws: SpanQueueError.self) { try options.checked("postgres://h/d") }
+    }
+
+    @Test(
+        "a role that had its rights before a migration has them after it, and they are enough for all that an engine does"
+    )
+    func rights() async throws {
+        let database = try await Database(migrated: false)
+        let schema = database.schema
+        for migration in schema.migrations.prefix(3) {
+            _ = try await PostgresScript.run(schema.script(migration), on: database.url)
+        }
+        let role = schema.name + "_app"
+        try await database.sql(
+            """
+            CREATE ROLE \(role) LOGIN;
+            GRANT USAGE ON SCHEMA \(schema.name) TO \(role);
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \(schema.name) TO \(role);
+            GRANT USAGE ON ALL SEQUENCES IN SCHEMA \(schema.name) TO \(role);
+            """)
+        #expect(try await schema.migrate(on: database.url) == schema.migrations.dropFirst(3).map(\.number))
+        var options = PostgresEngineOptions()
+        options.schema = schema.name
+        let url = try PostgresURL(database.url.text.replacing("spanq@", with: "\(role)@"))
+        let engine = PostgresEngine(
+            url: url, schema: schema, options: options,
+            environment: EngineEnvironment(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
+        do {
+            try await engine.start()
+            _ = try await engine.enqueue([job("a"), job("b"), job("c")])
+            let claimed = try #require(try await engine.claim(claim(1)).jobs.first)
+            #expect(try await engine.extend([claimed.reference], in: "q", by: .seconds(9)).lost.isEmpty)
+            #expect(try await engine.report(JobProgress(fraction: 0.5, note: ""), on: claimed))
+            #expect(try await engine.settleAll([Settlement(claimed, .bury(.permanent))]) == [.settled])
+            #expect(try await engine.search(SearchRequest(queue: "q", state: .dead, query: JobQuery())).jobs.count == 1)
+            #expect(
+                try await engine.types(SearchRequest(queue: "q", state: .ready, query: JobQuery())).counts == [
+                    "test": 2
+                ])
+            #expect(
+                try await engine.perform(.cancel(reason: ""), on: ["b"], in: "q", if: .ready, by: nil)
+                    == [.done(.cancelled)])
+            #expect(try await engine.performAll(BulkRequest(queue: "q", state: .dead, action: .redrive)).done == 1)
+            let error = ErrorCount(fingerprint: 1, jobType: "t", errorType: "e", masked: "m")
+            try await engine.add([error], to: "q", version: "1")
+            #expect(try await engine.errors(in: "q").count == 1)
+            _ = try await engine.reclaim(ReclaimRequest(queue: "q"))
+            _ = try await engine.sweep("q", within: .seconds(1))
+            #expect(try await engine.entries(before: nil, limit: 1).isEmpty)
+            #expect(try await engine.counts(of: ["q"])[0][.ready] == 2)
+            let audit = try #require(PostgresAudit(of: engine))
+            #expect(try await audit.run().violations.isEmpty)
+            await engine.shutdown()
+        } catch {
+            await engine.shutdown()
+            throw error
+        }
+        #expect(try await PostgresScript.run(schema.own("SELECT count(*) FROM spanq.errors"), on: url) == "1")
     }
 
     @Test("what names our schema names it by the name that it has")

@@ -15,26 +15,6 @@ struct ErrorStoreTests {
             count: count)
     }
 
-    @Test("counts add up, the first time stays and the last one moves")
-    func sums() async throws {
-        try await AuditBench.with { bench in
-            try await bench.enqueue(bench.job("a"))
-            try await bench.engine.add([error(1, 3), error(.max)], to: "q", version: "1")
-            let before = try #require(try await bench.engine.errors(in: "q").first { $0.fingerprint == 1 })
-            try await Task.sleep(for: .milliseconds(5))
-            try await bench.engine.add([error(1, 4)], to: "q", version: "2")
-            let groups = try await bench.engine.errors(in: "q")
-            let after = try #require(groups.first { $0.fingerprint == 1 })
-            #expect(groups.count == 2 && groups.contains { $0.fingerprint == .max && $0.count == 1 })
-            #expect(before.count == 3 && before.firstSeen == before.lastSeen && before.version == "1")
-            #expect(after.count == 7 && after.firstSeen == before.firstSeen && after.lastSeen > before.lastSeen)
-            #expect(after.jobType == "mail:welcome" && after.errorType == "Refused" && after.version == "2")
-            #expect(after.masked == "nul \0 and ‹n›" && after.queue == "q")
-            #expect(try await bench.engine.errors(in: "other").isEmpty)
-            #expect(try await bench.audit.run().findings.isEmpty)
-        }
-    }
-
     @Test("a queue keeps 500 groups; those that were seen longest ago are counted together")
     func bound() async throws {
         try await AuditBench.with { bench in
@@ -73,16 +53,6 @@ struct ErrorStoreTests {
             #expect(
                 Set(names).subtracting(["config|resetstat:calls=1", "info:calls=1"])
                     == ["evalsha:calls=1", "time:calls=1", "hmget:calls=1", "hset:calls=1", "hlen:calls=1"])
-        }
-    }
-
-    @Test("a queue without jobs is deleted with its counts")
-    func deleted() async throws {
-        try await AuditBench.with { bench in
-            try await bench.settle(bench.start(bench.job("a", retention: .none)), .complete)
-            try await bench.engine.add([error(1)], to: "q", version: "1")
-            #expect(try await bench.engine.delete("q"))
-            #expect(try await bench.engine.errors(in: "q").isEmpty)
         }
     }
 }

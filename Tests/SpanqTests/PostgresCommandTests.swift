@@ -45,6 +45,54 @@ struct PostgresCommandTests {
         #expect((healthy.object["findings"] as? [String])?.contains { $0.contains("fsync") } == true)
     }
 
+    @Test("errors by group, actions on many jobs and the audit are those of Redis")
+    func many() async throws {
+        let server = try await PostgresServer.start()
+        defer { server.stop() }
+        let environment = ["SPANQ_URL": server.url]
+        func spanq(_ arguments: String...) async throws -> CommandRun {
+            let run = try await CommandRun.spanq(arguments, environment: environment)
+            #expect(run.code == 0, "\(arguments): \(run.errors)")
+            return run
+        }
+        func lines(_ run: CommandRun) -> [[String: Any]] {
+            run.output.split(whereSeparator: \.isNewline).compactMap {
+                (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
+            }
+        }
+        _ = try await spanq("pg", "migrate")
+        for _ in 0..<3 { _ = try await spanq("enqueue", "mail:a", "{}", "--max-retries", "0") }
+        _ = try await spanq("enqueue", "other", "{}")
+        _ = try await spanq(
+            "worker", "--once", "--exec", "mail:*=/bin/false", "--exec", "other=/bin/cat", "--listen", "none")
+        let groups = lines(try await spanq("error", "list", "--json"))
+        let group = try #require(groups.first)
+        #expect(groups.count == 1 && group["count"] as? Int == 3 && group["type"] as? String == "mail:a")
+        let fingerprint = try #require(group["fingerprint"] as? String)
+        #expect(lines(try await spanq("job", "list", "--fingerprint", fingerprint, "--json")).count == 3)
+        let preview = try await spanq("job", "bulk", "redrive", "--fingerprint", fingerprint, "--dry-run")
+        #expect(preview.output.contains("3 jobs"), "\(preview.output)")
+        _ = try await spanq("job", "bulk", "redrive", "--fingerprint", fingerprint, "--yes")
+        #expect(lines(try await spanq("job", "list", "--state", "ready", "--type", "mail:*", "--json")).count == 3)
+        #expect(try await spanq("audit").output.hasPrefix("clean: 4 jobs of 1 queue"))
+
+        let psql = Process()
+        psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        psql.arguments = [
+            "psql", "-q", "-h", server.directory, "-U", "spanq", "-c",
+            "INSERT INTO spanq.tally (queue, r) VALUES (1, 1)",
+            "postgres",
+        ]
+        try psql.run()
+        psql.waitUntilExit()
+        #expect(psql.terminationStatus == 0)
+        let damaged = try await CommandRun.spanq("audit", environment: environment)
+        #expect(damaged.code == 1 && damaged.output.contains("totals"), "\(damaged.output)\(damaged.errors)")
+        #expect(try await spanq("audit", "--repair", "--yes").output.contains("repaired totals default"))
+        let missing = try await CommandRun.spanq("audit", "--queue", "never-was", environment: environment)
+        #expect(missing.code == 3)
+    }
+
     @Test("what is printed is what is applied, and a schema of another name stands beside")
     func printed() async throws {
         let server = try await PostgresServer.start()
@@ -88,7 +136,7 @@ struct PostgresCommandTests {
                 ["queue", "list"], ["SPANQ_URL": away, "SPANQ_POSTGRES_SCHEMA": "a;b"], 2,
                 "is not a name for the schema"
             ),
-            (["audit"], ["SPANQ_URL": away], 2, "works on Redis alone"),
+            (["audit"], ["SPANQ_URL": away], 4, "cannot reach Postgres"),
             (["layout"], ["SPANQ_URL": away], 2, "works on Redis alone"),
             (["pg", "migrate"], ["SPANQ_URL": redis.url], 2, "where is Postgres?"),
             (["pg", "migrate"], ["SPANQ_URL": away], 4, "; Is the server running"),

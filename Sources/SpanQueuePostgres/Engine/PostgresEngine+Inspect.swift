@@ -60,7 +60,7 @@ extension PostgresEngine {
     }
 
     /// Jobs whose record can't be read are shown as what can be told of them.
-    private static func record(_ rows: PostgresRows, _ row: Int) throws(PostgresError) -> JobRecord {
+    static func record(_ rows: PostgresRows, _ row: Int) throws(PostgresError) -> JobRecord {
         let queue = try rows.text(row, 0)
         let id = JobID(unchecked: try rows.text(row, 2))
         let state = JobState(stored: try rows.text(row, 3))

@@ -32,28 +32,14 @@ extension PostgresEngine {
     func perform(
         _ action: JobAction, on id: JobID, in queue: String, by: String?
     ) async throws -> ActionOutcome {
-        let (word, reason, isIdempotent) =
-            switch action {
-            case .cancel(let reason): ("c", reason, true)
-            case .redrive: ("v", "", true)
-            case .bury(let reason): ("b", reason, true)
-            // A second one would say that there is no such job.
-            case .remove: ("r", "", false)
-            }
+        let (word, reason, isIdempotent) = action.call
         let rows = try await call(
             PostgresCall(
                 "act", statements.act,
                 [.text(queue), .text(word), .text(id.description), .text(reason), .text(by)]), idempotent: isIdempotent)
         return try read { () throws(PostgresError) in
             if try rows.bool(0, 3) { wakeOne(queue) }
-            let state = try rows.optionalText(0, 1).map(JobState.init(stored:))
-            switch try rows.text(0, 0) {
-            case "d": return .done(state)
-            case "q": return .requested
-            case "n": return .notFound
-            case "u": return .duplicate(of: JobID(unchecked: try rows.text(0, 2)))
-            default: return .invalidState(state ?? .unknown)
-            }
+            return try Self.outcome(rows, 0, columns: (word: 0, state: 1, owner: 2))
         }
     }
 

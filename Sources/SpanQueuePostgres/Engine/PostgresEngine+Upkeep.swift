@@ -65,6 +65,7 @@ extension PostgresEngine {
     func sweep(_ queue: String, within budget: Duration) async throws -> SweepReply {
         let end = ContinuousClock.now + budget
         var dropped = 0
+        var isFinished = false
         while true {
             let rows = try await call(
                 PostgresCall(
@@ -77,8 +78,12 @@ extension PostgresEngine {
                 dropped += Int(try rows.integer(0, 0))
                 return try rows.bool(0, 1)
             }
-            guard isFull, end > .now else { return SweepReply(dropped: dropped, isFinished: !isFull) }
+            isFinished = !isFull
+            guard isFull, end > .now else { break }
         }
+        _ = try await call(
+            PostgresCall("fold_errors", statements.foldErrors, [.text(queue), .int4(Limits.errorGroups)]))
+        return SweepReply(dropped: dropped, isFinished: isFinished)
     }
 
     // MARK: Waiting

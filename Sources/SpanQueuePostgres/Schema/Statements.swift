@@ -11,6 +11,7 @@ struct Statements: Sendable {
     let job, list, counts, queues, workers, now, start: String
     let pause, resume, delete, announce, retire, idle, hasWork, wake: String
     let pauses, append, entries: String
+    let search, types, actMany, addErrors, errors, foldErrors, audit, auditLost, repair: String
 
     init(_ schema: PostgresSchema) {
         self.schema = schema
@@ -26,7 +27,7 @@ struct Statements: Sendable {
         reclaim = call("reclaim_1", 4)
         sweep = call("sweep_1", 5)
         act = call("act_1", 5)
-        bulk = call("bulk_1", 7)
+        bulk = call("bulk_2", 7)
         job = call("job_1", 2)
         list = call("list_1", 6)
         counts = call("counts_1", 1)
@@ -41,6 +42,15 @@ struct Statements: Sendable {
         wake = call("wake_1", 1)
         append = call("append_1", 3)
         entries = call("entries_1", 2)
+        search = call("search_1", 14)
+        types = call("types_1", 6)
+        actMany = call("act_many_1", 6)
+        addErrors = call("add_errors_1", 7)
+        errors = call("errors_1", 2)
+        foldErrors = call("fold_errors_1", 2)
+        audit = call("audit_1", 3)
+        auditLost = call("audit_lost_1", 0)
+        repair = call("repair_1", 3)
         pauses =
             "SELECT name, pause_at, pause_note, pause_by FROM \(schema.name).queue "
             + "WHERE name = ANY ($1) AND pause_at IS NOT NULL"

@@ -3,7 +3,7 @@
 
 import HiredisClient
 package import Logging
-import SpanQueue
+package import SpanQueue
 
 /// Checks what must hold in Redis while producers and workers are at work: that no job is lost, none is in two states, every
 /// active one has a lease, every lock an owner, and so on (``AuditRule``). It reads in short steps, and reports only what was wrong
@@ -15,9 +15,9 @@ import SpanQueue
 /// #expect(report.violations.isEmpty)
 /// await audit.shutdown()
 /// ```
-package final class RedisAudit: Sendable {
+package final class RedisAudit: EngineAuditor {
     /// The most violations of one queue that are kept.
-    package static let maximumViolations = 10_000
+    package static let maximumViolations = AuditReport.maximumViolations
     /// The most jobs of one queue that are looked at again: on a busy queue some are only on their way.
     static let maximumSuspects = 200_000
 
@@ -104,98 +104,6 @@ package final class RedisAudit: Sendable {
             if try await engine.repair(totals) { outcomes.append(RepairOutcome(violation: totals, isRepaired: true)) }
         }
         return outcomes
-    }
-}
-
-extension AuditViolation: Comparable {
-    /// By queue, then by rule, then by subject.
-    package static func < (left: AuditViolation, right: AuditViolation) -> Bool {
-        (left.queue ?? "", left.rule.rawValue, left.subject) < (right.queue ?? "", right.rule.rawValue, right.subject)
-    }
-}
-
-/// What an audit found.
-package struct AuditReport: Sendable {
-    /// The violations that were there each time they were looked at, by queue, rule and subject.
-    package internal(set) var violations: [AuditViolation] = []
-    /// Whether there was more wrong than is kept of: ``RedisAudit/maximumViolations`` for each queue.
-    package internal(set) var isCut = false
-    /// The queues that were audited: all that were asked for, but for those with a key of a wrong type.
-    package internal(set) var queues: [String] = []
-    /// Queues that were not audited: they use features that this version does not know. Upgrade SpanQueue to audit them.
-    package internal(set) var skipped: [String] = []
-    /// All queues that are listed.
-    package internal(set) var listed: [String] = []
-    /// The jobs that were read.
-    package internal(set) var jobs = 0
-    /// The calls of Redis.
-    package internal(set) var steps = 0
-    /// The longest of them, the way to Redis and back included.
-    package internal(set) var longestStep = Duration.zero
-    /// How long it all took.
-    package internal(set) var duration = Duration.zero
-}
-
-/// How far an audit has come.
-package struct AuditProgress: Sendable {
-    /// The queue that is audited; nil while the names of keys are.
-    package let queue: String?
-    /// 0 to 1, of the whole audit.
-    package let fraction: Double
-}
-
-/// What became of a violation that was to be repaired.
-package struct RepairOutcome: Sendable {
-    /// The violation.
-    package let violation: AuditViolation
-    /// Whether it was repaired. If not it had changed meanwhile, or is one for a person.
-    package let isRepaired: Bool
-}
-
-/// Something in Redis that must not be.
-package struct AuditViolation: Sendable, Hashable {
-    /// What is broken.
-    package let rule: AuditRule
-    /// The queue; nil for a key that belongs to none.
-    package let queue: String?
-    /// The job's id; of a lock without an owner the lock's digest in hex, of a key its name, of totals the queue.
-    package let subject: String
-    /// What was seen, in words.
-    package let detail: String
-    let evidence: Evidence
-
-    /// What a repair compares before it changes anything.
-    struct Evidence: Sendable, Hashable {
-        /// The job that must not have changed: the subject itself, or a lock's owner.
-        var id = ""
-        /// The first 13 bytes of its message and its run; empty where there is none.
-        var stamp: [UInt8] = []
-        var run: [UInt8] = []
-        var digest: [UInt8] = []
-        /// The lock, lease or token that was seen.
-        var value: [UInt8] = []
-    }
-
-    init(
-        _ rule: AuditRule, queue: String?, subject: String, _ detail: String, evidence: Evidence = Evidence()
-    ) {
-        self.rule = rule
-        self.queue = queue
-        self.subject = subject
-        self.detail = detail
-        self.evidence = evidence
-    }
-
-    /// Violations are the same when they are of one rule and one thing, whatever was seen of it.
-    package static func == (left: AuditViolation, right: AuditViolation) -> Bool {
-        left.rule == right.rule && left.queue == right.queue && left.subject == right.subject
-    }
-
-    /// Agrees with `==`.
-    package func hash(into hasher: inout Hasher) {
-        hasher.combine(rule)
-        hasher.combine(queue)
-        hasher.combine(subject)
     }
 }
 

@@ -4,6 +4,7 @@
 import ArgumentParser
 import Logging
 import SpanQueue
+import SpanQueuePostgres
 import SpanQueueRedis
 
 /// `spanq audit`
@@ -11,9 +12,9 @@ struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit", abstract: "Check that no job is lost, stuck or counted wrong, while workers run.",
         discussion: """
-            It reads in short steps and changes nothing. With --repair it fixes what can be fixed without a loss, and audits again.
+            It changes nothing, and holds up nobody. With --repair it fixes what can be fixed without a loss, and audits again.
 
-            Exit codes: 0 nothing is wrong, 1 something is, 2 usage, 3 no such queue, 4 Redis out of reach.
+            Exit codes: 0 nothing is wrong, 1 something is, 2 usage, 3 no such queue, 4 the engine out of reach.
             """)
 
     @Option(help: ArgumentHelp("Only this queue; repeat it for several.", valueName: "name"))
@@ -41,14 +42,13 @@ struct AuditCommand: AsyncParsableCommand {
         }
         var reader = try global.reader([.maxReclaims: maxReclaims])
         var settings = try ConnectionSettings(&reader, logLevel: .error)
-        try settings.requireRedis(for: "spanq audit")
         settings.engine.waitsForServer = false
         let reclaims = try reader.integer(.maxReclaims, default: ReclaimRequest.standardMaxReclaims) {
             var worker = WorkerConfiguration()
             worker.maxReclaims = $0
             try worker.check()
         }
-        let audit = try await RedisAudit(settings.redisURL, settings.engine, logger: settings.logger())
+        let audit = try await settings.auditor()
         let isClean: Bool
         do {
             isClean = try await run(audit, maxReclaims: reclaims)
@@ -61,7 +61,7 @@ struct AuditCommand: AsyncParsableCommand {
     }
 
     /// - Returns: whether nothing is wrong, in the end.
-    private func run(_ audit: RedisAudit, maxReclaims: Int) async throws -> Bool {
+    private func run(_ audit: any EngineAuditor, maxReclaims: Int) async throws -> Bool {
         let first = try await read(audit, maxReclaims)
         let repairable = first.violations.count { $0.rule.isRepairable }
         guard repair, repairable > 0 else {
@@ -77,7 +77,7 @@ struct AuditCommand: AsyncParsableCommand {
         return last.violations.isEmpty
     }
 
-    private func read(_ audit: RedisAudit, _ maxReclaims: Int) async throws -> AuditReport {
+    private func read(_ audit: any EngineAuditor, _ maxReclaims: Int) async throws -> AuditReport {
         let line = ProgressLine()
         defer { line.clear() }
         let report = try await audit.run(queues: queue.isEmpty ? nil : queue, maxReclaims: maxReclaims) {
@@ -88,5 +88,13 @@ struct AuditCommand: AsyncParsableCommand {
             throw CommandFailure.notFound("no queue \(name): see spanq queue list")
         }
         return report
+    }
+}
+
+extension ConnectionSettings {
+    /// Connects what checks the engine that these settings choose.
+    fileprivate func auditor() async throws -> any EngineAuditor {
+        guard let postgresURL else { return try await RedisAudit(redisURL, engine, logger: logger()) }
+        return try await PostgresAudit(postgresURL, postgresOptions, logger: logger())
     }
 }

@@ -3,7 +3,6 @@
 
 import SpanQueue
 import SpanQueueAdmin
-import SpanQueueRedis
 
 /// An audit's result as `--json` shows it.
 struct AuditOutput: Encodable {

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
-import SpanQueueRedis
+import SpanQueue
 
 /// A line on stderr that shows how far something has come, where stderr is a terminal. One task owns it.
 final class ProgressLine {

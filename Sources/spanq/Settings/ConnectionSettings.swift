@@ -146,13 +146,18 @@ extension ConnectionSettings {
     /// The engine that these settings choose.
     var source: EngineSource {
         guard let postgresURL else { return .redis(redisURL, engine) }
+        return .postgres(postgresURL, postgresOptions)
+    }
+
+    /// Those of Postgres, with what both engines have.
+    var postgresOptions: PostgresEngineOptions {
         var options = postgres
         options.commandTimeout = engine.commandTimeout
         options.waitsForServer = engine.waitsForServer
         options.retention = engine.retention
         options.retentionCount = engine.retentionCount
         options.deadRetention = engine.deadRetention
-        return .postgres(postgresURL, options)
+        return options
     }
 
     /// - Throws: a usage error where the engine is another one, for a command that works on Redis alone.

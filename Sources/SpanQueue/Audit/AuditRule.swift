@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-/// What must hold in a queue, one rule for each way in which it can be broken. The raw value is the rule's name for programs.
+/// What must hold in a queue, one rule for each way in which it can be broken; not each engine can break each. The raw value is the rule's name for programs.
 package enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     // In the order in which they are repaired: what comes first may be what a later one needs.
 
@@ -9,7 +9,7 @@ package enum AuditRule: String, Sendable, Hashable, Codable, CaseIterable {
     case wrongType = "wrong-type"
     /// A key begins like ours and is not in the layout.
     case unknownKey = "unknown-key"
-    /// A queue has keys and its name is not in `spanq:{@}:queues`.
+    /// A queue has keys, or rows, and no name in the list of queues.
     case queueNotListed = "queue-not-listed"
     /// The announcement of a worker would stay forever.
     case workerKeyWithoutTTL = "worker-key-without-ttl"
