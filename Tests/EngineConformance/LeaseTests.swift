@@ -116,6 +116,29 @@ struct FencingTests {
         }
     }
 
+    @Test("nor does one with another's token, nonce or name, be the rest as it must", arguments: EngineUnderTest.all)
+    func parts(subject: EngineUnderTest) async throws {
+        try await subject.run { bench in
+            let claimed = try await bench.acceptAndClaim()
+            let token = claimed.reference.token
+            let before = try await bench.record(claimed.message.id)
+            for wrong in [
+                claimed.named(token: FencingToken(value: token.value - 1, nonce: token.nonce)),
+                claimed.named(token: FencingToken(value: token.value + 1, nonce: token.nonce)),
+                claimed.named(token: FencingToken(value: token.value, nonce: token.nonce ^ 1)),
+                claimed.named(worker: "somebody-else"),
+            ] {
+                #expect(try await bench.engine.report(JobProgress(fraction: 0.5, note: "half"), on: wrong) == false)
+                #expect(try await bench.settle(wrong, .complete) == .lost)
+                #expect(try await bench.settle(wrong, .retry(after: .zero)) == .lost)
+                let reply = try await bench.engine.extend([wrong.reference], in: bench.queue, by: .hours(1))
+                #expect(reply.lost == [claimed.message.id])
+            }
+            #expect(try await bench.record(claimed.message.id) == before)
+            #expect(try await bench.settle(claimed, .complete) == .settled)
+        }
+    }
+
     @Test("a cancel is told to who has the job, not to who lost it", arguments: EngineUnderTest.all)
     func cancel(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
@@ -125,18 +148,6 @@ struct FencingTests {
             #expect(late.lost == [old.message.id] && late.cancelRequested.isEmpty)
             let reply = try await bench.engine.extend([new.reference], in: bench.queue, by: .seconds(20))
             #expect(reply.lost.isEmpty && reply.cancelRequested == [new.message.id])
-        }
-    }
-
-    @Test("a token with another nonce, or of another worker, is not the claim's", arguments: EngineUnderTest.all)
-    func nonce(subject: EngineUnderTest) async throws {
-        try await subject.run { bench in
-            let claimed = try await bench.acceptAndClaim()
-            let token = FencingToken(
-                value: claimed.reference.token.value, nonce: claimed.reference.token.nonce ^ 1)
-            #expect(try await bench.settle(claimed.named(token: token), .complete) == .lost)
-            #expect(try await bench.settle(claimed.named(worker: "worker-9"), .complete) == .lost)
-            #expect(try await bench.state(claimed.message.id) == .active)
         }
     }
 

@@ -71,6 +71,41 @@ struct FailureTests {
         }
     }
 
+    @Test("each call ends by its own deadline, those behind the first one, too")
+    func deadlines() async throws {
+        try await withClient(url: PostgresServer.url("/tmp/spanq-none-\(UUID().uuidString.prefix(8))")) { client in
+            let ended = Mutex(0)
+            let calls: [Task<PostgresError.Code?, Never>] = [300, 100, 200].map { milliseconds in
+                Task {
+                    let error = await postgresError {
+                        try await client.ask("SELECT 1", timeout: .milliseconds(milliseconds))
+                    }
+                    ended.withLock { $0 += 1 }
+                    return error?.code
+                }
+            }
+            let areOver = try await eventually { ended.withLock { $0 } == 3 }
+            #expect(areOver)
+            // What has not ended by itself ends with this.
+            await client.close()
+            for call in calls { #expect(await call.value == .unreachable) }
+        }
+    }
+
+    @Test("a call that was sent, and whose time is over before it can be sent again, may have run")
+    func gone() async throws {
+        var configuration = PostgresClient.Configuration()
+        configuration.callTimeout = .seconds(2)
+        try await withServer(configuration: configuration) { client, server in
+            try await client.ask("SELECT 1")
+            let call = Task { await postgresError { try await client.ask("SELECT pg_sleep(60)") } }
+            #expect(try await eventually { await client.hasWritten })
+            server.kill()
+            let error = await call.value
+            #expect(error?.code == .unreachable && error?.mayHaveRun == true)
+        }
+    }
+
     @Test("a client that is refused says so at once")
     func refused() async throws {
         let server = try await PostgresServer.start()

@@ -59,6 +59,12 @@ struct AuditTests {
             sql:
                 "DELETE FROM spanq.live WHERE nr = \(nr("ready")); DELETE FROM spanq.done WHERE nr = \(nr("completed"))",
             subjects: ["ready", "completed"], breaksTotals: true),
+        // What was lost is counted as lost: then what is brought back must be counted.
+        Damage(
+            rule: .messageWithoutSet,
+            sql:
+                "DELETE FROM spanq.live WHERE nr = \(nr("ready")); INSERT INTO spanq.tally (queue, r) VALUES (1, -1)",
+            subjects: ["ready"]),
         Damage(
             rule: .setWithoutMessage, sql: "DELETE FROM spanq.job WHERE id IN ('scheduled', 'cancelled')",
             subjects: ["#2", "#8"], breaksTotals: true),

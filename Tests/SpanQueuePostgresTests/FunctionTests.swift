@@ -3,6 +3,7 @@
 
 import PostgresClient
 import SpanQueue
+import Synchronization
 import Testing
 
 @testable import SpanQueuePostgres
@@ -180,6 +181,45 @@ struct FunctionTests {
                 try await group.waitForAll()
             }
             #expect(try await engines[0].counts(of: ["q"])[0][.ready] == 80)
+        }
+    }
+
+    @Test("whatever moves jobs out of ready waits for whoever else does so in its queue")
+    func alone() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            _ = try await engine.enqueue([job("a"), job("b"), job("c"), job("d")])
+            let calls: [@Sendable () async throws -> Int] = [
+                { try await engine.claim(claim(1)).jobs.count },
+                {
+                    try await engine.perform(.cancel(reason: ""), on: "b", in: "q", by: nil) == .done(.cancelled)
+                        ? 1 : 0
+                },
+                {
+                    let outcomes = try await engine.perform(
+                        .cancel(reason: ""), on: ["c"], in: "q", if: .ready, by: nil)
+                    return outcomes == [.done(.cancelled)] ? 1 : 0
+                },
+                { try await engine.performAll(BulkRequest(queue: "q", state: .ready, action: .remove)).done },
+            ]
+            let waiting =
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND classid = 'spanq.live'::regclass::oid"
+            for (number, call) in calls.enumerated() {
+                let open = try await database.hold("SELECT spanq.alone(1)")
+                let isOver = Mutex(false)
+                let calling = Task {
+                    defer { isOver.withLock { $0 = true } }
+                    return try await call()
+                }
+                var hasWaited = false
+                while !hasWaited, !isOver.withLock({ $0 }) {
+                    hasWaited = try await database.sql(waiting) == "1"
+                }
+                #expect(hasWaited, "call \(number)")
+                try await open.end()
+                #expect(try await calling.value == 1, "call \(number)")
+            }
         }
     }
 

@@ -29,6 +29,25 @@ struct WakeTests {
         }
     }
 
+    @Test("one who waits elsewhere is woken by a redrive of many")
+    func redriven() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines(2, idleWait: .hours(1)) { engines in
+            _ = try await engines[1].enqueue([job("a")])
+            let claimed = try await engines[1].claim(claim()).jobs
+            _ = try await engines[1].settleAll(claimed.map { Settlement($0, .bury(.permanent)) })
+            async let waiting: Void = engines[0].waitForWork(in: ["q"], atMost: .hours(1))
+            while try await database.sql("SELECT count(*) FROM spanq.idle") != "1" {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(
+                try await engines[1].perform(.redrive, on: ["a"], in: "q", if: .dead, by: nil) == [.done(.ready)])
+            try await waiting
+            #expect(try await engines[0].claim(claim()).jobs.count == 1)
+        }
+    }
+
     @Test("a wake-up that comes before the sleep is not lost, and wakes one")
     func early() async throws {
         let loop = LoopThread(name: "test")

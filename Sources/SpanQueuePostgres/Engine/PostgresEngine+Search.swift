@@ -23,7 +23,7 @@ extension PostgresEngine: JobSearcher {
                         .text(request.queue), .text(state), .int8(walk.place?.first), .int8(walk.place?.second),
                         .int4(limit - found), .int4(most - page.scanned), .bool(walk.isReverse), .text(query.type),
                         .text(query.idPrefix), .byteArrays(query.tags.lazy.map { Array($0.utf8) }),
-                        .bytes(query.error.map { Array(JobQuery.folded($0).utf8) }),
+                        .bytes(query.error.map { Array($0.utf8) }),
                         .bytes(query.fingerprint.map(Self.bytes)), .int8(query.since?.milliseconds),
                         .int8(query.until?.milliseconds),
                     ]))
