@@ -29,21 +29,26 @@ struct QueueSelectorTests {
     @Test("where slots are free again at once a hundred queues are not asked for a job each")
     func chunks() {
         let weights = Dictionary(uniqueKeysWithValues: (0..<100).map { ("q\($0)", 1) })
-        var terms = WorkerConfiguration(concurrency: 50, queues: weights).terms(isOnce: false, hasKeeper: true)
+        var terms = WorkerConfiguration(concurrency: 100, queues: weights).terms(isOnce: false, hasKeeper: true)
         terms.idleWait = .seconds(2)
         var now = ContinuousClock.now
         var life = WorkerLife(terms, at: now) { 0.5 }
-        /// How many queues are asked for 50 jobs, the slots being free again after so long.
+        /// How many queues are asked for 50 jobs, twice, all slots being free again after so long.
         func queues(after time: Duration) -> Int {
             now += time
-            guard case .claim(let shares) = life.nextClaim(at: now) else { return 0 }
-            #expect(shares.reduce(0) { $0 + $1.limit } == 50)
-            for share in shares {
-                _ = life.claimed(share.lane, jobs: share.limit, hasMore: true, dueIn: nil, lapseIn: nil, at: now)
+            var asked: [[QueueSelector.Share]] = []
+            for _ in 0..<2 {
+                guard case .claim(let shares) = life.nextClaim(at: now) else { return 0 }
+                #expect(shares.reduce(0) { $0 + $1.limit } == 50)
+                for share in shares {
+                    _ = life.claimed(share.lane, jobs: share.limit, hasMore: true, dueIn: nil, lapseIn: nil, at: now)
+                }
+                life.claimEnded()
+                asked.append(shares)
             }
-            life.claimEnded()
-            for share in shares { for _ in 0..<share.limit { life.ended(share.lane) } }
-            return shares.count
+            for share in asked.joined() { for _ in 0..<share.limit { life.ended(share.lane) } }
+            #expect(asked[0].count == asked[1].count)
+            return asked[0].count
         }
         #expect(queues(after: .seconds(1)) == 50)
         #expect(queues(after: .milliseconds(5)) == 50)

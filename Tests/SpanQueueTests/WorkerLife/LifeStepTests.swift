@@ -13,6 +13,29 @@ struct LifeStepTests {
     }
 
     @Test(
+        "a worker of many slots fills half of them with a call, and the other half with the next; one of few fills all at once",
+        arguments: [(1, [1]), (10, [10]), (30, [30]), (31, [16, 15]), (100, [50, 50]), (1_000, [128, 128, 128])])
+    func halves(slots: Int, limits: [Int]) {
+        let now = ContinuousClock.now
+        let terms = WorkerConfiguration(concurrency: slots, queues: ["q": 1]).terms(isOnce: false, hasKeeper: true)
+        var life = WorkerLife(terms, at: now) { 0.5 }
+        for limit in limits {
+            let step = life.nextClaim(at: now)
+            #expect(step == .claim([QueueSelector.Share(lane: 0, limit: limit)]))
+            let starts = life.claimed(0, jobs: limit, hasMore: true, dueIn: nil, lapseIn: nil, at: now)
+            #expect(starts)
+            life.claimEnded()
+        }
+        guard limits.reduce(0, +) == slots else { return }
+        let full = life.nextClaim(at: now)
+        #expect(full == .sleep(until: nil))
+        // Four slots that are free again are filled.
+        for _ in 0..<min(4, slots) { life.ended(0) }
+        let few = life.nextClaim(at: now)
+        #expect(few == .claim([QueueSelector.Share(lane: 0, limit: min(4, slots))]))
+    }
+
+    @Test(
         "while lapsed leases can't be reclaimed yet, an idle worker asks for them a few times a lease, and claims no more often for it"
     )
     func grace() {

@@ -126,10 +126,20 @@ struct WorkerLife {
     /// Whether each queue of a claim has a call of its own, whose jobs start as soon as it is answered.
     var claimsApart: Bool { terms.lease < Self.patientLease }
 
+    /// How many slots one call fills at most: half of them, where that is a group that is worth a call. While the engine settles and claims
+    /// for one half, the handlers have the other. A worker that fills all at once has no handler running while it waits for the answer.
+    var claimedAtOnce: Int {
+        let half = (terms.concurrency + 1) / 2
+        return half < Self.leastHalf ? terms.concurrency : half
+    }
+
+    /// So many jobs are worth a call, whatever else there is to claim.
+    private static let leastHalf = 16
+
     mutating func nextClaim(at now: Instant) -> ClaimTurn.Step {
         let offer = ClaimTurn.Offer(
-            slots: freeSlots, chunk: turnover.chunk(at: now), hasOpenLane: lanes.hasOpen, idleWait: terms.idleWait,
-            isOnce: terms.isOnce)
+            slots: min(freeSlots, claimedAtOnce), chunk: turnover.chunk(at: now), hasOpenLane: lanes.hasOpen,
+            idleWait: terms.idleWait, isOnce: terms.isOnce)
         return claiming.next(at: now, isRunning: isRunning, offer)
     }
 
