@@ -184,6 +184,38 @@ struct FunctionTests {
         }
     }
 
+    @Test("the tokens of a job rise also where the clock was set back")
+    func setBack() async throws {
+        let database = try await Database()
+        try await database.freezeClock(at: 1_800_000_000_000_000)
+        try await database.withEngines { engines in
+            _ = try await engines[0].enqueue([job()])
+            let first = try #require(try await engines[0].claim(claim()).jobs.first)
+            _ = try await engines[0].settleAll([Settlement(first, .release)])
+            try await database.freezeClock(at: 1_700_000_000_000_000)
+            let second = try #require(try await engines[0].claim(claim()).jobs.first)
+            #expect(second.reference.token.value == first.reference.token.value + 1)
+        }
+    }
+
+    @Test("a lock of a job that is gone keeps nobody out")
+    func lockOfNobody() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let lock = UniqueLock(digest: [UInt8](repeating: 1, count: 16), span: .untilFinished)
+            _ = try await engines[0].enqueue([job("gone", unique: lock)])
+            guard case .duplicate = try await engines[0].enqueue([job(unique: lock)])[0] else {
+                Issue.record("the lock is free")
+                return
+            }
+            try await database.sql("DELETE FROM spanq.live; DELETE FROM spanq.job")
+            guard case .accepted = try await engines[0].enqueue([job(unique: lock)])[0] else {
+                Issue.record("the lock is not free")
+                return
+            }
+        }
+    }
+
     @Test("whatever moves jobs out of ready waits for whoever else does so in its queue")
     func alone() async throws {
         let database = try await Database()
