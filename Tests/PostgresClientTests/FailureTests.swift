@@ -9,6 +9,11 @@ import Testing
 
 @testable import PostgresClient
 
+private actor Ended {
+    private(set) var count = 0
+    func add() { count += 1 }
+}
+
 @Suite("failures", .timeLimit(.minutes(3)))
 struct FailureTests {
     @Test("after kill -9 and a restart what may run again does, and what may not says that it may have run")
@@ -74,17 +79,19 @@ struct FailureTests {
     @Test("each call ends by its own deadline, those behind the first one, too")
     func deadlines() async throws {
         try await withClient(url: PostgresServer.url("/tmp/spanq-none-\(UUID().uuidString.prefix(8))")) { client in
-            let ended = Mutex(0)
-            let calls: [Task<PostgresError.Code?, Never>] = [300, 100, 200].map { milliseconds in
-                Task {
-                    let error = await postgresError {
-                        try await client.ask("SELECT 1", timeout: .milliseconds(milliseconds))
-                    }
-                    ended.withLock { $0 += 1 }
-                    return error?.code
-                }
+            let ended = Ended()
+            var calls: [Task<PostgresError.Code?, Never>] = []
+            for milliseconds in [300, 100, 200] {
+                calls.append(
+                    Task {
+                        let error = await postgresError {
+                            try await client.ask("SELECT 1", timeout: .milliseconds(milliseconds))
+                        }
+                        await ended.add()
+                        return error?.code
+                    })
             }
-            let areOver = try await eventually { ended.withLock { $0 } == 3 }
+            let areOver = try await eventually { await ended.count == 3 }
             #expect(areOver)
             // What has not ended by itself ends with this.
             await client.close()
