@@ -301,9 +301,11 @@ let package = Package(
         .testTarget(
             name: "SpanQueuePostgresTests",
             dependencies: [
-                "PostgresClient", "PostgresServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueuePostgres",
+                "CSpanQueuePostgres", "PostgresClient", "PostgresServerFixture", "SpanQueue", "SpanQueueLoop",
+                "SpanQueuePostgres",
                 "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings
         ),
