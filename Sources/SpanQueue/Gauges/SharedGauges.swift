@@ -18,11 +18,16 @@ import Synchronization
 /// | `spanq_queue_paused{queue}` | 1 while claims are stopped |
 /// | `spanq_workers_alive{queue}` | live workers that serve the queue; 0 where nobody does |
 /// | `spanq_queue_scrape_success` | 0 when the engine did not answer in time; none of the others is there then |
+///
+/// With Postgres there is `spanq_engine_…` beside: connections, dead rows and who keeps them, bytes written ahead.
 package final class SharedGauges: Sendable {
     /// The most queues that are shown.
     package static let maximumQueues = SharedGaugesReading.maximumQueues
     /// The value of the label `collector` in `spanq_collector_success`.
     package static let collectorName = "shared"
+
+    /// The same for what an engine tells of its server, beyond the queues.
+    package static let healthCollectorName = "engine"
 
     private let queue: JobQueue
     /// The number of queues left out that was warned about last.
@@ -39,6 +44,12 @@ package final class SharedGauges: Sendable {
         try registry.add(
             MetricsCollector(name: collectorName, deadline: deadline, successGauge: "spanq_queue_scrape_success") {
                 try await gauges.collect(into: &$0)
+            })
+        // Apart, so that statistics that can't be had hide no queue.
+        try registry.add(
+            MetricsCollector(name: healthCollectorName, deadline: deadline) {
+                guard let source = try await queue.engine as? any HealthSource else { return }
+                try await source.readHealth(into: &$0)
             })
     }
 

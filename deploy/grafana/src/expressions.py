@@ -22,6 +22,7 @@ FOLDER = Path(__file__).parent.parent / "dashboards"
 
 NOTHING_WRONG = "only where something went wrong"
 NOT_EXPORTED = "only where a worker exports spans"
+POSTGRES = "only on Postgres"
 EMPTY: dict[tuple[str, str], str] = {
     ("spanq-overview", "Alerts firing"): NOTHING_WRONG,
     ("spanq-overview", "Failures by error"): NOTHING_WRONG,
@@ -31,6 +32,10 @@ EMPTY: dict[tuple[str, str], str] = {
     ("spanq-queue", "Time to drain"): "only while the backlog shrinks",
     ("spanq-queue", "Enqueued"): "only where a producer is scraped",
     ("spanq-workers", "Engine errors and reconnects"): NOTHING_WRONG,
+    ("spanq-workers", "Dead rows by table"): POSTGRES,
+    ("spanq-workers", "Oldest snapshot"): POSTGRES,
+    ("spanq-workers", "Connections"): POSTGRES,
+    ("spanq-workers", "Written ahead"): POSTGRES,
     ("spanq-job-types", "Failures by error"): NOTHING_WRONG,
     ("spanq-job-types", "Dead letters by reason"): NOTHING_WRONG,
     ("spanq-telemetry", "Values rejected, series beyond the cap"): NOTHING_WRONG,

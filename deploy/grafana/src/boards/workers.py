@@ -26,6 +26,7 @@ def board() -> Board:
     _busy(page)
     _leases(page)
     _process(page)
+    _postgres(page)
     return page
 
 
@@ -100,3 +101,17 @@ def _process(page: Board) -> None:
     page.add(series("Open files", "Share of the file descriptors a process may open.", "percentunit", [
         Query(f"max by (instance) (process_open_fds{{{WHERE}}} / process_max_fds) and on (instance) spanq_build_info", "{{instance}}")],
         high=1, link=WORKER_LINK), 8, 8)
+
+
+def _postgres(page: Board) -> None:
+    """Empty where the engine is Redis. Every process reads the same: the largest counts."""
+    page.row("Is Postgres well?")
+    page.add(series("Dead rows by table", "Versions of rows that nobody needs and no vacuum has removed yet. They grow without end: somebody "
+                    "keeps vacuum from it.", "short", [
+                        Query("max by (table) (spanq_engine_dead_rows)", "{{table}}")]), 6, 8)
+    page.add(series("Oldest snapshot", "For how long somebody has kept dead rows. Minutes: look with `spanq pg doctor`, which has the pid.", "s", [
+        Query("max by (kind) (spanq_engine_oldest_snapshot_seconds)", "{{kind}}")]), 6, 8)
+    page.add(series("Connections", "Of those that the server allows, by everybody.", "percentunit", [
+        Query("max by (engine) (spanq_engine_connections) / max by (engine) (spanq_engine_connections_max)", "{{engine}}")], high=1), 6, 8)
+    page.add(series("Written ahead", "Bytes of the write-ahead log a second, of everybody.", "Bps", [
+        Query("max by (engine) (rate(spanq_engine_wal_bytes_total[$__rate_interval]))", "{{engine}}")]), 6, 8)
