@@ -41,7 +41,7 @@ struct DevCertificates: Sendable {
     /// - Parameter path: a directory that only we may read.
     init(in path: String) throws(CommandFailure) {
         directory = path + "/tls"
-        guard let port = Self.freePort() else { throw .failed("no port of 127.0.0.1 is free") }
+        guard let port = FreePort.find() else { throw .failed("no port of 127.0.0.1 is free") }
         self.port = port
         guard let openssl = Executable.find("openssl") else {
             throw .failed(
@@ -93,28 +93,6 @@ struct DevCertificates: Sendable {
         guard process.terminationStatus == 0 else {
             let line = text.split(whereSeparator: \.isNewline).last ?? "it said nothing"
             throw CommandFailure.failed("openssl \(arguments[0]) in \(directory): \(line)")
-        }
-    }
-
-    /// One that nobody listens on. Where somebody takes it first, redis-server says so and does not start.
-    private static func freePort() -> UInt16? {
-        #if canImport(Darwin)
-            let descriptor = socket(AF_INET, SOCK_STREAM, 0)
-        #else
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #endif
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                guard bind(descriptor, generic, length) == 0, getsockname(descriptor, generic, &length) == 0 else {
-                    return nil
-                }
-                return UInt16(bigEndian: pointer.pointee.sin_port)
-            }
         }
     }
 }

@@ -7,6 +7,7 @@ import Logging
 import SpanQueue
 import SpanQueueAdmin
 import SpanQueueHandlers
+import SpanQueuePostgres
 import SpanQueueRedis
 import SpanQueueServer
 import SpanQueueWeb
@@ -15,18 +16,27 @@ import SpanQueueWeb
 struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dev",
-        abstract: "Run a private Redis and a worker: nothing to configure.",
+        abstract: "Run a private Redis or Postgres and a worker: nothing to configure.",
         discussion: """
             Without --exec and --http there are handlers for demo jobs, and a trickle of such jobs, in a queue demo of \
             their own, so that a worker of yours has the others to itself. Ctrl-C stops everything and leaves nothing \
             running.
             """)
 
+    @Option(help: ArgumentHelp("What to run: redis or postgres.", valueName: "engine"))
+    var engine = DevEngine.redis
+
     @Option(help: ArgumentHelp("Keep the data here; a fresh directory that is removed unless given.", valueName: "dir"))
     var dir: String?
 
     @Option(help: ArgumentHelp("Where to put Redis' socket.", valueName: "path"))
     var redisSocket: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the programs initdb and postgres are; in PATH, or the latest of Debian's, unless given.",
+            valueName: "dir"))
+    var postgresBin: String?
 
     @Flag(help: "Make Redis speak TLS on a loopback port too, with certificates made for it, and use that.")
     var tls = false
@@ -45,8 +55,9 @@ struct DevCommand: AsyncParsableCommand {
         var connection = try ConnectionSettings(&reader, logLevel: .info)
         if global.redis != nil || global.engineURL != nil {
             throw CommandFailure.usage(
-                "spanq dev brings its own Redis: leave out --redis and --engine-url, or use spanq worker with them")
+                "spanq dev brings its own server: leave out --redis and --engine-url, or use spanq worker with them")
         }
+        try checkEngine()
         var settings = try WorkerSettings(&reader, engine: &connection.engine)
         if settings.isDemo, try reader.layers.find(.queues) == nil, try reader.layers.find(.strictQueues) == nil {
             settings.worker.queues = [DemoJobs.queue: 1]
@@ -63,34 +74,61 @@ struct DevCommand: AsyncParsableCommand {
         Console.neverWait()
         try OpenFiles.require(OpenFiles.forService)
         try OpenFiles.requireLimit(OpenFiles.limitForProcess)
-        let directory = try DevDirectory(dir, socket: redisSocket)
-        let certificates: DevCertificates?
-        do throws(CommandFailure) {
-            certificates = tls ? try DevCertificates(in: directory.path) : nil
+        let directory = try DevDirectory(dir, for: engine)
+        let place: DevPlace
+        do {
+            place = try await start(in: directory, &connection)
         } catch {
             directory.removeIfTemporary()
             throw error
         }
-        let server = try await RedisProcess.start(in: directory, certificates?.serverArguments ?? [])
-        OrphanReaper.startIfFirstProcess(sparing: [server.processIdentifier])
+        OrphanReaper.startIfFirstProcess(sparing: [place.server.processIdentifier])
         do {
-            connection.postgresURL = nil
-            connection.redisURL = certificates?.url ?? directory.url
-            connection.engine.tls = certificates?.settings ?? RedisTLS()
             let telemetry = CommandTelemetry(
                 for: .service, slowAttempt: slowAttempt, attemptParent: attemptParent, logger: connection.logger())
-            try await serve(connection, telemetry, settings, handlers, listen, web, server, certificates)
+            try await serve(connection, telemetry, settings, handlers, listen, web, place)
         } catch {
-            await server.stop()
+            await place.server.stop()
             throw error
         }
-        await server.stop()
+        await place.server.stop()
+    }
+
+    /// - Throws: a usage error where an option is one of the other engine.
+    private func checkEngine() throws(CommandFailure) {
+        switch engine {
+        case .redis:
+            guard postgresBin == nil else { throw .usage("--postgres-bin goes with --engine postgres") }
+        case .postgres:
+            guard !tls, redisSocket == nil else { throw .usage("--tls and --redis-socket go with --engine redis") }
+        }
+    }
+
+    /// Starts the server, and has the settings name it.
+    private func start(in directory: DevDirectory, _ connection: inout ConnectionSettings) async throws -> DevPlace {
+        switch engine {
+        case .redis:
+            let socket = try DevRedis.socketPath(in: directory, redisSocket)
+            let certificates = tls ? try DevCertificates(in: directory.path) : nil
+            let server = try await DevRedis.start(
+                in: directory, socket: socket, certificates?.serverArguments ?? [])
+            let url = certificates?.url ?? DevRedis.url(socket)
+            connection.postgresURL = nil
+            connection.redisURL = url
+            connection.engine.tls = certificates?.settings ?? RedisTLS()
+            return DevPlace(server: server, engine: .redis, url: url, certificates: certificates)
+        case .postgres:
+            let postgres = try DevPostgres(in: directory, programs: postgresBin)
+            let server = try await postgres.start(connection.postgres)
+            connection.postgresURL = postgres.url
+            return DevPlace(server: server, engine: .postgres, url: postgres.url, loopbackURL: postgres.loopbackURL)
+        }
     }
 
     private func serve(
         _ connection: ConnectionSettings, _ telemetry: CommandTelemetry, _ settings: WorkerSettings,
         _ handlers: Handlers, _ listen: ListenChoice, _ web: WebChoice,
-        _ server: RedisProcess, _ certificates: DevCertificates?
+        _ place: DevPlace
     ) async throws {
         let isDemo = settings.isDemo
         let logger = telemetry.bootstrapLogging(at: connection.logLevel, as: connection.logFormat)
@@ -103,13 +141,13 @@ struct DevCommand: AsyncParsableCommand {
             let rest = try web.start(queue, logger: logger)
             var process = WorkerProcess(
                 worker: worker, logger: logger,
-                companions: observability.services + [rest, RedisWatch(server: server)],
+                companions: observability.services + [rest, ServerWatch(server: place.server)],
                 feeders: [observability.drainNotice])
             if isDemo, !noDemoJobs {
                 process.feeders.append(DemoJobs(queue: queue, queues: settings.worker.selection.queues, logger: logger))
             }
             _ = try await process.run(once: false) {
-                try greet(server.directory, settings, observability.server, rest, certificates, isDemo: isDemo)
+                try greet(place, settings, observability.server, rest, isDemo: isDemo)
             }
             await handlers.shutdown()
         }
@@ -117,43 +155,38 @@ struct DevCommand: AsyncParsableCommand {
 
     /// - Throws: a failure where standard output is closed, full or broken: without the URL nobody can do anything here.
     private func greet(
-        _ directory: DevDirectory, _ settings: WorkerSettings, _ server: MetricsServer, _ rest: WebServer,
-        _ certificates: DevCertificates?, isDemo: Bool
+        _ place: DevPlace, _ settings: WorkerSettings, _ server: MetricsServer, _ rest: WebServer, isDemo: Bool
     ) throws {
         let metrics = server.listening.map { "http://\($0)/metrics" }
         let web = rest.listening.map { "http://\($0)/" }
         if global.json {
-            try JSONLine.print(
-                DevView(
-                    redisURL: certificates?.url ?? directory.url, metricsURL: metrics, webURL: web,
-                    tlsDirectory: certificates?.directory))
+            try JSONLine.print(DevView(place, metricsURL: metrics, webURL: web))
         } else {
-            Console.print(banner(directory, settings, metrics, web, certificates, isDemo: isDemo))
+            Console.print(banner(place, settings, metrics, web, isDemo: isDemo))
         }
         try Console.settle()
     }
 
     private func banner(
-        _ directory: DevDirectory, _ settings: WorkerSettings, _ metrics: String?, _ web: String?,
-        _ certificates: DevCertificates?, isDemo: Bool
+        _ place: DevPlace, _ settings: WorkerSettings, _ metrics: String?, _ web: String?, isDemo: Bool
     ) -> String {
-        let url = certificates?.url ?? directory.url
-        let variables = ["SPANQ_REDIS_URL='\(url)'"] + (certificates?.variables ?? [])
+        let directory = place.server.directory
         let type = isDemo ? "demo:hello" : (settings.exec + settings.http)[0].pattern.replacing("*", with: "test")
         let queue = settings.worker.selection.queues[0]
         let lane = queue == "default" ? "" : " --queue \(queue)"
+        let loopback = place.loopbackURL.map { "\n           \($0)" } ?? ""
         return """
-            Redis and a worker are running\(isDemo && !noDemoJobs ? ", with a trickle of demo jobs" : ""). \
+            \(place.engine.title) and a worker are running\(isDemo && !noDemoJobs ? ", with a trickle of demo jobs" : ""). \
             Ctrl-C stops both.
 
-              Redis   \(url)
-              metrics \(metrics ?? "off")
-              pages   \(web ?? "off")
-              data    \(directory.path)\(directory.isTemporary ? " (removed at the end)" : "")
+              \(place.engine.title.padding(toLength: 9, withPad: " ", startingAt: 0))\(place.url)\(loopback)
+              metrics  \(metrics ?? "off")
+              pages    \(web ?? "off")
+              data     \(directory.path)\(directory.isTemporary ? " (removed at the end)" : "")
 
             In another terminal:
 
-              \(variables.map { "export " + $0 }.joined(separator: "\n  "))
+              \(place.variables.map { "export " + $0 }.joined(separator: "\n  "))
               spanq enqueue \(type) '{"hello":"world"}'\(lane)
               spanq queue stats
               spanq job list
@@ -163,24 +196,58 @@ struct DevCommand: AsyncParsableCommand {
     }
 }
 
+/// What `spanq dev` runs.
+enum DevEngine: String, ExpressibleByArgument, CaseIterable {
+    case redis, postgres
+
+    /// For people.
+    var title: String { self == .redis ? "Redis" : "Postgres" }
+}
+
+/// The server that runs, and how it is reached.
+private struct DevPlace {
+    let server: DevServer
+    let engine: DevEngine
+    let url: String
+    /// The same by TCP, for programs that know no Unix sockets.
+    var loopbackURL: String?
+    var certificates: DevCertificates?
+
+    /// For a shell in another terminal.
+    var variables: [String] {
+        engine == .redis ? ["SPANQ_REDIS_URL='\(url)'"] + (certificates?.variables ?? []) : ["SPANQ_URL='\(url)'"]
+    }
+}
+
 /// Where everything is, as `dev --json` prints it.
 private struct DevView: Encodable {
-    let redisURL: String
+    let engine: String
+    let engineURL: String
+    /// The same, where the engine is Redis.
+    @OrNull var redisURL: String?
+    /// Only with Postgres.
+    let loopbackURL: String?
     @OrNull var metricsURL: String?
     @OrNull var webURL: String?
     /// Only with `--tls`.
     let tlsDirectory: String?
 
     private enum CodingKeys: String, CodingKey {
+        case engine
+        case engineURL = "engine_url"
         case redisURL = "redis_url"
+        case loopbackURL = "loopback_url"
         case metricsURL = "metrics_url"
         case webURL = "web_url"
         case tlsDirectory = "tls_directory"
     }
 
-    init(redisURL: String, metricsURL: String?, webURL: String?, tlsDirectory: String?) {
-        self.redisURL = redisURL
-        self.tlsDirectory = tlsDirectory
+    init(_ place: DevPlace, metricsURL: String?, webURL: String?) {
+        engine = place.engine.rawValue
+        engineURL = place.url
+        loopbackURL = place.loopbackURL
+        tlsDirectory = place.certificates?.directory
+        _redisURL = OrNull(wrappedValue: place.engine == .redis ? place.url : nil)
         _metricsURL = OrNull(wrappedValue: metricsURL)
         _webURL = OrNull(wrappedValue: webURL)
     }
