@@ -35,6 +35,7 @@ struct SurfaceTests {
         "web-users": "/nowhere/file", "web-host": nil, "web-user-header": "no header",
         "web-groups-header": "no header", "web-trusted-proxy": "x", "redact": "a..b", "web-trace-url": "x",
         "web-queue-url": "x", "dir": "/proc/nowhere", "redis-socket": "/" + String(repeating: "x", count: 200),
+        "engine": "x", "postgres-bin": nil,
         // The rest.
         "name": "no name", "role": "x", "token make queues": "no queue", "only": "x", "jobs": "0", "workers": "0",
         "bench payload": "-1", "bench queues": "0", "depth": "-1", "part": "x", "prefix": "no prefix",
@@ -43,7 +44,7 @@ struct SurfaceTests {
 
     /// What a command needs beside the bad value.
     private static let needs: [String: [String]] = [
-        "worker": ["--exec", "a=true"], "job bulk": ["--state", "ready", "--yes"],
+        "worker": ["--exec", "a=/bin/true"], "job bulk": ["--state", "ready", "--yes"],
         "queue purge": ["--yes"], "queue delete": ["--yes"], "dead purge": ["--yes"],
     ]
 
@@ -93,7 +94,9 @@ struct SurfaceTests {
             for (index, run) in runs.enumerated() {
                 if index >= 4 { try await tasks.next() }
                 tasks.addTask {
-                    let result = try await CommandRun.spanq(run.words, redis: "unix:///nowhere/redis.sock")
+                    // With nothing to be found in PATH, spanq dev does not stay where it should have refused its arguments.
+                    let result = try await CommandRun.spanq(
+                        run.words, redis: "unix:///nowhere/redis.sock", environment: ["PATH": "/nowhere"])
                     let line = "spanq \(run.words.joined(separator: " ")): \(result.errors)"
                     #expect(result.code == 2 && result.isOneErrorLine, "\(line)")
                     let names = [run.bad, run.name, run.name.replacing("-", with: " ")]
