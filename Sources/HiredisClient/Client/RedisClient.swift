@@ -146,7 +146,7 @@ extension RedisClient {
         /// reach it on any of its addresses is its error.
         package var waitsForServer = true
         /// Between attempts to connect, and between attempts of a command that Redis could not run yet.
-        package var backoff = Backoff()
+        package var backoff = Backoff(base: .milliseconds(20), cap: .seconds(2))
         /// Commands that wait or are under way; the next ones fail with ``RedisError/Code/overloaded``.
         package var maximumPendingCommands = 100_000
         /// Their bytes. A command larger than that still goes out if it is alone.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import SpanQueueLoop
+
 /// The life of a client's connection, as a value that does no I/O. Events go in, what to do next comes out.
 ///
 /// ```
@@ -106,51 +108,5 @@ struct ConnectionLife: Sendable, Equatable {
         state = .connecting
         epoch += 1
         return .open
-    }
-}
-
-/// Exponential backoff with full jitter: any time from nothing to `base` · 2^attempt, and never more than `cap`. Full,
-/// because after a restart of Redis all the clients come at once.
-package struct Backoff: Sendable, Hashable {
-    package var base: Duration
-    package var cap: Duration
-
-    package init(base: Duration = .milliseconds(20), cap: Duration = .seconds(2)) {
-        self.base = base
-        self.cap = cap
-    }
-
-    /// - Parameters:
-    ///   - attempt: 0 for the first.
-    ///   - random: from 0 to 1.
-    func delay(attempt: Int, random: Double) -> Duration {
-        // 2^20 times anything sensible is beyond the cap, and a shift any larger might overflow.
-        min(cap, base * (1 << min(attempt, 20))) * random
-    }
-}
-
-/// Decides which failures are worth a line: the first of an outage, then one every ten seconds; and whether the end of an
-/// outage is. Connections that come and go quickly make no more lines than an outage.
-struct ConnectionLog: Sendable {
-    private static let interval = Duration.seconds(10)
-
-    private var lastLine: ContinuousClock.Instant?
-    private var unreported = 0
-    private var isOutageReported = false
-
-    /// How many failures the line stands for, itself included; nil if there should be none.
-    mutating func failure(at now: ContinuousClock.Instant) -> Int? {
-        unreported += 1
-        if let lastLine, lastLine.duration(to: now) < Self.interval { return nil }
-        lastLine = now
-        isOutageReported = true
-        defer { unreported = 0 }
-        return unreported
-    }
-
-    /// Whether the reader of the log still thinks that there is no connection.
-    mutating func restored() -> Bool {
-        defer { isOutageReported = false }
-        return isOutageReported
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+package import SpanQueueLoop
+
 extension PostgresClient {
     package struct Configuration: Sendable {
         /// For calls that name no timeout of their own: from the call to the answer, waiting for a connection included.
@@ -11,7 +13,7 @@ extension PostgresClient {
         /// Whether ``PostgresClient/connect(timeout:)`` waits for a server that can't be reached now; else the first failure is its error.
         package var waitsForServer = true
         /// Between attempts to connect, and between attempts of a call that met a conflict.
-        package var backoff = Backoff()
+        package var backoff = Backoff(base: .milliseconds(50), cap: .seconds(2))
         /// Calls that wait or are under way; the next ones fail with ``PostgresError/Code/overloaded``.
         package var maximumPendingCalls = 100_000
         /// Their bytes. A larger call still goes out if it is alone.

@@ -39,8 +39,7 @@ extension PostgresClient {
     private func serve(generation: Int) {
         readySince = .now
         lastFailure = nil
-        if isOutage { logger.notice("connected to Postgres at \(url) again") }
-        isOutage = false
+        if connectionLog.restored() { logger.notice("connected to Postgres at \(url) again") }
         logger.debug("connection \(generation) of \(name) to Postgres at \(url) is ready")
         configuration.onConnect?(generation)
         if let channel = configuration.channel {
@@ -74,8 +73,10 @@ extension PostgresClient {
                 failWaiters(with: PostgresError(.unreachable, "cannot reach Postgres at \(url): \(error.message)"))
             }
         }
-        if !isOutage { logger.warning("no connection to Postgres at \(url): \(error.message); trying again") }
-        isOutage = true
+        if let failures = connectionLog.failure(at: .now) {
+            let count = failures == 1 ? "" : " (\(failures) failures since the last line)"
+            logger.warning("no connection to Postgres at \(url): \(error.message); trying again\(count)")
+        }
         let served = readySince.map { ContinuousClock.now - $0 } ?? .zero
         readySince = nil
         perform(life.failed(epoch: life.epoch, random: .random(in: 0...1), served: served))

@@ -28,7 +28,7 @@ package actor PostgresClient {
     var deadlineTimer: LoopTimer?
     var readySince: ContinuousClock.Instant?
     var lastFailure: PostgresError?
-    var isOutage = false
+    var connectionLog = ConnectionLog()
     /// Calls that met a conflict, until they are tried again.
     var parked: [ObjectIdentifier: Request] = [:]
     /// Who waits for a connection, by number.

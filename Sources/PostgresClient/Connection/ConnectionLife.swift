@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import SpanQueueLoop
+
 /// The life of a client's connection, as a value that does no I/O. Events go in, what to do next comes out.
 ///
 /// ```
