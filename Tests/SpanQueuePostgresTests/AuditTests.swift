@@ -183,7 +183,9 @@ struct AuditTests {
                 UPDATE spanq.live SET nonce = NULL WHERE nr = \(Self.nr("active"))
                 """)
             try await PostgresAuditing.with(database) { audit in
-                _ = try await audit.repair(try await audit.run().violations)
+                let found = try await audit.run().violations
+                // The lock of what becomes a dead letter goes with that.
+                _ = try await audit.repair(found.filter { $0.rule != .lockWithoutOwner })
                 #expect(try await audit.run().violations.isEmpty)
             }
             #expect(try await engine.job("ready", in: "q")?.state == .ready)
@@ -195,6 +197,20 @@ struct AuditTests {
             #expect(try await engine.reclaim(ReclaimRequest(queue: "q")).map(\.reference.id) == ["active"])
         }
         #expect(try await PostgresAuditing.violations(database).isEmpty)
+    }
+
+    @Test("a lock until the start that a started job holds has no owner")
+    func started() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let lock = UniqueLock(digest: [UInt8](repeating: 1, count: 16), span: .untilStarted)
+            _ = try await engines[0].enqueue([job("a", unique: lock)])
+            #expect(try await engines[0].claim(claim()).jobs.count == 1)
+            try await database.sql(
+                "INSERT INTO spanq.lock SELECT queue, decode(repeat('01', 16), 'hex'), nr, id, NULL FROM spanq.job")
+            let found = try await PostgresAuditing.violations(database)
+            #expect(found.map(\.rule) == [.lockWithoutOwner])
+        }
     }
 
     @Test("rows of a queue without a name are found, and the queue gets one")

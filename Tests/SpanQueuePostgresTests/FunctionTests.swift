@@ -198,6 +198,25 @@ struct FunctionTests {
         }
     }
 
+    @Test("jobs that are released together keep their order, and the next due time is that of the first")
+    func together() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            let ids = (0..<4).map { JobID(unchecked: "job-\($0)") }
+            _ = try await engine.enqueue(ids.map { job($0) })
+            let claimed = try await engine.claim(claim()).jobs
+            #expect(claimed.map(\.message.id) == ids)
+            _ = try await engine.settleAll(claimed.map { Settlement($0, .release) })
+            let again = try await engine.claim(claim()).jobs
+            #expect(again.map(\.message.id) == ids)
+            _ = try await engine.settleAll(again.prefix(1).map { Settlement($0, .retry(after: .hours(2))) })
+            _ = try await engine.enqueue([job(schedule: .after(.hours(1)))])
+            #expect(try await engine.claim(claim()).nextDueIn == .hours(1))
+        }
+    }
+
     @Test("a lock of a job that is gone keeps nobody out")
     func lockOfNobody() async throws {
         let database = try await Database()
@@ -234,6 +253,10 @@ struct FunctionTests {
                     return outcomes == [.done(.cancelled)] ? 1 : 0
                 },
                 { try await engine.performAll(BulkRequest(queue: "q", state: .ready, action: .remove)).done },
+                {
+                    let nothing = AuditViolation(.totals, queue: "q", subject: "q", "")
+                    return try await PostgresAudit(of: engine)?.repair([nothing]).count ?? 0
+                },
             ]
             let waiting =
                 "SELECT count(*) FROM pg_locks WHERE NOT granted AND classid = 'spanq.live'::regclass::oid"

@@ -86,6 +86,29 @@ struct SearchTests {
         #expect(try await PostgresAuditing.violations(database).isEmpty)
     }
 
+    @Test("what is not wanted does not leave the server")
+    func wanted() async throws {
+        let database = try await Database()
+        try await fill(database)
+        let cases: [(state: String, wanted: String, count: Int)] = [
+            ("r", "'rare', NULL, '{}', NULL, NULL, NULL, NULL", 1),
+            ("r", "'rar*', NULL, '{}', NULL, NULL, NULL, NULL", 1),
+            ("r", "NULL, 'id-499', '{}', NULL, NULL, NULL, NULL", 11),
+            ("r", "NULL, NULL, ARRAY['plain']::bytea[], NULL, NULL, NULL, NULL", 5000),
+            ("r", "NULL, NULL, ARRAY['plain', 'absent']::bytea[], NULL, NULL, NULL, NULL", 0),
+            ("d", "NULL, NULL, '{}', 'MANUAL', NULL, NULL, NULL", 5000),
+            ("d", "NULL, NULL, '{}', 'absent', NULL, NULL, NULL", 0),
+            ("x", "NULL, NULL, '{}', NULL, int8send(7), NULL, NULL", 50),
+            ("c", "NULL, NULL, '{}', NULL, NULL, 1700000016000, 1700000016009", 10),
+            ("r", "NULL, NULL, '{}', NULL, NULL, 1700000000100, 1700000000109", 10),
+        ]
+        for (state, wanted, count) in cases {
+            let found = try await database.sql(
+                "SELECT count(id) FROM spanq.search_1('q', '\(state)', NULL, NULL, 6000, 6000, false, \(wanted))")
+            #expect(found == "\(count)", "\(state) \(wanted)")
+        }
+    }
+
     @Test("dead letters are met by fingerprint, and once each, while others are redriven and die")
     func fingerprint() async throws {
         let database = try await Database()
