@@ -24,7 +24,7 @@ function linePath(points, scaleX, scaleY) {
 function runs(points) {
   const list = [];
   for (const point of points) {
-    if (list.length > 0 && point.x - list.at(-1).at(-1).x < 15_000) list.at(-1).push(point);
+    if (list.length > 0 && point.x - list.at(-1).at(-1).x < (point.gap ?? 15_000)) list.at(-1).push(point);
     else list.push([point]);
   }
   return list.filter((run) => run.length > 1);

@@ -1,4 +1,4 @@
-// What the queues' figures were while these pages have been open: there is no other record of them yet.
+// What the queues' figures were: while these pages have been open, and before that as workers have told.
 
 const window = 15 * 60_000;
 /** Over how long a rate is taken. */
@@ -43,6 +43,30 @@ export function recordDepth(queues, at = Date.now()) {
   depths.push({ at, ready: bands.map(([, from], index) => levels.slice(from, index === 0 ? 10 : bands[index - 1][1]).reduce((sum, count) => sum + count, 0)) });
   while (depths[0].at < at - window) depths.shift();
 }
+
+/** What workers have told of the last hour, by queue, and when that was asked for. */
+const past = new Map();
+const fresh = 300_000;
+
+/** Asks for it where it is not known, or old; a page does without where it can't be had. */
+export async function recall(name, read) {
+  if (Date.now() - (past.get(name)?.at ?? 0) < fresh) return;
+  try {
+    const { seconds, slots } = await read();
+    past.set(name, { at: Date.now(), slots: slots.map((slot) => ({ ...slot, at: Date.parse(slot.at) + seconds * 1000, seconds })) });
+  } catch (error) {
+    // An engine that keeps none is not asked again.
+    if (error.status === 501) past.set(name, { at: Infinity, slots: [] });
+  }
+}
+
+/** The slots before the first sample of our own, by the moment at which each ends. */
+export function before(name, first = of(name)[0]?.at ?? Date.now()) {
+  return (past.get(name)?.slots ?? []).filter(({ at }) => at <= first);
+}
+
+/** As points of a chart, in which a minute without any is no gap. */
+export const pointsBefore = (name, value) => before(name).map((slot) => ({ x: slot.at, y: value(slot), gap: 150_000 }));
 
 export const of = (name) => samples.get(name) ?? [];
 

@@ -18,6 +18,7 @@ export function overview() {
     async load() {
       const answers = await Promise.all([
         get(path(["workers"])), get(path(["jobs"], { state: "active", limit: shown })), get(path(["jobs"], { state: "dead", limit: shown })),
+        history.recall(history.all, async () => (await get(path(["history"]))).body),
       ]);
       [workers, active, dead] = [answers[0].body.workers, answers[1].body.jobs, answers[2].body.jobs];
     },
@@ -36,7 +37,8 @@ export function overview() {
       const completed = history.rate(history.all, "completed");
       const [well, died] = [history.growth(history.all, "completed"), history.growth(history.all, "dead")];
       const ended = (well ?? 0) + (died ?? 0);
-      const from = Math.min(list[0]?.at ?? Date.now(), Date.now() - 60_000);
+      const earlier = history.pointsBefore(history.all, ({ ready }) => ready);
+      const from = Math.min(earlier[0]?.x ?? Date.now(), list[0]?.at ?? Date.now(), Date.now() - 60_000);
       return [
         head("Overview"),
         judge(stats, workers),
@@ -49,8 +51,8 @@ export function overview() {
           measure("Dead", number(stats.jobs.dead), { kind: stats.jobs.dead > 0 ? "bad" : "f", note: stats.jobs.dead > 0 ? "a person is needed" : "nothing to do", trend: trend("Dead", list, "deadNow") })),
         notices(stats),
         chart({
-          title: "Ready to run", unit: `jobs${history.depths.length > 0 ? " by priority" : ""}, every 3 s, all queues, since this page was opened`,
-          series: depth(stats, list), from, to: Date.now(), asTable, onTable: () => { asTable = !asTable; redraw(); },
+          title: "Ready to run", unit: `jobs${history.depths.length > 0 ? " by priority" : ""}, every 3 s, all queues, ${earlier.length > 0 ? "and each minute before" : "since this page was opened"}`,
+          series: [...before(earlier), ...depth(stats, list)], from, to: Date.now(), asTable, onTable: () => { asTable = !asTable; redraw(); },
         }),
         section("Where the jobs are", "all queues", lifeOf(stats.jobs)),
         h("div", { class: "cols c32" },
@@ -76,6 +78,9 @@ export function overview() {
 
 /** The pointer or the focus is in it. */
 const isAmong = (node) => node !== null && (node.matches(":hover") || node.contains(document.activeElement));
+
+/** What was before this page was opened, of which the priorities are not known. */
+const before = (points) => (points.length > 1 ? [{ label: "before, all", kind: "c-ready", area: true, text: "", points }] : []);
 
 /** Ready jobs by priority, the lowest on top; all in one where that is not known. */
 function depth(stats, list) {

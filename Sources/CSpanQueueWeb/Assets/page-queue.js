@@ -13,7 +13,7 @@ export function queue(name) {
     nav: "/queues",
     async load() {
       try {
-        const answers = await Promise.all([get(path(["queues", name])), get(path(["workers"]))]);
+        const answers = await Promise.all([get(path(["queues", name])), get(path(["workers"])), history.recall(name, async () => (await get(path(["queues", name, "history"]))).body)]);
         queue = answers[0].body;
         workers = answers[1].body.workers.filter(({ queues }) => queues.includes(name));
         problem = null;
@@ -32,7 +32,8 @@ export function queue(name) {
       if (!queue) return [head(title)];
       const list = history.of(name);
       const [arrive, leave] = [history.rate(name, "enqueued"), history.rate(name, "ended")];
-      const from = Math.min(list[0]?.at ?? Date.now(), Date.now() - 60_000);
+      const earlier = history.pointsBefore(name, ({ ready }) => ready);
+      const from = Math.min(earlier[0]?.x ?? Date.now(), list[0]?.at ?? Date.now(), Date.now() - 60_000);
       const toggle = (key) => () => { asTable = { ...asTable, [key]: !asTable[key] }; redraw(); };
       const act = async (paused) => {
         try {
@@ -65,14 +66,14 @@ export function queue(name) {
           measure("Workers", number(queue.workers_alive), { kind: queue.workers_alive === 0 && queue.ready > 0 ? "bad" : "", note: `${number(busy)} of ${plural(slots, "slot")} busy` })),
         h("div", { class: "cols c11" },
           chart({
-            title: "Ready to run", unit: "jobs, since this page was opened", from, to: Date.now(), asTable: asTable.ready === true, onTable: toggle("ready"),
-            series: [{ label: "ready", kind: "c-ready", area: true, text: number(queue.ready), points: list.map(({ at, ready }) => ({ x: at, y: ready })) }],
+            title: "Ready to run", unit: earlier.length > 0 ? "jobs, each minute before this page was opened" : "jobs, since this page was opened", from, to: Date.now(), asTable: asTable.ready === true, onTable: toggle("ready"),
+            series: [{ label: "ready", kind: "c-ready", area: true, text: number(queue.ready), points: [...earlier, ...list.map(({ at, ready }, index) => ({ x: at, y: ready, gap: index === 0 ? 150_000 : undefined }))] }],
           }),
           chart({
             title: "In and out", unit: "jobs a second, over 30 s", from, to: Date.now(), asTable: asTable.rates === true, onTable: toggle("rates"),
             series: [
               { label: "in", kind: "", dash: "5 3", text: perSecond(arrive), points: list.map(({ at }, index) => ({ x: at, y: rates[index][0] })) },
-              { label: "out", kind: "c-active", text: perSecond(leave), points: list.map(({ at }, index) => ({ x: at, y: rates[index][1] })) },
+              { label: "out", kind: "c-active", text: perSecond(leave), points: [...history.pointsBefore(name, ({ completed, dead, seconds }) => (completed + dead) / seconds), ...list.map(({ at }, index) => ({ x: at, y: rates[index][1], gap: index <= 1 ? 150_000 : undefined }))] },
             ],
           })),
         section("Where its jobs are", null, lifeOf(queue, name)),

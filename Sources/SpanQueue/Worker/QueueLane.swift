@@ -16,6 +16,8 @@ final class QueueLane {
     var sent: [Ending] = []
     /// The errors that the engine is to be told of with the next heartbeat.
     var errors = ErrorTally()
+    /// The attempts that it is to be told of with it.
+    var history = HistoryTally()
     let settlementReady: Gate
     var settling: Task<Void, Never>?
     /// When the log last said that this version can't serve the queue; nil where it can.

@@ -79,6 +79,7 @@ extension WorkerCore {
             logger.debug("can't make the worker known", metadata: ["error": "\(error)"])
         }
         await tellErrors()
+        await tellHistory()
     }
 
     /// Adds the errors since the last time to the counts of their queues.
@@ -92,6 +93,21 @@ extension WorkerCore {
                 // What may have been counted is not told again.
                 if (error as? SpanQueueError)?.mayHaveRun != true { lane.errors.add(errors) }
                 logger.debug("can't count errors", metadata: ["queue": "\(lane.queue)", "error": "\(error)"])
+            }
+        }
+    }
+
+    /// Adds the attempts since the last time to the history of their queues.
+    func tellHistory() async {
+        guard let historyStore else { return }
+        for lane in lanes where !lane.history.isEmpty {
+            let tallies = lane.history.take()
+            do {
+                try await historyStore.add(tallies, to: lane.queue)
+            } catch {
+                // As with errors.
+                if (error as? SpanQueueError)?.mayHaveRun != true { lane.history.add(tallies) }
+                logger.debug("can't tell of attempts", metadata: ["queue": "\(lane.queue)", "error": "\(error)"])
             }
         }
     }

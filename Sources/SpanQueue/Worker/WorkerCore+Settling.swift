@@ -97,6 +97,7 @@ extension WorkerCore {
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
             count(ending, in: lane)
             if errorStore != nil { lane.errors.add(settlement) }
+            if historyStore != nil { lane.history.add(settlement, process: ending.duration ?? .zero) }
             if case .bury = settlement.verdict {
                 var run = settlement.run
                 // The engine's clock fixed it, and the reply does not say it.

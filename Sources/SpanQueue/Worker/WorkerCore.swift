@@ -30,6 +30,7 @@ actor WorkerCore {
     /// The engine's upkeep, where it has one.
     let keeper: (any JobKeeper)?
     let errorStore: (any ErrorStore)?
+    let historyStore: (any HistoryStore)?
     let configuration: WorkerConfiguration
     let runner: AttemptRunner
     let jobEnvironment: JobContext.Environment
@@ -80,6 +81,7 @@ actor WorkerCore {
         self.engine = engine
         self.keeper = engine.keeper
         self.errorStore = engine as? any ErrorStore
+        self.historyStore = engine as? any HistoryStore
         self.configuration = configuration
         self.runner = runner
         self.jobEnvironment = JobContext.Environment(
@@ -224,6 +226,7 @@ actor WorkerCore {
 
     private func signOff() async {
         await tellErrors()
+        await tellHistory()
         do {
             try await engine.retire(workerID: id)
             await engine.passWakeUp(in: configuration.selection.queues)

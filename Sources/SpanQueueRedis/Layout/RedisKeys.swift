@@ -21,6 +21,7 @@ import SpanQueue
 /// | `meta` | hash | `pause`, `paused`, `uses`, `token`, `sequence`, `returned`, `watch`, and the totals |
 /// | `wake` | list | at most two entries, each of which wakes a worker |
 /// | `errors` | hash | fingerprint → first and last time, count, job type, error type, version, masked text |
+/// | `history` | hash | `m0` … `m179`, `t0` … `t431` → a slot of a minute, of ten minutes: its number, ready jobs, how attempts went |
 /// | `fence` | string | empty, for a second: writing it marks a place in the AOF and in the stream to the replicas |
 ///
 /// A class: every call asks for them, and to copy them would be to retain them all.
@@ -77,6 +78,7 @@ final class RedisKeys: Sendable {
     var wake: String { self[.wake] }
     var fence: String { self[.fence] }
     var errors: String { self[.errors] }
+    var history: String { self[.history] }
 
     /// The queue that a key belongs to, and what stands behind the queue in its name; nil for a key that is not a queue's.
     ///
@@ -97,12 +99,12 @@ final class RedisKeys: Sendable {
 enum QueueKey: Int, CaseIterable {
     case jobs = 1
     case runs, ready, priority, scheduled, retrying, active, leases, cancelling, completed, retained, dead, cancelled
-    case unique, uniqueExpiry, meta, wake, fence, errors
+    case unique, uniqueExpiry, meta, wake, fence, errors, history
 
     /// The type that the layout says.
     var type: String {
         switch self {
-        case .jobs, .runs, .leases, .cancelling, .unique, .meta, .errors: "hash"
+        case .jobs, .runs, .leases, .cancelling, .unique, .meta, .errors, .history: "hash"
         case .ready, .completed, .wake: "list"
         case .priority, .scheduled, .retrying, .active, .retained, .dead, .cancelled, .uniqueExpiry: "zset"
         case .fence: "string"

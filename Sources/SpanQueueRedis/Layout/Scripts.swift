@@ -11,7 +11,7 @@ package import HiredisClient
 package struct Scripts: Sendable {
     let enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, errors: RedisScript
     let inspect, search, counts, act, lift, bulk, pause, resume, delete, audit, repair: RedisScript
-    let watch, levels: RedisScript
+    let watch, levels, history, past: RedisScript
 
     /// The scripts as they are in the binary.
     package static let embedded = Scripts { $1 }
@@ -52,12 +52,15 @@ package struct Scripts: Sendable {
         repair = try script("repair", PackageResources.repair_lua)
         watch = try script("watch", PackageResources.watch_lua)
         levels = try script("levels", PackageResources.levels_lua)
+        history = try script("history", PackageResources.history_lua)
+        past = try script("past", PackageResources.past_lua)
     }
 
     package var all: [RedisScript] {
         [
             enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, errors, inspect, search, counts,
             act, lift, bulk, pause, resume, delete, audit, repair, watch, levels,
+            history, past,
         ]
     }
 }

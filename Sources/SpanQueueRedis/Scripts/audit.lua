@@ -5,7 +5,7 @@
 -- Reads a page of one place of a queue, and all that is known in the same moment of the jobs on it: `spanq audit`.
 --
 -- KEYS  1 jobs  2 runs  3 ready  4 priority  5 scheduled  6 retrying  7 active  8 leases  9 cancelling  10 completed
---       11 retained  12 dead  13 cancelled  14 unique  15 unique-expiry  16 meta  17 wake  18 fence  19 errors
+--       11 retained  12 dead  13 cancelled  14 unique  15 unique-expiry  16 meta  17 wake  18 fence  19 errors  20 history
 -- ARGV  1 what to read
 --           'messages' a page of jobs        'members' a page of the hash or sorted set KEYS[ARGV[2]]
 --           'list'     a page of the list KEYS[ARGV[2]], from its tail; the cursor is how many entries to pass over

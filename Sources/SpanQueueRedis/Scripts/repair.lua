@@ -5,7 +5,7 @@
 -- Repairs one violation that an audit found, if nothing has changed since: `spanq audit --repair`.
 --
 -- KEYS  1 jobs  2 runs  3 ready  4 priority  5 scheduled  6 retrying  7 active  8 leases  9 cancelling  10 completed
---       11 retained  12 dead  13 cancelled  14 unique  15 unique-expiry  16 meta  17 wake  18 fence  19 errors
+--       11 retained  12 dead  13 cancelled  14 unique  15 unique-expiry  16 meta  17 wake  18 fence  19 errors  20 history
 -- ARGV  1 the rule that was broken   2 id
 --       3 the first 13 bytes of its message and 4 its run, as the audit saw them, '' where there was none
 --       5 for a lock its digest, and 6 its value;  for a lease or a token 6 what the audit saw

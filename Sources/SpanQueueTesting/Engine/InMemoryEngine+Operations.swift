@@ -52,6 +52,7 @@ extension InMemoryEngine {
             }
             state.queues[queue] = nil
             state.errors[queue] = nil
+            state.histories[queue] = nil
             return true
         }
     }
@@ -122,6 +123,27 @@ extension InMemoryEngine {
     /// The groups of errors of a queue.
     package func errors(in queue: String) async throws -> [ErrorGroup] {
         try look { Array($0.errors[queue, default: [:]].values) }
+    }
+
+    /// Adds to the history of a queue.
+    package func add(_ tallies: [AttemptTally], to queue: String) async throws {
+        let now = clock.now
+        try look { state in
+            let ready = state.queue(named: queue).counts(at: now)[.ready]
+            state.histories[queue, default: HistoryRing()].add(tallies, ready: ready, at: now)
+        }
+    }
+
+    /// The last slots of the history of each of the queues.
+    package func history(
+        of queues: [String], _ resolution: HistoryResolution, last count: Int, namesTypes: Bool
+    ) async throws -> [[HistorySlot]] {
+        let now = clock.now
+        return try look { state in
+            queues.map {
+                state.histories[$0, default: HistoryRing()].last(count, resolution, at: now, namesTypes: namesTypes)
+            }
+        }
     }
 
     /// Counts of the named queues, by name.

@@ -10,7 +10,9 @@ import Synchronization
 /// With a `ManualClock` nothing is due, lapses or is forgotten until the test moves the clock.
 ///
 /// A class with a lock, not an actor: calls then come back on the executor they were made on; see `EngineCore`.
-package final class InMemoryEngine: Engine, JobKeeper, JobSearcher, ErrorStore, EventSource, PrioritySource {
+package final class InMemoryEngine: Engine, JobKeeper, JobSearcher, ErrorStore, HistoryStore, EventSource,
+    PrioritySource
+{
     /// All that it keeps.
     struct State {
         let keeping: MemoryQueue.Keeping
@@ -18,6 +20,7 @@ package final class InMemoryEngine: Engine, JobKeeper, JobSearcher, ErrorStore, 
         var known: [String: (worker: WorkerInfo, until: Timestamp)] = [:]
         /// By queue.
         var errors: [String: [UInt64: ErrorGroup]] = [:]
+        var histories: [String: HistoryRing] = [:]
         var isClosed = false
         var waiters: [Int: Waiter] = [:]
         var lastWaiter = 0

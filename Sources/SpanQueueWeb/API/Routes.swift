@@ -33,6 +33,12 @@ enum Routes {
         Route(method: .get, path: "/api/v1/queues/{queue}", scope: .read) { admin, call in
             try .json(await admin.queues([call.queue()])[0])
         },
+        Route(method: .get, path: "/api/v1/history", scope: .read, parameters: ["resolution", "last"]) { admin, call in
+            try await history(of: nil, admin, call)
+        },
+        Route(
+            method: .get, path: "/api/v1/queues/{queue}/history", scope: .read, parameters: ["resolution", "last"]
+        ) { admin, call in try await history(of: call.queue(), admin, call) },
         Route(method: .get, path: "/api/v1/workers", scope: .read) { admin, _ in
             try .json(WorkersView(workers: await admin.workers()))
         },
@@ -89,6 +95,15 @@ enum Routes {
             return try .json(ResultView(record))
         },
     ]
+
+    private static func history(of queue: String?, _ admin: Admin, _ call: Call) async throws -> Reply {
+        let resolution = try HistoryResolution(call.value("resolution") ?? HistoryResolution.minute.name)
+        let text = try call.value("last") ?? "60"
+        guard let last = Int(text), (1...resolution.slots).contains(last) else {
+            throw Problem.invalid("last: use a whole number, 1 to \(resolution.slots)")
+        }
+        return try .json(await admin.history(of: queue, resolution, last: last))
+    }
 
     private static func filter(_ call: Call) throws -> JobFilter {
         var filter = JobFilter(

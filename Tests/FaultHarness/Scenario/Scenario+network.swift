@@ -59,6 +59,11 @@ extension Scenario {
                     let error = ErrorCount(fingerprint: 1, jobType: "fault", errorType: "e", masked: "no")
                     try await (operations.engine as? any ErrorStore)?.add([error], to: "default", version: "0")
                 } catch let error as SpanQueueError where error.mayHaveRun {}
+                let history = try await operations.engine as? any HistoryStore
+                do {
+                    try await history?.add([AttemptTally(type: "fault")], to: "default")
+                } catch let error as SpanQueueError where error.mayHaveRun {}
+                _ = try await history?.history(of: ["default"], .minute, last: 1, namesTypes: true)
                 do {
                     _ = try await operations.purge("default", .dead)
                 } catch let error as SpanQueueError where error.mayHaveRun {}
