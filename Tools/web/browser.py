@@ -125,7 +125,8 @@ class Page:
 
     def look(self, width: int, height: int, theme: str) -> None:
         self.send("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
-        self.send("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
+        # What is half faded in is judged and drawn as it is just then: so nothing moves.
+        self.send("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}]})
 
     def send(self, method: str, params: dict | None = None) -> dict:
         return self.browser.send(method, params, self.session)
@@ -173,9 +174,13 @@ class Page:
         text = self.value("document.body.innerText.slice(0, 800)")
         raise AssertionError(f"not seen after {seconds} s: {what}\n{text}\n{self.complaints}")
 
+    #: Keys that do something by themselves: their number, and what they write.
+    KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "Escape": (27, ""), " ": (32, " ")}
+
     def key(self, key: str) -> None:
+        number, text = self.KEYS.get(key, (0, key if len(key) == 1 else ""))
         for kind in ["keyDown", "keyUp"]:
-            self.send("Input.dispatchKeyEvent", {"type": kind, "key": key, "text": key if len(key) == 1 and kind == "keyDown" else ""})
+            self.send("Input.dispatchKeyEvent", {"type": kind, "key": key, "windowsVirtualKeyCode": number, "text": text if kind == "keyDown" else ""})
 
     def picture(self, path: str, whole: bool = True) -> None:
         params: dict = {"format": "png", "captureBeyondViewport": whole}

@@ -3,7 +3,7 @@
 import { h, foreign, row, cell, table } from "./dom.js";
 import { number, plural, shortID } from "./format.js";
 import { get, path, send } from "./api.js";
-import { confirmed, jobPath, section, toast } from "./parts.js";
+import { jobPath, section, toast } from "./parts.js";
 import { deeds, state } from "./states.js";
 
 /** From so many on the number has to be typed. */
@@ -90,7 +90,7 @@ export class Bulk {
         cell("k m", null, h("a", { href: jobPath(job), title: job.id }, foreign(shortID(job.id)))), cell("w3", null, foreign(job.type)), cell("", "Queue", foreign(job.queue)), cell("", null, state(job.state))))),
       h("div", { class: "more" },
         preview.count > 0 && mustType && [h("label", { for: "bulk-count" }, `Type ${number(preview.count)} to go on`), h("input", { class: "in", id: "bulk-count", inputmode: "numeric", autocomplete: "off" })],
-        preview.count > 0 && confirmed("bulk", { label: `${label} ${what}`, kind: deeds[preview.action].isFinal ? "" : "pri", act: begin }),
+        preview.count > 0 && h("button", { class: `btn ${deeds[preview.action].isFinal ? "dng" : "pri"}`, type: "button", "data-deed": "bulk", on: { click: begin } }, `${label} ${what}`),
         h("button", { class: "btn", type: "button", on: { click: () => { this.preview = null; redraw(); } } }, "Leave them"))));
   }
 

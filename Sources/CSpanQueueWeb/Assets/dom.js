@@ -51,7 +51,32 @@ function nodes(children) {
 export const icon = (name, kind = "") => h("svg", { class: `i ${kind}`.trim(), "aria-hidden": "true" }, h("use", { href: `#${name}` }));
 
 /** A text of somebody else's, which may turn the direction of writing: it does so only within itself. */
-export const foreign = (text, attributes) => h("bdi", attributes, text);
+export function foreign(text, attributes) {
+  const [open, close] = balance(String(text ?? ""));
+  return h("bdi", { ...attributes, "data-open": open || null, "data-close": close || null }, text);
+}
+
+/**
+ * The signs that a text lacks before and behind it so that each change of direction in it has a beginning and an end. Browsers put such
+ * signs around an element that is to be apart, and take those of the text for theirs.
+ */
+export function balance(text) {
+  let before = "";
+  const open = [];
+  for (const sign of text.match(/[\u202a-\u202e\u2066-\u2069]/g) ?? []) {
+    if (sign === "\u2069") {
+      // Ends what was begun within, too.
+      const start = open.lastIndexOf("\u2069");
+      if (start < 0) before += "\u2068";
+      open.length = Math.max(0, start);
+    } else if (sign === "\u202c") {
+      if (open.at(-1) === sign) open.pop();
+    } else {
+      open.push(sign >= "\u2066" ? "\u2069" : "\u202c");
+    }
+  }
+  return [before, open.reverse().join("")];
+}
 
 /**
  * Makes the children of an element what they should be, keeping all nodes that are still good: focus, scrolling and what is open stay

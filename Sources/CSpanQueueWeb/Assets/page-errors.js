@@ -46,9 +46,9 @@ function line(group) {
   const isRest = group.fingerprint === null;
   const isNew = !isRest && now() - Date.parse(group.first_seen) < recent;
   return row({ key: key(group) },
-    cell("k", null, isRest ? h("span", { class: "w2" }, "others, seen long ago") : h("a", { class: "w2", href: groupPath(group) }, foreign(group.message || "(no text)")),
+    cell("k", null, isRest ? h("span", { class: "w2" }, "others, seen long ago") : h("a", { class: "w2", href: groupPath(group), title: group.message }, foreign(group.message || "(no text)")),
       h("span", { class: "f sm" }, isNew && [h("b", { class: "bdg" }, "new"), " "], foreign(group.error_type))),
-    cell("w3", null, foreign(group.type), h("br"), h("span", { class: "f sm" }, queueLink(group.queue))),
+    cell("w3", null, foreign(group.type), " ", h("br"), h("span", { class: "f sm" }, queueLink(group.queue))),
     cell("n", "Attempts", h("b", {}, number(group.count))),
     cell("n lo", "First", time(group.first_seen)),
     cell("n", "Last", time(group.last_seen)),
