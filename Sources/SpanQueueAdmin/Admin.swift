@@ -12,6 +12,8 @@ package struct Admin: Sendable {
     let queue: JobQueue
     /// Others are as if they did not exist.
     var visible = QueuePatterns.all
+    /// What is masked in what is shown: so it is not to be found by asking for it.
+    package var redaction = Redaction()
     /// Told of each operation before and after it.
     var logger: Logger { queue.logger }
 
@@ -84,7 +86,9 @@ package struct Admin: Sendable {
     /// - Parameter queue: where it is; all are searched unless given.
     /// - Throws: `.notFound`.
     package func record(_ id: JobID, in queue: String? = nil) async throws -> JobRecord {
-        guard let record = try await find(id, in: queue), visible.allow(record.message.queue) else {
+        guard redaction.shows(id.description), let record = try await find(id, in: queue),
+            visible.allow(record.message.queue)
+        else {
             throw SpanQueueError(.notFound, "no job \(id): it never existed, or its record is no longer kept")
         }
         return record

@@ -34,7 +34,7 @@ package final class WebServer: Service, Sendable {
     ///   for a file of users that can't be used.
     package convenience init(
         _ address: ListenAddress, admin: Admin, access: WebAccess = WebAccess(),
-        limits: ConnectionLimits = ConnectionLimits(), logger: Logger
+        limits: ConnectionLimits = .pages, logger: Logger
     ) throws(SpanQueueError) {
         try self.init(address, admin: admin, access: access, limits: limits, live: LiveLimits(), logger: logger)
     }
@@ -42,7 +42,7 @@ package final class WebServer: Service, Sendable {
     /// The same with other times for what is live.
     init(
         _ address: ListenAddress, admin: Admin, access: WebAccess = WebAccess(),
-        limits: ConnectionLimits = ConnectionLimits(), live: LiveLimits, logger: Logger
+        limits: ConnectionLimits = .pages, live: LiveLimits, logger: Logger
     ) throws(SpanQueueError) {
         try Self.check(address, access)
         self.address = address
@@ -50,6 +50,8 @@ package final class WebServer: Service, Sendable {
         self.logger = logger
         var hosts = RequestGuard.ownHosts.union(access.hosts.map { $0.lowercased() })
         if let host = address.tcp?.host { hosts.insert(host.contains(":") ? "[\(host)]" : host.lowercased()) }
+        var admin = admin
+        admin.redaction = access.redaction
         let ours = hosts
         let gate = try Gate(access, logger: logger)
         var live = live
@@ -60,10 +62,11 @@ package final class WebServer: Service, Sendable {
         }
         let desk = BulkDesk()
         self.desk = desk
-        responder = { thread in
+        responder = { [admin] thread in
             let source = LiveSource(admin) { try await thread.sleep(for: $0) }
             return Responder(
-                admin: admin, gate: gate, hosts: ours, redaction: redaction, desk: desk,
+                admin: admin, gate: gate, hosts: ours, redaction: redaction, ancestors: access.frameAncestors,
+                desk: desk,
                 routes: access.isReadOnly ? Routes.all.filter { !$0.isWrite } : Routes.all,
                 live: LiveHub(source, limits: liveLimits, mask: mask, logger: logger), logger: logger)
         }
@@ -126,5 +129,14 @@ package final class WebServer: Service, Sendable {
             defer { group.cancelAll() }
             try await server.serve(descriptor, on: thread) { responder.live.stop() }
         }
+    }
+}
+
+extension ConnectionLimits {
+    /// Browsers open six connections each, all at once where a server is back: room for eighty of them.
+    package static var pages: ConnectionLimits {
+        var limits = ConnectionLimits()
+        limits.maximumConnections = 512
+        return limits
     }
 }

@@ -3,6 +3,7 @@
 
 import SpanQueue
 import SpanQueueTesting
+import Synchronization
 import Testing
 
 @testable import SpanQueueAdmin
@@ -164,6 +165,57 @@ struct JournalTests {
         let eve = Principal(name: "eve", way: .web, queues: try QueuePatterns("mail,media-*"))
         #expect(try await deeds(in: admin.visible(to: eve)).map(\.queue) == ["mail"])
         #expect(try await deeds().count == 3)
+    }
+
+    private final class Seen: Sendable {
+        let texts = Mutex<[String]>([])
+    }
+
+    @Test("who follows it is told of the latest deeds, and then of each when it begins and when it has ended")
+    func follow() async throws {
+        try await enqueue("a", "b")
+        try await enqueue("c", in: "other")
+        for _ in 0..<3 { _ = try await admin.run(.pause(queue: "mail", reason: ""), as: ada) }
+        let seen = Seen()
+        let admin = admin
+        let task = Task {
+            try await admin.followJournal(JournalFilter(queue: "mail"), latest: 2, every: .milliseconds(2)) { deeds in
+                seen.texts.withLock { seen in
+                    seen += deeds.map { "\($0.action) \($0.target ?? "-") \($0.outcome ?? "begun")" }
+                }
+            }
+        }
+        func until(_ text: String) async throws {
+            let end = ContinuousClock.now + .seconds(30)
+            while !seen.texts.withLock({ $0.contains(text) }) {
+                try #require(ContinuousClock.now < end, "\(text): \(seen.texts.withLock { $0 })")
+                try await Task.sleep(for: .milliseconds(2))
+            }
+        }
+        try await until("pause - done")
+        let deed = JournalDeed("redrive", queue: "mail", target: "x", by: ada)
+        try await admin.journaled(deed) { try await until("redrive x begun") }
+        try await until("redrive x done")
+        _ = try await admin.run(.act(.cancel(reason: ""), "c", queue: "other"), as: ada)
+        _ = try await admin.run(.act(.cancel(reason: ""), "a", queue: "mail"), as: ada)
+        try await until("cancel a done")
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(
+            seen.texts.withLock { $0.filter { $0 != "cancel a begun" } } == [
+                "pause - done", "pause - done", "redrive x begun", "redrive x done", "cancel a done",
+            ])
+    }
+
+    @Test("of a deed that has begun and ended since the last look only the end is told")
+    func latest() {
+        func entry(_ place: String, _ intent: String? = nil) -> JournalEntry {
+            JournalEntry(
+                place: place, at: JobSample.at(0), deed: JournalDeed("pause", by: ada), intent: intent,
+                outcome: intent.map { _ in .done(count: nil) })
+        }
+        let entries = [entry("5", "1"), entry("6"), entry("7"), entry("8", "7")]
+        #expect(Admin.latest(of: entries).map(\.place) == ["5", "6", "8"])
     }
 
     @Test("a reason of any length is kept in part")

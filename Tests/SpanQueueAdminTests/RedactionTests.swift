@@ -48,6 +48,20 @@ struct RedactionTests {
         #expect(!shown.contains("canary") && shown.contains(Redaction.mask), "\(shown)")
     }
 
+    @Test(
+        "what stands behind such a name in the text of a group of errors, where the name itself is masked",
+        arguments: [
+            "password=canary", "\"password\": canary", "'token' => canary words", "/etc/password: canary",
+            "pin2=canary",
+            "a pin2: canary", "key `password`= canary",
+        ])
+    func groups(_ text: String) throws {
+        let redaction = try Redaction(["password", "*.token", "pin2"])
+        let masked = ErrorFingerprint(jobType: "t", errorType: nil, error: text).masked
+        let shown = redaction.masked(masked)
+        #expect(masked.contains("canary") && !shown.contains("canary") && shown.contains(Redaction.mask), "\(shown)")
+    }
+
     @Test("texts that only speak of it stay as they are")
     func others() throws {
         for text in ["the password is wrong", "passwordless: yes", "mytoken=1", "a=b", "", "[not json", "no. 7"] {

@@ -3,6 +3,7 @@
 
 import HiredisClient
 import SpanQueue
+import Synchronization
 import Testing
 
 @testable import SpanQueueRedis
@@ -147,6 +148,79 @@ struct SearchWalkTests {
                 #expect(Set(before).subtracting(gone).isSubset(of: met), "run \(run)")
                 #expect(Set(met).isSubset(of: before), "run \(run)")
             }
+        }
+    }
+
+    @Test(
+        "while others enqueue, claim, complete, bury, put off and remove as fast as they can, each job that stays is met once"
+    )
+    func live() async throws {
+        try await AuditBench.with { bench in
+            let kept = Retention.duration(.hours(1))
+            for number in 0..<40 {
+                try await bench.settle(bench.start(bench.job("stays-d\(number)")), .bury(.permanent))
+                try await bench.settle(bench.start(bench.job("stays-c\(number)", retention: kept)), .complete)
+                try await bench.settle(bench.start(bench.job("stays-r\(number)")), .retry(after: .hours(1)))
+                try await bench.enqueue(bench.job("stays-s\(number)", delay: .hours(1)))
+            }
+            // Many of the same score: only ids tell them apart.
+            for number in 0..<40 { try await bench.redis("ZADD", ":dead", "1800000000000", "stays-d\(number)") }
+            let moves = Moves()
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for mover in 0..<3 {
+                    tasks.addTask { try await Self.move(bench, mover, moves) }
+                }
+                defer { moves.state.withLock { $0.isOver = true } }
+                while moves.state.withLock({ $0.count }) < 200 { try await Task.sleep(for: .milliseconds(2)) }
+                for run in 0..<4 {
+                    for (state, letter) in [
+                        (JobState.dead, "d"), (.completed, "c"), (.retrying, "r"), (.scheduled, "s"),
+                    ] {
+                        let request = SearchRequest(
+                            queue: bench.queue, state: state, query: run % 2 == 0 ? JobQuery() : JobQuery(type: "test"),
+                            limit: 3 + run % 9, newestFirst: state.isNewestFirst)
+                        let met = try await walk(bench, request) { _ in }
+                        let stayed = met.map(\.description).filter { $0.hasPrefix("stays-") }
+                        #expect(
+                            stayed.count == 40 && Set(stayed) == Set((0..<40).map { "stays-\(letter)\($0)" }),
+                            "run \(run), \(state)")
+                    }
+                }
+                moves.state.withLock { $0.isOver = true }
+                try await tasks.waitForAll()
+            }
+            #expect(moves.state.withLock { $0.count } > 1000)
+        }
+    }
+
+    private final class Moves: Sendable {
+        let state = Mutex((count: 0, isOver: false))
+    }
+
+    /// Moves jobs of its own through all states until that is over.
+    private static func move(
+        _ bench: AuditBench, _ mover: Int, _ moves: Moves
+    ) async throws {
+        // Before and behind those that stay: what only came behind them might have no end.
+        func later() -> Duration { .seconds(Int64.random(in: 600..<6600)) }
+        var round = 0
+        var old: [JobID] = []
+        while !moves.state.withLock({ $0.isOver }) {
+            round += 1
+            let jobs = (0..<20).map { bench.job("moves-\(mover)-\(round)-\($0)") }
+            _ = try await bench.engine.enqueue(jobs)
+            _ = try await bench.engine.enqueue([bench.job("moves-\(mover)-\(round)-later", delay: later())])
+            let verdicts: [Verdict] = [.complete, .bury(.permanent), .retry(after: later()), .complete, .release]
+            let claimed = try await bench.claim(20)
+            _ = try await bench.engine.settleAll(
+                claimed.enumerated().map { bench.settlement(of: $1, verdicts[$0 % verdicts.count]) })
+            // Dead letters go in two ways, and others are forgotten.
+            for (index, id) in old.enumerated() where index % 2 == round % 2 {
+                let action: JobAction = index % 3 == 0 ? .redrive : .remove
+                _ = try await bench.engine.perform(action, on: id, in: bench.queue, by: nil)
+            }
+            old = claimed.map(\.message.id) + [JobID(unchecked: "moves-\(mover)-\(round)-later")]
+            moves.state.withLock { $0.count += claimed.count }
         }
     }
 

@@ -42,6 +42,28 @@ import Testing
         }
     }
 
+    @Test func onlyNamedSitesMayFrameThePages() async throws {
+        var access = WebAccess()
+        access.frameAncestors = try FrameAncestors(["self", "https://portal.example", "https://*.example:8443"])
+        try await WebUnderTest.run(access: access) { web in
+            for page in ["/", "/login", "/jobs/a?queue=b"] {
+                let policy = try await web.call("GET", page, isDescribed: false).headers["content-security-policy"]
+                #expect(
+                    policy?.contains("; frame-ancestors 'self' https://portal.example https://*.example:8443; ") == true
+                )
+            }
+            let answer = try await web.call("GET", "/api/v1/stats").headers["content-security-policy"]
+            #expect(answer == "default-src 'none'; frame-ancestors 'none'")
+        }
+        #expect(try FrameAncestors([]) == FrameAncestors())
+        for text in [
+            "*", "", "portal.example", "https://", "https://*", "https://a.example/x", "https://a.example;script-src *",
+            "https://a.example b", "'none'", "javascript://a", "https://a.example:123456", "https://user@a.example",
+        ] {
+            #expect(throws: SpanQueueError.self, "\(text)") { try FrameAncestors([text]) }
+        }
+    }
+
     @Test func whatIsNoPageIsAProblem() async throws {
         try await WebUnderTest.run { web in
             for path in [

@@ -27,7 +27,7 @@ struct WebUnderTest: Sendable {
     @discardableResult
     static func run<Value: Sendable>(
         isReadOnly: Bool = false, users: [String] = [], access: WebAccess = WebAccess(),
-        limits: ConnectionLimits = ConnectionLimits(), live: LiveLimits = LiveLimits(),
+        limits: ConnectionLimits = .pages, live: LiveLimits = LiveLimits(),
         _ body: @Sendable (WebUnderTest) async throws -> Value
     ) async throws -> Value {
         var access = access

@@ -112,6 +112,35 @@ struct CommandTests {
         #expect(try await spanq("journal").errors.contains("no such actions"))
     }
 
+    @Test("who follows the journal sees the latest deeds and what is done from then on, also after Redis was away")
+    func followJournal() async throws {
+        let server = try await RedisServer.start()
+        defer { server.stop() }
+        func spanq(_ words: String...) async throws -> CommandRun {
+            try await CommandRun.spanq(words, redis: server.url)
+        }
+        _ = try await spanq("enqueue", "t", "--id", "a", "--queue", "mail")
+        _ = try await spanq("queue", "pause", "mail", "--reason", "deploy")
+        let lines = try FaultedRun(["journal", "--follow", "--limit", "1"], redis: server.url)
+        let objects = try FaultedRun(["journal", "-f", "--json", "--action", "cancel"], redis: server.url)
+        try await until("the latest deed") { lines.output.contains(": done (deploy)\n") }
+        _ = try await spanq("job", "cancel", "a")
+        try await until("the deed") { lines.output.contains(" cancel mail a: done\n") }
+        try await until("the deed") { objects.output.contains(#""outcome":"done""#) }
+        #expect(!objects.output.contains("deploy"))
+        server.kill()
+        try await until("that Redis is away") { lines.errors.contains("trying again") }
+        try await server.restart()
+        _ = try await spanq("enqueue", "t", "--id", "b", "--queue", "mail")
+        _ = try await spanq("queue", "pause", "mail", "--reason", "once more")
+        try await until("a deed after it") { lines.output.contains(": done (once more)\n") }
+        for run in [lines, objects] {
+            #expect(run.isRunning)
+            run.signal(SIGINT)
+            #expect(try await run.ended() == 1000 + Int(SIGINT))
+        }
+    }
+
     @Test("a token is made with its line, and without users nothing is served to others")
     func tokens() async throws {
         let made = try await CommandRun.spanq(
@@ -133,7 +162,8 @@ struct CommandTests {
             ["--web", "0.0.0.0:0"], ["--web-host", "queues.example"], ["--web-trusted-proxy", "10.0.0.0/8"],
             ["--web-trusted-proxy", "x"], ["--redact", "a..b"], ["--web", "unix:relative"],
             ["--web-user-header", "a b", "--web-users", file.path], ["--web-users", file.path],
-            ["--web-users", "/none/users"],
+            ["--web-users", "/none/users"], ["--web-frame-ancestors", "portal.example"],
+            ["--web-frame-ancestors", "*"],
         ] {
             // Before Redis is asked for anything, but for the file, which is read when it is served.
             let refused = try await CommandRun.spanq(

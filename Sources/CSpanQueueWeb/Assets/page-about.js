@@ -36,10 +36,10 @@ export function about() {
             ["Clocks", ahead === 0 ? "less than 2 s apart" : `${span(Math.abs(ahead))} apart`],
             ["Figures", "come by themselves, each second, while this page is in view"],
           ].filter(Boolean)))),
-        section("Keys", null, h("dl", { class: "kv" }, [
+        h("div", { class: "keys" }, section("Keys", null, h("dl", { class: "kv" }, [
           ["g then o q j e t w l a", "overview, queues, jobs, errors, types, workers, journal, about"], [":", "go to a job, or search"], ["/", "filter"], ["j k", "next and previous row"], ["Enter", "open"],
           ["z", "hold what happens still"], ["u", "times as dates, or how long ago"], ["U", "local time or UTC"], ["R C X P", "retry, cancel, remove, pause: capitals are deeds, and each asks once"], ["Esc", "back out"],
-        ].flatMap(([keys, text]) => [h("dt", {}, keys.split(" ").map((key) => (key === "then" ? " then " : [" ", h("kbd", {}, key)]))), h("dd", {}, text)]))),
+        ].flatMap(([keys, text]) => [h("dt", {}, keys.split(" ").map((key) => (key === "then" ? " then " : [" ", h("kbd", {}, key)]))), h("dd", {}, text)])))),
       ];
     },
   };

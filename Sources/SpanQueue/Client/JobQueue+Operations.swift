@@ -179,8 +179,10 @@ extension JobQueue {
     /// Acts on one job in somebody's name.
     ///
     /// - Returns: where it stands now, `active` where its worker is yet to hear of it; nil where it is gone.
+    ///
+    /// - Parameter state: nothing is done where it is in another one by then, but for that to which the action leads; nil for any.
     package func perform(
-        _ action: JobAction, on id: JobID, in queue: String?, by: String?
+        _ action: JobAction, on id: JobID, in queue: String?, by: String?, if state: JobState? = nil
     ) async throws -> JobState? {
         let action = try action.checked()
         guard let queue = try await queueName(of: id, given: queue) else { throw Self.notFound(id) }
@@ -190,7 +192,7 @@ extension JobQueue {
         defer {
             if let message { spans?.acted(action.word, on: message, by: by, parent: .current, from: start) }
         }
-        switch try await engine.perform(action, on: id, in: queue, by: by) {
+        switch try await outcome(of: action, on: id, in: queue, by: by, if: state) {
         case .done(let state): return state
         case .requested: return .active
         case .notFound: throw Self.notFound(id)
@@ -200,6 +202,15 @@ extension JobQueue {
             throw SpanQueueError(
                 .conflict, "job \(id) is unique and job \(owner) holds its lock: wait until that is done, or remove it")
         }
+    }
+
+    private func outcome(
+        of action: JobAction, on id: JobID, in queue: String, by: String?, if state: JobState?
+    ) async throws -> ActionOutcome {
+        let engine = try await engine
+        guard let state else { return try await engine.perform(action, on: id, in: queue, by: by) }
+        let searcher = engine as? any JobSearcher ?? ListSearcher(engine)
+        return try await searcher.perform(action, on: [id], in: queue, if: state, by: by).first ?? .notFound
     }
 
     private func queueName(of id: JobID, given queue: String?) async throws -> String? {

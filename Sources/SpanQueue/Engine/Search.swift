@@ -54,15 +54,20 @@ package struct JobQuery: Sendable, Hashable {
     /// When what happened last to a job did: when it was enqueued, where nothing has.
     package static func moment(of record: JobRecord) -> Timestamp { record.run.changedAt ?? record.message.enqueuedAt }
 
-    package func matches(_ record: JobRecord) -> Bool {
-        guard tags.allSatisfy(record.message.tags.contains) else { return false }
+    package func matches(_ record: JobRecord) -> Bool { matches(record, as: { $0 }) }
+
+    /// - Parameter shown: makes of each text of the record what is compared.
+    package func matches(_ record: JobRecord, as shown: (String) -> String) -> Bool {
+        guard tags.isEmpty || Set(tags).isSubset(of: record.message.tags.map(shown)) else { return false }
         if let type {
-            let found = record.message.type
+            let found = shown(record.message.type)
             guard type.hasSuffix("*") ? found.hasPrefix(type.dropLast()) : found == type else { return false }
         }
-        if let idPrefix, !record.message.id.description.hasPrefix(idPrefix) { return false }
+        if let idPrefix, !shown(record.message.id.description).hasPrefix(idPrefix) { return false }
         if let fingerprint, record.run.errorFingerprint != fingerprint { return false }
-        if let error, !Self.texts(of: record).contains(where: { Self.folded($0).contains(Self.folded(error)) }) {
+        if let error,
+            !Self.texts(of: record).contains(where: { Self.folded(shown($0)).contains(Self.folded(error)) })
+        {
             return false
         }
         let moment = Self.moment(of: record)

@@ -12,6 +12,7 @@ package struct Redaction: Sendable, Hashable {
     package static let mask = "‹masked›"
 
     private var paths: [[String]] = []
+    private var pattern: NamePattern?
 
     package init() {}
 
@@ -27,7 +28,16 @@ package struct Redaction: Sendable, Hashable {
             }
             self.paths.append(parts)
         }
+        guard !self.paths.isEmpty else { return }
+        guard let pattern = NamePattern(self.paths.compactMap(\.last)) else {
+            throw SpanQueueError(.invalidArgument, "nothing can be looked for by these paths")
+        }
+        self.pattern = pattern
     }
+
+    package static func == (left: Redaction, right: Redaction) -> Bool { left.paths == right.paths }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(paths) }
 
     package var isEmpty: Bool { paths.isEmpty }
 
@@ -37,6 +47,16 @@ package struct Redaction: Sendable, Hashable {
     package func check(_ bytes: [UInt8]) throws(AdminError) {
         guard !isEmpty, !bytes.isEmpty, !StrictJSON.isValid(bytes) else { return }
         throw AdminError(.forbidden, "it is not JSON, so nothing in it could be masked (--redact): it is not shown")
+    }
+
+    /// Whether a text is shown as it is. To ask whether another one is this, or begins so, then tells of nothing that is masked.
+    func shows(_ text: String) -> Bool { isEmpty || masked(text) == text && !text.contains(Self.mask) }
+
+    /// Whether nothing in a text can be masked, whatever it is cut out of.
+    func isHarmless(_ text: String) -> Bool {
+        guard !isEmpty else { return true }
+        let folded = text.lowercased()
+        return text.utf8.allSatisfy { $0 < 0x80 } && !paths.contains { $0.last.map(folded.contains) ?? false }
     }
 
     /// A text without what is not to be seen.
@@ -152,15 +172,54 @@ package struct Redaction: Sendable, Hashable {
     /// What stands behind a name: in quotes up to their end, or to that of the text where there is none; else to the end of the line or
     /// of what it is listed in.
     private func maskedByPattern(_ text: String) -> String {
-        let names = Set(paths.compactMap(\.last)).map(NSRegularExpression.escapedPattern).sorted()
-        let pattern =
-            #"(?<![a-z0-9])((?:"# + names.joined(separator: "|")
-            + #")\\*["']?\s*(?:=>|[:=])\s*)(?:(\\*["'])(?s:.*?)(?:\2|\z)|[^\r\n,;&}\])"']+)"#
-        guard let expression = try? NSRegularExpression(pattern: pattern, options: [.caseInsensitive]) else {
+        guard let pattern, text.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "=") }) else {
             return text
         }
-        return expression.stringByReplacingMatches(
+        return pattern.expression.stringByReplacingMatches(
             in: text, range: NSRange(text.startIndex..., in: text), withTemplate: "$1\(Self.mask)")
+    }
+
+    // MARK: Errors that are alike
+
+    /// What stands for the last error of a job: the engine's own digest is one of the text as a worker saw it, and could be compared with
+    /// those of guesses.
+    func fingerprint(of record: JobRecord) -> UInt64? {
+        guard !isEmpty, record.run.errorFingerprint != nil, let error = record.run.lastError else {
+            return isEmpty ? record.run.errorFingerprint : nil
+        }
+        let type = record.run.attemptRecords.last { $0.errorType != nil && $0.outcome != .lost }?.errorType
+        let own = ErrorFingerprint(jobType: record.message.type, errorType: type, error: error)
+        return fingerprint(record.message.type, type ?? "", own.masked)
+    }
+
+    /// Groups of errors by what is shown of them: those that differ in what is masked alone are one.
+    func shown(_ groups: [ErrorGroup]) -> [ErrorGroup] {
+        guard !isEmpty else { return groups }
+        var shown: [ErrorGroup] = []
+        var places: [UInt64: Int] = [:]
+        for var group in groups {
+            guard group.fingerprint != nil else {
+                shown.append(group)
+                continue
+            }
+            let print = fingerprint(group.jobType, group.errorType, group.masked)
+            group.fingerprint = print
+            guard let place = places[print] else {
+                places[print] = shown.count
+                shown.append(group)
+                continue
+            }
+            let other = shown[place]
+            if other.lastSeen > group.lastSeen { (group.lastSeen, group.version) = (other.lastSeen, other.version) }
+            group.firstSeen = min(group.firstSeen, other.firstSeen)
+            group.count += other.count
+            shown[place] = group
+        }
+        return shown
+    }
+
+    private func fingerprint(_ jobType: String, _ errorType: String, _ error: String) -> UInt64 {
+        ErrorFingerprint(jobType: masked(jobType), errorType: masked(errorType), error: masked(error)).value
     }
 
     // MARK: Answers
@@ -192,5 +251,27 @@ package struct Redaction: Sendable, Hashable {
             place = end
         }
         return Data(masked)
+    }
+}
+
+/// The names behind which something is masked in texts that are not JSON.
+///
+/// `@unchecked Sendable`: an expression is never changed, and Foundation lets any number of threads use one at once.
+private final class NamePattern: @unchecked Sendable {
+    let expression: NSRegularExpression
+
+    /// Nil where there is no such expression, which no name leads to: each is escaped.
+    init?(_ names: [String]) {
+        // In the text of a group of errors a name may be masked itself: as a number in part, as a quoted text or a path as a whole.
+        let masked =
+            names.map { ErrorFingerprint(jobType: "", errorType: nil, error: $0).masked } + ["‹text›", "‹path›"]
+        let words = Set(names + masked).map(NSRegularExpression.escapedPattern).sorted()
+        let pattern =
+            #"(?<![a-z0-9])((?:"# + words.joined(separator: "|")
+            + #")\\*["']?\s*(?:=>|[:=])\s*)(?:(\\*["'])(?s:.*?)(?:\2|\z)|[^\r\n,;&}\])"']+)"#
+        guard let expression = try? NSRegularExpression(pattern: pattern, options: [.caseInsensitive]) else {
+            return nil
+        }
+        self.expression = expression
     }
 }

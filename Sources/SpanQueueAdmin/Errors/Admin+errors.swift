@@ -15,7 +15,9 @@ extension Admin {
         }
         var groups: [ErrorGroup] = []
         for name in try await names(in: JobFilter(queue: queue)) {
-            groups += try await store.errors(in: name).filter { type == nil || $0.jobType == type }
+            groups += redaction.shown(try await store.errors(in: name)).filter {
+                type == nil || redaction.masked($0.jobType) == type
+            }
         }
         groups.sort { ($0.lastSeen, $0.count, $0.masked) > ($1.lastSeen, $1.count, $1.masked) }
         return ErrorGroupsView(Array(groups.prefix(limit)), more: max(0, groups.count - limit))

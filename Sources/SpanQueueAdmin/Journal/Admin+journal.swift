@@ -79,7 +79,7 @@ extension Admin {
         while true {
             let entries = try await store.entries(before: walk.place, limit: Self.journalStep)
             for entry in entries {
-                guard walk.isNew(entry), filter.matches(entry.deed), isVisible(entry.deed) else { continue }
+                guard walk.isNew(entry), filter.matches(entry.deed, redaction), isVisible(entry.deed) else { continue }
                 deeds.append(JournalDeedView(entry))
                 if deeds.count >= limit { return JournalPageView(deeds: deeds, cursor: walk.text(of: filter)) }
             }
@@ -87,10 +87,10 @@ extension Admin {
         }
     }
 
-    private static let journalStep = 500
+    static let journalStep = 500
 
     /// Those who may not see all queues see no deeds that were done to none of theirs.
-    private func isVisible(_ deed: JournalDeed) -> Bool {
+    func isVisible(_ deed: JournalDeed) -> Bool {
         visible.isAll || deed.queue.map(visible.allow) ?? false
     }
 }

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
-package import SpanQueue
+import SpanQueue
 
 /// Which deeds somebody looks for. Each text stands for itself; a final `*` stands for anything.
 package struct JournalFilter: Sendable, Hashable {
@@ -22,9 +22,11 @@ package struct JournalFilter: Sendable, Hashable {
         self.target = target
     }
 
-    package func matches(_ deed: JournalDeed) -> Bool {
-        Self.matches(by, deed.by) && Self.matches(action, deed.action) && Self.matches(queue, deed.queue)
-            && Self.matches(target, deed.target)
+    /// - Parameter redaction: what is masked where it is shown, and so can't be found either.
+    func matches(_ deed: JournalDeed, _ redaction: Redaction) -> Bool {
+        [(by, deed.by), (action, deed.action), (queue, deed.queue), (target, deed.target)].allSatisfy { wanted, text in
+            Self.matches(wanted, wanted == nil ? text : text.map(redaction.masked))
+        }
     }
 
     private static func matches(_ wanted: String?, _ text: String?) -> Bool {

@@ -65,14 +65,16 @@ extension Admin {
         _ body: (SearchPage) async throws -> Bool
     ) async throws -> Bool {
         let searcher = try await searcher
+        let question = order.question(redaction)
         // From the tail of the list: an end of its own tells the place of one that is gone.
         var request = SearchRequest(
-            queue: name, state: state, query: order.query, limit: Self.stepLimit, newestFirst: state == .completed,
+            queue: name, state: state, query: question.query, limit: Self.stepLimit, newestFirst: state == .completed,
             isForAction: isForAction)
         repeat {
             let goesOn = try await paced(true) {
-                let step = try await searcher.search(request)
+                var step = try await searcher.search(request)
                 request.cursor = step.cursor
+                step.jobs.removeAll { !question.wants($0) }
                 return try await body(step)
             }
             guard goesOn else { return request.cursor == nil }

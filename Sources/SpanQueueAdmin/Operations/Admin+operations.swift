@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import SpanQueue
+package import SpanQueue
 
 extension Admin {
     /// Does something in somebody's name, of which the journal tells.
     ///
-    /// - Parameter progress: is told how far an action on many jobs has come, and stops it.
+    /// - Parameters:
+    ///   - state: of a job that is acted on: nothing is done where it is in another one by then; nil for any.
+    ///   - progress: is told how far an action on many jobs has come, and stops it.
     /// - Throws: `AdminError` where they may not; `.notFound` where there is no such job or queue; what `JobQueue` throws.
     package func run(
-        _ operation: Operation, as principal: Principal, progress: BulkProgress = BulkProgress()
+        _ operation: Operation, as principal: Principal, ifStill state: JobState? = nil,
+        progress: BulkProgress = BulkProgress()
     ) async throws -> OperationResult {
         try principal.require(operation.scope)
         var operation = operation
@@ -19,16 +22,19 @@ extension Admin {
         if let queue = operation.queue { try principal.require(queue: queue) }
         let deed = JournalDeed(
             operation.word, queue: operation.queue, target: operation.target, reason: operation.reason, by: principal)
-        return try await journaled(deed, count: \.count) { try await perform(operation, as: principal, progress) }
+        return try await journaled(deed, count: \.count) {
+            try await perform(operation, as: principal, ifStill: state, progress)
+        }
     }
 
     private func perform(
-        _ operation: Operation, as principal: Principal, _ progress: BulkProgress
+        _ operation: Operation, as principal: Principal, ifStill state: JobState?, _ progress: BulkProgress
     ) async throws -> OperationResult {
         let by = principal.name
         switch operation {
         case .act(let action, let id, let name):
-            return .job(JobActionView(id: id, state: try await queue.perform(action, on: id, in: name, by: by)))
+            let now = try await queue.perform(action, on: id, in: name, by: by, if: state)
+            return .job(JobActionView(id: id, state: now))
         case .pause(let name, let reason):
             try await queue.pause(name, reason: reason, by: by)
             return .pause(PauseView(name: name, paused: true))

@@ -30,10 +30,10 @@ package struct BulkOrder: Sendable, Hashable {
     var states: [JobState] { filter.state.map { [$0] } ?? action.bulkStates }
 
     /// What is asked of a job in the right queue and state.
-    var query: JobQuery {
-        var query = filter.query(at: notAfter)
-        query.until = min(query.until ?? notAfter, notAfter)
-        return query
+    func question(_ redaction: Redaction) -> JobQuestion {
+        var question = filter.question(at: notAfter, redaction)
+        question.query.until = min(question.query.until ?? notAfter, notAfter)
+        return question
     }
 
     /// Why, in the words of who asks for it.

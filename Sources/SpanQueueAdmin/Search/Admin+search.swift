@@ -20,7 +20,7 @@ extension Admin {
         var page = JobsPage()
         let start: SearchCursor? = if let cursor { try SearchCursor(cursor, of: filter) } else { nil }
         let searcher = try await searcher
-        let query = filter.query(at: try await searcher.now())
+        let question = filter.question(at: try await searcher.now(), redaction)
         let states = filter.state.map { [$0] } ?? JobState.known
         for name in try await names(in: filter) where start.map({ name >= $0.queue }) ?? true {
             let isFirst = name == start?.queue
@@ -28,15 +28,13 @@ extension Admin {
                 var place = isFirst && state == start?.state ? start?.place : nil
                 repeat {
                     if page.jobs.count >= limit || page.scanned >= Self.searchBudget {
-                        page.cursor = SearchCursor(queue: name, state: state, place: place).text(of: filter)
+                        page.cursor = SearchCursor(queue: name, state: state, place: place).text(of: filter, redaction)
                         return page
                     }
-                    let step = try await paced(!query.isEmpty) {
-                        try await searcher.search(
-                            SearchRequest(
-                                queue: name, state: state, query: query, cursor: place,
-                                limit: min(limit - page.jobs.count, 500), newestFirst: state.isNewestFirst))
-                    }
+                    let request = SearchRequest(
+                        queue: name, state: state, query: question.query, cursor: place,
+                        newestFirst: state.isNewestFirst)
+                    let step = try await find(min(limit - page.jobs.count, 500), of: question, request, by: searcher)
                     page.scanned += step.scanned
                     page.jobs += step.jobs
                     place = step.cursor
@@ -44,6 +42,24 @@ extension Admin {
             }
         }
         return page
+    }
+
+    /// A step of a search, which finds no more than are wanted.
+    private func find(
+        _ most: Int, of question: JobQuestion, _ request: SearchRequest, by searcher: any JobSearcher
+    ) async throws -> SearchPage {
+        var request = request
+        request.limit = question.limit(for: most)
+        while true {
+            var step = try await paced(!question.isEmpty) { [request] in try await searcher.search(request) }
+            let places = step.jobs.indices.filter { question.wants(step.jobs[$0]) }
+            guard places.count > most else {
+                step.jobs = places.map { step.jobs[$0] }
+                return step
+            }
+            // The page ends behind the last that it has room for: once more, up to that one.
+            request.limit = places[most - 1] + 1
+        }
     }
 
     /// The queues in which to look.

@@ -27,7 +27,7 @@ extension Admin {
                 var looked = 0
                 repeat {
                     let page = try await paced(true) { try await searcher.types(request) }
-                    for (type, count) in page.counts {
+                    for (type, count) in page.counts.map({ (redaction.masked($0), $1) }) {
                         tallies[type, default: TypeTally()].queues.insert(name)
                         tallies[type]?.jobs[state, default: 0] += count
                     }
@@ -38,14 +38,16 @@ extension Admin {
                 if request.cursor != nil { isComplete = false }
             }
             for group in try await (engine as? any ErrorStore)?.errors(in: name) ?? [] where group.fingerprint != nil {
-                tallies[group.jobType, default: TypeTally()].queues.insert(name)
-                tallies[group.jobType]?.errors += group.count
+                let type = redaction.masked(group.jobType)
+                tallies[type, default: TypeTally()].queues.insert(name)
+                tallies[type]?.errors += group.count
             }
         }
         let workers = try await visibleWorkers().filter { name == nil || $0.queues.contains(name ?? "") }
         // Patterns are no types.
-        for type in workers.flatMap(\.types) where !type.hasSuffix("*") && tallies[type] == nil {
-            tallies[type] = TypeTally()
+        for type in workers.flatMap(\.types) where !type.hasSuffix("*") {
+            let shown = redaction.masked(type)
+            if tallies[shown] == nil { tallies[shown] = TypeTally() }
         }
         tallies[""] = nil
         let types = tallies.map { type, tally in TypeView(type, tally, workers: workers.count { $0.handles(type) }) }

@@ -55,6 +55,13 @@ package struct JobFilter: Sendable, Hashable {
         _ = try SearchCursor(cursor, of: self)
     }
 
+    /// What is asked of a job in the right queue and state by those who see its texts masked.
+    ///
+    /// - Parameter now: by the engine's clock.
+    func question(at now: Timestamp, _ redaction: Redaction) -> JobQuestion {
+        JobQuestion(query(at: now), redaction)
+    }
+
     /// Eight hexadecimal digits that another filter hardly has.
     var digest: String {
         let parts = [
@@ -118,5 +125,6 @@ package struct JobsPage: Sendable {
 
     package init() {}
 
-    package var view: JobsView { JobsView(jobs, cursor: cursor, scanned: scanned) }
+    /// - Parameter shown: what of a job is shown, apart from what it carries.
+    package func view(_ shown: JobView.Shown) -> JobsView { JobsView(jobs, cursor: cursor, scanned: scanned, shown) }
 }

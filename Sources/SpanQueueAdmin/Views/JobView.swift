@@ -67,9 +67,35 @@ package struct JobView: Encodable, Sendable {
         case cancelRequestedAt = "cancel_requested_at"
     }
 
-    /// - Parameter hasContent: whether payload and result are shown.
-    package init(_ record: JobRecord, hasContent: Bool = true) {
+    /// What of a job is shown.
+    package struct Shown: Sendable {
+        /// Payload and result.
+        var hasContent = true
+        /// The digest of what must be unique, which may be the payload: whoever may not see that could compare it with those of guesses.
+        var hasDigest = true
+        /// What is masked later, in the text of the answer.
+        var redaction = Redaction()
+
+        /// All of it.
+        package static let all = Shown()
+        /// All but what it carries and returns.
+        package static let facts = Shown(hasContent: false)
+
+        /// What somebody may see who asks for a job and not for what it carries.
+        package init(to principal: Principal, _ redaction: Redaction) {
+            hasContent = false
+            hasDigest = principal.scopes.contains(.payload) && redaction.isEmpty
+            self.redaction = redaction
+        }
+
+        private init(hasContent: Bool = true) {
+            self.hasContent = hasContent
+        }
+    }
+
+    package init(_ record: JobRecord, _ shown: Shown = .all) {
         let message = record.message
+        let hasContent = shown.hasContent
         let payload = BytesText(hasContent ? message.payload : nil)
         let result = BytesText(hasContent ? record.run.result : nil)
         self.id = message.id.description
@@ -81,7 +107,7 @@ package struct JobView: Encodable, Sendable {
         self.reclaims = record.run.reclaims
         self.snoozes = record.snoozes
         self.lastError = record.run.lastError
-        self.errorFingerprint = record.run.errorFingerprint.map(ErrorFingerprint.text)
+        self.errorFingerprint = shown.redaction.fingerprint(of: record).map(ErrorFingerprint.text)
         self.traceID = message.trace.traceID.description
         self.traceparent = message.trace.traceParent
         self.enqueuedAt = message.enqueuedAt.description
@@ -103,7 +129,7 @@ package struct JobView: Encodable, Sendable {
         self.timeout = message.timeout.map(DurationText.format)
         self.retention = message.retention.text
         self.unique = message.unique?.span.text
-        self.uniqueDigest = message.unique?.digest.hexadecimal
+        self.uniqueDigest = shown.hasDigest ? message.unique?.digest.hexadecimal : nil
         self.events = record.run.history.compactMap(EventView.init)
     }
 }
@@ -156,8 +182,8 @@ package struct JobsView: Encodable, Sendable {
     /// Whether nothing is left to look at.
     package let complete: Bool
 
-    package init(_ jobs: [JobRecord], cursor: String?, scanned: Int) {
-        self.jobs = jobs.map { JobView($0, hasContent: false) }
+    package init(_ jobs: [JobRecord], cursor: String?, scanned: Int, _ shown: JobView.Shown) {
+        self.jobs = jobs.map { JobView($0, shown) }
         self.scanned = scanned
         complete = cursor == nil
         _cursor = OrNull(wrappedValue: cursor)

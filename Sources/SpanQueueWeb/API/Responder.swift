@@ -17,6 +17,7 @@ struct Responder: Sendable {
     /// The names that it is reached by.
     let hosts: Set<String>
     let redaction: Redaction
+    let ancestors: FrameAncestors
     let desk: BulkDesk
     let routes: [Route]
     let live: LiveHub
@@ -54,7 +55,11 @@ struct Responder: Sendable {
         guard let target = RequestPath(request.head.path ?? "/") else {
             throw Problem.invalid("the path or query has an escape that is none")
         }
-        if let page = try Pages.embedded.reply(to: request.method, target.parts, request.headers) { return page }
+        if let page = try Pages.embedded.reply(
+            to: request.method, target.parts, request.headers, framedBy: ancestors)
+        {
+            return page
+        }
         let found = routes.compactMap { route in route.match(target.parts).map { (route, $0) } }
         guard !found.isEmpty else {
             throw Problem(.notFound, "not_found", "no such path: see /api/v1/openapi.json")
@@ -66,6 +71,7 @@ struct Responder: Sendable {
         guard let (route, places) = found.first(where: { $0.0.method == method }) else {
             throw Problem(.methodNotAllowed, "invalid_argument", "use \(allowed)", [.allow: allowed])
         }
+        try RequestGuard.checkType(method, request.headers)
         let visitor = try route.isOpen ? Self.nobody : gate.visitor(request.headers, peer: peer)
         try RequestGuard.check(visitor.credential, method, request.headers)
         var call = try call(route, method, request.headers, visitor, peer, places, target)

@@ -66,15 +66,15 @@ enum Routes {
             ]
         ) { admin, call in
             let page = try await admin.search(filter(call), cursor: call.value("cursor"), limit: call.limit())
-            return try .json(page.view)
+            return try .json(page.view(call.shown))
         },
         Route(method: .get, path: "/api/v1/jobs/{id}", scope: .read, parameters: ["queue"]) { admin, call in
             let record = try await admin.record(call.id(), in: call.queueOfJob())
-            let tag = EntityTag.of(record)
+            let tag = EntityTag.of(record, call.redaction)
             if let known = call.headers[.ifNoneMatch], EntityTag.list(known, names: tag) {
                 return Reply(status: .notModified, body: nil, headers: [.eTag: tag])
             }
-            return try .json(JobView(record, hasContent: false), .ok, [.eTag: tag])
+            return try .json(JobView(record, call.shown), .ok, [.eTag: tag])
         },
         Route(method: .get, path: "/api/v1/jobs/{id}/trace", scope: .read, parameters: ["queue"]) { admin, call in
             try .json(TraceView(await admin.trace(call.id(), in: call.queueOfJob())))
@@ -140,9 +140,9 @@ enum Routes {
         Route(method: .patch, path: "/api/v1/queues/{queue}", scope: .operate, bodyLimit: smallBody) { admin, call in
             let members = try call.members(["paused", "reason"])
             let name = try call.queue()
+            let reason = try Call.text(members["reason"]) ?? ""
             switch members["paused"].map({ String(decoding: $0.value, as: UTF8.self) }) {
             case "true":
-                let reason = try Call.text(members["reason"]) ?? ""
                 _ = try await admin.run(.pause(queue: name, reason: reason), as: call.principal)
             case "false": _ = try await admin.run(.resume(queue: name), as: call.principal)
             default: throw Problem.invalid("paused: write true or false")
@@ -172,11 +172,21 @@ enum Routes {
     private static func act(_ action: JobAction, _ admin: Admin, _ call: Call) async throws -> Reply {
         let id = try call.id()
         let record = try await admin.record(id, in: call.queueOfJob())
-        if let seen = call.headers[.ifMatch], !EntityTag.list(seen, names: EntityTag.of(record)) {
-            throw Problem(
-                .preconditionFailed, "precondition_failed", "job \(id) has moved since you looked: look again")
+        let tag = EntityTag.of(record, call.redaction)
+        let moved = Problem(
+            .preconditionFailed, "precondition_failed", "job \(id) has moved since you looked: look again")
+        let seen = call.headers[.ifMatch]
+        if let seen, !EntityTag.list(seen, names: tag) { throw moved }
+        do {
+            // Between the look and the deed it may move once more.
+            return try .json(
+                await admin.run(
+                    .act(action, id, queue: record.message.queue), as: call.principal,
+                    ifStill: seen == nil ? nil : record.state))
+        } catch let error as SpanQueueError where seen != nil && error.code == .invalidState {
+            let now = try await admin.record(id, in: record.message.queue)
+            throw EntityTag.of(now, call.redaction) == tag ? error : moved
         }
-        return try .json(await admin.run(.act(action, id, queue: record.message.queue), as: call.principal))
     }
 
     // MARK: Enqueueing

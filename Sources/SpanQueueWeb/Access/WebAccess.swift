@@ -18,6 +18,8 @@ package struct WebAccess: Sendable {
     package var groupsHeader: String?
     /// The addresses of proxies that are believed; a Unix socket's other side always is.
     package var proxies = AddressRanges()
+    /// Whose pages may show ours in a frame.
+    package var frameAncestors = FrameAncestors()
     /// Whether there is no way to do anything.
     package var isReadOnly = false
     /// What is masked in payloads, results and texts.

@@ -25,6 +25,8 @@ struct Call: Sendable {
     var live: LiveHub?
 
     var principal: Principal { visitor.principal }
+    /// What they may see of a job.
+    var shown: JobView.Shown { JobView.Shown(to: principal, redaction) }
 
     // MARK: Path
 

@@ -31,8 +31,12 @@ enum RequestGuard {
                 throw .forbidden("a page of another site sent this")
             }
         }
-        guard method != .delete, !isReading else { return }
-        // Which no form can send, and no page of another site without asking first.
+    }
+
+    /// That what changes something has the one type of body, which no form can send, and no page of another site without asking first;
+    /// so also where it has none.
+    static func checkType(_ method: HTTPRequest.Method, _ headers: HTTPFields) throws(Problem) {
+        guard ![.get, .head, .delete].contains(method) else { return }
         guard mediaType(headers[.contentType]) == "application/json" else {
             throw Problem(.unsupportedMediaType, "invalid_argument", "send Content-Type: application/json")
         }

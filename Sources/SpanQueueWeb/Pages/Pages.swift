@@ -70,8 +70,12 @@ struct Pages: Sendable {
     func file(_ name: String) -> Data? { files[name] }
 
     /// The answer to a request for a page or what a page is made of; nil where the path is none of these.
-    func reply(to method: HTTPRequest.Method, _ parts: [String], _ headers: HTTPFields) throws(Problem) -> Reply? {
-        guard let reply = parts.first == "assets" ? asset(parts) : page(parts, headers) else { return nil }
+    ///
+    /// - Parameter ancestors: whose pages may show it in a frame.
+    func reply(
+        to method: HTTPRequest.Method, _ parts: [String], _ headers: HTTPFields, framedBy ancestors: FrameAncestors
+    ) throws(Problem) -> Reply? {
+        guard let reply = parts.first == "assets" ? asset(parts) : page(parts, headers, ancestors) else { return nil }
         guard method == .get || method == .head else {
             throw Problem(.methodNotAllowed, "invalid_argument", "use GET, HEAD", [.allow: "GET, HEAD"])
         }
@@ -86,7 +90,7 @@ struct Pages: Sendable {
     }
 
     /// A page is made in the browser, of the path.
-    private func page(_ parts: [String], _ headers: HTTPFields) -> Reply? {
+    private func page(_ parts: [String], _ headers: HTTPFields, _ ancestors: FrameAncestors) -> Reply? {
         let isPage =
             switch parts.first {
             case "", "types", "workers", "journal", "about": parts.count == 1
@@ -97,7 +101,8 @@ struct Pages: Sendable {
         guard isPage || isDoor else { return nil }
         let shell = isDoor ? door : shell
         var fields: HTTPFields = [
-            .cacheControl: "no-cache", .eTag: shell.tag, .contentSecurityPolicy: Self.contentSecurityPolicy,
+            .cacheControl: "no-cache", .eTag: shell.tag,
+            .contentSecurityPolicy: Self.contentSecurityPolicy(framedBy: ancestors),
         ]
         if let known = headers[.ifNoneMatch], EntityTag.list(known, names: shell.tag) {
             return Reply(status: .notModified, body: nil, headers: fields)
@@ -106,11 +111,14 @@ struct Pages: Sendable {
         return Reply(body: shell.bytes, contentType: "text/html; charset=utf-8", headers: fields)
     }
 
-    /// Scripts and style are ours alone and none of them is in the page; no script makes markup of text; nobody frames it.
-    static let contentSecurityPolicy = [
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
-        "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
-    ].joined(separator: "; ")
+    /// Scripts and style are ours alone and none of them is in the page; no script makes markup of text; nobody frames it but who may.
+    private static func contentSecurityPolicy(framedBy ancestors: FrameAncestors) -> String {
+        [
+            "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+            "form-action 'self'", "base-uri 'none'", "frame-ancestors \(ancestors.source)",
+            "require-trusted-types-for 'script'",
+        ].joined(separator: "; ")
+    }
 
     private static func contentType(_ name: String) -> String {
         switch name.split(separator: ".").last {

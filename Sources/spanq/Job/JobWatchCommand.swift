@@ -62,7 +62,7 @@ struct JobWatchCommand: AsyncParsableCommand {
         for line in lines {
             switch line {
             case .record(let record, let text):
-                if global.json { try JSONLine.print(JobView(record, hasContent: false)) } else { Console.print(text) }
+                if global.json { try JSONLine.print(JobView(record, .facts)) } else { Console.print(text) }
             case .gone(let text): Console.note("spanq: \(text)")
             }
         }

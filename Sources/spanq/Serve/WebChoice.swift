@@ -48,6 +48,7 @@ extension SettingsReader {
         access.userHeader = try text(.webUserHeader)
         access.groupsHeader = try text(.webGroupsHeader)
         access.proxies = try texts(.webTrustedProxy, default: AddressRanges(), AddressRanges.init)
+        access.frameAncestors = try texts(.webFrameAncestors, default: FrameAncestors(), FrameAncestors.init)
         access.isReadOnly = try flag(.webReadOnly)
         access.redaction = try texts(.redact, default: Redaction(), Redaction.init)
         access.links.trace = try link(.webTraceURL, place: "trace_id")
@@ -119,6 +120,12 @@ struct WebOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "A site whose pages may show ours in a frame: self, https://portal.example or https://*.example. Repeatable.",
+            valueName: "site"))
+    var webFrameAncestors: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
             "Mask these members of payloads, results and errors in the pages and over REST: password, *.token, card.number.",
             valueName: "paths"))
     var redact: String?
@@ -144,7 +151,7 @@ struct WebOptions: ParsableArguments {
 
     var lists: [Setting: [String]] {
         [
-            .webHost: webHost, .webTrustedProxy: webTrustedProxy,
+            .webHost: webHost, .webTrustedProxy: webTrustedProxy, .webFrameAncestors: webFrameAncestors,
             .redact: redact.map { $0.split(separator: ",").map(String.init) } ?? [],
         ]
     }

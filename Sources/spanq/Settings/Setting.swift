@@ -32,6 +32,7 @@ enum Setting: String, CaseIterable {
     case webUserHeader = "web-user-header"
     case webGroupsHeader = "web-groups-header"
     case webTrustedProxy = "web-trusted-proxy"
+    case webFrameAncestors = "web-frame-ancestors"
     case redact
     case webTraceURL = "web-trace-url"
     case webQueueURL = "web-queue-url"
@@ -78,7 +79,9 @@ enum Setting: String, CaseIterable {
     var separator: Character? {
         switch self {
         case .exec, .http, .httpHeader, .httpSigningKey: "\n"
-        case .execPassEnvironment, .httpAllowHost, .strictQueues, .queues, .webHost, .webTrustedProxy, .redact: ","
+        case .execPassEnvironment, .httpAllowHost, .strictQueues, .queues, .webHost, .webTrustedProxy,
+            .webFrameAncestors, .redact:
+            ","
         default: nil
         }
     }
