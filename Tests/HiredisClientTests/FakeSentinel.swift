@@ -69,6 +69,11 @@ final class FakeSentinel: Sendable {
         publish("slave any-name \(primary.host) \(primary.port) @ \(service) 127.0.0.1 1", on: .promoted)
     }
 
+    /// Tells those who listen as the leader does before.
+    func publish(chosen replica: RedisAddress) {
+        publish("slave any-name \(replica.host) \(replica.port) @ mymaster 127.0.0.1 1", on: .chosen)
+    }
+
     private func publish(_ text: String, on news: SentinelNews) {
         let channel = news.rawValue
         let message =

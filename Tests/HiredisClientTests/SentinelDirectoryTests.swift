@@ -27,9 +27,11 @@ struct SentinelDirectoryTests {
 
     /// Two primaries, of which the first is named.
     ///
-    /// - Parameter period: how often the Sentinel is asked by itself.
+    /// - Parameters:
+    ///   - period: how often the Sentinel is asked by itself.
+    ///   - patience: for how long it is not asked after it has chosen another primary.
     private func with(
-        period: Duration = .seconds(3600), _ body: (Bench) async throws -> Void
+        period: Duration = .seconds(3600), patience: Duration = .seconds(3600), _ body: (Bench) async throws -> Void
     ) async throws {
         let ports = try [freePort(), freePort()]
         let servers = [
@@ -46,7 +48,8 @@ struct SentinelDirectoryTests {
         let url = try RedisURL(sentinel.url)
         let directory = try #require(
             SentinelDirectory(
-                url: url, settings: SentinelSettings(), tls: TLSSettings(), loop: loop, logger: logger, period: period))
+                url: url, settings: SentinelSettings(), tls: TLSSettings(), loop: loop, logger: logger, period: period,
+                patience: patience))
         var configuration = RedisClient.Configuration()
         configuration.sentinels = directory
         configuration.commandTimeout = .seconds(60)
@@ -95,6 +98,60 @@ struct SentinelDirectoryTests {
             bench.sentinel.publish(bench.addresses[1])
             for _ in 0..<50 { _ = try await bench.client.call("PING") }
             #expect(await bench.client.generation == 2)
+        }
+    }
+
+    @Test("the old primary is left when another is chosen, and the chosen one is gone to when it is the primary")
+    func choice() async throws {
+        try await with { bench in
+            try await bench.client.connect()
+            try await until { bench.sentinel.isHeard }
+            try await withClient(url: bench.servers[1].url) { other in
+                let port = "\(bench.addresses[0].port)"
+                _ = try await other.call("REPLICAOF", "127.0.0.1", port)
+                try await until { try await other.call("INFO", "replication").string().contains("link_status:up") }
+                bench.sentinel.publish(chosen: bench.addresses[1])
+                async let written = bench.client.call("SET", "k", "v").string()
+                // It asks the replica again and again.
+                try await until {
+                    let stats = try await other.call("INFO", "commandstats").string()
+                    return !stats.contains("cmdstat_role:calls=1,") && stats.contains("cmdstat_role:")
+                }
+                #expect(await !bench.client.isConnected)
+                #expect(bench.sentinel.questions == 1)
+                _ = try await other.call("REPLICAOF", "NO", "ONE")
+                #expect(try await written == "OK")
+                #expect(await bench.isAt(1))
+                // The Sentinel names the old one still, and is not asked.
+                let generation = await bench.client.generation
+                _ = try await other.call("CLIENT", "KILL", "TYPE", "normal")
+                try await until { await bench.client.generation > generation }
+                #expect(await bench.isAt(1))
+                #expect(bench.sentinel.questions == 1)
+                // Until it has noticed: then it is asked again.
+                bench.sentinel.name(bench.addresses[1])
+                bench.sentinel.publish(promoted: bench.addresses[1])
+                try await until {
+                    _ = try await other.call("CLIENT", "KILL", "TYPE", "normal")
+                    return bench.sentinel.questions > 1
+                }
+                try await until { await bench.isAt(1) }
+            }
+        }
+    }
+
+    @Test("a choice that comes to nothing is given up, and the Sentinel asked again")
+    func choiceWithoutEnd() async throws {
+        try await with(patience: .milliseconds(300)) { bench in
+            try await bench.client.connect()
+            try await until { bench.sentinel.isHeard }
+            try await withClient(url: bench.servers[1].url) {
+                _ = try await $0.call("REPLICAOF", "127.0.0.1", "\(bench.addresses[0].port)")
+            }
+            bench.sentinel.publish(chosen: bench.addresses[1])
+            try await until { await bench.client.generation == 2 }
+            #expect(await bench.isAt(0))
+            #expect(bench.sentinel.questions == 2)
         }
     }
 

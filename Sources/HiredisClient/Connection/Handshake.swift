@@ -95,11 +95,19 @@ struct Handshake {
         }
     }
 
-    private static func checkRole(_ reply: RESPReply) throws(RedisError) {
+    /// What `ROLE` says of a primary.
+    static let primaryRole = "master"
+
+    /// The role in a reply to `ROLE`.
+    static func role(in reply: RESPReply) throws(RedisError) -> String {
         var cursor = RESPCursor(reply)
         _ = try cursor.nextArrayCount()
-        let role = try cursor.nextString()
-        guard role != "master" else { return }
+        return try cursor.nextString()
+    }
+
+    private static func checkRole(_ reply: RESPReply) throws(RedisError) {
+        let role = try role(in: reply)
+        guard role != primaryRole else { return }
         throw RedisError(.readOnly, "what the Sentinels name as the primary is none (its role is \(role.prefix(20)))")
     }
 

@@ -95,15 +95,18 @@ enum SentinelNews: String, Sendable, CaseIterable {
     /// The leader says it as soon as the new primary is one, and names it from then on:
     /// `slave <name> <host> <port> @ <service> <old host> <old port>`.
     case promoted = "+promoted-slave"
+    /// The leader has chosen the replica that is to become the primary, and tells it so at its next turn, in 50 to 100 ms:
+    /// as `promoted`. No Sentinel names it before `promoted`, which may take a second more.
+    case chosen = "+selected-slave"
 
-    /// The new primary; nil where the message is of another service, or names none.
+    /// The new primary, or the one to come; nil where the message is of another service, or names none.
     func primary(in message: String, of service: String) -> RedisAddress? {
         let words = message.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
         switch self {
         case .switched:
             guard words.count == 5, words[0] == service else { return nil }
             return try? SentinelAnswer.address(words[3], words[4])
-        case .promoted:
+        case .promoted, .chosen:
             guard words.count == 8, words[4] == "@", words[5] == service else { return nil }
             return try? SentinelAnswer.address(words[2], words[3])
         }
