@@ -18,8 +18,13 @@ struct Database: Sendable {
     let schema: PostgresSchema
 
     init(migrated: Bool = true) async throws {
-        url = try PostgresURL(try await Self.server.value.url)
-        schema = try PostgresSchema("t_" + String(UInt64.random(in: .min ... .max), radix: 36))
+        try await self.init(on: try await Self.server.value, migrated: migrated)
+    }
+
+    /// On a server of the test's own.
+    init(on server: PostgresServer, migrated: Bool = true, name: String? = nil) async throws {
+        url = try PostgresURL(server.url)
+        schema = try PostgresSchema(name ?? "t_" + String(UInt64.random(in: .min ... .max), radix: 36))
         guard migrated else { return }
         _ = try await schema.migrate(on: url)
         // Functions to put in the place of ours: do the tests notice ones that are wrong?

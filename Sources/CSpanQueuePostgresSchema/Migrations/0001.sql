@@ -7,7 +7,8 @@
 -- Another name for the schema is put in place of every `spanq.` here.
 --
 -- Functions that move jobs say how they are planned, since tables without statistics, or with old ones, would have them read whole
--- tables: by index, and without the compiler, which such plans look expensive enough for.
+-- tables: by index, and without the compiler, which such plans look expensive enough for. Where jobs are looked up by their ids, each is
+-- by a subquery of its own: on a table that looks small, a join reads all jobs of the queue for each id.
 
 CREATE SCHEMA IF NOT EXISTS spanq;
 
@@ -439,20 +440,23 @@ AS $$
 DECLARE
   v_until bigint := spanq.clock() / 1000 + p_lease;
   v_queue int;
+  v_asked record;
+  v_cancelling boolean;
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   SELECT nr INTO v_queue FROM spanq.queue WHERE name = p_queue;
-  RETURN QUERY
-  WITH asked AS MATERIALIZED (
+  -- Row by row: on a table that looks small, a join would read all that is active for each of them.
+  FOR v_asked IN
     SELECT u.o::int AS o, j.nr, u.token, u.nonce, u.worker
     FROM unnest(p_ids, p_tokens, p_nonces, p_workers) WITH ORDINALITY AS u (id, token, nonce, worker, o)
-      JOIN spanq.job j ON j.queue = v_queue AND j.id = u.id
+      CROSS JOIN LATERAL (SELECT nr FROM spanq.job WHERE queue = v_queue AND id = u.id LIMIT 1) j
     ORDER BY j.nr
-  )
-  UPDATE spanq.live l SET score = v_until
-  FROM asked
-  WHERE l.nr = asked.nr AND l.state = 'a' AND l.token = asked.token AND l.nonce = asked.nonce AND l.worker = asked.worker
-  RETURNING asked.o, l.cancel IS NOT NULL;
+  LOOP
+    UPDATE spanq.live SET score = v_until
+    WHERE nr = v_asked.nr AND state = 'a' AND token = v_asked.token AND nonce = v_asked.nonce AND worker = v_asked.worker
+    RETURNING cancel IS NOT NULL INTO v_cancelling;
+    IF FOUND THEN RETURN QUERY SELECT v_asked.o, v_cancelling; END IF;
+  END LOOP;
 END $$;
 
 -- Stores what a running attempt reports; false where its lease is lost.
@@ -506,7 +510,7 @@ BEGIN
       SELECT u.o::int AS o, j.nr, u.token, u.nonce, u.worker, u.run
       FROM unnest(p_ids, p_tokens, p_nonces, p_workers, p_verdicts, p_runs)
         WITH ORDINALITY AS u (id, token, nonce, worker, verdict, run, o)
-        JOIN spanq.job j ON j.queue = v_queue AND j.id = u.id
+        CROSS JOIN LATERAL (SELECT nr FROM spanq.job WHERE queue = v_queue AND id = u.id LIMIT 1) j
       WHERE u.verdict = 'C'
     ) asked
     WHERE l.nr = asked.nr AND l.state = 'a' AND l.token = asked.token AND l.nonce = asked.nonce AND l.worker = asked.worker
