@@ -201,8 +201,8 @@ let package = Package(
         .target(
             name: "SpanQueueBenchmarks",
             dependencies: [
-                "CSpanQueueHiredis", "HiredisClient", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
-                "SpanQueueTelemetry",
+                "CSpanQueueHiredis", "HiredisClient", "PostgresClient", "SpanQueue", "SpanQueueLoop",
+                "SpanQueuePostgres", "SpanQueueRedis", "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -307,6 +307,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
+            exclude: ["Upgrade/migration-2.sql"],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -475,8 +476,8 @@ let package = Package(
         .target(
             name: "FaultHarness",
             dependencies: [
-                "HiredisClient", "ModelDriver", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
-                "SpanQueueTelemetry",
+                "HiredisClient", "ModelDriver", "PostgresClient", "PostgresServerFixture", "RedisServerFixture",
+                "SpanQueue", "SpanQueueLoop", "SpanQueuePostgres", "SpanQueueRedis", "SpanQueueTelemetry",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

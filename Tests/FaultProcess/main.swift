@@ -10,7 +10,7 @@ import Logging
 //
 // usage: FaultProcess worker URL FILE CONCURRENCY LEASE_MS DRAIN_MS
 //        FaultProcess producer URL FILE NAME COUNT PAUSE_MS HANDLER_MS
-//        FaultProcess scenarios [--quick] [NAME…]
+//        FaultProcess scenarios [--quick] [--engine redis|postgres] [NAME…]
 
 LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
 let arguments = Array(CommandLine.arguments.dropFirst())

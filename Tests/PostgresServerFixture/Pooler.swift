@@ -21,9 +21,13 @@ package final class Pooler: @unchecked Sendable {
     private let place: HeldDirectory
     private let held: HeldProcess
 
-    /// - Parameter connections: to the server, which all clients share.
-    package static func start(for server: PostgresServer, connections: Int) async throws -> Pooler {
-        let pooler = try Pooler(server, connections)
+    /// - Parameters:
+    ///   - connections: to the server, which all clients share.
+    ///   - killed: one that was killed, in whose place it comes.
+    package static func start(
+        for server: PostgresServer, connections: Int, again killed: Pooler? = nil
+    ) async throws -> Pooler {
+        let pooler = try Pooler(server, connections, in: try killed?.place ?? PostgresServer.makeDirectory())
         let deadline = ContinuousClock.now + .seconds(20)
         while !FileManager.default.fileExists(atPath: pooler.directory + "/.s.PGSQL.5432") {
             guard ContinuousClock.now < deadline else { throw PostgresServerError("pgbouncer does not start") }
@@ -32,9 +36,9 @@ package final class Pooler: @unchecked Sendable {
         return pooler
     }
 
-    private init(_ server: PostgresServer, _ connections: Int) throws {
+    private init(_ server: PostgresServer, _ connections: Int, in place: HeldDirectory) throws {
         guard let program = Self.program else { throw PostgresServerError("there is no pgbouncer") }
-        place = try PostgresServer.makeDirectory()
+        self.place = place
         let directory = place.path
         let settings = """
             [databases]
@@ -50,6 +54,12 @@ package final class Pooler: @unchecked Sendable {
             """
         try settings.write(toFile: directory + "/pgbouncer.ini", atomically: true, encoding: .utf8)
         held = try PostgresServer.hold([program, directory + "/pgbouncer.ini"])
+    }
+
+    /// Ends it at once, and keeps its directory.
+    package func kill() {
+        held.end()
+        try? FileManager.default.removeItem(atPath: directory + "/.s.PGSQL.5432")
     }
 
     package func stop() {

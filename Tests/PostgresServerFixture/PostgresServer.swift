@@ -37,6 +37,23 @@ package final class PostgresServer: @unchecked Sendable {
         return "\(root)/\(latest)/bin"
     }()
 
+    /// Runs one of Postgres' programs on this server, such as `pg_dump`, and gives what it prints.
+    package func output(of program: String, _ arguments: [String]) throws -> String {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(fileURLWithPath: "\(Self.programs)/\(program)")
+        process.arguments = ["-h", directory, "-U", "spanq"] + arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        try process.run()
+        let text = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw PostgresServerError("\(program) failed with \(process.terminationStatus)")
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
     /// What `initdb` makes, made once: it takes seconds. It goes with this process.
     private static let template = Result {
         let place = try makeDirectory()
@@ -48,18 +65,41 @@ package final class PostgresServer: @unchecked Sendable {
         return place
     }
 
-    private init(settings: [String]) throws {
+    private init(settings: [String], prepare: (_ directory: String) throws -> Void) throws {
         self.settings = settings
         place = try Self.makeDirectory()
+        try prepare(place.path)
         // As its owner, who stays that.
         try Self.run(Self.asNobody + ["cp", "-a", try Self.template.get().path + "/data", directory + "/data"])
     }
 
+    /// A copy of a server, which follows it.
+    private init(of primary: PostgresServer) throws {
+        settings = primary.settings
+        place = try Self.makeDirectory()
+        try Self.run(
+            Self.asNobody + [
+                Self.programs + "/pg_basebackup", "-h", primary.directory, "-U", "spanq", "-D", directory + "/data",
+                "--write-recovery-conf", "--checkpoint=fast", "--no-sync",
+            ])
+    }
+
     /// Starts a server and waits until it takes connections.
     ///
-    /// - Parameter settings: as `name=value`. Without `fsync=on` nothing waits for the disk.
-    package static func start(_ settings: [String] = []) async throws -> PostgresServer {
-        let server = try PostgresServer(settings: settings)
+    /// - Parameters:
+    ///   - settings: as `name=value`. Without `fsync=on` nothing waits for the disk.
+    ///   - prepare: called with its directory while that is empty.
+    package static func start(
+        _ settings: [String] = [], prepare: (_ directory: String) throws -> Void = { _ in }
+    ) async throws -> PostgresServer {
+        let server = try PostgresServer(settings: settings, prepare: prepare)
+        try await server.launch()
+        return server
+    }
+
+    /// Starts a standby, with the settings of its primary, and waits until it takes connections. `pg_promote()` makes a primary of it.
+    package static func standby(of primary: PostgresServer) async throws -> PostgresServer {
+        let server = try PostgresServer(of: primary)
         try await server.launch()
         return server
     }
@@ -76,6 +116,9 @@ package final class PostgresServer: @unchecked Sendable {
         guard processIdentifier > 0 else { return }
         Foundation.kill(processIdentifier, number)
     }
+
+    /// Whether its first process has ended by itself.
+    package var hasEnded: Bool { held?.isHeld != true || !isAlive }
 
     /// The same server again, on the same socket, with what was on disk. After a kill, that is as after a crash.
     package func restart() async throws {

@@ -93,6 +93,35 @@ struct PostgresCommandTests {
         #expect(missing.code == 3)
     }
 
+    @Test("bench measures Postgres, says what a job costs there, and leaves nothing")
+    func bench() async throws {
+        let server = try await PostgresServer.start()
+        defer { server.stop() }
+        let environment = ["SPANQ_URL": server.url]
+        #expect(try await CommandRun.spanq(["pg", "migrate"], environment: environment).code == 0)
+        let only = ["enqueue-one", "enqueue-bulk", "drain", "retries", "idle-latency"]
+        let words = ["bench", "--jobs", "300", "--json"] + only.flatMap { ["--only", $0] }
+        let run = try await CommandRun.spanq(words, environment: environment)
+        #expect(run.code == 0, "\(run.errors)")
+        let lines = try run.output.split(separator: "\n").map { line in
+            try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+        #expect(lines.map { $0["benchmark"] as? String } == only)
+        for line in lines {
+            #expect(line["redis_us"] is NSNull && line["redis_calls"] is NSNull)
+            // Each job leaves a message, and its state, in the log that is written ahead.
+            #expect((line["wal_bytes"] as? Double).map { $0 > 200 } == true, "\(line)")
+            #expect((line["postgres_calls"] as? Double).map { $0 > 0 } == true, "\(line)")
+        }
+        // One transaction each, and one for many.
+        #expect((lines[0]["postgres_calls"] as? Double).map { $0 >= 1 } == true)
+        #expect((lines[1]["postgres_calls"] as? Double).map { $0 < 0.2 } == true)
+        let queues = try await CommandRun.spanq(["queue", "list", "--json"], environment: environment)
+        #expect(queues.code == 0 && !queues.output.contains("spanq-bench"))
+        let floor = try await CommandRun.spanq(["bench", "--only", "floor-drain"], environment: environment)
+        #expect(floor.code == 2 && floor.errors.contains("floor-drain"), "\(floor.errors)")
+    }
+
     @Test("what is printed is what is applied, and a schema of another name stands beside")
     func printed() async throws {
         let server = try await PostgresServer.start()

@@ -2,11 +2,16 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import PostgresClient
 package import SpanQueue
 
 extension FaultJob {
     /// The handler: notes what it begins and how it ends.
-    package func run(_ context: JobContext, _ history: HistoryFile, _ queue: JobQueue) async throws {
+    ///
+    /// - Parameter url: of the engine.
+    package func run(
+        _ context: JobContext, _ history: HistoryFile, _ queue: JobQueue, at url: String
+    ) async throws {
         func note(_ what: HistoryLine.What) {
             history.note(what, context.id.description, attempt: context.attempt, token: context.token)
         }
@@ -23,7 +28,18 @@ extension FaultJob {
             note(.threw)
             throw JobError.retry(after: .milliseconds(20), "failing as asked")
         }
+        // Before the end is there for others to see.
         note(.ended)
+        if completesInSQL { try await complete(context, at: url) }
+    }
+
+    /// What it did, and its end: both, or neither. A second one of one job would be noticed by the table's rows.
+    private func complete(_ context: JobContext, at url: String) async throws {
+        _ = try await PostgresScript.run(
+            """
+            INSERT INTO effects (job, token) VALUES ('\(context.id)', \(context.token));
+            SELECT spanq.complete('\(context.queue)', '\(context.id)', \(context.token))
+            """, on: PostgresURL(url))
     }
 
     /// Enqueues 12 MiB at a time, into a queue that nobody serves. The ids come again and again: it all goes to Redis, and Redis does not grow.

@@ -21,10 +21,12 @@ package struct FaultJob: Job {
     package var heedsNothing = false
     /// Whether it enqueues bulk all the time while it runs.
     package var fansOut = false
+    /// Whether it writes what it has done into a table and completes itself there, in one transaction.
+    package var completesInSQL = false
 
     package init(
         milliseconds: Int = 0, failures: Int = 0, blocks: Bool = false, dies: Bool = false, reports: Bool = false,
-        heedsNothing: Bool = false, fansOut: Bool = false
+        heedsNothing: Bool = false, fansOut: Bool = false, completesInSQL: Bool = false
     ) {
         self.milliseconds = milliseconds
         self.failures = failures
@@ -33,5 +35,6 @@ package struct FaultJob: Job {
         self.reports = reports
         self.heedsNothing = heedsNothing
         self.fansOut = fansOut
+        self.completesInSQL = completesInSQL
     }
 }

@@ -5,6 +5,7 @@ import Foundation
 import Logging
 import ServiceLifecycle
 import SpanQueue
+package import SpanQueuePostgres
 package import SpanQueueRedis
 import UnixSignals
 
@@ -23,14 +24,24 @@ package enum WorkerRole {
         return options
     }
 
-    /// - Parameter arguments: Redis' URL, the history's path, concurrency, lease in ms, drain timeout in ms.
+    /// The same on Postgres. With `SPANQ_FAULT_DURABLE_ENDS=1` the ends of attempts wait for the disk, so that a crash of the server
+    /// forgets none.
+    package static var keepsAllInPostgres: PostgresEngineOptions {
+        var options = PostgresEngineOptions()
+        options.retentionCount = 10_000_000
+        options.retention = .hours(24)
+        options.settlesDurably = ProcessInfo.processInfo.environment["SPANQ_FAULT_DURABLE_ENDS"] == "1"
+        return options
+    }
+
+    /// - Parameter arguments: the engine's URL, the history's path, concurrency, lease in ms, drain timeout in ms.
     package static func run(_ arguments: [String]) async throws {
         guard arguments.count == 5, let concurrency = Int(arguments[2]), let lease = Int(arguments[3]),
             let drain = Int(arguments[4])
         else { throw Unmet("usage: worker URL FILE CONCURRENCY LEASE_MS DRAIN_MS") }
         let history = try HistoryFile(arguments[1])
         let source = EngineSource { environment in
-            recorded(try EngineSource.redis(arguments[0], keepsAll).make(environment), history)
+            recorded(try EngineOn.source(arguments[0]).make(environment), history)
         }
         let queue = try JobQueue(engine: source)
         var configuration = WorkerConfiguration(concurrency: concurrency, lease: .milliseconds(lease))
@@ -38,7 +49,8 @@ package enum WorkerRole {
         configuration.cancellationGrace = .milliseconds(500)
         configuration.retryPolicy = .constant(.milliseconds(20))
         let worker = try Worker(queue, configuration)
-        try worker.handle(FaultJob.self) { job, context in try await job.run(context, history, queue) }
+        try worker.handle(FaultJob.self) { job, context in try await job.run(context, history, queue, at: arguments[0])
+        }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [

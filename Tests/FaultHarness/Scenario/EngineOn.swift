@@ -2,12 +2,20 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import SpanQueue
+import SpanQueuePostgres
 import SpanQueueRedis
 
-/// Engines without a queue in front, for what only they can do: claim and settle.
+/// The engine of a URL, whichever it is.
 enum EngineOn {
+    /// Records are kept until the scenario is over: its checker reads all of them.
+    static func source(_ url: String) -> EngineSource {
+        guard url.hasPrefix("postgres") else { return .redis(url, WorkerRole.keepsAll) }
+        return .postgres(url, WorkerRole.keepsAllInPostgres)
+    }
+
+    /// Engines without a queue in front, for what only they can do: claim and settle.
     static func make(_ url: String) throws -> any Engine {
-        try EngineSource.redis(url, WorkerRole.keepsAll).make(EngineEnvironment(logger: .silent))
+        try source(url).make(EngineEnvironment(logger: .silent))
     }
 
     static func started(_ url: String) async throws -> any Engine {

@@ -16,7 +16,7 @@ extension Scenario {
         let pause = lease + .seconds(1)
         let time = try ServerTime()
         time.goOn(ahead: .zero)
-        return try await Stage.with(environment: time.environment) { stage in
+        return try await RedisStage.with(environment: time.environment) { stage in
             for _ in 0..<2 { try stage.worker(concurrency: 8, lease: lease) }
             let milliseconds = Int((pause * (steps.count + 1)) / .milliseconds(1))
             for _ in 0..<12 { try await stage.enqueue(FaultJob(milliseconds: milliseconds)) }
@@ -29,7 +29,7 @@ extension Scenario {
                 try await Task.sleep(for: pause)
             }
             try await stage.drain(within: .seconds(60))
-            let final = try await FinalState.read(stage.queue, "default", stage.redis)
+            let final = try await stage.final()
             return try await stage.check().figures(extraRunsAtMost: 0) + [
                 .exactly("steps", steps.count, size == .full ? 6 : 2),
                 .exactly("reclaims", final.jobs.values.reduce(0) { $0 + $1.reclaims }, 0),

@@ -32,7 +32,7 @@ extension Scenario {
         var options = WorkerRole.keepsAll
         options.commandTimeout = size == .full ? .seconds(5) : .seconds(1)
         let limit = options.commandTimeout
-        return try await Stage.with { [options] stage in
+        return try await RedisStage.with { [options] stage in
             let queue = try JobQueue(engine: .redis(stage.server.url, options), logger: .silent)
             // It learns Redis' clock.
             try await queue.enqueue(type: "fault:crowd", payload: [])
@@ -82,7 +82,7 @@ extension Scenario {
             // Whatever may still run late has run by then, or never will.
             try await wait(for: "Redis to be back", within: .seconds(60)) { (try? await queue.counts()) != nil }
             try await Task.sleep(for: limit * 2)
-            let jobs = Set(try await FinalState.read(stage.queue, "default", stage.redis).jobs.keys)
+            let jobs = Set(try await stage.final().jobs.keys)
             await queue.shutdown()
             let all = told.withLock { $0 }
             return [

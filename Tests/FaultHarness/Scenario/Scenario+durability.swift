@@ -57,9 +57,9 @@ extension Scenario {
 
     /// Enqueues for three seconds, crashes in the middle of it, starts again and counts.
     private static func afterCrash(
-        _ arguments: [String], goneAtMost bound: Int = .max, _ crash: @escaping (Stage) async throws -> [Figure]
+        _ arguments: [String], goneAtMost bound: Int = .max, _ crash: @escaping (RedisStage) async throws -> [Figure]
     ) async throws -> [Figure] {
-        try await Stage.with(arguments) { stage in
+        try await RedisStage.with(arguments) { stage in
             let producer = try stage.producer(count: 1_000_000)
             try await wait(for: "the first jobs", within: .seconds(20)) { stage.lines(.accepted).count > 1_000 }
             try await Task.sleep(for: .seconds(2))
@@ -81,7 +81,7 @@ extension Scenario {
         "lagging-replica", "the primary dies; a replica that lags by half a second is promoted", isQuick: false
     ) { _ in
         let (first, second) = (try freePort(), try freePort())
-        return try await Stage.with(["--port", "\(first)", "--repl-diskless-sync-delay", "0"]) { stage in
+        return try await RedisStage.with(["--port", "\(first)", "--repl-diskless-sync-delay", "0"]) { stage in
             let replica = try await RedisServer.start(["--port", "\(second)", "--replicaof", "127.0.0.1 \(first)"])
             defer { replica.stop() }
             let other = try RawRedis(replica.url)

@@ -7,7 +7,7 @@ import SpanQueue
 extension Scenario {
     static let fullMemory = Scenario("full-memory", "Redis out of memory (noeviction), then healed") { size in
         let outage = size == .full ? Duration.seconds(30) : .seconds(4)
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             let lease = Duration.seconds(2)
             try stage.worker(concurrency: 16, lease: lease)
             // Half end during the outage and must settle; half outlast it and need heartbeats all the while.
@@ -39,7 +39,7 @@ extension Scenario {
             try await wait(for: "the next run", within: .seconds(20)) { stage.lines(.began).count > 16 }
             let resumed = ContinuousClock.now - healed
             try await stage.drain(within: .seconds(60))
-            let final = try await FinalState.read(stage.queue, "default", stage.redis)
+            let final = try await stage.final()
             return try await stage.check().figures(extraRunsAtMost: 0) + [
                 .atLeast("enqueues refused as out of memory", refusals, 10),
                 .exactly("enqueues with another outcome", others, 0),

@@ -9,7 +9,7 @@ extension Scenario {
     /// Redis runs each of the scripts, and the connection breaks instead of answering, several times each.
     static let lostReplies = Scenario("lost-replies", "the reply lost after execution, for each script") { size in
         let (jobs, each) = size == .full ? (5_000, 50) : (600, 4)
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             let url = stage.proxy.url
             try stage.worker(url, concurrency: 8, lease: .seconds(1))
             try stage.worker(url, concurrency: 8, lease: .seconds(1))
@@ -93,7 +93,7 @@ extension Scenario {
 
     static let resets = Scenario("resets", "all connections reset every 200 ms, CLIENT KILL in between") { size in
         let jobs = size == .full ? 10_000 : 1_000
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             let url = stage.proxy.url
             for _ in 0..<2 { try stage.worker(url, concurrency: 8) }
             let producer = try stage.producer(url, count: jobs, pause: .milliseconds(2), handler: .milliseconds(2))
@@ -118,7 +118,7 @@ extension Scenario {
 
     static let latency = Scenario("latency", "replies 50 to 100 ms late, spikes of 2 s under a lease of 5 s") { size in
         let (jobs, spikes) = size == .full ? (3_000, 10) : (400, 2)
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             stage.proxy.set { ($0.delay, $0.jitter) = (.milliseconds(50), .milliseconds(50)) }
             let url = stage.proxy.url
             for _ in 0..<2 { try stage.worker(url, concurrency: 32, lease: .seconds(5)) }
@@ -131,7 +131,7 @@ extension Scenario {
             }
             try await producer.waitUntilExit(within: .seconds(180))
             try await stage.drain(within: .seconds(120))
-            let final = try await FinalState.read(stage.queue, "default", stage.redis)
+            let final = try await stage.final()
             let findings = try await stage.check()
             return findings.figures(extraRunsAtMost: 0) + [
                 .exactly("accepted", findings.accepted, jobs),
@@ -146,7 +146,7 @@ extension Scenario {
     static let smallPieces = Scenario("small-pieces", "replies in 1-byte chunks; a 10 MB reply in pieces of 1,448") {
         size in
         let jobs = size == .full ? 2_000 : 200
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             let url = stage.proxy.url
             stage.proxy.set { $0.chunkBytes = 1 }
             try stage.worker(url, concurrency: 8)

@@ -9,7 +9,7 @@ import SpanQueueRedis
 extension Scenario {
     static let restarts = Scenario("restarts", "redis-server killed and restarted, AOF everysec") { size in
         let (jobs, kills) = size == .full ? (20_000, 10) : (2_000, 2)
-        return try await Stage.with(["--appendonly", "yes", "--appendfsync", "everysec"]) { stage in
+        return try await RedisStage.with(["--appendonly", "yes", "--appendfsync", "everysec"]) { stage in
             try stage.worker(concurrency: 16)
             try stage.worker(concurrency: 16)
             let producer = try stage.producer(count: jobs, pause: .milliseconds(size == .full ? 1 : 2))
@@ -35,7 +35,7 @@ extension Scenario {
     }
 
     /// All workers wait, Redis is killed and restarted, and one job comes.
-    private static func idleAcrossRestart(_ stage: Stage) async throws -> Duration {
+    private static func idleAcrossRestart(_ stage: RedisStage) async throws -> Duration {
         try await Task.sleep(for: .milliseconds(500))
         try await stage.restartServer()
         let answered = ContinuousClock.now
@@ -48,7 +48,7 @@ extension Scenario {
 
     static let flushedScripts = Scenario("flushed-scripts", "SCRIPT FLUSH every 50 ms") { size in
         let jobs = size == .full ? 50_000 : 5_000
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             try stage.worker(concurrency: 16)
             let producer = try stage.producer(count: jobs, pause: .milliseconds(size == .full ? 0 : 1))
             var flushes = 0
@@ -72,7 +72,7 @@ extension Scenario {
     static let busyServer = Scenario("busy-server", "BUSY, a stopped redis-server, LOADING; each 1.5 s") { size in
         let jobs = size == .full ? 10_000 : 3_000
         let arguments = ["--appendonly", "yes", "--busy-reply-threshold", "100", "--key-load-delay", "50"]
-        return try await Stage.with(arguments) { stage in
+        return try await RedisStage.with(arguments) { stage in
             try stage.worker(concurrency: 16, lease: .seconds(5))
             let producer = try stage.producer(count: jobs, pause: .milliseconds(size == .full ? 1 : 2))
             try await Task.sleep(for: .milliseconds(500))
@@ -109,7 +109,7 @@ extension Scenario {
     static let failover = Scenario("failover", "READONLY after the promotion of a replica") { size in
         let jobs = size == .full ? 20_000 : 2_000
         let (first, second) = (try freePort(), try freePort())
-        return try await Stage.with(["--port", "\(first)", "--repl-diskless-sync-delay", "0"]) { stage in
+        return try await RedisStage.with(["--port", "\(first)", "--repl-diskless-sync-delay", "0"]) { stage in
             let replica = try await RedisServer.start(["--port", "\(second)", "--replicaof", "127.0.0.1 \(first)"])
             defer { replica.stop() }
             let other = try RawRedis(replica.url)
@@ -151,7 +151,7 @@ extension Scenario {
 
     /// How long until a line of this kind is written that was not there before; nothing where all is done by now.
     static func time(
-        until what: String, in stage: Stage, _ kind: HistoryLine.What
+        until what: String, in stage: Stage<some FaultStore>, _ kind: HistoryLine.What
     ) async throws -> Duration {
         let (start, began) = (HistoryLine.now, ContinuousClock.now)
         try await wait(for: what, within: .seconds(20)) {

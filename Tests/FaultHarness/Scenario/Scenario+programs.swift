@@ -10,7 +10,7 @@ import SpanQueueTelemetry
 extension Scenario {
     /// The first SIGTERM drains, the second cuts the drain short.
     static let secondSignal = Scenario("second-signal", "a second SIGTERM in the middle of a drain") { _ in
-        try await Stage.with { stage in
+        try await RedisStage.with { stage in
             let jobs = 4
             let worker = try stage.start(
                 "spanq",
@@ -40,7 +40,7 @@ extension Scenario {
 
     static let jobTypes = Scenario("job-types", "100,000 job types") { size in
         let (types, cap) = (size == .full ? 100_000 : 10_000, MetricsRegistryConfiguration().maximumSeriesPerFamily)
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             let telemetry = JobTelemetry()
             let queue = try JobQueue(
                 engine: .redis(stage.server.url, WorkerRole.keepsAll), telemetry: telemetry, logger: .silent)
@@ -72,7 +72,7 @@ extension Scenario {
     static let canary = Scenario("canary", "a secret in the Redis URL, an OTLP header and a payload") { _ in
         let (password, header, payload) = ("canary-url-51", "canary-header-52", "canary-payload-53")
         let port = try freePort()
-        return try await Stage.with(["--port", "\(port)"]) { stage in
+        return try await RedisStage.with(["--port", "\(port)"]) { stage in
             let sink = try ByteSink()
             defer { sink.stop() }
             try await stage.redis.call("ACL", "SETUSER", "worker", "on", ">\(password)", "~*", "+@all")

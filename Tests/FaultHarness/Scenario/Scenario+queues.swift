@@ -12,7 +12,7 @@ extension Scenario {
         size in
         let (jobs, lease) = size == .full ? (1_000, Duration.seconds(4)) : (50, .seconds(2))
         let port = try freePort()
-        return try await Stage.with(["--port", "\(port)"]) { stage in
+        return try await RedisStage.with(["--port", "\(port)"]) { stage in
             try await stage.redis.call(
                 "ACL", "SETUSER", "worker", "on", ">pw", "allkeys", "allchannels", "+@all")
             let others = (2...5).map { "q\($0)" }
@@ -66,7 +66,7 @@ extension Scenario {
         size in
         let (handlers, lease) = (size == .full ? 8 : 6, Duration.seconds(2))
         let length = lease * (size == .full ? 15 : 3)
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             // What waits at most, 64 MiB, needs longer on this link than a lease lasts.
             stage.proxy.set { $0.bytesPerSecond = 24 << 20 }
             try stage.worker(stage.proxy.url, concurrency: handlers, lease: lease)
@@ -77,7 +77,7 @@ extension Scenario {
             // Looks for lapsed leases all the time.
             try stage.worker(concurrency: 1, lease: lease)
             try await stage.drain(within: length + .seconds(60))
-            let final = try await FinalState.read(stage.queue, "default", stage.redis)
+            let final = try await stage.final()
             return try await stage.check().figures(extraRunsAtMost: 0) + [
                 .atLeast("waves of 12 MiB", stage.lines(.wave).count, handlers),
                 .exactly("leases lost", stage.lostClaims, 0),
@@ -86,7 +86,8 @@ extension Scenario {
         }
     }
 
-    private static func records(of queues: [String], _ state: JobState, _ stage: Stage) async throws -> [JobRecord] {
+    private static func records(of queues: [String], _ state: JobState, _ stage: RedisStage) async throws -> [JobRecord]
+    {
         var records: [JobRecord] = []
         for queue in queues {
             var request = ListRequest(queue: queue, state: state, limit: 500)

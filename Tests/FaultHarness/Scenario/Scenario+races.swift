@@ -9,7 +9,7 @@ extension Scenario {
     /// Settlements and reclaims of the same jobs, sent at once over two connections round the moment of expiry.
     static let races = Scenario("races", "reclaim races settle round the expiry") { size in
         let rounds = (size == .full ? 100_000 : 6_400) / 128 + 1
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             let (settler, reclaimer) = try await (
                 EngineOn.started(stage.server.url), EngineOn.started(stage.server.url)
             )
@@ -50,7 +50,7 @@ extension Scenario {
 
     static let massExpiry = Scenario("mass-expiry", "20,000 leases expire at once") { _ in
         let jobs = 20_000
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             let engine = try await EngineOn.started(stage.server.url)
             for _ in 0..<(jobs / 1_000) {
                 _ = try await claim(1_000, of: engine, stage, lease: .seconds(3600), upTo: 128)
@@ -92,7 +92,7 @@ extension Scenario {
 
     /// Enqueues and claims this many jobs.
     private static func claim(
-        _ count: Int, of engine: any Engine, _ stage: Stage, lease: Duration, upTo batch: Int = 128
+        _ count: Int, of engine: any Engine, _ stage: RedisStage, lease: Duration, upTo batch: Int = 128
     ) async throws -> [ClaimedJob] {
         let payload = try FaultJob().bytes
         _ = try await stage.queue.enqueue(

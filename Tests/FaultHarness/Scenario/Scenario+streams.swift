@@ -12,7 +12,7 @@ extension Scenario {
         "stalled-stderr", "a worker's standard error takes nothing, a second worker beside"
     ) { size in
         let jobs = size == .full ? 20_000 : 400
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             let stalled = try StalledPipe()
             let words = [
                 "worker", "--redis", stage.server.url, "--exec", "fault:*=/bin/false", "--exec", "long:*=/bin/sleep 7",
@@ -69,7 +69,7 @@ extension Scenario {
     /// `/dev/full` stands for the disk.
     static let fullDisk = Scenario("full-disk", "a full disk under standard output and error of each command") { size in
         let jobs = size == .full ? 2000 : 100
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             func full() throws -> FileHandle { try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full")) }
             let worker = try stage.start(
                 "spanq",

@@ -11,7 +11,7 @@ extension Scenario {
         "sweeping", "20,000 unique locks and 20,000 retained jobs a second expire, for two minutes"
     ) { size in
         let (perSecond, seconds) = (20_000, size == .full ? 120 : 8)
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             try stage.worker(concurrency: 8)
             let start = ContinuousClock.now
             var (written, most) = (0, 0)

@@ -11,7 +11,7 @@ extension Scenario {
     /// Batches of a million small jobs through one worker; only what retention keeps may be left.
     static let throughput = Scenario("throughput", "1,000,000 jobs through, then drained") { size in
         let jobs = size == .full ? 1_000_000 : 20_000
-        return try await Stage.with { stage in
+        return try await RedisStage.with { stage in
             let queue = try JobQueue(engine: .redis(stage.server.url, sparing), logger: .silent)
             let runs = RunCounts(jobs)
             let worker = try Worker(queue, WorkerConfiguration(concurrency: 200))
@@ -67,7 +67,7 @@ extension Scenario {
         let keys: Int
         let kibibytes: Int
 
-        init(_ stage: Stage) async throws {
+        init(_ stage: RedisStage) async throws {
             try await stage.redis.call("MEMORY", "PURGE")
             keys = Int(try await stage.redis.call("DBSIZE").integer())
             kibibytes = (Int(try await stage.redis.info("used_memory")) ?? 0) / 1024

@@ -31,6 +31,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
 
     package func run(_ size: Size) async throws -> [Figure] { try await body(size) }
 
+    /// On Redis; those on Postgres are ``onPostgres``.
     package static let all: [Scenario] =
         [
             kills, zombies, races, massExpiry, tenLeases, restarts, flushedScripts, busyServer, failover, lostReplies,

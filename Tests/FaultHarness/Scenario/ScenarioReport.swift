@@ -5,18 +5,26 @@ import Foundation
 
 /// Runs scenarios one after the other, and prints a table in Markdown.
 package enum ScenarioReport {
-    /// - Parameter arguments: `--quick` for the small sizes; names of scenarios, or none for all.
+    /// - Parameter arguments: `--quick` for the small sizes; `--engine postgres` for the scenarios on Postgres; names of scenarios, or none
+    ///   for all.
     /// - Returns: whether every figure holds.
     package static func run(_ arguments: [String]) async throws -> Bool {
-        let names = arguments.filter { !$0.hasPrefix("--") }
-        let unknown = names.filter { name in !Scenario.all.contains { $0.name == name } }
+        var names = arguments.filter { !$0.hasPrefix("--") }
+        var scenarios = Scenario.all
+        if let place = arguments.firstIndex(of: "--engine") {
+            let engine = arguments.dropFirst(place + 1).first ?? ""
+            guard ["redis", "postgres"].contains(engine) else { throw Unmet("--engine: use redis or postgres") }
+            if engine == "postgres" { scenarios = Scenario.onPostgres }
+            names.removeAll { $0 == engine }
+        }
+        let unknown = names.filter { name in !scenarios.contains { $0.name == name } }
         guard unknown.isEmpty else {
-            throw Unmet("no scenario \(unknown.joined(separator: ", ")): use \(Scenario.all.map(\.name))")
+            throw Unmet("no scenario \(unknown.joined(separator: ", ")): use \(scenarios.map(\.name))")
         }
         let size: Scenario.Size = arguments.contains("--quick") ? .quick : .full
         var isGood = true
         print("| scenario | fault | figures | took |\n|---|---|---|---|")
-        for scenario in Scenario.all where names.isEmpty || names.contains(scenario.name) {
+        for scenario in scenarios where names.isEmpty || names.contains(scenario.name) {
             say("\(scenario.name) …")
             let began = ContinuousClock.now
             var figures: [Figure]

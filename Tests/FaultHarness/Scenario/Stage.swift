@@ -2,52 +2,51 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
-import HiredisClient
 import Logging
-import RedisServerFixture
 import SpanQueue
-import SpanQueueRedis
 
-/// A redis-server of a scenario's own, a proxy in front of it, processes and their history.
+/// What keeps the jobs of a scenario: a server of its own, to which harm is done.
+protocol FaultStore: Sendable {
+    /// For what is written down: histories, and what processes print.
+    var directory: String { get }
+    /// Straight to the server.
+    var url: String { get }
+    /// By which workers and producers come that are told of no other way.
+    var childURL: String { get }
+    /// What they have in their environment then.
+    var childEnvironment: [String: String] { get }
+
+    /// What is wrong with how a queue at rest is stored, in words.
+    func damage(of queue: String) async throws -> [String]
+    /// Ends what belongs to it.
+    func stop() async
+}
+
+/// The server of a scenario, processes, and their history.
 ///
 /// `@unchecked Sendable`: one scenario owns it.
-package final class Stage: @unchecked Sendable {
-    let server: RedisServer
-    let proxy: FaultProxy
-    let redis: RawRedis
-    /// Straight to the server, whatever the proxy does.
+final class Stage<Store: FaultStore>: @unchecked Sendable {
+    let store: Store
+    /// Straight to the server.
     let queue: JobQueue
     private var children: [Child] = []
-    /// With `SPANQ_TEST_TLS=1` workers and producers reach the server by TLS, with a certificate of their own. What goes through the proxy
-    /// does not: the proxy reads it.
-    private let encrypted: (server: TLSServer, client: TLSAuthority.Identity)?
-    private static let isEncrypted = ProcessInfo.processInfo.environment["SPANQ_TEST_TLS"] == "1"
 
-    private init(_ server: RedisServer, _ encrypted: TLSServer?) async throws {
-        self.server = server
-        self.encrypted = try encrypted.map { ($0, try $0.authority.sign("client", for: "DNS:client")) }
-        proxy = try FaultProxy(to: .unix(server.socketPath))
-        redis = try RawRedis(server.url)
-        // Connected now: a Redis that is busy later would not let it in.
-        try await redis.call("PING")
-        queue = try JobQueue(engine: .redis(server.url, WorkerRole.keepsAll), logger: .silent)
+    private init(_ store: Store) async throws {
+        self.store = store
+        queue = try JobQueue(engine: EngineOn.source(store.url), logger: .silent)
+        // Connected now: a server that is busy later would not let it in.
         try await queue.connect()
     }
 
     /// Whatever happens, nothing that was started on it is left running.
-    static func with<Result>(
-        _ arguments: [String] = [], environment: [String: String] = [:], _ body: (Stage) async throws -> Result
-    ) async throws -> Result {
-        let encrypted =
-            isEncrypted ? try await TLSServer.start(arguments, clients: "yes", environment: environment) : nil
-        let server: RedisServer
-        if let encrypted {
-            server = encrypted.server
-        } else {
-            server = try await RedisServer.start(arguments, environment: environment)
+    static func with<Result>(_ store: Store, _ body: (Stage) async throws -> Result) async throws -> Result {
+        let stage: Stage
+        do {
+            stage = try await Stage(store)
+        } catch {
+            await store.stop()
+            throw error
         }
-        defer { server.stop() }
-        let stage = try await Stage(server, encrypted)
         let result: Swift.Result<Result, any Error>
         do {
             result = .success(try await body(stage))
@@ -63,41 +62,27 @@ package final class Stage: @unchecked Sendable {
             for log in stage.logs { FileHandle.standardError.write(Data(log.utf8)) }
         }
         await stage.queue.shutdown()
-        await stage.redis.close()
-        stage.proxy.stop()
+        await store.stop()
         return try result.get()
     }
 
-    var history: String { server.directory + "/history" }
+    var history: String { store.directory + "/history" }
     var lines: [HistoryLine] { HistoryFile.read(history) }
-
-    /// Kills redis-server, under load, and starts it again.
-    ///
-    /// Under `everysec` Redis answers writes that it has not handed to the kernel, while an earlier fsync is under way: a kill then
-    /// loses them (see `crash-in-fsync`). That is Redis' loss and not what is looked at here, so it is let finish first.
-    func restartServer() async throws {
-        try await redis.call("CLIENT", "PAUSE", "5000", "WRITE")
-        try await wait(for: "what was answered to be written", within: .seconds(5)) {
-            let pending = try await redis.info("aof_pending_bio_fsync")
-            let buffered = try await redis.info("aof_buffer_length")
-            return pending == "0" && buffered == "0"
-        }
-        try await server.restart()
-    }
 
     // MARK: Processes
 
     @discardableResult
     func worker(
-        _ url: String? = nil, concurrency: Int = 8, lease: Duration = .seconds(2), drain: Duration = .seconds(5)
+        _ url: String? = nil, concurrency: Int = 8, lease: Duration = .seconds(2), drain: Duration = .seconds(5),
+        environment: [String: String] = [:]
     ) throws -> Child {
         try start(
             "FaultProcess",
             [
-                "worker", url ?? encrypted?.server.url ?? server.url, history, "\(concurrency)",
+                "worker", url ?? store.childURL, history, "\(concurrency)",
                 "\(Int(lease / .milliseconds(1)))",
                 "\(Int(drain / .milliseconds(1)))",
-            ], environment: url == nil ? certificates : [:])
+            ], environment: url == nil ? environment.merging(store.childEnvironment) { $1 } : environment)
     }
 
     /// - Parameters:
@@ -105,24 +90,16 @@ package final class Stage: @unchecked Sendable {
     ///   - handler: how long each job's handler runs.
     @discardableResult
     func producer(
-        _ url: String? = nil, _ name: String = "p", count: Int, pause: Duration = .zero, handler: Duration = .zero
+        _ url: String? = nil, _ name: String = "p", count: Int, pause: Duration = .zero, handler: Duration = .zero,
+        environment: [String: String] = [:]
     ) throws -> Child {
         try start(
             "FaultProcess",
             [
-                "producer", url ?? encrypted?.server.url ?? server.url, history, name, "\(count)",
+                "producer", url ?? store.childURL, history, name, "\(count)",
                 "\(Int(pause / .milliseconds(1)))",
                 "\(Int(handler / .milliseconds(1)))",
-            ], environment: url == nil ? certificates : [:])
-    }
-
-    /// For the environment of those who come by TLS.
-    private var certificates: [String: String] {
-        guard let encrypted else { return [:] }
-        return [
-            "SPANQ_FAULT_TLS_CA": encrypted.server.authority.certificate,
-            "SPANQ_FAULT_TLS_CERT": encrypted.client.certificate, "SPANQ_FAULT_TLS_KEY": encrypted.client.key,
-        ]
+            ], environment: url == nil ? environment.merging(store.childEnvironment) { $1 } : environment)
     }
 
     /// Starts a program, and says where it prints to.
@@ -142,7 +119,7 @@ package final class Stage: @unchecked Sendable {
         children.indices.map { (try? String(contentsOfFile: log($0), encoding: .utf8)) ?? "" }
     }
 
-    private func log(_ number: Int) -> String { "\(server.directory)/child-\(number).log" }
+    private func log(_ number: Int) -> String { "\(store.directory)/child-\(number).log" }
 
     // MARK: The test's own jobs
 
@@ -182,9 +159,12 @@ package final class Stage: @unchecked Sendable {
         }
     }
 
-    func check() async throws -> Findings {
-        Checker.check(lines, try await FinalState.read(queue, "default", redis))
+    /// How the jobs stand in the queue at rest.
+    func final() async throws -> FinalState {
+        try await FinalState.read(queue, damage: try await store.damage(of: "default"))
     }
+
+    func check() async throws -> Findings { Checker.check(lines, try await final()) }
 }
 
 extension FaultJob {

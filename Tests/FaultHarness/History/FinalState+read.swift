@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-package import SpanQueue
+import SpanQueue
 
 extension FinalState {
     /// Reads all jobs of a queue at rest.
-    package static func read(_ queue: JobQueue, _ name: String = "default", _ redis: RawRedis) async throws
-        -> FinalState
-    {
+    static func read(_ queue: JobQueue, _ name: String = "default", _ redis: RawRedis) async throws -> FinalState {
+        try await read(queue, name, damage: try await Keyspace.damage(of: name, redis))
+    }
+
+    /// - Parameter damage: what is wrong with how it is stored.
+    static func read(_ queue: JobQueue, _ name: String = "default", damage: [String]) async throws -> FinalState {
         var jobs: [String: Job] = [:]
         for state in JobState.known {
             var request = ListRequest(queue: name, state: state, limit: 1000)
@@ -24,6 +27,6 @@ extension FinalState {
         }
         return FinalState(
             jobs: jobs, completedTotal: try await queue.counts(of: [name])[0].totals.completed,
-            damage: try await Keyspace.damage(of: name, redis))
+            damage: damage)
     }
 }
