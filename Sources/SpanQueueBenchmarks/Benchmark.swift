@@ -38,6 +38,14 @@ package enum Benchmark: String, Sendable, CaseIterable {
     /// Workers without work, for some seconds.
     case idle
 
+    /// Whether it measures what only Redis has: streams and scripts.
+    package var isOfRedis: Bool {
+        switch self {
+        case .floorEnqueue, .floorDrain, .floorEnqueueJob, .floorDrainJob, .roundTrip, .enqueueRoundTrip: true
+        default: false
+        }
+    }
+
     /// What it measures, in so few words that a table of it fits 80 columns.
     package var summary: String {
         switch self {

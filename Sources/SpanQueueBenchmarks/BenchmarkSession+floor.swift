@@ -13,22 +13,22 @@ extension BenchmarkSession {
     var payload: [UInt8] { [UInt8](repeating: UInt8(ascii: "x"), count: options.payloadBytes) }
 
     func floorEnqueue() async throws -> Measurement {
-        try await measure(.floorEnqueue, jobs: options.jobs) { try await fillWithPayloads() }
+        try await measure(.floorEnqueue, jobs: options.jobs) { try await fillWithPayloads(for: .floorEnqueue) }
     }
 
     func floorEnqueueJob() async throws -> Measurement {
-        try await measure(.floorEnqueueJob, jobs: options.jobs) { try await fillWithJobs() }
+        try await measure(.floorEnqueueJob, jobs: options.jobs) { try await fillWithJobs(for: .floorEnqueueJob) }
     }
 
     func floorDrain() async throws -> Measurement {
-        try await fillWithPayloads()
+        try await fillWithPayloads(for: .floorDrain)
         return try await drainStream(.floorDrain) { fields throws(RedisError) in
             for _ in 0..<(try fields.nextArrayCount()) { fields.skip() }
         }
     }
 
     func floorDrainJob() async throws -> Measurement {
-        try await fillWithJobs()
+        try await fillWithJobs(for: .floorDrainJob)
         return try await drainStream(.floorDrainJob) { fields throws(RedisError) in
             // A name and a value each, the payload last.
             for _ in 0..<(try fields.nextArrayCount()) { _ = try fields.nextBytes() }
@@ -36,16 +36,16 @@ extension BenchmarkSession {
     }
 
     /// Entries of a payload alone.
-    private func fillWithPayloads() async throws {
+    private func fillWithPayloads(for benchmark: Benchmark) async throws {
         var add = RESPCommand("XADD", stream, "*", "job")
         add.append(payload)
-        try await fillStream { add }
+        try await fillStream(for: benchmark) { add }
     }
 
     /// Entries of what a job needs beside its payload; its queue is the stream.
-    private func fillWithJobs() async throws {
+    private func fillWithJobs(for benchmark: Benchmark) async throws {
         let payload = payload
-        try await fillStream {
+        try await fillStream(for: benchmark) {
             var add = RESPCommand("XADD", stream, "*", "id")
             add.append(JobID.random().description)
             add.append("type")
@@ -61,7 +61,8 @@ extension BenchmarkSession {
     }
 
     /// The same 64 over and over: to Redis it makes no difference, and making them is not what the floor is to show.
-    private func fillStream(_ entry: () -> RESPCommand) async throws {
+    private func fillStream(for benchmark: Benchmark, _ entry: () -> RESPCommand) async throws {
+        let client = try redis(for: benchmark).client
         let entries = (0..<Self.batch).map { _ in entry() }
         var left = options.jobs
         while left > 0 {
@@ -75,6 +76,7 @@ extension BenchmarkSession {
     private func drainStream(
         _ benchmark: Benchmark, _ readFields: (inout RESPCursor) throws(RedisError) -> Void
     ) async throws -> Measurement {
+        let client = try redis(for: benchmark).client
         _ = try await client.send(RESPCommand("XGROUP", "CREATE", stream, "workers", "0"), idempotent: true)
         let read = RESPCommand(
             "XREADGROUP", "GROUP", "workers", "one", "COUNT", "\(Self.batch)", "STREAMS", stream, ">")

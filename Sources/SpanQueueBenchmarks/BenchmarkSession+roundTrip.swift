@@ -9,7 +9,7 @@ import SpanQueueRedis
 extension BenchmarkSession {
     /// A script that does nothing, with a payload.
     func roundTrip() async throws -> Measurement {
-        let connection = try BlockingConnection(url)
+        let connection = try BlockingConnection(redis(for: .roundTrip).url)
         let digest = try connection.load(Array("return 1".utf8))
         return try await measure(.roundTrip, jobs: options.jobs) {
             for _ in 0..<options.jobs {
@@ -23,6 +23,7 @@ extension BenchmarkSession {
     /// not Redis, but ours: hops between threads, packing, telemetry.
     func enqueueRoundTrip() async throws -> Measurement {
         let name = names[0]
+        let (client, url) = (try redis(for: .enqueueRoundTrip).client, try redis(for: .enqueueRoundTrip).url)
         func key(_ part: String) -> String { "spanq:{\(name)}:\(part)" }
         // One real job: it makes the queue known, and leaves the message that the others repeat.
         let first = try await queue.enqueue(job(), .queue(name))

@@ -1,41 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import HiredisClient
 package import Logging
 package import SpanQueue
-import SpanQueueLoop
-package import SpanQueueRedis
 
-/// A connected queue, a client for what is measured without it, and what both have used.
+/// A connected queue, its server for what is measured without it, and what both have used.
 package final class BenchmarkSession: Sendable {
     let queue: JobQueue
     let options: BenchmarkOptions
-    let client: RedisClient
-    let url: RedisURL
-    /// Makes a further queue on the same Redis, with connections of its own.
+    let server: any BenchmarkServer
+    /// Makes a further queue on the same server, with connections of its own.
     let open: @Sendable () async throws -> JobQueue
     private let logger: Logger
-    private let loop = LoopThread(name: "benchmark")
 
     /// Runs one benchmark.
     ///
     /// - Parameters:
-    ///   - url: of the Redis, as for `EngineSource.redis`.
-    ///   - engine: how completed jobs are kept, and so on.
+    ///   - target: the server, and how its engine is set.
     ///   - telemetry: where the queue and its workers report.
     /// - Throws: what the queue throws. Its queues are removed all the same, also where the calling task was cancelled.
     package static func run(
-        _ benchmark: Benchmark, _ options: BenchmarkOptions, url: String, engine: RedisEngineOptions,
-        telemetry: JobTelemetry, logger: Logger
+        _ benchmark: Benchmark, _ options: BenchmarkOptions, on target: BenchmarkTarget, telemetry: JobTelemetry,
+        logger: Logger
     ) async throws -> Measurement {
         let open = { @Sendable in
-            let queue = try JobQueue(engine: .redis(url, engine), telemetry: telemetry, logger: logger)
+            let queue = try JobQueue(engine: target.source, telemetry: telemetry, logger: logger)
             try await queue.connect()
             return queue
         }
-        let session = try BenchmarkSession(
-            queue: try await open(), options, url: engine.checkedURL(url), tls: engine.tls, open: open, logger: logger)
+        let session = BenchmarkSession(
+            queue: try await open(), options, server: target.makeServer(logger), open: open, logger: logger)
         let result: Result<Measurement, any Error>
         do {
             result = .success(try await session.run(benchmark))
@@ -48,41 +42,36 @@ package final class BenchmarkSession: Sendable {
     }
 
     private init(
-        queue: JobQueue, _ options: BenchmarkOptions, url: RedisURL, tls: RedisTLS,
-        open: @escaping @Sendable () async throws -> JobQueue,
-        logger: Logger
+        queue: JobQueue, _ options: BenchmarkOptions, server: any BenchmarkServer,
+        open: @escaping @Sendable () async throws -> JobQueue, logger: Logger
     ) {
         self.queue = queue
         self.options = options
-        self.url = url
+        self.server = server
         self.open = open
         self.logger = logger
-        var configuration = RedisClient.Configuration()
-        configuration.tls = tls.settings
-        client = RedisClient(url: url, name: "benchmark", configuration: configuration, loop: loop, logger: logger)
     }
 
     private func close() async {
         if options.part == .all {
-            let commands = names.flatMap { QueueErasure.commands(queue: $0) } + [RESPCommand("UNLINK", stream)]
             do {
-                for result in try await client.pipeline(commands, idempotent: true) { _ = try result.get() }
-                await waitUntilFreed()
+                try await server.remove(names, stream: stream)
             } catch {
                 logger.error("could not remove the queues \(options.prefix)-…: \(error)")
             }
         }
         await queue.shutdown()
-        await client.close()
-        loop.stop()
+        await server.close()
     }
 
-    /// What is unlinked is freed by another thread, and would be missing from what the next benchmark takes. No longer than 10 s.
-    private func waitUntilFreed() async {
-        for _ in 0..<1000 {
-            guard let pending = try? await RedisLoad(client).pendingFrees, pending > 0 else { return }
-            try? await Task.sleep(for: .milliseconds(10))
+    /// For what only Redis does natively.
+    ///
+    /// - Throws: `.unsupported` on another server.
+    func redis(for benchmark: Benchmark) throws(SpanQueueError) -> RedisBenchmarkServer {
+        guard let redis = server as? RedisBenchmarkServer else {
+            throw SpanQueueError(.unsupported, "\(benchmark.rawValue) measures what Redis does natively: leave it out")
         }
+        return redis
     }
 
     /// The queues that the jobs are spread over.
@@ -113,13 +102,14 @@ package final class BenchmarkSession: Sendable {
     ///
     /// - Parameter jobs: what is measured is divided by; 0 where there are none.
     func measure(_ benchmark: Benchmark, jobs: Int, _ work: () async throws -> Void) async throws -> Measurement {
-        let redis = try await RedisLoad(client)
+        let before = try await server.load()
         let process = ProcessLoad.now
         let start = ContinuousClock.now
         try await work()
         let seconds = (ContinuousClock.now - start) / .seconds(1)
+        let used = ProcessLoad.now - process
         return Measurement(
-            benchmark, jobs: jobs, seconds: seconds, process: ProcessLoad.now - process,
-            redis: try await RedisLoad(client) - redis)
+            benchmark, jobs: jobs, seconds: seconds, process: used, engine: server.engine,
+            server: try await server.load() - before)
     }
 }

@@ -52,21 +52,7 @@ struct RedisLoad {
         }
     }
 
-    private init(cpuSeconds: Double?, commands: Int, bytes: Int, memory: Int) {
-        self.cpuSeconds = cpuSeconds
-        self.commands = commands
-        self.bytes = bytes
-        self.memory = memory
-    }
-
-    /// What was used from `start` to `end`.
-    static func - (end: RedisLoad, start: RedisLoad) -> RedisLoad {
-        var cpuSeconds: Double?
-        if let before = start.cpuSeconds, let after = end.cpuSeconds { cpuSeconds = after - before }
-        return RedisLoad(
-            cpuSeconds: cpuSeconds, commands: end.commands - start.commands, bytes: end.bytes - start.bytes,
-            memory: end.memory - start.memory)
-    }
+    var load: ServerLoad { ServerLoad(cpuSeconds: cpuSeconds, commands: commands, bytes: bytes, memory: memory) }
 }
 
 /// What this process has used so far.

@@ -16,11 +16,11 @@ import UnixSignals
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure this Redis from this machine, next to what Redis does natively.",
+        abstract: "Measure this Redis or Postgres from this machine; Redis next to what it does natively.",
         discussion: """
             Takes about a minute. Works in queues of its own, named spanq-bench-…, and removes them at its end. What else \
-            the machine and Redis have to do meanwhile shows in the figures, and the other way round. Redis' own figures are \
-            those of the whole server.
+            the machine and the server have to do meanwhile shows in the figures, and the other way round. The server's own \
+            figures are those of the whole server; Postgres' CPU time is told where it runs on this machine.
             """)
 
     @Option(help: ArgumentHelp("Only this one; may be given several times.", valueName: "benchmark"))
@@ -74,7 +74,7 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // What it has put into Redis is removed at its end, no matter who reads its figures.
+        // What it has put there is removed at its end, no matter who reads its figures.
         Console.neverWait()
         try OpenFiles.require(OpenFiles.forService)
         var reader = try global.reader()
@@ -82,12 +82,19 @@ struct BenchCommand: AsyncParsableCommand {
         let logger = settings.logger()
         let listen = try listen.map { ListenChoice(address: try ListenAddress($0), isGiven: true) }
         let telemetry = CommandTelemetry(for: .command, recordsMetrics: !noMetrics, logger: logger)
-        let benchmarks = only.isEmpty ? Benchmark.allCases : only
+        let target = try settings.benchmarkTarget
+        let isRedis = settings.postgresURL == nil
+        if !isRedis, let foreign = only.first(where: \.isOfRedis) {
+            throw CommandFailure.usage(
+                "--only \(foreign.rawValue) measures what Redis does natively, and the settings name Postgres: leave it out"
+            )
+        }
+        let benchmarks = only.isEmpty ? Benchmark.allCases.filter { isRedis || !$0.isOfRedis } : only
         let (options, jobs, isJSON) = (options, jobs, global.json)
         try await Self.untilSignal {
             try await Self.reporting(telemetry, on: listen, settings, logger: logger) {
                 let line = ProgressLine()
-                var page = BenchPage()
+                var page = BenchPage(isRedis ? "REDIS" : "PG")
                 defer {
                     line.clear()
                     // Also where an interrupt or an error ends it: what was measured took its time.
@@ -99,8 +106,7 @@ struct BenchCommand: AsyncParsableCommand {
                     line.show(Double(index) / Double(benchmarks.count), benchmark.summary)
                     let spans = SpanLoad(telemetry.telemetry)
                     var measurement = try await BenchmarkSession.run(
-                        benchmark, options, url: settings.redisURL, engine: settings.engine, telemetry: telemetry.jobs,
-                        logger: logger)
+                        benchmark, options, on: target, telemetry: telemetry.jobs, logger: logger)
                     await spans.add(to: &measurement)
                     try Console.check()
                     if isJSON { try JSONLine.print(measurement) } else { page.add(benchmark, measurement) }
@@ -111,7 +117,6 @@ struct BenchCommand: AsyncParsableCommand {
 
     private static func settings(_ reader: inout SettingsReader) throws -> ConnectionSettings {
         var settings = try ConnectionSettings(&reader, logLevel: .error)
-        try settings.requireRedis(for: "spanq bench")
         settings.engine.waitsForServer = false
         return settings
     }
@@ -129,7 +134,7 @@ struct BenchCommand: AsyncParsableCommand {
         return options
     }
 
-    /// Runs something that SIGINT, SIGTERM and SIGHUP cancel, so that it can remove what it has put into Redis.
+    /// Runs something that SIGINT, SIGTERM and SIGHUP cancel, so that it can remove what it has put there.
     private static func untilSignal(_ body: @escaping @Sendable () async throws -> Void) async throws {
         let signals = await UnixSignalsSequence(trapping: StopSignals.all)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -139,6 +144,15 @@ struct BenchCommand: AsyncParsableCommand {
             }
             defer { group.cancelAll() }
             try await group.next()
+        }
+    }
+}
+
+extension ConnectionSettings {
+    fileprivate var benchmarkTarget: BenchmarkTarget {
+        get throws {
+            guard let postgresURL else { return try .redis(redisURL, engine) }
+            return try .postgres(postgresURL, postgresOptions)
         }
     }
 }

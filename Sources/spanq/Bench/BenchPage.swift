@@ -6,14 +6,20 @@ import SpanQueueBenchmarks
 
 /// The figures of `spanq bench` for people: rates beside the floor, then latencies, then what idleness costs.
 struct BenchPage {
-    private var rates = Table(
-        .text("BENCHMARK"), .number("JOBS/S"), .number("OF FLOOR"), .number("REDIS µs"), .number("CALLS"),
-        .number("OUR µs"), .number("PEAK MiB"))
+    private var rates: Table
     private var latencies = Table(
         .text("LATENCY, ms"), .number("P50"), .number("P99"), .number("P99.9"), .number("MAX"))
-    private var idle = Table(
-        .text("IDLE"), .number("CALLS/S"), .number("REDIS, % OF A CORE"), .number("OURS, % OF A CORE"))
+    private var idle: Table
     private var measured: [Benchmark: Double] = [:]
+
+    /// - Parameter server: its name, in capitals.
+    init(_ server: String) {
+        rates = Table(
+            .text("BENCHMARK"), .number("JOBS/S"), .number("OF FLOOR"), .number("\(server) µs"), .number("CALLS"),
+            .number("OUR µs"), .number("PEAK MiB"))
+        idle = Table(
+            .text("IDLE"), .number("CALLS/S"), .number("\(server), % OF A CORE"), .number("OURS, % OF A CORE"))
+    }
 
     mutating func add(_ benchmark: Benchmark, _ measurement: Measurement) {
         measured[benchmark] = measurement.rate
@@ -24,13 +30,13 @@ struct BenchPage {
         } else if benchmark == .idle {
             idle.add(
                 benchmark.summary, Self.text(measurement.commandsPerSecond),
-                Self.text(measurement.redisCoreShare.map { $0 * 100 }), Self.text(measurement.processCoreShare * 100))
+                Self.text(measurement.serverCoreShare.map { $0 * 100 }), Self.text(measurement.processCoreShare * 100))
         } else {
             let share = benchmark.floor.flatMap { measured[$0] }.map { Self.text(measurement.rate / $0) } ?? ""
             rates.add(
                 benchmark.summary, "\(Int(measurement.rate.rounded()))", share,
-                Self.text(measurement.redisMicroseconds),
-                Self.text(measurement.redisCommands), Self.text(measurement.processMicroseconds),
+                Self.text(measurement.serverMicroseconds),
+                Self.text(measurement.serverCommands), Self.text(measurement.processMicroseconds),
                 "\(Int(measurement.peakMemoryMiB.rounded()))")
         }
     }
