@@ -162,7 +162,7 @@ struct PlanTests {
             try await note(
                 "reclaim", ["live": ["live_place", "live_pkey"], "job": ["job_pkey"]]
             ) {
-                let back = try await engine.reclaim(ReclaimRequest(queue: "q"))
+                let back = try await engine.reclaim(ReclaimRequest(queue: "q", maxReclaims: 100))
                 #expect(!back.isEmpty)
             }
             try await note("wait for work", ["live": ["live_place"]]) {
