@@ -16,6 +16,8 @@ protocol BenchmarkServer: Sendable {
 
     /// What it has done so far, by its own account.
     func load() async throws -> ServerLoad
+    /// Waits until its account has all that was done.
+    func settle() async throws
     /// Removes queues and what benchmarks have made beside them, and waits until it has settled.
     func remove(_ queues: [String], stream: String) async throws
     func close() async
@@ -57,6 +59,7 @@ final class RedisBenchmarkServer: BenchmarkServer {
     }
 
     func load() async throws -> ServerLoad { try await RedisLoad(client).load }
+    func settle() async throws {}
 
     func remove(_ queues: [String], stream: String) async throws {
         let commands = queues.flatMap { QueueErasure.commands(queue: $0) } + [RESPCommand("UNLINK", stream)]
@@ -79,8 +82,8 @@ final class PostgresBenchmarkServer: BenchmarkServer {
     private let schema: PostgresSchema
     private let client: PostgresClient
     private let loop = LoopThread(name: "benchmark")
-    /// After it, a session's counts are where others can read them.
-    private static let untilCounted = Duration.milliseconds(1_200)
+    /// A session tells what it has counted once a second at most, and the rest when it has been idle for ten seconds.
+    private static let untilCounted = Duration.milliseconds(10_500)
 
     init(_ url: PostgresURL, _ schema: PostgresSchema, logger: Logger) {
         self.schema = schema
@@ -89,8 +92,9 @@ final class PostgresBenchmarkServer: BenchmarkServer {
         client = PostgresClient(url: url, name: "benchmark", configuration: configuration, loop: loop, logger: logger)
     }
 
+    func settle() async throws { try await Task.sleep(for: Self.untilCounted) }
+
     func load() async throws -> ServerLoad {
-        try await Task.sleep(for: Self.untilCounted)
         let rows = try await client.run(
             PostgresCall(
                 "load",

@@ -108,6 +108,7 @@ package final class BenchmarkSession: Sendable {
         try await work()
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         let used = ProcessLoad.now - process
+        try await server.settle()
         return Measurement(
             benchmark, jobs: jobs, seconds: seconds, process: used, engine: server.engine,
             server: try await server.load() - before)

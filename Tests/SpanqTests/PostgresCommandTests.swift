@@ -99,7 +99,7 @@ struct PostgresCommandTests {
         defer { server.stop() }
         let environment = ["SPANQ_URL": server.url]
         #expect(try await CommandRun.spanq(["pg", "migrate"], environment: environment).code == 0)
-        let only = ["enqueue-one", "enqueue-bulk", "drain", "retries", "idle-latency"]
+        let only = ["enqueue-one", "enqueue-bulk", "drain"]
         let words = ["bench", "--jobs", "300", "--json"] + only.flatMap { ["--only", $0] }
         let run = try await CommandRun.spanq(words, environment: environment)
         #expect(run.code == 0, "\(run.errors)")

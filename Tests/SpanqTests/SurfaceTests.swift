@@ -32,7 +32,7 @@ struct SurfaceTests {
         "unknown-type-delay": "x", "unknown-type-retries": "99", "retention-count": "x", "dead-retention": "x",
         "exec-timeout": "x", "exec-kill-grace": "x", "exec-pass-env": "A=B", "http-header": "x",
         "http-signing-key": "x", "http-timeout": "x", "http-allow-host": nil, "web": "nowhere:x",
-        "web-users": "/nowhere/file", "web-host": nil, "web-user-header": "no header",
+        "web-users": "/nowhere/file", "web-host": nil, "web-user-header": "no header", "web-frame-ancestors": "*",
         "web-groups-header": "no header", "web-trusted-proxy": "x", "redact": "a..b", "web-trace-url": "x",
         "web-queue-url": "x", "dir": "/proc/nowhere", "redis-socket": "/" + String(repeating: "x", count: 200),
         "engine": "x", "postgres-bin": nil,
