@@ -72,7 +72,8 @@ struct LifeModel {
         var fresh: [Int] = []
         var failed: [Int] = []
         var isSettling = false
-        var settleWake: Instant?
+        /// When the engine last took only some of those sent, or none.
+        var refusedAt: Instant?
         var reclaims: [Instant] = []
         var claims: [Instant] = []
         /// When a claim looked at it last, and when the worker learnt last that it has put a job there itself, counted.
@@ -238,7 +239,7 @@ struct LifeModel {
             guard round < 200 else { throw violation("it goes on giving things to do") }
             let before = order
             let didClaim = try claimNext()
-            let didSettle = settleNext()
+            let didSettle = try settleNext()
             while let action = life.nextAction(at: now) {
                 try perform(action)
                 guard order - before < 500 else { throw violation("it goes on giving actions") }
@@ -313,7 +314,7 @@ struct LifeModel {
         return true
     }
 
-    private mutating func settleNext() -> Bool {
+    private mutating func settleNext() throws -> Bool {
         var did = false
         for lane in lanes.indices where !lanes[lane].isSettling {
             guard case .send(let kind, let most)? = life.nextSettlement(lane, at: now) else {
@@ -328,6 +329,9 @@ struct LifeModel {
                 ids = Array(lanes[lane].fresh.prefix(count))
                 lanes[lane].fresh.removeFirst(count)
             case .failed:
+                if let refusedAt = lanes[lane].refusedAt, now - refusedAt < Pauses.least {
+                    throw violation("what the engine did not take in queue \(lane) is sent again at once")
+                }
                 ids = Array(lanes[lane].failed.prefix(count))
                 lanes[lane].failed.removeFirst(count)
             }
@@ -429,6 +433,7 @@ struct LifeModel {
                 held[id] = nil
             }
             lanes[lane].failed += refused
+            if !refused.isEmpty { lanes[lane].refusedAt = now }
             _ = life.settled(lane, refused: refused.count, at: now, random: random.fraction())
         case .extended(let all, let failed, let isShared):
             for (lane, failed) in zip(all, failed) {
