@@ -451,8 +451,8 @@ let package = Package(
         .target(
             name: "ModelDriver",
             dependencies: [
-                "HiredisClient", "RedisServerFixture", "SpanQueue", "SpanQueueLoop", "SpanQueueRedis",
-                "SpanQueueTelemetry", "SpanQueueTesting",
+                "HiredisClient", "PostgresClient", "PostgresServerFixture", "RedisServerFixture", "SpanQueue",
+                "SpanQueueLoop", "SpanQueuePostgres", "SpanQueueRedis", "SpanQueueTelemetry", "SpanQueueTesting",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/ModelDriver",

@@ -38,7 +38,7 @@ struct FailureTests {
     func answerLost() async throws {
         let server = try await PostgresServer.start()
         defer { server.stop() }
-        let cutter = try ReplyCutter(to: server.socketPath)
+        let cutter = try ReplyCutter(to: server)
         defer { cutter.stop() }
         try await withClient(url: PostgresServer.url(cutter.directory)) { client in
             try await client.ask("CREATE TABLE lost (n int)")

@@ -99,7 +99,8 @@ extension MemoryQueue {
         if let notAfter = request.notAfter {
             line = line.prefix { $0.rank.major <= notAfter.milliseconds }
         }
-        let ids = line.dropFirst(request.skip).prefix(min(request.limit, 100)).map(\.id)
+        var ids = line.dropFirst(request.skip).prefix(min(request.limit, 100)).map(\.id)
+        if request.action == .redrive { ids = inOrderOfRedriving(ids) }
         var reply = BulkReply(done: 0, skipped: 0)
         for id in ids {
             switch request.action {
@@ -112,6 +113,13 @@ extension MemoryQueue {
             }
         }
         return reply
+    }
+
+    /// Dead jobs that are redriven together, in the order in which they get their places.
+    package func inOrderOfRedriving(_ ids: [JobID]) -> [JobID] {
+        guard storage == .rows else { return ids }
+        func mustLock(_ id: JobID) -> Bool { entries[id]?.message.unique.map { $0.span.duration == nil } ?? false }
+        return ids.filter { !mustLock($0) } + ids.filter(mustLock)
     }
 
     private static func check(_ request: BulkRequest) throws(SpanQueueError) {
@@ -253,9 +261,15 @@ extension MemoryQueue {
     private func overdueCompletions(notAfter oldest: Int64) -> [JobID] {
         let line = standardCompletions
         let over = line.count - keeping.completedJobs
-        return line.prefix(Self.sweepStep).map(\.id).enumerated().prefix { index, id in
+        func isOverdue(_ index: Int, _ id: JobID) -> Bool {
             guard index >= over, case .completed(let at, _) = entries[id]?.place else { return true }
             return at.milliseconds <= oldest
-        }.map(\.element)
+        }
+        let first = line.prefix(Self.sweepStep).map(\.id).enumerated()
+        // After the clock was set back, one that is not too old may stand before one that is.
+        return switch storage {
+        case .keys: first.prefix { isOverdue($0.offset, $0.element) }.map(\.element)
+        case .rows: first.filter { isOverdue($0.offset, $0.element) }.map(\.element)
+        }
     }
 }

@@ -114,7 +114,8 @@ extension MemoryQueue {
         let ids = self[.ready].members.prefix(limit).map(\.id)
         guard !ids.isEmpty else { return [] }
         // One token serves the whole batch: it only has to rise from claim to claim of one job.
-        lastToken = max(now.milliseconds * 1000, lastToken + 1)
+        let last = storage == .keys ? lastToken : ids.compactMap { entries[$0]?.lastToken }.max() ?? 0
+        lastToken = max(now.milliseconds * 1000, last + 1)
         let token = FencingToken(value: lastToken, nonce: nonce)
         let claim = ActiveClaim(
             token: token, worker: request.worker, claimedAt: Timestamp(milliseconds: token.value / 1000),
@@ -122,6 +123,7 @@ extension MemoryQueue {
         return ids.compactMap { id in
             guard let entry = entries[id] else { return nil }
             move(id, to: .active(claim))
+            entries[id]?.lastToken = token.value
             if entry.message.unique?.span == .untilStarted { release(entry.message.unique, of: id) }
             return ClaimedJob(
                 message: entry.message, run: entry.run,
@@ -173,7 +175,9 @@ extension MemoryQueue {
         }
         if !released.isEmpty { wake() }
         // At the end, so that a repeat in this call still finds the record it is recognised by.
-        for old in standardCompletions.dropLast(keeping.completedJobs) { forget(old.id) }
+        if storage == .keys {
+            for old in standardCompletions.dropLast(keeping.completedJobs) { forget(old.id) }
+        }
         return outcomes
     }
 
@@ -217,7 +221,10 @@ extension MemoryQueue {
     /// Whether the record is the one that this settlement wrote, or has only grown since: then this is its repeat, and is
     /// answered as it was.
     private func wasSettled(by settlement: Settlement) -> Bool {
-        entries[settlement.reference.id]?.run.continues(settlement.run) ?? false
+        guard let entry = entries[settlement.reference.id] else { return false }
+        if entry.run.continues(settlement.run) { return true }
+        guard storage == .rows, settlement.verdict == .complete, entry.place.state == .completed else { return false }
+        return entry.run.history.last?.attempt?.token == settlement.reference.token
     }
 
     private mutating func complete(_ id: JobID, _ retention: Retention, at now: Timestamp) {

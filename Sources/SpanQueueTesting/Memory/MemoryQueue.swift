@@ -20,6 +20,17 @@ package struct MemoryQueue: Sendable {
         package init() {}
     }
 
+    /// Where the contract leaves a choice, an engine's follows from how it stores a queue.
+    package enum Storage: Sendable {
+        /// As Redis does, and the engine in memory. Equals stand in the order of their ids, due ones in that of their priorities before;
+        /// tokens rise from claim to claim; what exceeds the number of completed jobs that are kept goes with the settlement.
+        case keys
+        /// As Postgres does. Equals stand in the order in which they came, or ended; a token rises from claim to claim of one job; what
+        /// exceeds that number goes with a sweep; of jobs that are redriven together those with a lock come last; any completion by the
+        /// claim that has completed a job is its repeat.
+        case rows
+    }
+
     /// All that is known of one job.
     package struct Entry: Sendable {
         /// The job as it was handed in, by which a repeat is told from a conflict.
@@ -29,6 +40,12 @@ package struct MemoryQueue: Sendable {
         package internal(set) var run = RunRecord()
         /// Who asked when and why to cancel an active job, once that was asked for.
         package internal(set) var cancelRequest: CancelRequest?
+        /// Where it stands in the line of its state.
+        fileprivate(set) var rank = Rank(major: 0)
+        /// How many came before it.
+        fileprivate(set) var arrival: Int64 = 0
+        /// That of its latest claim.
+        var lastToken: Int64 = 0
     }
 
     /// A unique lock that is held.
@@ -42,6 +59,7 @@ package struct MemoryQueue: Sendable {
 
     package let name: String
     package let keeping: Keeping
+    package let storage: Storage
     /// While it is set, nothing is claimed.
     package var isPaused = false {
         didSet { if !isPaused { pause = nil } }
@@ -59,9 +77,10 @@ package struct MemoryQueue: Sendable {
     private var lastTurn: Int64 = 0
     private var firstTurn: Int64 = 0
 
-    package init(name: String, keeping: Keeping = Keeping()) {
+    package init(name: String, keeping: Keeping = Keeping(), storage: Storage = .keys) {
         self.name = name
         self.keeping = keeping
+        self.storage = storage
     }
 
     package subscript(state: JobState) -> Line { lines[state] ?? Line() }
@@ -81,22 +100,43 @@ package struct MemoryQueue: Sendable {
     mutating func wake() { wakeUps += 1 }
 
     mutating func add(_ id: JobID, _ entry: Entry) {
-        entries[id] = entry
-        lines[entry.place.state, default: Line()].insert(Line.Member(rank: entry.place.rank, id: id))
         totals.enqueued += 1
+        var entry = entry
+        entry.arrival = Int64(totals.enqueued)
+        stand(id, entry)
     }
 
     mutating func move(_ id: JobID, to place: Place) {
-        guard let old = entries[id]?.place else { return }
-        lines[old.state]?.remove(Line.Member(rank: old.rank, id: id))
-        lines[place.state, default: Line()].insert(Line.Member(rank: place.rank, id: id))
-        entries[id]?.place = place
+        guard var entry = entries[id] else { return }
+        lines[entry.place.state]?.remove(Line.Member(rank: entry.rank, id: id))
+        entry.place = place
+        stand(id, entry)
     }
 
     mutating func forget(_ id: JobID) {
         guard let entry = entries.removeValue(forKey: id) else { return }
-        lines[entry.place.state]?.remove(Line.Member(rank: entry.place.rank, id: id))
+        lines[entry.place.state]?.remove(Line.Member(rank: entry.rank, id: id))
         totals.removed += 1
+    }
+
+    /// Puts a job into the line of its state.
+    private mutating func stand(_ id: JobID, _ entry: Entry) {
+        var entry = entry
+        entry.rank = rank(of: entry)
+        lines[entry.place.state, default: Line()].insert(Line.Member(rank: entry.rank, id: id))
+        entries[id] = entry
+    }
+
+    private mutating func rank(of entry: Entry) -> Rank {
+        var rank = entry.place.rank
+        guard storage == .rows else { return rank }
+        switch entry.place {
+        case .scheduled, .retrying: rank = Rank(major: rank.major, tie: entry.arrival)
+        case .active, .retained: rank.tie = entry.arrival
+        case .dead, .cancelled: rank.tie = nextTurn()
+        case .ready, .completed: break
+        }
+        return rank
     }
 
     /// Makes a job a dead letter.
@@ -116,9 +156,10 @@ package struct MemoryQueue: Sendable {
 package struct Rank: Sendable, Hashable, Comparable {
     var major: Int64
     var minor: Int64 = 0
+    var tie: Int64 = 0
 
     package static func < (left: Rank, right: Rank) -> Bool {
-        (left.major, left.minor) < (right.major, right.minor)
+        (left.major, left.minor, left.tie) < (right.major, right.minor, right.tie)
     }
 }
 

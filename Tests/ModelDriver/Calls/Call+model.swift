@@ -23,7 +23,7 @@ extension Call {
         case .resume: nothing { world.queue.isPaused = false }
         case .perform(let action, let id): .acted(act(&world) { $0.perform(action, on: id, at: now) })
         case .performEach(let action, let ids, let state):
-            .actedOnEach(ids.map { id in act(&world) { $0.perform(action, on: id, if: state, at: now) } })
+            .actedOnEach(actOnEach(action, ids, if: state, &world, at: now))
         case .performAll(let request): .actedOnMany(try world.queue.performAll(request, at: now))
         case .counts: .counted([world.queue.counts(at: now)])
         case .list(let request):
@@ -37,6 +37,17 @@ extension Call {
     private func act(_ world: inout World, _ body: (inout MemoryQueue) -> ActionOutcome) -> ActionOutcome {
         world.mayBeLifted = true
         return body(&world.queue)
+    }
+
+    private func actOnEach(
+        _ action: JobAction, _ ids: [JobID], if state: JobState, _ world: inout World, at now: Timestamp
+    ) -> [ActionOutcome] {
+        let order = action == .redrive && state == .dead ? world.queue.inOrderOfRedriving(ids) : ids
+        var outcomes: [JobID: ActionOutcome] = [:]
+        for id in order {
+            outcomes[id] = act(&world) { $0.perform(action, on: id, if: state, at: now) }
+        }
+        return ids.map { outcomes[$0] ?? .notFound }
     }
 
     private func search(_ request: SearchRequest, _ world: inout World) -> [JobRecord] {

@@ -21,6 +21,18 @@ struct Decoder {
         return message
     }
 
+    /// Where the parts of a message are stored apart.
+    mutating func message(
+        _ id: JobID, head: [UInt8], payload: [UInt8], enqueuedAt: Timestamp
+    ) throws -> JobMessage {
+        let bytes = head + payload + Array("\(enqueuedAt.milliseconds)/\(head.count)".utf8)
+        if let known = messages[id], known.bytes == bytes { return known.message }
+        let message = try MessagePacking.unpack(
+            head: head[...], payload: payload[...], enqueuedAt: enqueuedAt, id: id, queue: queue)
+        messages[id] = (bytes, message)
+        return message
+    }
+
     mutating func run(_ id: JobID, _ bytes: [UInt8], of message: JobMessage) throws -> RunRecord {
         if let known = runs[id], known.bytes == bytes { return known.run }
         let run = try RunPacking.unpack(bytes, eligibleAt: message.eligibleAt)

@@ -85,7 +85,7 @@ func same<Value: Equatable>(_ what: String, _ found: Value, _ expected: Value) t
     let (found, expected) = (dumped(found), dumped(expected))
     let start = max(0, zip(found, expected).prefix { $0 == $1 }.count - 3)
     func shown(_ lines: [String]) -> String { lines.dropFirst(start).prefix(6).joined(separator: "\n    ") }
-    throw Violation("\(what):\n  Redis …\(shown(found))\n  model …\(shown(expected))")
+    throw Violation("\(what):\n  found …\(shown(found))\n  model …\(shown(expected))")
 }
 
 /// A value's parts, a line each, those of objects too.

@@ -104,18 +104,14 @@ extension Keyspace {
     }
 }
 
-extension Keyspace {
-    /// The parts in which two states differ, in words for people.
-    func differences(from other: Keyspace) -> String {
-        zip(Mirror(reflecting: self).children, Mirror(reflecting: other).children).compactMap { mine, theirs in
-            let (now, before) = (Self.text(mine.value), Self.text(theirs.value))
-            return now == before ? nil : "\(mine.label ?? "") from \(before.prefix(300)) to \(now.prefix(300))"
-        }.joined(separator: ", ")
-    }
+extension Keyspace: ModelStore {
+    var ids: Set<JobID> { Set(jobs.keys) }
+    var wakeUps: Int? { wake.count }
+    /// The keys of workers age, and go, by themselves.
+    var ages: Bool { !lifetimes.isEmpty }
 
-    private static func text(_ value: Any) -> String {
-        let mirror = Mirror(reflecting: value)
-        guard mirror.displayStyle == .dictionary else { return "\(value)" }
-        return mirror.children.map { "\($0.value)" }.sorted().joined(separator: " ")
+    /// Only `meta` stays, with at most a wake-up.
+    var leftovers: [String] {
+        keys.filter { $0.hasPrefix("spanq:{\(Stage.queue)}:") && !$0.hasSuffix("}:meta") && !$0.hasSuffix("}:wake") }
     }
 }

@@ -2,13 +2,19 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import SpanQueue
+import SpanQueueTesting
 
 /// Which moves between states, by which call, were tried under which fault.
 package struct Coverage: Sendable {
     private var counts: [String: [Fault: Int]] = [:]
     package private(set) var steps = 0
+    private let faults: [Fault]
+    private let storage: MemoryQueue.Storage
 
-    package init() {}
+    init(faults: [Fault], storage: MemoryQueue.Storage) {
+        self.faults = faults
+        self.storage = storage
+    }
 
     mutating func noteStep() { steps += 1 }
 
@@ -31,13 +37,14 @@ package struct Coverage: Sendable {
     }
 
     /// What must have been tried: each move that the contract allows, by each call that makes it.
-    private static let required: [String] = {
+    private var required: [String] {
         let waiting = ["scheduled", "ready", "retrying"]
         var moves = ["enqueue: new → ready", "enqueue: new → scheduled", "enqueue: nothing"]
         moves += ["scheduled", "retrying"].flatMap { ["claim: \($0) → ready", "claim: \($0) → active"] }
         moves += ["claim: ready → active", "claim: nothing"]
         moves += ["completed", "retrying", "dead", "ready", "cancelled", "gone"].map { "settle: active → \($0)" }
-        moves += ["settle: completed → gone", "settle: nothing", "extend: nothing", "report: nothing"]
+        if storage == .keys { moves.append("settle: completed → gone") }
+        moves += ["settle: nothing", "extend: nothing", "report: nothing"]
         moves += ["ready", "dead", "cancelled"].map { "reclaim: active → \($0)" }
         moves += ["completed", "dead", "cancelled"].map { "sweep: \($0) → gone" }
         moves += waiting.flatMap { ["cancel: \($0) → cancelled", "bury: \($0) → dead", "remove: \($0) → gone"] }
@@ -53,20 +60,21 @@ package struct Coverage: Sendable {
         moves += ["search: nothing", "search to act: nothing"]
         moves += JobState.known.filter { $0 != .active }.map { "bulk remove: \($0.rawValue) → gone" }
         return moves + ["bulk redrive: dead → ready", "pause: nothing", "resume: nothing", "pass wake-up: nothing"]
-    }()
+    }
 
     /// How many of the required moves there are, times the faults.
-    package static var requiredCount: Int { required.count * Fault.allCases.count }
+    package var requiredCount: Int { required.count * faults.count }
 
     /// The required moves that were not tried under some fault.
     package var missing: [String] {
-        Self.required.flatMap { move in
-            Fault.allCases.filter { counts[move]?[$0] == nil }.map { "\(move) × \($0.rawValue)" }
+        required.flatMap { move in
+            faults.filter { counts[move]?[$0] == nil }.map { "\(move) × \($0.rawValue)" }
         }
     }
 
     /// Moves that happened and that nobody expects.
     package var unexpected: [String] {
-        counts.keys.filter { !Self.required.contains($0) && !$0.hasSuffix(": nothing") }.sorted()
+        let required = Set(required)
+        return counts.keys.filter { !required.contains($0) && !$0.hasSuffix(": nothing") }.sorted()
     }
 }

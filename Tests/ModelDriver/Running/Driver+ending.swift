@@ -4,7 +4,7 @@
 import SpanQueue
 
 extension Driver {
-    /// After the faults: everything comes to an end within a bounded number of calls, and what is left is `meta`.
+    /// After the faults: everything comes to an end within a bounded number of calls, and nothing but the totals is left.
     mutating func finish() async throws {
         // What is due by the time that there once was waits for that time.
         if latest > now { try await advance(by: latest - now) }
@@ -14,9 +14,7 @@ extension Driver {
         try require(isOver, "jobs are left: \(world.states.values.map(\.rawValue).sorted())")
         try await advance(by: .minutes(3))
         for _ in 0..<20 where try await execute(.sweep) != .swept(0) {}
-        for key in keyspace.keys where key.hasPrefix("spanq:{\(Stage.queue)}:") {
-            try require(key.hasSuffix("}:meta") || key.hasSuffix("}:wake"), "\(key) is left in a drained queue")
-        }
+        try require(store.leftovers.isEmpty, "\(store.leftovers) are left in a drained queue")
     }
 
     private var isOver: Bool { world.states.values.allSatisfy(\.isTerminal) }
@@ -28,7 +26,7 @@ extension Driver {
         let request = ClaimRequest(queue: Stage.queue, limit: 128, lease: .seconds(30), worker: "worker-0")
         guard case .claimed(let reply) = try await execute(.claim(request)), !reply.jobs.isEmpty else { return }
         let ends = reply.jobs.map { HeldJob($0).settlement(.complete) }
-        let answer = try await execute(.settle(ends.inOrderOfSending))
+        let answer = try await execute(.settle(ends.inOrderOfSending(to: Ground.storage)))
         try same("the settlements of the end", answer, .settled(ends.map { _ in .settled }))
     }
 }

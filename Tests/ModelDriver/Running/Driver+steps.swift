@@ -16,7 +16,7 @@ extension Driver {
         case .crash: return crash(generator.pick(held.keys.sorted()))
         case .popWake: return try await popWakeUp()
         // It is called where wake-ups were swallowed.
-        case .passWakeUp: while !keyspace.wake.isEmpty, !generator.once(in: 3) { try await popWakeUp() }
+        case .passWakeUp: while store.wakeUps ?? 0 > 0, !generator.once(in: 3) { try await popWakeUp() }
         case .announce: return try await announce(&generator)
         case .save:
             saved = (world, try await stage.saved())
@@ -111,7 +111,7 @@ extension Driver {
             settlements.append(
                 generator.once(in: 2) ? settlement : held[worker]?[first].settlement(.release) ?? settlement)
         }
-        return .settle(settlements.inOrderOfSending)
+        return .settle(settlements.inOrderOfSending(to: Ground.storage))
     }
 
     private mutating func update(_ worker: String, _ generator: inout SeededGenerator) -> Call? {
@@ -134,8 +134,8 @@ extension Driver {
     }
 
     private mutating func popWakeUp() async throws {
-        try await stage.send(["LPOP", "spanq:{\(Stage.queue)}:wake"])
-        keyspace = try await stage.read()
+        try await stage.swallowWakeUp()
+        store = try await stage.read()
     }
 
     private mutating func announce(_ generator: inout SeededGenerator) async throws {
@@ -148,7 +148,7 @@ extension Driver {
         } else {
             try await stage.engine.announce(worker, lifetime: .seconds(30))
         }
-        keyspace = try await stage.read()
+        store = try await stage.read()
     }
 
     // MARK: Operators
@@ -214,7 +214,7 @@ extension Driver {
         ListRequest(queue: Stage.queue, state: generator.pick(JobState.known), limit: 1 + generator.below(4))
     }
 
-    // MARK: Time, and Redis itself
+    // MARK: Time, and the server itself
 
     /// How long nothing happens: often until just before, at or just after a moment at which something is due.
     private func pause(_ generator: inout SeededGenerator) -> Duration {
@@ -242,13 +242,13 @@ extension Driver {
         }
     }
 
-    /// Redis was killed, and came back with what it had on disk. That takes it a while.
+    /// The server was killed, and came back with what it had on disk. That takes it a while.
     private mutating func lose() async throws {
         guard let saved else { return }
-        try await stage.restore(saved.keys)
+        try await stage.restore(saved.contents)
         world = saved.world
         noteLoss()
-        keyspace = try await stage.read()
+        store = try await stage.read()
         try await advance(by: .seconds(1))
     }
 }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import SpanQueue
+import SpanQueueTesting
 
 /// A job that a worker believes to hold.
 struct HeldJob {
@@ -53,11 +54,12 @@ struct HeldJob {
 }
 
 extension [Settlement] {
-    /// As the engine sends them: plain completions first.
-    var inOrderOfSending: [Settlement] {
+    /// As the engine sends them: plain completions first; with Postgres, what ends one job twice is not plain.
+    func inOrderOfSending(to storage: MemoryQueue.Storage) -> [Settlement] {
         func isPlain(_ settlement: Settlement) -> Bool {
             settlement.verdict == .complete && settlement.job.message.retention == .standard
                 && settlement.job.message.unique == nil
+                && (storage == .keys || count { $0.reference.id == settlement.reference.id } == 1)
         }
         return filter(isPlain) + filter { !isPlain($0) }
     }

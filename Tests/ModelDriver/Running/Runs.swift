@@ -2,21 +2,30 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 /// Runs of seeds on one server after another's end, and what to do about one that fails.
-package struct Runs {
-    private let stage: Stage
+package struct Runs: Sendable {
+    private let run: @Sendable (_ steps: [Step]) async throws -> Coverage
+    /// What can go wrong there.
+    package let faults: [Fault]
     /// What all runs so far have covered.
-    package private(set) var coverage = Coverage()
+    package private(set) var coverage: Coverage
 
-    package init(on stage: Stage) {
-        self.stage = stage
+    package init(on stage: Stage) { self.init(stage) }
+    package init(on stage: PostgresStage) { self.init(stage) }
+
+    private init<Ground: ModelStage>(_ stage: Ground) {
+        faults = Ground.faults
+        coverage = Coverage(faults: Ground.faults, storage: Ground.storage)
+        run = { steps in
+            var driver = Driver(stage)
+            try await driver.run(steps)
+            return driver.coverage
+        }
     }
 
     /// What is wrong with a run of these steps; nil where nothing is.
     package mutating func failure(of steps: [Step]) async -> String? {
-        var driver = Driver(stage)
         do {
-            try await driver.run(steps)
-            coverage.add(driver.coverage)
+            coverage.add(try await run(steps))
             return nil
         } catch {
             return "\(error)"

@@ -7,9 +7,12 @@ import RedisServerFixture
 package import SpanQueue
 import SpanQueueLoop
 package import SpanQueueRedis
+import SpanQueueTesting
 
 /// A real redis-server whose clock stands still, and the real engine on it. Runs follow one another on it.
-package final class Stage: Sendable {
+package final class Stage: ModelStage {
+    static let faults = Fault.ofRedis
+    static let storage = MemoryQueue.Storage.keys
     /// The queue of all runs.
     package static let queue = "model"
 
@@ -151,6 +154,8 @@ package final class Stage: Sendable {
         return job
     }
 
+    var now: Timestamp { time.now }
+
     func read() async throws -> Keyspace { try await Keyspace.read(client, queue: Self.queue) }
 
     /// What an audit of the whole server finds.
@@ -178,5 +183,36 @@ package final class Stage: Sendable {
             return command
         }
         for reply in try await client.pipeline(commands, idempotent: true) { _ = try reply.get() }
+    }
+
+    // MARK: Faults
+
+    func swallowWakeUp() async throws { try await send(["LPOP", "spanq:{\(Self.queue)}:wake"]) }
+
+    func isLate(_ error: SpanQueueError) -> Bool { error.message.hasPrefix("LATE") }
+
+    func bring(_ fault: Fault, on call: Call, choice: UInt64) async throws -> Trouble {
+        switch fault {
+        case .noScript: try await send(["SCRIPT", "FLUSH"])
+        case .outOfMemory:
+            try await send(["CONFIG", "SET", "maxmemory", "1"])
+            return Trouble(refusal: .outOfMemory) { [self] in
+                try await send(["CONFIG", "SET", "maxmemory", "0"])
+                return call.isRefusedWhenFull
+            }
+        // A node of a cluster has no REPLICAOF.
+        case .readOnly where !isCluster:
+            try await send(["REPLICAOF", "127.0.0.1", "1"])
+            let promotion = Task {
+                try await Task.sleep(for: .milliseconds(3))
+                try await send(["REPLICAOF", "NO", "ONE"])
+            }
+            return Trouble(refusal: call.isIdempotent ? nil : .unavailable) {
+                try await promotion.value
+                return nil
+            }
+        default: break
+        }
+        return Trouble()
     }
 }

@@ -4,7 +4,7 @@
 import SpanQueue
 import SpanQueueTesting
 
-/// What Redis must hold, by the model. A value: it can be put back like a Redis that lost its last writes.
+/// What the server must hold, by the model. A value: it can be put back like a server that lost its last writes.
 struct World {
     var queue: MemoryQueue
     /// Digests of locks that end by time, as the index of their ends has them: an entry stays until a sweep comes by.
@@ -23,13 +23,13 @@ struct World {
         return outcome
     }
 
-    /// The count is the real one: that of the records, and of the entries in the index of locks' ends.
+    /// The count is the real one: that of the records, and on Redis of the entries in the index of locks' ends.
     mutating func sweep(at now: Timestamp) -> Int {
         let ended = lockEnds.filter { $0.value <= now }.keys
         let locks = ended.count { digest in queue.locks[digest].map { !$0.isHeld(at: now) } ?? false }
         let dropped = queue.sweep(at: now)
         for digest in ended { lockEnds[digest] = nil }
-        return dropped - locks + ended.count
+        return queue.storage == .rows ? dropped : dropped - locks + ended.count
     }
 
     /// Where each job stands.

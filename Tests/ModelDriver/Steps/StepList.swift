@@ -15,14 +15,14 @@ package enum StepList {
     /// - Parameters:
     ///   - seed: the same seed gives the same steps.
     ///   - count: how many.
-    package static func make(seed: UInt64, count: Int) -> [Step] {
+    ///   - faults: what may go wrong.
+    package static func make(seed: UInt64, count: Int, faults: [Fault] = Fault.ofRedis) -> [Step] {
         var generator = SeededGenerator(seed: seed)
         return (0..<count).map { _ in
             let kind = generator.pick(kinds)
             var fault = Fault.none
-            if generator.once(in: 3) { fault = generator.pick(Fault.allCases) }
-            // It costs a wait in real time, the others don't.
-            if fault == .readOnly, !generator.once(in: 2) { fault = .replyLost }
+            if generator.once(in: 3) { fault = generator.pick(faults) }
+            if fault.takesTime, !generator.once(in: 2) { fault = .replyLost }
             return Step(kind: kind, fault: fault, choice: generator.next())
         }
     }

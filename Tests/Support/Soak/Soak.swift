@@ -10,7 +10,7 @@ import SpanQueueRedis
 @main
 struct Soak: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "soak", abstract: "Run seeds of the model test against a redis-server of its own.")
+        commandName: "soak", abstract: "Run seeds of the model test against a redis-server, or a Postgres, of its own.")
 
     @Option(help: "The number of seeds to run.")
     var seeds: UInt64?
@@ -20,6 +20,10 @@ struct Soak: AsyncParsableCommand {
     var first: UInt64 = 1
     @Option(help: "The steps of each seed.")
     var steps = 200
+    @Option(help: "What to run on: redis or postgres.")
+    var engine = "redis"
+    @Option(help: "A file of SQL with functions to put in the place of those of the Postgres engine.")
+    var sql: String?
     @Option(help: "A directory with scripts to run instead of the embedded ones, by name.")
     var scripts: String?
     @Option(help: "A file of steps to run instead of seeds.")
@@ -28,17 +32,28 @@ struct Soak: AsyncParsableCommand {
     var noShrink = false
 
     func run() async throws {
-        let stage = try await Stage.start(scripts: scripts.map(Scripts.replaced(from:)) ?? .embedded)
-        var runs = Runs(on: stage)
-        let failed: Bool
-        if let replay {
-            let steps = try StepList.read(String(contentsOfFile: replay, encoding: .utf8))
-            failed = await fails(steps, seed: nil, &runs)
-        } else {
-            failed = await runSeeds(&runs)
+        guard engine == "redis" || engine == "postgres" else {
+            throw ValidationError("--engine: use redis or postgres")
         }
-        await stage.stop()
-        if failed { throw ExitCode.failure }
+        if engine == "postgres" {
+            let stage = try await PostgresStage.start(
+                functions: try sql.map { try String(contentsOfFile: $0, encoding: .utf8) })
+            let failed = try await run(Runs(on: stage))
+            await stage.stop()
+            if failed { throw ExitCode.failure }
+        } else {
+            let stage = try await Stage.start(scripts: scripts.map(Scripts.replaced(from:)) ?? .embedded)
+            let failed = try await run(Runs(on: stage))
+            await stage.stop()
+            if failed { throw ExitCode.failure }
+        }
+    }
+
+    private func run(_ runs: Runs) async throws -> Bool {
+        var runs = runs
+        guard let replay else { return await runSeeds(&runs) }
+        let steps = try StepList.read(String(contentsOfFile: replay, encoding: .utf8))
+        return await fails(steps, seed: nil, &runs)
     }
 
     private func runSeeds(_ runs: inout Runs) async -> Bool {
@@ -47,7 +62,9 @@ struct Soak: AsyncParsableCommand {
         var lastLine = start
         var seed = first
         while seed < last, seconds.map({ ContinuousClock.now - start < .seconds($0) }) ?? true {
-            if await fails(StepList.make(seed: seed, count: steps), seed: seed, &runs) { return true }
+            if await fails(StepList.make(seed: seed, count: steps, faults: runs.faults), seed: seed, &runs) {
+                return true
+            }
             seed += 1
             if ContinuousClock.now - lastLine > .seconds(10) {
                 lastLine = .now
@@ -56,7 +73,8 @@ struct Soak: AsyncParsableCommand {
         }
         tell(runs, seeds: seed - first, since: start)
         let missing = runs.coverage.missing
-        print("covered \(Coverage.requiredCount - missing.count) of \(Coverage.requiredCount) moves × faults")
+        let required = runs.coverage.requiredCount
+        print("covered \(required - missing.count) of \(required) moves × faults")
         for move in missing { print("  missing: \(move)") }
         for move in runs.coverage.unexpected { print("  unexpected: \(move)") }
         return !runs.coverage.unexpected.isEmpty

@@ -2,23 +2,25 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import HeldProcess
 import Synchronization
 
-/// Stands between clients and a server on Unix sockets. Told so, it cuts a connection where the server answers, instead of handing the
+/// Stands between clients and a ``PostgresServer``. Told so, it cuts a connection where the server answers, instead of handing the
 /// answer on.
-final class ReplyCutter: Sendable {
+package final class ReplyCutter: Sendable {
     /// With the socket that clients connect to.
-    let directory: String
+    package var directory: String { place.path }
+    private let place: HeldDirectory
     private let listener: Int32
     private let target: String
     private let cuts = Atomic(false)
+    private let cutsNext = Atomic(false)
 
-    init(to socketPath: String) throws {
-        target = socketPath
-        directory = "/tmp/spanq-cut-" + UUID().uuidString.prefix(13)
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    package init(to server: PostgresServer) throws {
+        target = server.socketPath
+        place = try PostgresServer.makeDirectory()
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        let bound = Self.with(directory + "/.s.PGSQL.5432") { [listener] in bind(listener, $0, $1) }
+        let bound = Self.with(place.path + "/.s.PGSQL.5432") { [listener] in bind(listener, $0, $1) }
         guard bound == 0, listen(listener, 16) == 0 else { throw POSIXError(.EADDRINUSE) }
         Thread.detachNewThread { [self] in
             while case let client = accept(listener, nil, nil), client >= 0 { serve(client) }
@@ -26,12 +28,15 @@ final class ReplyCutter: Sendable {
     }
 
     /// From now on the first answer on each connection ends it.
-    func cut(_ isOn: Bool) { cuts.store(isOn, ordering: .releasing) }
+    package func cut(_ isOn: Bool) { cuts.store(isOn, ordering: .releasing) }
 
-    func stop() {
+    /// The next answer, on whatever connection, ends that.
+    package func cutNext(_ isOn: Bool) { cutsNext.store(isOn, ordering: .releasing) }
+
+    package func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)
-        try? FileManager.default.removeItem(atPath: directory)
+        place.remove()
     }
 
     private func serve(_ client: Int32) {
@@ -66,7 +71,9 @@ final class ReplyCutter: Sendable {
     private func copy(from source: Int32, to target: Int32, isAnswer: Bool) {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while case let count = recv(source, &buffer, buffer.count, 0), count > 0 {
-            if isAnswer, cuts.load(ordering: .acquiring) { return }
+            if isAnswer, cuts.load(ordering: .acquiring) || cutsNext.exchange(false, ordering: .acquiringAndReleasing) {
+                return
+            }
             var sent = 0
             while sent < count {
                 let step = buffer.withUnsafeBytes { bytes in
