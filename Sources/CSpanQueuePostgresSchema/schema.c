@@ -30,6 +30,10 @@ static const unsigned char migration_6[] = {
 #embed "Migrations/0006.sql"
 };
 
+static const unsigned char migration_9[] = {
+#embed "Migrations/0009.sql"
+};
+
 static const struct spanqueue_migration migrations[] = {
     {1, migration_1, sizeof migration_1},
     {2, migration_2, sizeof migration_2},
@@ -37,6 +41,7 @@ static const struct spanqueue_migration migrations[] = {
     {4, migration_4, sizeof migration_4},
     {5, migration_5, sizeof migration_5},
     {6, migration_6, sizeof migration_6},
+    {9, migration_9, sizeof migration_9},
 };
 
 const struct spanqueue_migration *spanqueue_migrations(size_t *count) {

@@ -5,10 +5,12 @@ internal import CSpanQueueZlib
 
 /// Compression of what is sent over HTTP.
 package enum Gzip {
-    /// The bytes as one gzip member, at the level that is fastest; nil where memory is short.
-    package static func compress(_ bytes: [UInt8]) -> [UInt8]? {
+    /// The bytes as one gzip member; nil where memory is short.
+    ///
+    /// - Parameter isSmall: at the level that makes it smallest, which takes several times as long as the one that is fastest.
+    package static func compress(_ bytes: [UInt8], isSmall: Bool = false) -> [UInt8]? {
         var stream = z_stream()
-        guard spanqueue_gzip_init(&stream, Z_BEST_SPEED) == Z_OK else { return nil }
+        guard spanqueue_gzip_init(&stream, isSmall ? Z_BEST_COMPRESSION : Z_BEST_SPEED) == Z_OK else { return nil }
         defer { deflateEnd(&stream) }
         let bound = Int(deflateBound(&stream, UInt(bytes.count)))
         guard bytes.count <= Int(UInt32.max), bound <= Int(UInt32.max) else { return nil }

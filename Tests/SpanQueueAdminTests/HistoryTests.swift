@@ -55,6 +55,9 @@ struct HistoryTests {
         try await add("b")
         let slots = try await Admin(queue).history(.minute, last: 10).slots
         #expect(slots.map(\.ready) == [3, 8, 8] && slots.map(\.completed) == [1, 2, 1])
+        let queues = try await Admin(queue).history(.minute, last: 10).queues
+        #expect(queues?.map(\.name) == ["a", "b"] && queues?.map(\.ready) == [[3, 3, 3], [nil, 5, 5]])
+        #expect(try await Admin(queue).history(of: "a", .minute, last: 10).queues == nil)
         #expect(slots.allSatisfy { $0.processSeconds == 0.01 && $0.waitSeconds == 0.02 })
         #expect(try await Admin(queue).history(.minute, last: 1).slots.count == 1)
     }

@@ -175,7 +175,11 @@ struct JournalTests {
     func follow() async throws {
         try await enqueue("a", "b")
         try await enqueue("c", in: "other")
-        for _ in 0..<3 { _ = try await admin.run(.pause(queue: "mail", reason: ""), as: ada) }
+        for operation in [
+            Operation.pause(queue: "mail", reason: ""), .resume(queue: "mail"), .pause(queue: "mail", reason: ""),
+        ] {
+            _ = try await admin.run(operation, as: ada)
+        }
         let seen = Seen()
         let admin = admin
         let task = Task {
@@ -203,7 +207,7 @@ struct JournalTests {
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(
             seen.texts.withLock { $0.filter { $0 != "cancel a begun" } } == [
-                "pause - done", "pause - done", "redrive x begun", "redrive x done", "cancel a done",
+                "resume - done", "pause - done", "redrive x begun", "redrive x done", "cancel a done",
             ])
     }
 

@@ -16,7 +16,7 @@ struct EventTests {
     private func other(_ bench: AuditBench, database: Int = 0) async throws -> RedisEngine {
         let url = database == 0 ? bench.server.url : "\(bench.server.url)?db=\(database)"
         let engine = RedisEngine(
-            url: try RedisURL(url), options: RedisEngineOptions(),
+            url: try RedisURL(url), options: RedisEngineOptions(), scripts: bench.engine.scripts,
             environment: EngineEnvironment(logger: Logger(label: "events")))
         try await engine.start()
         return engine

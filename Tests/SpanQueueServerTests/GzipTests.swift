@@ -20,10 +20,10 @@ struct GzipTests {
         #expect(ContentCoding.negotiated(acceptEncoding: header) == expected)
     }
 
-    @Test("gunzip gives back what was compressed", arguments: [0, 1, 1_000, 3_000_000])
-    func roundTrip(size: Int) throws {
+    @Test("gunzip gives back what was compressed", arguments: [0, 1, 1_000, 3_000_000], [false, true])
+    func roundTrip(size: Int, isSmall: Bool) throws {
         let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* $0 / 7) }
-        let compressed = try #require(Gzip.compress(bytes))
+        let compressed = try #require(Gzip.compress(bytes, isSmall: isSmall))
         let file = FileManager.default.temporaryDirectory.appendingPathComponent("page-\(UUID().uuidString).gz")
         defer { try? FileManager.default.removeItem(at: file) }
         try Data(compressed).write(to: file)

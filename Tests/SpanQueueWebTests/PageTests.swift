@@ -81,6 +81,37 @@ import Testing
         }
     }
 
+    @Test func aBrowserIsToldOfAWrongAddressInThePagesFrame() async throws {
+        try await WebUnderTest.run { web in
+            let shell = try await web.call("GET", "/", isDescribed: false)
+            let browser = ["Accept": "application/xml;q=0.9, Text/HTML ; q=1,*/*;q=0.8"]
+            for path in ["/queues/a/b", "/about/us", "/<script>", "//", "/jobs/", "/favicon.ico", "/jobs/%zz"] {
+                let answer = try await web.call("GET", path, headers: browser, isDescribed: false)
+                #expect(answer.status == 404 && answer.bytes == shell.bytes, "\(path)")
+                for name in ["content-type", "content-security-policy", "x-content-type-options", "referrer-policy"] {
+                    #expect(answer.headers[name] == shell.headers[name], "\(path): \(name)")
+                }
+                #expect(answer.headers["cache-control"] == "no-store" && answer.headers["etag"] == nil)
+                #expect(answer.headers["vary"] == "Accept, Accept-Encoding")
+                let head = try await web.call("HEAD", path, headers: browser, isDescribed: false)
+                #expect(head.status == 404 && head.bytes.isEmpty, "\(path)")
+            }
+            let problems = [
+                ("GET", "/api/v1/nothing", browser), ("GET", "/api", browser), ("GET", "/assets/0/app.js", browser),
+                ("POST", "/about/us", browser), ("GET", "/about/us", ["Accept": "*/*"]),
+                ("GET", "/about/us", ["Accept": "text/htmlx, application/json"]),
+            ]
+            for (method, path, headers) in problems {
+                let answer = try await web.call(method, path, headers: headers, isDescribed: false)
+                #expect(answer.status == 404, "\(method) \(path)")
+                #expect(answer.headers["content-type"] == "application/problem+json", "\(method) \(path)")
+            }
+            let other = try await web.call(
+                "GET", "/about/us", headers: browser.merging(["Host": "evil.example"]) { $1 }, isDescribed: false)
+            #expect(other.status == 403)
+        }
+    }
+
     @Test func aBrowserThatHasTheShellDoesNotGetItAgain() async throws {
         try await WebUnderTest.run { web in
             let shell = try await web.call("GET", "/", isDescribed: false)
@@ -159,8 +190,23 @@ import Testing
         }
     }
 
-    @Test func whatABrowserLoadsStaysSmall() throws {
+    @Test func whatABrowserLoadsStaysSmall() async throws {
         func text(_ name: String) -> String { String(decoding: Pages.embedded.file(name) ?? Data(), as: UTF8.self) }
+        // As they are sent.
+        let sizes = try await WebUnderTest.run { web in
+            var sizes: [String: Int] = [:]
+            let assets = "/assets/\(Pages.embedded.version)/"
+            for path in Pages.embedded.names.map({ assets + $0 }) + ["/"] {
+                let answer = try await web.call("GET", path, headers: ["Accept-Encoding": "gzip"], isDescribed: false)
+                let plain = try await web.call("GET", path, isDescribed: false)
+                #expect(answer.status == 200 && answer.bytes.count <= plain.bytes.count, "\(path)")
+                if answer.headers["content-encoding"] == "gzip" {
+                    #expect(try answer.unzipped() == plain.text, "\(path)")
+                }
+                sizes[path.replacing(assets, with: "")] = answer.bytes.count
+            }
+            return sizes
+        }
         /// A script with all that it imports at once.
         func closure(_ names: Set<String>) -> Set<String> {
             let more = names.flatMap { text($0).matches(of: /from "\.\/([^"]+)"/).map { String($0.output.1) } }
@@ -169,8 +215,11 @@ import Testing
         let pages = text("app.js").matches(of: /import\("\.\/([^"]+)"/).map { String($0.output.1) }
         #expect(pages.count >= 8)
         for page in pages {
-            let scripts = closure(["app.js", page]).reduce(0) { $0 + text($1).utf8.count }
+            let names = closure(["app.js", page])
+            let scripts = names.reduce(0) { $0 + text($1).utf8.count }
             #expect(scripts <= 90 << 10, "\(page): \(scripts)")
+            let sent = names.union(["/", "style.css", "mark.svg"]).reduce(0) { $0 + (sizes[$1] ?? .max >> 8) }
+            #expect(sent <= 40_000, "\(page): \(sent)")
         }
         let styles = Pages.embedded.names.filter { $0.hasSuffix(".css") }.reduce(0) { $0 + text($1).utf8.count }
         #expect(styles <= 20 << 10)

@@ -87,6 +87,11 @@ function figures(title, series, from, to) {
     })))));
 }
 
+/** Ready jobs of a queue as a small line. */
+export function readySpark(name, { values, since }, width) {
+  return spark(`ready jobs of ${name}, ${since}`, values, { width });
+}
+
 /** A small line without axes beside a figure: from zero, with an area below it. */
 export function spark(label, values, { width = 96, height = 20, kind = "" } = {}) {
   const known = values.filter((value) => value !== null);

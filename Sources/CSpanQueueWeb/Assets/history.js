@@ -46,14 +46,18 @@ export function recordDepth(queues, at = Date.now()) {
 
 /** What workers have told of the last hour, by queue, and when that was asked for. */
 const past = new Map();
+/** Of each queue the ready jobs in that time: `[{ at, ready }]`. */
+const told = new Map();
 const fresh = 300_000;
 
 /** Asks for it where it is not known, or old; a page does without where it can't be had. */
 export async function recall(name, read) {
   if (Date.now() - (past.get(name)?.at ?? 0) < fresh) return;
   try {
-    const { seconds, slots } = await read();
-    past.set(name, { at: Date.now(), slots: slots.map((slot) => ({ ...slot, at: Date.parse(slot.at) + seconds * 1000, seconds })) });
+    const { seconds, slots, queues } = await read();
+    const list = slots.map((slot) => ({ ...slot, at: Date.parse(slot.at) + seconds * 1000, seconds }));
+    past.set(name, { at: Date.now(), slots: list });
+    for (const { name, ready } of queues ?? []) told.set(name, ready.map((ready, index) => ({ at: list[index].at, ready })));
   } catch (error) {
     // An engine that keeps none is not asked again.
     if (error.status === 501) past.set(name, { at: Infinity, slots: [] });
@@ -67,6 +71,30 @@ export function before(name, first = of(name)[0]?.at ?? Date.now()) {
 
 /** As points of a chart, in which a minute without any is no gap. */
 export const pointsBefore = (name, value) => before(name).map((slot) => ({ x: slot.at, y: value(slot), gap: 150_000 }));
+
+/** How attempts ended and how long they took, in the last hour as far as it is known: `{ completed, dead, mean, isHour }`, the mean in seconds. */
+export function lately() {
+  const slots = before(all);
+  const attempts = (slot) => slot.completed + slot.retried + slot.dead + slot.other;
+  const total = slots.reduce((sum, slot) => sum + attempts(slot), 0);
+  const sum = (member) => slots.reduce((sum, slot) => sum + slot[member], growth(all, member) ?? 0);
+  return {
+    completed: sum("completed"), dead: sum("dead"), isHour: total > 0,
+    mean: total > 0 ? slots.reduce((sum, slot) => sum + slot.process_seconds * attempts(slot), 0) / total : null,
+  };
+}
+
+/** Ready jobs of a queue for a small line: each minute of the last hour, or all that was seen where nothing was told: `{ values, since }`. */
+export function trend(name) {
+  const own = of(name);
+  const first = own[0]?.at ?? Date.now();
+  const points = (told.get(name) ?? []).filter(({ at, ready }) => at <= first && ready !== null);
+  if (points.length === 0) return { values: own.map(({ ready }) => ready), since: "since this page was opened" };
+  const all = [...points, ...own];
+  const values = [];
+  for (let at = Math.max(all[0].at, Date.now() - 3_600_000); at <= Date.now(); at += 60_000) values.push(all.findLast((point) => point.at <= at)?.ready ?? null);
+  return { values: [...values, all.at(-1).ready], since: "in the last hour" };
+}
 
 export const of = (name) => samples.get(name) ?? [];
 

@@ -2,7 +2,7 @@ import { h, icon, foreign, row, cell, table } from "./dom.js";
 import { number, plural, rate as perSecond, span, time } from "./format.js";
 import { get, path } from "./api.js";
 import * as history from "./history.js";
-import { chart, spark } from "./charts.js";
+import { chart, readySpark, spark } from "./charts.js";
 import { Order, bad, count, empty, head, jobPath, lifeOf, measure, queueLink, section, verdict, warn, well } from "./parts.js";
 import { byNeed, drainText, queueSign, waited } from "./page-queues.js";
 
@@ -35,8 +35,8 @@ export function overview() {
       const busy = workers.reduce((sum, worker) => sum + worker.busy, 0);
       const oldest = history.oldest(stats.queues);
       const completed = history.rate(history.all, "completed");
-      const [well, died] = [history.growth(history.all, "completed"), history.growth(history.all, "dead")];
-      const ended = (well ?? 0) + (died ?? 0);
+      const lately = history.lately();
+      const ended = lately.completed + lately.dead;
       const earlier = history.pointsBefore(history.all, ({ ready }) => ready);
       const from = Math.min(earlier[0]?.x ?? Date.now(), list[0]?.at ?? Date.now(), Date.now() - 60_000);
       return [
@@ -46,7 +46,8 @@ export function overview() {
           measure("Ready", count(stats.jobs.ready), { note: `${plural(stats.queues.length + stats.omitted_queues, "queue")}`, trend: trend("Ready", list, "ready") }),
           measure("Oldest ready", waited(oldest), { note: oldest === null ? "none waits" : "of all queues", trend: trend("Oldest ready, seconds", list, "oldest") }),
           measure("Completed", perSecond(completed), { unit: "/s", note: completed === null ? "known in 3 s" : "last 30 s" }),
-          measure("Succeeded", ended === 0 ? "–" : (Math.floor((well / ended) * 1000) / 10).toFixed(1), { unit: ended === 0 ? "" : "%", kind: died > 0 ? "warn" : "", note: ended === 0 ? "none has ended" : `of ${number(ended)} while you look` }),
+          measure("Succeeded", ended === 0 ? "–" : (Math.floor((lately.completed / ended) * 1000) / 10).toFixed(1), { unit: ended === 0 ? "" : "%", kind: lately.dead > 0 ? "warn" : "", note: ended === 0 ? "none has ended" : `of ${number(ended)} ${lately.isHour ? "in an hour" : "while you look"}` }),
+          measure("An attempt takes", lately.mean === null ? "–" : span(lately.mean * 1000), { note: lately.mean === null ? "not told yet" : "mean of an hour" }),
           measure("Slots busy", number(busy), { unit: `of ${number(slots)}`, note: `${plural(workers.length, "worker")} live` }),
           measure("Dead", number(stats.jobs.dead), { kind: stats.jobs.dead > 0 ? "bad" : "f", note: stats.jobs.dead > 0 ? "a person is needed" : "nothing to do", trend: trend("Dead", list, "deadNow") })),
         notices(stats),
@@ -62,7 +63,7 @@ export function overview() {
               order.of(stats.queues, root.querySelector('[data-key="queues"] tbody')).slice(0, shown).map((queue) => row({ key: queue.name },
                 cell("k", null, h("span", { class: "st" }, queueSign(queue), queueLink(queue.name)), queue.paused && [" ", h("span", { class: "bdg" }, "paused")]),
                 cell("n", "Ready", count(queue.ready)), cell("n", "Oldest", waited(queue.oldest_ready_age_seconds)), cell("n", "To drain", drainText(queue)),
-                cell("n e1", null, trend(`ready jobs of ${queue.name}`, history.of(queue.name), "ready", 64)))))),
+                cell("n e1", null, readySpark(queue.name, history.trend(queue.name), 64)))))),
           h("div", { key: "lists" },
             feed.view(isAmong(root.querySelector('[data-key="feed"]'))),
             section("Running", active.length === 0 ? "nothing now" : active.length === shown ? `the first ${shown}` : null, active.length > 0
@@ -90,7 +91,7 @@ function depth(stats, list) {
   })).filter(({ points }, index) => index === 3 || points.some(({ y }) => y > 0)).reverse();
 }
 
-const trend = (label, list, member, width = 96) => spark(`${label}, since this page was opened`, list.map((sample) => sample[member]), { width });
+const trend = (label, list, member) => spark(`${label}, since this page was opened`, list.map((sample) => sample[member]));
 
 const named = (job) => cell("k", null, h("a", { class: "el", href: jobPath(job) }, foreign(job.type)));
 

@@ -1,8 +1,8 @@
 import { h, icon, row, cell, table } from "./dom.js";
 import { age, number, plural, rate as perSecond, span } from "./format.js";
-import { path } from "./api.js";
+import { get, path } from "./api.js";
 import * as history from "./history.js";
-import { spark } from "./charts.js";
+import { readySpark } from "./charts.js";
 import { Order, bad, count, empty, head, queueLink, verdict, warn, well } from "./parts.js";
 
 /** How much a queue needs somebody: nobody serves it, it falls behind, it has dead letters, it is paused. */
@@ -43,7 +43,7 @@ export function queues() {
   return {
     title: "Queues",
     nav: "/queues",
-    async load() {},
+    load: () => history.recall(history.all, async () => (await get(path(["history"]))).body),
     view({ stats, root }) {
       if (stats.queues.length === 0) return [head("Queues"), empty("No queues yet", "Redis answers and holds no jobs. A queue appears with its first job.", "spanq enqueue email:hello '{}'")];
       return [
@@ -61,7 +61,7 @@ export function queues() {
             cell("n lo", "Retrying", count(queue.retrying)),
             cell("n", "Dead", queue.dead > 0 ? h("a", { class: "bad", href: path(["jobs"], { state: "dead", queue: queue.name }) }, number(queue.dead)) : count(0)),
             cell("n", "Workers", need(queue) === 4 ? h("span", { class: "bad" }, "0") : count(queue.workers_alive)),
-            cell("n e1", null, spark(`ready jobs of ${queue.name}, since this page was opened`, history.of(queue.name).map(({ ready }) => ready))))))),
+            cell("n e1", null, readySpark(queue.name, history.trend(queue.name))))))),
         h("div", { class: "more" }, h("span", {}, `${plural(stats.queues.length, "queue")}, those in need first${stats.omitted_queues > 0 ? `; ${number(stats.omitted_queues)} more are only in the sums` : ""}`)),
       ];
     },

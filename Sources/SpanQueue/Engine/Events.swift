@@ -173,7 +173,8 @@ extension JobInspector {
 
 /// An engine that counts ready jobs by their priority.
 package protocol PrioritySource: EngineCore {
-    /// For each of the queues how many jobs are ready at level 0, 1 … 9, at a cost that does not grow with their number.
+    /// For each of the queues how many jobs are ready at level 0, 1 … 9, at a cost that does not grow with their number. Their sum is
+    /// right; an engine may estimate how the jobs of levels that have very many divide between these.
     func readyByPriority(of queues: [String]) async throws -> [[Int]]
 }
 

@@ -20,7 +20,7 @@ extension Admin {
         }
         let names = Array(try await names(in: JobFilter(queue: queue)).prefix(Self.mostQueues))
         let slots = try await store.history(of: names, resolution, last: count, namesTypes: queue != nil)
-        return HistoryView(slots, resolution, hasTypes: queue != nil)
+        return HistoryView(slots, of: names, resolution, isOfOne: queue != nil)
     }
 }
 

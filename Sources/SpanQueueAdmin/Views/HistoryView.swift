@@ -11,32 +11,48 @@ package struct HistoryView: Encodable, Sendable {
     package let slots: [HistorySlotView]
     /// Of the whole time, those with most attempts first; null for all queues together.
     @OrNull package var types: [HistoryTypeView]?
+    /// Of each queue, by name; null for one queue.
+    @OrNull package var queues: [HistoryQueueView]?
 
-    /// - Parameter queues: the slots of each.
-    init(_ queues: [[HistorySlot]], _ resolution: HistoryResolution, hasTypes: Bool) {
+    /// - Parameters:
+    ///   - queues: the slots of each.
+    ///   - isOfOne: whether it was asked for one queue, whose types are told apart.
+    init(_ queues: [[HistorySlot]], of names: [String], _ resolution: HistoryResolution, isOfOne: Bool) {
         seconds = resolution.seconds
         let moments = Set(queues.joined().map(\.at)).sorted()
         var sums: [Timestamp: HistorySlot] = [:]
         var types: [String: AttemptSums] = [:]
-        for slots in queues {
+        var trends: [HistoryQueueView] = []
+        for (name, slots) in zip(names, queues) {
             let own = Dictionary(slots.map { ($0.at, $0) }) { first, _ in first }
             // Where nobody told of attempts, as many are ready as when somebody did.
-            var ready = 0
+            var ready: Int?
+            var trend = HistoryQueueView(name: name)
             for moment in moments {
                 let slot = own[moment]
                 ready = slot?.ready ?? ready
-                sums[moment, default: HistorySlot(at: moment, ready: 0)].ready += ready
+                trend.ready.append(ready)
+                sums[moment, default: HistorySlot(at: moment, ready: 0)].ready += ready ?? 0
                 if let slot {
                     sums[moment]?.sums.add(slot.sums)
                     for (type, more) in slot.types { types[type, default: AttemptSums()].add(more) }
                 }
             }
+            trends.append(trend)
         }
         self.slots = moments.compactMap { sums[$0] }.map(HistorySlotView.init)
         let views = types.sorted { ($1.value.attempts, $0.key) < ($0.value.attempts, $1.key) }
             .map { HistoryTypeView($0.key, $0.value) }
-        _types = OrNull(wrappedValue: hasTypes ? views : nil)
+        _types = OrNull(wrappedValue: isOfOne ? views : nil)
+        _queues = OrNull(wrappedValue: isOfOne ? nil : trends)
     }
+}
+
+/// What is remembered of one of many queues.
+package struct HistoryQueueView: Encodable, Sendable {
+    package let name: String
+    /// Its ready jobs in each of the slots; null before the first of its own.
+    package var ready: [Int?] = []
 }
 
 /// What is remembered of one slot of time.

@@ -12,6 +12,7 @@ struct Statements: Sendable {
     let pause, resume, delete, announce, retire, idle, hasWork, wake: String
     let pauses, append, entries: String
     let search, types, actMany, addErrors, errors, foldErrors, audit, auditLost, repair: String
+    let addHistory, history, levels: String
 
     init(_ schema: PostgresSchema) {
         self.schema = schema
@@ -51,6 +52,9 @@ struct Statements: Sendable {
         audit = call("audit_1", 3)
         auditLost = call("audit_lost_1", 0)
         repair = call("repair_1", 3)
+        addHistory = call("add_history_1", 10)
+        history = call("history_1", 4)
+        levels = call("levels_1", 2)
         pauses =
             "SELECT name, pause_at, pause_note, pause_by FROM \(schema.name).queue "
             + "WHERE name = ANY ($1) AND pause_at IS NOT NULL"

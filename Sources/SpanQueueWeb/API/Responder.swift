@@ -53,6 +53,7 @@ struct Responder: Sendable {
     private func answer(_ request: Request, from peer: String?) async throws -> Reply {
         try check(request.head)
         guard let target = RequestPath(request.head.path ?? "/") else {
+            if let page = lost(request, nil) { return page }
             throw Problem.invalid("the path or query has an escape that is none")
         }
         if let page = try Pages.embedded.reply(
@@ -62,6 +63,7 @@ struct Responder: Sendable {
         }
         let found = routes.compactMap { route in route.match(target.parts).map { (route, $0) } }
         guard !found.isEmpty else {
+            if let page = lost(request, target.parts) { return page }
             throw Problem(.notFound, "not_found", "no such path: see /api/v1/openapi.json")
         }
         let allowed = (["OPTIONS"] + found.flatMap { $0.0.method == .get ? ["GET", "HEAD"] : [$0.0.method.rawValue] })
@@ -77,6 +79,10 @@ struct Responder: Sendable {
         var call = try call(route, method, request.headers, visitor, peer, places, target)
         call.body = try await Self.body(of: request, limit: route.bodyLimit)
         return try await route.answer(admin.visible(to: visitor.principal), call)
+    }
+
+    private func lost(_ request: Request, _ parts: [String]?) -> Reply? {
+        Pages.embedded.lost(to: request.method, parts, request.headers, framedBy: ancestors)
     }
 
     private func check(_ request: HTTPRequest) throws(Problem) {
@@ -159,12 +165,12 @@ struct Responder: Sendable {
             return Response(status: reply.status, headers: headers, body: ResponseBody())
         }
         headers[.contentType] = reply.contentType
-        headers[.vary] = "Accept-Encoding"
+        headers[.vary] = (headers[.vary].map { "\($0), " } ?? "") + "Accept-Encoding"
         if body.count >= Self.leastForGzip, ContentCoding.negotiated(acceptEncoding: acceptEncoding) == .gzip,
-            let packed = Gzip.compress(Array(body))
+            let packed = reply.packed ?? Gzip.compress(Array(body)).map({ Data($0) })
         {
             headers[.contentEncoding] = "gzip"
-            body = Data(packed)
+            body = packed
         }
         return Response(
             status: reply.status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))

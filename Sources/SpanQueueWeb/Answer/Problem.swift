@@ -79,6 +79,8 @@ struct Problem: Error {
 struct Reply {
     var status = HTTPResponse.Status.ok
     var body: Data?
+    /// The body as gzip has it, where that is known.
+    var packed: Data?
     var contentType = "application/json"
     var headers = HTTPFields()
     /// Who is sent what happens, in the place of a body.

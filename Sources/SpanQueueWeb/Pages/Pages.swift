@@ -6,6 +6,7 @@ internal import Foundation
 internal import HTTPTypes
 internal import SpanQueue
 internal import SpanQueueAdmin
+internal import SpanQueueGzip
 
 /// The pages for people: one shell for all of them but the door, and the scripts and the style that it names. They hold no data, so
 /// whoever comes gets them; what they show they ask of the REST interface.
@@ -15,17 +16,28 @@ struct Pages: Sendable {
 
     /// Under `/assets`, it changes with any of the files: a browser never has two that do not belong together.
     let version: String
-    private let files: [String: Data]
+    private let files: [String: File]
     private let shell: Shell
     private let door: Shell
 
-    private struct Shell {
+    /// What is sent again and again is compressed once.
+    private struct File {
         let bytes: Data
+        let packed: Data?
+
+        init(_ bytes: Data) {
+            self.bytes = bytes
+            packed = Gzip.compress(Array(bytes), isSmall: true).map { Data($0) }
+        }
+    }
+
+    private struct Shell {
+        let file: File
         let tag: String
 
         init(_ file: Data?, version: String) {
             let text = String(decoding: file ?? Data(), as: UTF8.self).replacing(Pages.versionMark, with: version)
-            bytes = Data(text.utf8)
+            self.file = File(Data(text.utf8))
             tag = "\"\(Array(Digest.sha256(Array(text.utf8)).prefix(8)).hexadecimal)\""
         }
     }
@@ -45,7 +57,7 @@ struct Pages: Sendable {
         }
         let version = Array(Digest.sha256(all).prefix(8)).hexadecimal
         self.version = version
-        self.files = files.filter { ![Self.shellName, Self.doorName].contains($0.key) }
+        self.files = files.filter { ![Self.shellName, Self.doorName].contains($0.key) }.mapValues(File.init)
         shell = Shell(files[Self.shellName], version: version)
         door = Shell(files[Self.doorName], version: version)
     }
@@ -67,7 +79,7 @@ struct Pages: Sendable {
     /// What is under `/assets`.
     var names: Set<String> { Set(files.keys) }
 
-    func file(_ name: String) -> Data? { files[name] }
+    func file(_ name: String) -> Data? { files[name]?.bytes }
 
     /// The answer to a request for a page or what a page is made of; nil where the path is none of these.
     ///
@@ -82,10 +94,37 @@ struct Pages: Sendable {
         return reply
     }
 
-    private func asset(_ parts: [String]) -> Reply? {
-        guard parts.count == 3, parts[1] == version, let bytes = files[parts[2]] else { return nil }
+    /// The answer to a browser that was sent to a page that is none; nil to whom a problem is to be told: to programs, and for all that is no
+    /// page.
+    ///
+    /// - Parameter parts: of the path; nil for one that can't be read.
+    func lost(
+        to method: HTTPRequest.Method, _ parts: [String]?, _ headers: HTTPFields, framedBy ancestors: FrameAncestors
+    ) -> Reply? {
+        guard method == .get || method == .head, parts?.first != "api", parts?.first != "assets",
+            Self.wantsPage(headers[.accept] ?? "")
+        else { return nil }
         return Reply(
-            body: bytes, contentType: Self.contentType(parts[2]),
+            status: .notFound, body: shell.file.bytes, packed: shell.file.packed, contentType: Self.pageType,
+            headers: [
+                .contentSecurityPolicy: Self.contentSecurityPolicy(framedBy: ancestors), .contentLanguage: "en",
+                .vary: "Accept",
+            ])
+    }
+
+    /// Whether HTML is named among what is taken.
+    private static func wantsPage(_ accept: String) -> Bool {
+        accept.split(separator: ",").contains { range in
+            range.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased() == "text/html"
+        }
+    }
+
+    private static let pageType = "text/html; charset=utf-8"
+
+    private func asset(_ parts: [String]) -> Reply? {
+        guard parts.count == 3, parts[1] == version, let file = files[parts[2]] else { return nil }
+        return Reply(
+            body: file.bytes, packed: file.packed, contentType: Self.contentType(parts[2]),
             headers: [.cacheControl: "public, max-age=31536000, immutable", .eTag: "\"\(version)\""])
     }
 
@@ -108,7 +147,7 @@ struct Pages: Sendable {
             return Reply(status: .notModified, body: nil, headers: fields)
         }
         fields[.contentLanguage] = "en"
-        return Reply(body: shell.bytes, contentType: "text/html; charset=utf-8", headers: fields)
+        return Reply(body: shell.file.bytes, packed: shell.file.packed, contentType: Self.pageType, headers: fields)
     }
 
     /// Scripts and style are ours alone and none of them is in the page; no script makes markup of text; nobody frames it but who may.
