@@ -101,7 +101,7 @@ extension RedisClient {
 
     nonisolated private func perform(_ requests: [Request]) async throws -> [Result<RESPReply, RedisError>] {
         guard !requests.isEmpty else { return [] }
-        let batch = PipelineBatch(requests)
+        let batch = PipelineBatch(requests) { $0.completion = .part($1, index: $2) }
         return try await withTaskCancellationHandler {
             try await withUnsafeThrowingContinuation { continuation in
                 batch.continuation = continuation

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import SpanQueueLoop
+
 /// One command on its way: from the caller, through the queue, to the reply.
 ///
 /// `@unchecked Sendable`: the calling task makes it and sets `completion`, then hands it to the loop and never touches it
@@ -101,36 +103,5 @@ final class Request: QueuedCommand, @unchecked Sendable {
 private let evalsha = Array("EVALSHA".utf8)
 private let eval = Array("EVAL".utf8)
 
-/// The requests of one pipeline, gathered for one caller.
-///
-/// `@unchecked Sendable`: as a ``Request``, the caller's until it is submitted and the loop's from then on.
-final class PipelineBatch: @unchecked Sendable {
-    let requests: [Request]
-    var continuation: UnsafeContinuation<[Result<RESPReply, RedisError>], any Error>?
-    private var results: [Result<RESPReply, RedisError>?]
-    private var missing: Int
-
-    init(_ requests: [Request]) {
-        self.requests = requests
-        results = Array(repeating: nil, count: requests.count)
-        missing = requests.count
-        for (index, request) in requests.enumerated() { request.completion = .part(self, index: index) }
-    }
-
-    /// One request is done. The caller resumes with the last of them; or at once if cancelled, since cancellation is of
-    /// the whole pipeline.
-    func set(_ index: Int, _ result: Result<RESPReply, any Error>) {
-        switch result {
-        case .success(let reply): results[index] = .success(reply)
-        case .failure(let error as RedisError): results[index] = .failure(error)
-        case .failure(let error): return resume(with: .failure(error))
-        }
-        missing -= 1
-        if missing == 0 { resume(with: .success(results.compactMap { $0 })) }
-    }
-
-    private func resume(with result: Result<[Result<RESPReply, RedisError>], any Error>) {
-        continuation?.resume(with: result)
-        continuation = nil
-    }
-}
+/// The requests of one pipeline.
+typealias PipelineBatch = RequestBatch<Request, RESPReply, RedisError>

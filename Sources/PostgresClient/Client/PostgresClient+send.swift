@@ -36,8 +36,8 @@ extension PostgresClient {
     ) async throws(CancellationError) -> [Result<PostgresRows, PostgresError>] {
         guard !calls.isEmpty else { return [] }
         let timeout = timeout ?? configuration.callTimeout
-        let batch = RequestBatch(
-            calls.map { Request($0, timeout: timeout, idempotent: idempotent, certain: certain) })
+        let requests = calls.map { Request($0, timeout: timeout, idempotent: idempotent, certain: certain) }
+        let batch = PipelineBatch(requests) { $0.completion = .part($1, index: $2) }
         do {
             return try await withTaskCancellationHandler {
                 try await withUnsafeThrowingContinuation { continuation in

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import SpanQueueLoop
+
 /// A call on its way.
 ///
 /// `@unchecked Sendable`: its caller's until it is submitted, and the loop's from then on.
@@ -10,7 +12,7 @@ final class Request: LinedCall, @unchecked Sendable {
         /// Unsafe continuations suffice: `finish(with:)` takes the completion out as it uses it, and every request in the client's line
         /// is finished by an answer, its deadline, its cancellation or `close()`.
         case caller(UnsafeContinuation<PostgresRows, any Error>)
-        case part(RequestBatch, index: Int)
+        case part(PipelineBatch, index: Int)
         /// Of one who does not wait; called on the loop's thread.
         case callback(@Sendable () -> Void)
     }
@@ -60,35 +62,5 @@ final class Request: LinedCall, @unchecked Sendable {
     }
 }
 
-/// Requests of one caller that leave together.
-///
-/// `@unchecked Sendable`: as a ``Request``.
-final class RequestBatch: @unchecked Sendable {
-    let requests: [Request]
-    var continuation: UnsafeContinuation<[Result<PostgresRows, PostgresError>], any Error>?
-    private var results: [Result<PostgresRows, PostgresError>?]
-    private var missing: Int
-
-    init(_ requests: [Request]) {
-        self.requests = requests
-        results = Array(repeating: nil, count: requests.count)
-        missing = requests.count
-        for (index, request) in requests.enumerated() { request.completion = .part(self, index: index) }
-    }
-
-    /// The caller resumes with the last of them, or at once if cancelled: cancellation is of them all.
-    func set(_ index: Int, _ result: Result<PostgresRows, any Error>) {
-        switch result {
-        case .success(let rows): results[index] = .success(rows)
-        case .failure(let error as PostgresError): results[index] = .failure(error)
-        case .failure(let error): return resume(with: .failure(error))
-        }
-        missing -= 1
-        if missing == 0 { resume(with: .success(results.compactMap { $0 })) }
-    }
-
-    private func resume(with result: Result<[Result<PostgresRows, PostgresError>], any Error>) {
-        continuation?.resume(with: result)
-        continuation = nil
-    }
-}
+/// The calls of one pipeline.
+typealias PipelineBatch = RequestBatch<Request, PostgresRows, PostgresError>
