@@ -141,7 +141,7 @@ public final class JobQueue: Service, Sendable {
         }
         spans?.enqueued(job, parent: parent, from: start, .success(outcome))
         open?.end(errorType: outcome.errorType)
-        return Self.result(of: job, outcome)
+        return Self.result(outcome, EnqueueReceipt(asked: job.message))
     }
 
     /// Enqueues many jobs of one type in one round trip.
@@ -163,6 +163,7 @@ public final class JobQueue: Service, Sendable {
                 .tooLarge, "\(requests.count) jobs in one call: pass at most \(Limits.jobsPerEnqueue) at a time")
         }
         let parent = TraceContext.current
+        let configuration = configuration
         var jobs: [NewJob] = []
         var refusals: [Int: SpanQueueError] = [:]
         var opens: [ApplicationSpans.Open] = []
@@ -206,7 +207,11 @@ public final class JobQueue: Service, Sendable {
         results.reserveCapacity(requests.count)
         for index in jobs.indices {
             while let refusal = refusals[results.count] { results.append(.failure(refusal)) }
-            results.append(Self.result(of: jobs[index], outcomes[index]))
+            // Not the job as a whole: to copy it is to retain all that it has.
+            let asked = EnqueueReceipt(
+                id: jobs[index].message.id, type: jobs[index].message.type, queue: jobs[index].message.queue,
+                traceID: jobs[index].message.trace.traceID)
+            results.append(Self.result(outcomes[index], asked))
         }
         while let refusal = refusals[results.count] { results.append(.failure(refusal)) }
         return results
@@ -316,10 +321,9 @@ public final class JobQueue: Service, Sendable {
         metrics.series(metrics.sentMessages, "enqueue", queue, errorType ?? "").increment()
     }
 
-    private static func result(of job: NewJob, _ outcome: EnqueueOutcome) -> EnqueueResult {
-        var receipt = EnqueueReceipt(
-            id: job.message.id, type: job.message.type, queue: job.message.queue, enqueuedAt: nil, runAt: nil,
-            isDuplicate: false, traceID: job.message.trace.traceID, state: nil)
+    /// - Parameter asked: the receipt of the job that was to be enqueued, before it is known what became of it.
+    private static func result(_ outcome: EnqueueOutcome, _ asked: EnqueueReceipt) -> EnqueueResult {
+        var receipt = asked
         switch outcome {
         case .accepted(let enqueuedAt, let runAt, _):
             receipt.enqueuedAt = enqueuedAt
@@ -327,7 +331,7 @@ public final class JobQueue: Service, Sendable {
             receipt.state = runAt == nil ? .ready : .scheduled
             return .success(receipt)
         case .present(let existing):
-            return .success(EnqueueReceipt(existing, asked: receipt))
+            return .success(EnqueueReceipt(existing, asked: asked))
         case .duplicate(let owner):
             receipt.isDuplicate = true
             return .success(EnqueueReceipt(owner, asked: receipt))
@@ -335,7 +339,7 @@ public final class JobQueue: Service, Sendable {
             return .failure(
                 SpanQueueError(
                     .conflict,
-                    "id \(job.message.id) is taken in queue \(job.message.queue) by a job with another type or payload: use another id"
+                    "id \(asked.id) is taken in queue \(asked.queue) by a job with another type or payload: use another id"
                 ))
         case .refused(let error):
             return .failure(error)
@@ -352,6 +356,17 @@ extension JobMessage {
 }
 
 extension EnqueueReceipt {
+    /// Of a job before the engine has taken it.
+    fileprivate init(id: JobID, type: String, queue: String, traceID: TraceID) {
+        self.init(
+            id: id, type: type, queue: queue, enqueuedAt: nil, runAt: nil, isDuplicate: false, traceID: traceID,
+            state: nil)
+    }
+
+    fileprivate init(asked message: JobMessage) {
+        self.init(id: message.id, type: message.type, queue: message.queue, traceID: message.trace.traceID)
+    }
+
     /// Of a job that was there before, by what is known of it.
     fileprivate init(_ job: ExistingJob, asked: EnqueueReceipt) {
         self = asked

@@ -82,18 +82,18 @@ package struct ExistingJob: Sendable, Hashable {
     }
 }
 
-/// What became of one job of an enqueue.
+/// What became of one job of an enqueue. The rare cases are indirect: there is one for each of many jobs, and nearly all are accepted.
 package enum EnqueueOutcome: Sendable, Hashable {
     /// It is in the queue; since an earlier sending of this very call, if it is a repeat.
     case accepted(enqueuedAt: Timestamp, runAt: Timestamp?, isRepeat: Bool)
     /// It was not added: an earlier call has added it, under the same id of the caller's and with the same content.
-    case present(ExistingJob)
+    indirect case present(ExistingJob)
     /// It was not added: this job holds the lock that it wanted.
-    case duplicate(of: ExistingJob)
+    indirect case duplicate(of: ExistingJob)
     /// It was not added: its id is taken by a job with other content.
     case conflict
     /// It was not added, for this reason.
-    case refused(SpanQueueError)
+    indirect case refused(SpanQueueError)
 
     /// Whether two outcomes are the same; errors are compared by code and message.
     package static func == (left: EnqueueOutcome, right: EnqueueOutcome) -> Bool {

@@ -50,7 +50,8 @@ extension RedisEngine {
         let queues = Set(chunks.lazy.map { jobs[$0.places[0]].message.queue })
         let announcement = announce(queues, within: min(deadline - .now, options.commandTimeout))
         let generation = options.durability == .primary ? 0 : await client.generation
-        var outcomes = [EnqueueOutcome?](repeating: nil, count: jobs.count)
+        // Each is replaced: every job is in a chunk, and every chunk is answered or fails.
+        var outcomes = [EnqueueOutcome](repeating: .conflict, count: jobs.count)
         var begun: Set<String> = []
         var errors: [RedisError] = []
         var pending = chunks[...]
@@ -109,7 +110,7 @@ extension RedisEngine {
             }
         }
         try await confirm(options.durability, in: jobs[0].message.queue, since: generation, until: deadline)
-        return outcomes.compactMap { $0 }
+        return outcomes
     }
 
     /// Each call leaves as soon as it is made, so that Redis works on one while the next is being made.
@@ -161,25 +162,25 @@ extension RedisEngine {
 
     /// The leading jobs without options, whose ids are our own, take two arguments each, the others six. No job overtakes
     /// another of its call by that.
-    private static func isPlain(_ job: NewJob) -> Bool {
-        job.schedule == .now && job.message.priority == 0 && job.message.unique == nil
-            && job.message.contentDigest == nil
+    private static func isPlain(_ place: Int, of jobs: [NewJob]) -> Bool {
+        guard case .now = jobs[place].schedule else { return false }
+        return jobs[place].message.priority == 0 && !mayMeetAnother(place, of: jobs)
     }
 
-    private static func mayMeetAnother(_ job: NewJob) -> Bool {
-        job.message.unique != nil || job.message.contentDigest != nil
+    private static func mayMeetAnother(_ place: Int, of jobs: [NewJob]) -> Bool {
+        jobs[place].message.contentDigest != nil || jobs[place].message.unique != nil
     }
 
-    /// Jobs are looked at where they stand in `jobs`: to copy one is to retain all that it has.
+    /// Jobs are looked at where they stand in `jobs`, here and in what this calls: to copy one is to retain all that it has.
     private func call(for chunk: Chunk, of jobs: [NewJob], notAfter: Int64) -> RedisScriptCall {
         let keys = keys(jobs[chunk.places[0]].message.queue)
-        let plain = chunk.places.prefix { Self.isPlain(jobs[$0]) }
+        let plain = chunk.places.prefix { Self.isPlain($0, of: jobs) }
         var names = [
             keys.jobs, keys.ready, keys.priority, keys.scheduled, keys.unique, keys.uniqueExpiry, keys.meta,
             keys.wake,
         ]
         // What may meet another job is told where that stands.
-        if chunk.places.dropFirst(plain.count).contains(where: { Self.mayMeetAnother(jobs[$0]) }) {
+        if chunk.places.dropFirst(plain.count).contains(where: { Self.mayMeetAnother($0, of: jobs) }) {
             names += [keys.runs, keys.retrying, keys.active, keys.dead, keys.cancelled, keys.retained]
         }
         return RedisScriptCall(
@@ -218,7 +219,7 @@ extension RedisEngine {
 
     /// - Returns: whether the queue begins with this call.
     private func read(
-        _ reply: RESPReply, of chunk: Chunk, _ jobs: [NewJob], into outcomes: inout [EnqueueOutcome?]
+        _ reply: RESPReply, of chunk: Chunk, _ jobs: [NewJob], into outcomes: inout [EnqueueOutcome]
     ) throws -> Bool {
         do {
             var cursor = RESPCursor(reply)
@@ -227,7 +228,7 @@ extension RedisEngine {
             node.learn(now)
             let places = chunk.places
             for place in places {
-                outcomes[place] = Self.accepted(jobs[place], at: now, isRepeat: false)
+                outcomes[place] = Self.accepted(jobs[place].schedule, at: now, isRepeat: false)
             }
             var isNew = false
             for _ in 0..<(count - 1) / 3 {
@@ -252,7 +253,8 @@ extension RedisEngine {
                     outcomes[place] = .present(existing)
                 } else {
                     // An id of our own is known only to an earlier sending of this call.
-                    outcomes[place] = Self.accepted(jobs[place], at: existing.enqueuedAt ?? now, isRepeat: true)
+                    outcomes[place] = Self.accepted(
+                        jobs[place].schedule, at: existing.enqueuedAt ?? now, isRepeat: true)
                 }
             }
             return isNew
@@ -279,7 +281,7 @@ extension RedisEngine {
         return job
     }
 
-    private static func accepted(_ job: NewJob, at now: Timestamp, isRepeat: Bool) -> EnqueueOutcome {
-        .accepted(enqueuedAt: now, runAt: job.schedule.runAt(acceptedAt: now), isRepeat: isRepeat)
+    private static func accepted(_ schedule: Schedule, at now: Timestamp, isRepeat: Bool) -> EnqueueOutcome {
+        .accepted(enqueuedAt: now, runAt: schedule.runAt(acceptedAt: now), isRepeat: isRepeat)
     }
 }
