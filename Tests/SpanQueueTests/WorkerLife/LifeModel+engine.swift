@@ -123,9 +123,10 @@ extension LifeModel {
 
     mutating func reclaim(_ lane: Int) {
         let fault = draw(.reclaim, lane)
-        lanes[lane].reclaims.append(now)
-        guard fault != .hangs else { return }
         var jobs: Int?
+        // Those that find something are worth a call.
+        defer { if jobs ?? 0 == 0 { lanes[lane].reclaims.append(now) } }
+        guard fault != .hangs else { return }
         if fault == .none || fault == .slow || fault == .late {
             let moment = now
             let isGrace = lanes[lane].graceUntil.map { $0 > moment } ?? false

@@ -28,6 +28,20 @@ extension LifeModel {
         }
     }
 
+    /// A claim fills the slots that are free; where there are enough for two groups that are worth a call, half of all at most, so that
+    /// handlers run in the others meanwhile.
+    func checkClaim(of total: Int) throws {
+        guard total <= life.freeSlots else {
+            throw violation("it asks for \(total), and \(life.freeSlots) are free")
+        }
+        let slots = life.terms.concurrency
+        let group = slots > 30 ? slots - slots / 2 : slots
+        guard total <= group else { throw violation("it asks for \(total) of \(slots) slots at once") }
+        guard total == min(group, life.freeSlots) else {
+            throw violation("it asks for \(total), and \(life.freeSlots) of \(slots) slots are free")
+        }
+    }
+
     /// A wait has an end by the next due time that it knows of, and is not repeated at once where it failed.
     func checkWait(_ until: Instant) throws {
         if let waitFailedAt, now - waitFailedAt < Pauses.least { throw violation("it waits again at once") }
@@ -63,7 +77,7 @@ extension LifeModel {
             guard life.unsettled(in: lane) <= bound else {
                 throw violation("\(life.unsettled(in: lane)) attempts of queue \(lane) wait to be settled")
             }
-            try checkRate(&lanes[lane].reclaims, perLease: 12, "reclaims")
+            try checkRate(&lanes[lane].reclaims, perLease: 12, "reclaims that found nothing")
         }
         if waitEpoch != nil, !waitIsHung, !life.isRunning {
             guard

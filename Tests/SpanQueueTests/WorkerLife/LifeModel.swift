@@ -132,6 +132,7 @@ struct LifeModel {
     var now: Instant
     var life: WorkerLife
     let allowsHang: Bool
+    let isWide: Bool
     var events: [(at: Instant, order: Int, event: Event)] = []
     private var order = 0
     var lanes: [LaneState]
@@ -171,10 +172,14 @@ struct LifeModel {
         let isCalm = random.below(6) == 0
         let isShort = isCalm || random.below(4) == 0
         let lease = isShort ? Duration.milliseconds(1000 + random.below(3000)) : .seconds(16 + random.below(15))
+        // Most have few slots, which are soon taken; some have so many that they claim for half of them at a time.
+        isWide = random.below(6) == 0
+        let concurrency = isWide ? 28 + random.below(20) : 1 + random.below(6)
         var terms = WorkerLife.Terms(
-            queues: queues, concurrency: 1 + random.below(6), lease: lease,
+            queues: queues, concurrency: concurrency, lease: lease,
             drainTimeout: .milliseconds(random.below(12_000)), cancellationGrace: .milliseconds(random.below(5000)),
-            idleWait: .milliseconds(100 + random.below(3000)), maximumUnsettled: 4 + random.below(12))
+            idleWait: .milliseconds(100 + random.below(3000)),
+            maximumUnsettled: (isWide ? concurrency : 4) + random.below(12))
         terms.isOnce = random.below(3) == 0
         terms.hasKeeper = random.below(8) > 0
         let begin = start
@@ -192,7 +197,7 @@ struct LifeModel {
 
     mutating func run() throws {
         for lane in lanes.indices { at(now + .milliseconds(random.below(10_000)), .changeFault(lane: lane)) }
-        if life.terms.isOnce { for _ in 0..<random.below(20) { add(to: random.below(lanes.count)) } }
+        if life.terms.isOnce { for _ in 0..<random.below(isWide ? 100 : 20) { add(to: random.below(lanes.count)) } }
         at(now, .enqueue)
         at(now + .milliseconds(random.below(8000)), .orphan)
         if !life.terms.isOnce || allowsHang || random.below(3) == 0 {
@@ -277,9 +282,7 @@ struct LifeModel {
         case .claim(let shares):
             guard life.isRunning else { throw violation("it claims in \(life.phase)") }
             let total = shares.reduce(0) { $0 + $1.limit }
-            guard total <= life.freeSlots else {
-                throw violation("it asks for \(total), and \(life.freeSlots) are free")
-            }
+            try checkClaim(of: total)
             if let closed = shares.first(where: { !life.isOpen($0.lane) }) {
                 throw violation("queue \(closed.lane), which is closed, is asked as the others are")
             }
@@ -454,7 +457,8 @@ struct LifeModel {
         case .signedOff: life.signedOff()
         case .handlerEnds(let id): end(id)
         case .enqueue:
-            add(to: random.below(lanes.count))
+            let lane = random.below(lanes.count)
+            for _ in 0..<(isWide ? 1 + random.below(20) : 1) { add(to: lane) }
             let isOver = life.terms.isOnce && now - start > .seconds(20)
             if !isOver { at(now + .milliseconds(random.below(random.below(3) == 0 ? 6000 : 500)), .enqueue) }
         case .orphan:

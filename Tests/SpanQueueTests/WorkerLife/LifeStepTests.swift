@@ -73,6 +73,36 @@ struct LifeStepTests {
         #expect((5...12).contains(reclaims), "\(reclaims) reclaims in half a minute")
     }
 
+    @Test("while lapsed leases can't be reclaimed yet, a full worker asks once a second, however often it claims")
+    func graceOfAFullWorker() {
+        let start = ContinuousClock.now
+        var life = WorkerLife(Self.terms(), at: start) { 0.5 }
+        _ = life.claimed(0, jobs: 10, hasMore: true, dueIn: nil, lapseIn: nil, at: start)
+        var claims = 0
+        var reclaims = 0
+        for tick in 1...10_000 {
+            let now = start + .milliseconds(tick)
+            life.ended(0)
+            while case .claim = life.nextClaim(at: now) {
+                claims += 1
+                _ = life.claimed(0, jobs: 1, hasMore: true, dueIn: nil, lapseIn: .zero, at: now)
+                life.claimEnded()
+            }
+            while let action = life.nextAction(at: now) {
+                switch action {
+                case .reclaim:
+                    reclaims += 1
+                    life.reclaimed(0, jobs: 0, at: now)
+                case .announce: life.announced(failed: false, at: now)
+                case .sweep: life.swept(0, isFinished: true, at: now)
+                default: break
+                }
+            }
+        }
+        #expect(claims == 10_000)
+        #expect((8...16).contains(reclaims), "\(reclaims) reclaims in ten seconds")
+    }
+
     @Test(
         "runOnce waits for what has lapsed and can't be taken back yet, for a lease and a quarter at most",
         arguments: [3_000, 29_000, nil])

@@ -69,11 +69,10 @@ struct QueueUpkeep {
             mayReclaimAt = now
             pause = Self.shortestPause
             lapsedSince = nil
-        } else if isBlind {
-            lapseAt = nil
         } else if lapseAt != nil {
-            mayReclaimAt = now + pause
+            mayReclaimAt = now + (isBlind ? min(pause, Self.blindInterval) : pause)
             pause = min(pause * 2, longestPause)
+            if isBlind { lapseAt = nil }
         }
     }
 
