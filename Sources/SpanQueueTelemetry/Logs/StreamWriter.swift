@@ -121,22 +121,32 @@ package final class StreamWriter: @unchecked Sendable {
 
     /// Waits until everything was written or given up.
     ///
-    /// - Parameter limit: how long at most; nil for as long as it takes.
+    /// - Parameters:
+    ///   - limit: how long at most; nil for as long as it takes.
+    ///   - patience: how long at most while the descriptor would take more: then it is this process, or its machine, that is slow, and
+    ///     not who reads.
     /// - Returns: whether nothing waits any more.
     @discardableResult
-    package func flush(within limit: Duration?) -> Bool {
+    package func flush(within limit: Duration?, whileReady patience: Duration = .zero) -> Bool {
         guard let limit else {
             lock.lock(whenValue: .idle)
             lock.unlock()
             return true
         }
         // Not `lock(whenValue:timeoutSeconds:)`, which goes by the wall clock: that may be set back in the meantime.
-        let deadline = ContinuousClock.now + limit
+        let start = ContinuousClock.now
         while lock.value != .idle {
-            guard ContinuousClock.now < deadline else { return false }
+            let elapsed = ContinuousClock.now - start
+            guard elapsed < limit || elapsed < patience && isReady else { return false }
             usleep(1000)
         }
         return true
+    }
+
+    /// Whether a write would not wait: for a file always, for a pipe while it has room. Also where it would fail.
+    private var isReady: Bool {
+        var place = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&place, 1, 0) > 0
     }
 
     /// Whether nothing waits or is being written.

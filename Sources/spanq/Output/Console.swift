@@ -32,8 +32,10 @@ enum Console {
     }
 
     private static let state = Mutex(State())
-    /// How long the end of a command that stays waits for each stream.
+    /// How long the end of a command that stays waits for a stream that takes nothing.
     private static let lastWait = Duration.milliseconds(500)
+    /// How long it waits for one that does: a busy machine or disk is not a reader that stalls.
+    private static let lastPatience = Duration.seconds(5)
 
     /// Writes one line, or several, to stdout at once.
     ///
@@ -73,14 +75,14 @@ enum Console {
 
     /// Gives what was printed some time to be written, where nobody waits for it, and fails as `check` does.
     static func settle() throws(CommandFailure) {
-        StreamWriter.standardOutput.flush(within: lastWait)
+        StreamWriter.standardOutput.flush(within: lastWait, whileReady: lastPatience)
         try check()
     }
 
     /// Ends the process. What could not be written turns success into failure, and is told in one line, unless it was told before.
     static func finish(_ exit: Int32) -> Never {
         let limit = state.withLock { $0.neverWaits } ? lastWait : nil
-        let isWritten = StreamWriter.standardOutput.flush(within: limit)
+        let isWritten = StreamWriter.standardOutput.flush(within: limit, whileReady: lastPatience)
         let problem = StreamWriter.standardOutput.problem
         var code = exit
         if problem != nil || !isWritten {

@@ -52,6 +52,30 @@ struct StreamWriterTests {
 
     private static func line(_ number: Int) -> [UInt8] { Array("line \(number)\n".utf8) }
 
+    @Test("a stream that takes all is waited for, however slowly this process writes; one that takes nothing is not")
+    func patience() throws {
+        let path = "/tmp/spanq-test-\(UUID().uuidString.prefix(13))"
+        let file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        defer {
+            close(file)
+            unlink(path)
+        }
+        let writer = StreamWriter(file, name: "test", capacityBytes: 64 << 20, stopsAtFailure: true)
+        for number in 0..<200_000 { writer.submit(Self.line(number)) }
+        #expect(!writer.isIdle)
+        #expect(writer.flush(within: .zero, whileReady: .seconds(60)))
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(text.hasSuffix("line 199999\n"))
+
+        let pipe = FullPipe()
+        let stalled = StreamWriter(pipe.writing, name: "test", stopsAtFailure: true)
+        stalled.submit(Self.line(0))
+        #expect(!stalled.flush(within: .zero, whileReady: .seconds(60)))
+        _ = pipe.text(until: "line 0\n")
+        #expect(stalled.flush(within: .seconds(10)))
+        close(pipe.writing)
+    }
+
     @Test(
         "nobody waits for a stalled stream; what does not fit is counted, and told once there is room",
         .timeLimit(.minutes(1)))

@@ -48,7 +48,7 @@ struct StreamFaultTests {
             if command == .worker { run.signal(SIGTERM) }
             // Only the summary of --once is written to standard output.
             let isLost = command == .once && stream == .output
-            #expect(try await run.ended() == (isLost ? Self.failed : Self.done), place)
+            try await expect(run, endsWith: isLost ? Self.failed : Self.done, place)
             if isLost { #expect(run.errors.hasSuffix(Self.lostLine(fault)), place) }
         case .dev:
             let directory = "/tmp/spanq-dev-\(UUID().uuidString.prefix(8))"
@@ -57,7 +57,7 @@ struct StreamFaultTests {
                 ["dev", "--json", "--no-demo-jobs", "--listen", "127.0.0.1:0", "--dir", directory], faults: faults)
             guard stream != .output || fault == .stalled else {
                 // Without its URL it is of no use.
-                #expect(try await run.ended() == Self.failed, place)
+                try await expect(run, endsWith: Self.failed, place)
                 #expect(run.errors.hasSuffix(Self.lostLine(fault)), place)
                 return
             }
@@ -68,7 +68,7 @@ struct StreamFaultTests {
             }
             try await until("it to be done, \(place)") { try await count("completed", of: "demo", own) == 1 }
             run.signal(SIGTERM)
-            #expect(try await run.ended() == (stream == .output ? Self.failed : Self.done), place)
+            try await expect(run, endsWith: stream == .output ? Self.failed : Self.done, place)
         case .serve:
             let port = try freePort()
             let run = try FaultedRun(["serve", "--listen", "127.0.0.1:\(port)"], redis: redis, faults: faults)
@@ -76,18 +76,18 @@ struct StreamFaultTests {
                 try await CommandRun.spanq("health", "--url", "http://127.0.0.1:\(port)/readyz").code == 0
             }
             run.signal(SIGTERM)
-            #expect(try await run.ended() == Self.done, place)
+            try await expect(run, endsWith: Self.done, place)
         case .bench:
             let words = ["bench", "--only", "enqueue-bulk", "--jobs", "100", "--prefix", "bench-\(queue)"]
             let run = try FaultedRun(words, redis: redis, faults: faults)
-            #expect(try await run.ended() == (stream == .output ? Self.failed : Self.done), place)
+            try await expect(run, endsWith: stream == .output ? Self.failed : Self.done, place)
             let left = try await CommandRun.spanq("queue", "list", "--json", redis: redis)
             #expect(!left.output.contains("bench-\(queue)"), place)
         case .audit:
             let run = try FaultedRun(["audit"], redis: redis, faults: faults)
             if stream == .output, fault == .stalled { run.signal(SIGTERM) }
             let ends = [StreamFault.stalled: Self.terminated, .broken: Self.brokenPipe]
-            #expect(try await run.ended() == (stream == .output ? ends[fault] ?? Self.failed : Self.done), place)
+            try await expect(run, endsWith: stream == .output ? ends[fault] ?? Self.failed : Self.done, place)
         case .batch:
             try await checkBatch(stream, fault, redis, queue, place)
         }
@@ -101,7 +101,7 @@ struct StreamFaultTests {
             ["enqueue", "--batch", "-", "--queue", queue], redis: redis, faults: [stream: fault], input: lines)
         switch (stream, fault) {
         case (.error, _), (.input, .broken):
-            #expect(try await run.ended() == Self.done, place)
+            try await expect(run, endsWith: Self.done, place)
         case (.input, .stalled):
             run.signal(SIGTERM)
             // It has nothing to send any more, and says that it was interrupted, once it listens for signals.
@@ -114,13 +114,20 @@ struct StreamFaultTests {
         case (.output, .stalled):
             try await until("jobs, \(place)") { try await count("ready", of: queue, redis) > 0 }
             run.signal(SIGTERM)
-            #expect(try await run.ended() == Self.terminated, place)
+            try await expect(run, endsWith: Self.terminated, place)
         case (.output, _):
-            #expect(try await run.ended() == Self.failed, place)
+            try await expect(run, endsWith: Self.failed, place)
             #expect(run.errors.contains("was the last that was sent"), place)
             // It does not go on without anybody who hears of it.
             #expect(try await count("ready", of: queue, redis) <= 1000, place)
         }
+    }
+
+    /// Tells what it printed where it ends in another way.
+    private func expect(_ run: FaultedRun, endsWith code: Int, _ place: Comment) async throws {
+        let ended = try await run.ended()
+        #expect(
+            ended == code, "\(place): it printed \(run.output.suffix(500)) and said \(run.errors.suffix(2000))")
     }
 
     private static func lostLine(_ fault: StreamFault) -> String {
