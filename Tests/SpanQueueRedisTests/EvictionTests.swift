@@ -33,12 +33,17 @@ struct EvictionTests {
                     startedAt: Timestamp(milliseconds: 1), version: "1")
                 try await engine.announce(info, lifetime: .seconds(30))
             }
-            // A worker makes itself known now and then: its first look.
-            try await announce()
-            #expect(lines.all.isEmpty)
+            #expect(await !isShown())
             try await bench.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            // A worker makes itself known now and then, and has its first look with that.
             try await announce()
-            #expect(lines.all.isEmpty)
+            #expect(lines.all.map(\.level) == [isAllowed ? .warning : .error])
+            #expect(await isShown() == !isAllowed)
+            try await bench.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
+            try await announce()
+            #expect(!engine.isEvictionDue(now: .now + .seconds(30)))
+            #expect(lines.all.count == 1, "it looks once a minute")
+            try await bench.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
             #expect(engine.isEvictionDue(now: .now + .seconds(61)))
             for _ in 0..<2 { try await engine.lookAtEviction() }
             #expect(lines.all.map(\.level) == [isAllowed ? .warning : .error])

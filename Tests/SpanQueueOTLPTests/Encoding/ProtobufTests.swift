@@ -86,6 +86,18 @@ struct CollectorAnswerTests {
         }
     }
 
+    @Test("an empty message says that all was taken, in every form of it", arguments: [200, 503])
+    func empty(status: Int) {
+        for body in ["", "{}", "{ }", "{}\n", #"{"partialSuccess":{}}"#, #"{"partialSuccess":null}"#] {
+            for type in ["application/json", nil] {
+                #expect(answer(Array(body.utf8), type, status: status) == expected(0, nil), "\(body)")
+            }
+        }
+        // Two bytes are not one of them because they are two, or stand in plain text.
+        #expect(answer([0x0A, 0x00], "application/x-protobuf", status: 200) == expected(0, nil))
+        #expect(answer(Array("no".utf8), "text/plain", status: 503) == expected(0, "no"))
+    }
+
     @Test("a refusal has a Status, in both encodings, or the plain words of what stands before the collector")
     func refusal() {
         let status = #"{"code":16,"message":"bad token","details":[]}"#
