@@ -154,7 +154,7 @@ struct JobLines {
             if table.rows.isEmpty { Console.note("spanq: no such jobs") } else { table.print() }
         }
         if let cursor {
-            let advice = cursor.isEmpty ? "raise --limit, or give --queue" : "go on with --cursor '\(cursor)'"
+            let advice = cursor.isEmpty ? "raise --limit, or give --queue" : "continue with --cursor '\(cursor)'"
             Console.note("spanq: there are more: \(advice)")
         }
     }

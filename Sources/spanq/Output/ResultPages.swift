@@ -23,7 +23,7 @@ extension OperationResult {
             }
         case .pause(let queue):
             queue.paused
-                ? "\(queue.name) paused: go on with spanq queue resume \(queue.name)" : "\(queue.name) resumed"
+                ? "\(queue.name) paused: resume it with spanq queue resume \(queue.name)" : "\(queue.name) resumed"
         case .deletion(let queue): "queue \(queue.queue) deleted"
         case .bulk(let counts): counts.text
         case .count(let count):
