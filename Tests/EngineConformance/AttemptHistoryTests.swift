@@ -38,6 +38,7 @@ struct AttemptHistoryTests {
                 }
                 #expect(all.sums == [2, 1, 1, 1, 102, 204] && all.buckets.isEmpty)
                 #expect(types["x"]?.sums == [2, 1, 0, 1, 72, 144] && types["y"]?.sums == [0, 0, 1, 0, 30, 60])
+                #expect(types["x"]?.buckets.reduce(0, +) == 4 && types["y"]?.buckets.reduce(0, +) == 1)
                 #expect(types["x"]?.quantile(0.5) == 10 && types["x"]?.quantile(0.99) == 50 && types.count == 2)
                 let plain = try await store.history(of: [bench.queue], resolution, last: 2, namesTypes: false)[0]
                 #expect(plain.allSatisfy { $0.types.isEmpty } && plain.map(\.sums) == slots.map(\.sums))

@@ -65,7 +65,7 @@ function lazy(title, nav, make) {
   };
 }
 
-const missing = () => ({ title: "No such page", nav: "", async load() {}, view: () => [head("No such page"), empty("There is no such page", "What there is stands on the left.")] });
+const missing = () => ({ title: "No such page", nav: "", async load() {}, view: () => [head("No such page"), empty("Nothing is at this address", h("span", {}, "It may be cut off or mistyped. Go to the ", h("a", { href: "/" }, "overview"), " or the ", h("a", { href: "/jobs" }, "jobs"), "."))] });
 
 const context = () => ({ stats, session, feed, root: main, redraw: draw, reload: load, go, may: (scope) => session.scopes.includes(scope) });
 

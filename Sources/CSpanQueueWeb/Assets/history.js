@@ -48,7 +48,7 @@ export function recordDepth(queues, at = Date.now()) {
 const past = new Map();
 /** Of each queue the ready jobs in that time: `[{ at, ready }]`. */
 const told = new Map();
-const fresh = 300_000;
+const fresh = 60_000;
 
 /** Asks for it where it is not known, or old; a page does without where it can't be had. */
 export async function recall(name, read) {
@@ -72,16 +72,17 @@ export function before(name, first = of(name)[0]?.at ?? Date.now()) {
 /** As points of a chart, in which a minute without any is no gap. */
 export const pointsBefore = (name, value) => before(name).map((slot) => ({ x: slot.at, y: value(slot), gap: 150_000 }));
 
-/** How attempts ended and how long they took, in the last hour as far as it is known: `{ completed, dead, mean, isHour }`, the mean in seconds. */
+/**
+ * How attempts ended and how long they took: `{ completed, dead, mean, isHour }`, the mean in seconds. In the last hour, as workers have
+ * told; where they have not, since these pages were opened.
+ */
 export function lately() {
-  const slots = before(all);
+  const slots = past.get(all)?.slots ?? [];
   const attempts = (slot) => slot.completed + slot.retried + slot.dead + slot.other;
-  const total = slots.reduce((sum, slot) => sum + attempts(slot), 0);
-  const sum = (member) => slots.reduce((sum, slot) => sum + slot[member], growth(all, member) ?? 0);
-  return {
-    completed: sum("completed"), dead: sum("dead"), isHour: total > 0,
-    mean: total > 0 ? slots.reduce((sum, slot) => sum + slot.process_seconds * attempts(slot), 0) / total : null,
-  };
+  const sum = (value) => slots.reduce((sum, slot) => sum + value(slot), 0);
+  const total = sum(attempts);
+  if (total === 0) return { completed: growth(all, "completed") ?? 0, dead: growth(all, "dead") ?? 0, mean: null, isHour: false };
+  return { completed: sum((slot) => slot.completed), dead: sum((slot) => slot.dead), mean: sum((slot) => slot.process_seconds * attempts(slot)) / total, isHour: true };
 }
 
 /** Ready jobs of a queue for a small line: each minute of the last hour, or all that was seen where nothing was told: `{ values, since }`. */

@@ -104,7 +104,7 @@ function judge(stats, workers) {
     const text = unserved.length === 1 ? ["Nobody works on ", foreign(unserved[0].name), "."] : `Nobody works on ${unserved.length} queues that have ready jobs.`;
     return verdict(bad(), text, why);
   }
-  if (stats.jobs.dead > 0) return verdict(bad(), `${plural(stats.jobs.dead, "dead letter")} ${stats.jobs.dead === 1 ? "needs" : "need"} a person.`, [why, " ", h("a", { href: "/jobs?state=dead" }, "Look at them")]);
+  if (stats.jobs.dead > 0) return verdict(bad(), `${plural(stats.jobs.dead, "dead letter")} ${stats.jobs.dead === 1 ? "needs" : "need"} a person.`, [why, " ", h("a", { href: "/errors" }, "See what they failed of"), " or ", h("a", { href: "/jobs?state=dead" }, "each of them"), "."]);
   if (paused.length > 0) return verdict(icon("i-pause"), paused.length === 1 ? [foreign(paused[0].name), " is paused."] : `${paused.length} queues are paused.`, why);
   return verdict(well(), "Nothing is dead, paused or without a worker.", why);
 }
