@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import Logging
 import PostgresClient
 import PostgresServerFixture
 import SpanQueue
@@ -25,7 +26,7 @@ struct HealthTests {
 
     @Test("tables, connections, bytes written ahead, and who keeps dead rows, with its pid, while it does")
     func whole() async throws {
-        let server = try await PostgresServer.start()
+        let server = try await PostgresServer.start(["max_prepared_transactions=2"])
         defer { server.stop() }
         let url = try PostgresURL(server.url)
         _ = try await PostgresSchema().migrate(on: url)
@@ -59,8 +60,16 @@ struct HealthTests {
         #expect(before > 0 && after > before + 500 && after < before + 100_000_000)
 
         try holder.run("ROLLBACK")
+        for text in ["BEGIN", "SELECT txid_current()", "PREPARE TRANSACTION 'forgotten'"] { try holder.run(text) }
         let third = try await page(registry)
         #expect(third["spanq_engine_oldest_snapshot_pid\(engine),kind=\"session\"}"] == 0)
+        #expect(third["spanq_engine_oldest_snapshot_pid\(engine),kind=\"prepared_transaction\"}"] == 0)
+        try holder.run("SELECT txid_current()")
+        let fourth = try await page(registry)
+        #expect(
+            fourth["spanq_engine_oldest_snapshot_transactions\(engine),kind=\"prepared_transaction\"}"].map { $0 >= 1 }
+                == true)
+        try holder.run("ROLLBACK PREPARED 'forgotten'")
         await queue.shutdown()
     }
 
@@ -74,6 +83,7 @@ struct HealthTests {
             GRANT USAGE ON SCHEMA \(database.schema.name) TO \(role);
             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \(database.schema.name) TO \(role);
             GRANT USAGE ON ALL SEQUENCES IN SCHEMA \(database.schema.name) TO \(role);
+            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA \(database.schema.name) TO \(role);
             """)
         var options = PostgresEngineOptions()
         options.schema = database.schema.name
@@ -86,5 +96,26 @@ struct HealthTests {
         #expect(values[#"spanq_queue_scrape_success"#] == 1)
         #expect(values[#"spanq_engine_dead_rows{engine="postgres",table="live"}"#] == 0)
         await queue.shutdown()
+    }
+
+    @Test("the doctor counts the connections of everybody, by the names of their programs, whoever asks")
+    func programs() async throws {
+        let server = try await PostgresServer.start()
+        defer { server.stop() }
+        let url = try PostgresURL(server.url)
+        _ = try await PostgresSchema().migrate(on: url)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let others = try (0..<3).map { _ in try PlainConnection(server.url) }
+        for other in others { try other.run("SET application_name = 'billing'") }
+        let grants = "GRANT USAGE ON SCHEMA spanq TO few; GRANT SELECT ON spanq.version TO few"
+        _ = try await PostgresScript.run("CREATE ROLE few LOGIN; \(grants)", on: url)
+        for user in ["spanq", "few"] {
+            let own = try PostgresURL(server.url.replacing("spanq@", with: "\(user)@"))
+            let health = try await PostgresHealth.look(at: own, PostgresSchema(), timeout: .seconds(5), logger: logger)
+            #expect(health.connections >= 4 && health.connections < 10, "\(user)")
+            #expect(health.programs.first { $0.name == "billing" }?.connections == 3, "\(user): \(health.programs)")
+            #expect(health.programs.contains { $0.name == "spanq" }, "\(user): \(health.programs)")
+        }
+        for other in others { try other.run("SELECT 1") }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import Foundation
 import PostgresClient
 import SpanQueue
 import SpanQueueTelemetry
@@ -100,6 +101,24 @@ struct StatementTests {
             let record = try #require(try await engine.job(JobID(unchecked: id ?? ""), in: "q"))
             let distance = try #require(record.message.deadline) - record.message.enqueuedAt
             #expect(abs(distance.milliseconds - 3_600_000) < 1000)
+        }
+    }
+
+    @Test("texts that look like SQL are texts")
+    func hostile() async throws {
+        try await withQueue { database, engine, queue in
+            let connection = try PlainConnection(database.url.text)
+            for text in ["'; DROP TABLE spanq.job; --", "$2", "\\'); --", "\u{2019} %s", "\"}'::jsonb) --"] {
+                let statement = try queue.statement(
+                    for: EnqueueRequest(
+                        type: "t", payload: Array(try JSONEncoder().encode(["a": text])),
+                        options: [.unique(key: text, .untilFinished)]), schema: database.schema.name)
+                #expect(!statement.text.contains(text) || text == "$2")
+                try connection.run(statement.text, statement.parameters)
+                let claimed = try #require(try await engine.claim(claim(1)).jobs.first)
+                let payload = try JSONDecoder().decode([String: String].self, from: Data(claimed.message.payload))
+                #expect(payload == ["a": text])
+            }
         }
     }
 

@@ -35,6 +35,8 @@ package struct PostgresHealth: Sendable {
     package let migration: Int
     package let latestMigration: Int
     package let connections: Int64
+    /// The names under which programs are connected, those with the most connections first; at most twenty. Ours is `spanq`.
+    package let programs: [(name: String, connections: Int64)]
     package let maximumConnections: Int64
     package let fsync: Bool
     package let synchronousCommit: String
@@ -67,13 +69,18 @@ package struct PostgresHealth: Sendable {
         return try result.get()
     }
 
+    /// Clients, and not the server's own processes. Who may not look at others is not told what theirs are, but in which database.
+    private static let clients = """
+        (SELECT * FROM pg_stat_activity WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend') c
+        """
+
     private static func look(_ client: PostgresClient, _ schema: PostgresSchema) async throws -> PostgresHealth {
         let server = try await client.run(
             PostgresCall(
                 "doctor",
                 """
                 SELECT current_setting('server_version'), current_setting('max_connections')::bigint,
-                  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+                  (SELECT count(*) FROM \(clients)),
                   current_setting('fsync') = 'on', current_setting('synchronous_commit'),
                   to_regclass($1) IS NOT NULL
                 """, [.text("\(schema.name).version")]), idempotent: true)
@@ -108,9 +115,18 @@ package struct PostgresHealth: Sendable {
                   FROM pg_replication_slots WHERE xmin IS NOT NULL OR catalog_xmin IS NOT NULL
                 ) holders ORDER BY age DESC LIMIT 1
                 """), idempotent: true)
+        let programs = try await client.run(
+            PostgresCall(
+                "doctor",
+                """
+                SELECT coalesce(nullif(application_name, ''), 'without a name'), count(*) FROM \(clients)
+                GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20
+                """), idempotent: true)
         return PostgresHealth(
             version: try server.text(0, 0), migration: migration, latestMigration: schema.latest,
-            connections: try server.integer(0, 2), maximumConnections: try server.integer(0, 1),
+            connections: try server.integer(0, 2),
+            programs: try (0..<programs.count).map { (try programs.text($0, 0), try programs.integer($0, 1)) },
+            maximumConnections: try server.integer(0, 1),
             fsync: try server.bool(0, 3), synchronousCommit: try server.text(0, 4),
             tables: try (0..<tables.count).map { row in
                 Table(

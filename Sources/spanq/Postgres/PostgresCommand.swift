@@ -73,6 +73,8 @@ struct PostgresDoctorCommand: AsyncParsableCommand {
         Console.print(
             "Postgres \(health.version), migration \(health.migration), \(health.connections) of "
                 + "\(health.maximumConnections) connections")
+        let programs = health.programs.map { "\(Excerpt.printable($0.name, limit: 60)) \($0.connections)" }
+        if !programs.isEmpty { Console.print("connections of " + programs.joined(separator: ", ")) }
         if !health.tables.isEmpty {
             var table = Table(.text("TABLE"), .number("ROWS"), .number("DEAD"), .number("KIB"), .text("VACUUM"))
             for entry in health.tables {
@@ -100,6 +102,11 @@ private struct DoctorView: Encodable {
         }
     }
 
+    struct Program: Encodable {
+        let name: String
+        let connections: Int64
+    }
+
     struct Holder: Encodable {
         let kind, name: String
         let pid, seconds: Int64?
@@ -109,12 +116,13 @@ private struct DoctorView: Encodable {
     let version: String
     let migration, latestMigration: Int
     let connections, maximumConnections: Int64
+    let programs: [Program]
     let tables: [Table]
     let oldestHolder: Holder?
     let findings: [String]
 
     private enum CodingKeys: String, CodingKey {
-        case version, migration, connections, tables, findings
+        case version, migration, connections, programs, tables, findings
         case latestMigration = "latest_migration"
         case maximumConnections = "maximum_connections"
         case oldestHolder = "oldest_holder"
@@ -126,6 +134,7 @@ private struct DoctorView: Encodable {
         latestMigration = health.latestMigration
         connections = health.connections
         maximumConnections = health.maximumConnections
+        programs = health.programs.map { Program(name: $0.name, connections: $0.connections) }
         tables = health.tables.map {
             Table(
                 name: $0.name, rows: $0.live, dead: $0.dead, bytes: $0.bytes, vacuumedSecondsAgo: $0.vacuumedSecondsAgo)
