@@ -368,6 +368,15 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "TransferTests",
+            dependencies: [
+                "PostgresClient", "PostgresServerFixture", "RedisServerFixture", "SpanQueue", "SpanQueueAdmin",
+                "SpanQueuePostgres", "SpanQueueRedis", "SpanQueueTelemetry", "spanq",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SpanQueueAdminTests",
             dependencies: [
                 "SpanQueue", "SpanQueueAdmin", "SpanQueueTelemetry", "SpanQueueTesting",

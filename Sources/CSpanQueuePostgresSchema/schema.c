@@ -30,6 +30,10 @@ static const unsigned char migration_6[] = {
 #embed "Migrations/0006.sql"
 };
 
+static const unsigned char migration_7[] = {
+#embed "Migrations/0007.sql"
+};
+
 static const unsigned char migration_9[] = {
 #embed "Migrations/0009.sql"
 };
@@ -41,6 +45,7 @@ static const struct spanqueue_migration migrations[] = {
     {4, migration_4, sizeof migration_4},
     {5, migration_5, sizeof migration_5},
     {6, migration_6, sizeof migration_6},
+    {7, migration_7, sizeof migration_7},
     {9, migration_9, sizeof migration_9},
 };
 

@@ -22,6 +22,7 @@ struct Spanq: AsyncParsableCommand {
             DevCommand.self, WorkerCommand.self, ServeCommand.self, EnqueueCommand.self, JobCommand.self,
             QueueCommand.self, DeadCommand.self, ErrorCommand.self, EventsCommand.self, TopCommand.self,
             JournalCommand.self, TokenCommand.self, AuditCommand.self, LayoutCommand.self, PostgresCommand.self,
+            TransferCommand.self,
             BenchCommand.self,
             HealthCommand.self,
             VersionCommand.self,

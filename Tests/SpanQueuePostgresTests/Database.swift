@@ -37,6 +37,17 @@ struct Database: Sendable {
     @discardableResult
     func sql(_ text: String) async throws -> String? { try await PostgresScript.run(schema.own(text), on: url) }
 
+    /// Makes roles, whose names begin with that of the schema, and drops them in the end.
+    func withRoles(
+        _ names: [String], _ body: (_ role: @escaping @Sendable (String) -> String) async throws -> Void
+    ) async throws {
+        let prefix = schema.name
+        let role: @Sendable (String) -> String = { "\(prefix)_\($0)" }
+        for name in names { try await sql("CREATE ROLE \(role(name)) LOGIN") }
+        try await body(role)
+        for name in names { try await sql("DROP OWNED BY \(role(name)); DROP ROLE \(role(name))") }
+    }
+
     /// Lets time stand still.
     func freezeClock(at microseconds: Int64 = 1_800_000_000_000_000) async throws {
         try await sql(

@@ -39,12 +39,13 @@ struct SurfaceTests {
         // The rest.
         "name": "no name", "role": "x", "token make queues": "no queue", "only": "x", "jobs": "0", "workers": "0",
         "bench payload": "-1", "bench queues": "0", "depth": "-1", "part": "x", "prefix": "no prefix",
-        "url": "no url",
+        "url": "no url", "from": "x", "to": "x", "wait": "soon",
     ]
 
     /// What a command needs beside the bad value.
     private static let needs: [String: [String]] = [
         "worker": ["--exec", "a=/bin/true"], "job bulk": ["--state", "ready", "--yes"],
+        "transfer": ["--from", "redis://127.0.0.1:1", "--to", "redis://127.0.0.1:2", "--queue", "a"],
         "queue purge": ["--yes"], "queue delete": ["--yes"], "dead purge": ["--yes"],
     ]
 

@@ -260,7 +260,8 @@ extension PackedWriter {
         raw(by.utf8)
     }
 
-    mutating func stamp(_ moment: Timestamp) {
+    /// Thirteen digits of milliseconds.
+    package mutating func stamp(_ moment: Timestamp) {
         let digits = String(max(0, min(moment.milliseconds, 9_999_999_999_999)))
         raw(String(repeating: "0", count: 13 - digits.count).utf8)
         raw(digits.utf8)

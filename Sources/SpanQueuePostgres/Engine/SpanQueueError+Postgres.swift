@@ -16,6 +16,7 @@ extension SpanQueueError {
             case .outOfResources: .outOfMemory
             case .authentication: .denied
             case .noSchema, .unsupported, .other("SQ002"), .other("SQ003"): .unsupported
+            case .other("SQ005"): .invalidState
             case .protocolViolation, .other: .engine
             }
         let message =

@@ -55,12 +55,45 @@ package struct PostgresSchema: Sendable, Hashable {
             .split(separator: " EXISTS spanq;", omittingEmptySubsequences: false).joined(separator: " EXISTS \(name);")
     }
 
+    /// Who may call what, set after each migration: a function is everybody's when it is made, and ours are nobody's until they are given.
+    /// Whoever may write the tables may call all of them, those that have just come included; whoever may read a view may call what
+    /// it is made of.
+    private var rights: String {
+        own(
+            """
+            DO $$
+            DECLARE
+              v_schema text := (SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = 'spanq.tally'::regclass);
+              v_right record;
+            BEGIN
+              EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA %s FROM PUBLIC', v_schema);
+              FOR v_right IN
+                SELECT DISTINCT a.grantee::regrole::text AS role FROM pg_class c, aclexplode(c.relacl) a
+                WHERE c.oid = 'spanq.tally'::regclass AND a.privilege_type = 'INSERT' AND a.grantee NOT IN (0, c.relowner)
+              LOOP
+                EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA %s TO %s', v_schema, v_right.role);
+              END LOOP;
+              FOR v_right IN
+                SELECT DISTINCT a.grantee::regrole::text AS role, p.oid::regprocedure::text AS function
+                FROM pg_class c, aclexplode(c.relacl) a, pg_proc p
+                WHERE c.relnamespace = v_schema::regnamespace AND c.relname IN ('transitions', 'errors')
+                  AND a.privilege_type = 'SELECT' AND a.grantee NOT IN (0, c.relowner)
+                  AND p.pronamespace = v_schema::regnamespace
+                  AND p.proname IN ('moves', 'text_of', 'time_of', 'time_of_stamp', 'errors_1', 'error_groups')
+              LOOP
+                EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', v_right.function, v_right.role);
+              END LOOP;
+            END $$;
+            """)
+    }
+
     /// A migration with what makes it one transaction that no other stands beside, and notes that it was applied.
     package func script(_ migration: Migration) -> String {
         """
         BEGIN;
         SELECT pg_advisory_xact_lock(hashtext('spanq migrate \(name)'));
         \(migration.text)
+        \(rights)
         INSERT INTO \(name).version (number) VALUES (\(migration.number));
         COMMIT;
 

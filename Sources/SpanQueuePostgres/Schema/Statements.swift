@@ -13,6 +13,7 @@ struct Statements: Sendable {
     let pauses, append, entries: String
     let search, types, actMany, addErrors, errors, foldErrors, audit, auditLost, repair: String
     let addHistory, history, levels: String
+    let packed, adopt, drop, locks, adoptLocks, adoptErrors, settled, begin: String
 
     init(_ schema: PostgresSchema) {
         self.schema = schema
@@ -55,6 +56,14 @@ struct Statements: Sendable {
         addHistory = call("add_history_1", 10)
         history = call("history_1", 4)
         levels = call("levels_1", 2)
+        packed = call("packed_1", 5)
+        adopt = call("adopt_1", 18)
+        drop = call("drop_1", 8)
+        locks = call("locks_1", 3)
+        adoptLocks = call("adopt_locks_1", 4)
+        adoptErrors = call("adopt_errors_1", 9)
+        settled = call("settled_1", 1)
+        begin = call("queue_for_enqueue", 1)
         pauses =
             "SELECT name, pause_at, pause_note, pause_by FROM \(schema.name).queue "
             + "WHERE name = ANY ($1) AND pause_at IS NOT NULL"

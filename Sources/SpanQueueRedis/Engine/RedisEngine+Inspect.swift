@@ -99,40 +99,37 @@ extension RedisEngine {
         }
     }
 
+    /// What is stored of some jobs; at most 100. One that is gone is no part of it.
+    func inspect(_ ids: [JobID], in queue: String) async throws -> [InspectedJob] {
+        guard !ids.isEmpty else { return [] }
+        return try InspectedJob.read(try await call(inspection(ids, in: queue)))
+    }
+
     /// Jobs whose record can't be read are shown as what can be told of them.
     private func read(_ reply: RESPReply, queue: String) throws -> [JobRecord] {
-        do {
-            var cursor = RESPCursor(reply)
-            var records: [JobRecord] = []
-            for _ in 0..<(try cursor.nextArrayCount()) {
-                try cursor.nextArray(of: 7)
-                let id = JobID(unchecked: try cursor.nextString())
-                let state = JobState(rawValue: try cursor.nextString())
-                let score = Int64(try cursor.nextString()).map { Timestamp(milliseconds: $0) }
-                let lease = try cursor.nextOptionalString()
-                let request = try cursor.nextOptionalBytes()
-                let message = try cursor.nextSlice()
-                let run = try cursor.nextOptionalBytes()
-                var record: JobRecord
-                do throws(PackingError) {
-                    let (message, run) = try Self.unpack(message, run, id: id, queue: queue)
-                    record = JobRecord(message: message, state: state, run: run)
-                } catch {
-                    record = JobRecord(
-                        message: .unreadable(id: id, queue: queue, isNewer: error.isNewer), state: state,
-                        run: .unreadable(error.description, run))
-                }
-                if state == .scheduled || state == .retrying { record.dueAt = score }
-                if state == .active, let score, let lease = try lease.map({ try Lease($0) }) {
-                    record.claim = ActiveClaim(
-                        token: lease.token, worker: lease.worker, claimedAt: lease.claimedAt, leaseExpiresAt: score)
-                }
-                if state == .active { record.cancelRequest = request.map(RunPacking.cancelRequest) }
-                records.append(record)
+        try InspectedJob.read(reply).map { entry in
+            var record: JobRecord
+            do throws(PackingError) {
+                let (message, run) = try Self.unpack(entry.message, entry.run, id: entry.id, queue: queue)
+                record = JobRecord(message: message, state: entry.state, run: run)
+            } catch {
+                record = JobRecord(
+                    message: .unreadable(id: entry.id, queue: queue, isNewer: error.isNewer), state: entry.state,
+                    run: .unreadable(error.description, entry.run))
             }
-            return records
-        } catch {
-            throw SpanQueueError.unexpectedReply("inspect", error)
+            if entry.state == .scheduled || entry.state == .retrying { record.dueAt = entry.score }
+            if entry.state == .active, let score = entry.score, let text = entry.lease {
+                let lease: Lease
+                do throws(PackingError) {
+                    lease = try Lease(text)
+                } catch {
+                    throw SpanQueueError.unexpectedReply("inspect", error)
+                }
+                record.claim = ActiveClaim(
+                    token: lease.token, worker: lease.worker, claimedAt: lease.claimedAt, leaseExpiresAt: score)
+            }
+            if entry.state == .active { record.cancelRequest = entry.cancelRequest.map(RunPacking.cancelRequest) }
+            return record
         }
     }
 
@@ -181,6 +178,38 @@ extension RedisEngine {
         return PauseNote(
             at: Timestamp(milliseconds: milliseconds),
             note: OperatorNote(reason: String(parts[0]), by: parts.count > 1 ? String(parts[1]) : nil))
+    }
+}
+
+/// What Redis holds of one job.
+struct InspectedJob {
+    let id: JobID
+    let state: JobState
+    /// Of the sorted set of its state (ms); nil where it is in none.
+    let score: Timestamp?
+    let lease: String?
+    let cancelRequest: [UInt8]?
+    let message: ArraySlice<UInt8>
+    let run: [UInt8]?
+
+    static func read(_ reply: RESPReply) throws(SpanQueueError) -> [InspectedJob] {
+        do throws(RedisError) {
+            var cursor = RESPCursor(reply)
+            var jobs: [InspectedJob] = []
+            for _ in 0..<(try cursor.nextArrayCount()) {
+                try cursor.nextArray(of: 7)
+                jobs.append(
+                    InspectedJob(
+                        id: JobID(unchecked: try cursor.nextString()),
+                        state: JobState(rawValue: try cursor.nextString()),
+                        score: Int64(try cursor.nextString()).map { Timestamp(milliseconds: $0) },
+                        lease: try cursor.nextOptionalString(), cancelRequest: try cursor.nextOptionalBytes(),
+                        message: try cursor.nextSlice(), run: try cursor.nextOptionalBytes()))
+            }
+            return jobs
+        } catch {
+            throw SpanQueueError.unexpectedReply("inspect", error)
+        }
     }
 }
 

@@ -20,7 +20,7 @@ extension RedisEngine {
     }
 
     /// A reason as it is stored: behind a NUL comes who gave it, if that is known.
-    private static func reason(_ reason: String, by: String?) -> String {
+    static func reason(_ reason: String, by: String?) -> String {
         by.map { "\(reason)\0\($0)" } ?? reason
     }
 

@@ -10,14 +10,17 @@ extension RedisEngine: JobSearcher {
         guard let places = keys(request.queue).places(of: request.state) else {
             return SearchPage(jobs: [], cursor: nil, scanned: 0)
         }
-        let step: WalkStep
-        if request.isForAction, request.state == .ready, let list = places.list {
-            step = try await walkLifting(request, set: places.set, list: list)
-        } else {
-            step = try await walk(request, set: places.set, list: places.list)
-        }
+        let step = try await step(request, places)
         let jobs = try await records(step.ids, in: request.queue, state: request.state).filter(request.query.matches)
         return SearchPage(jobs: jobs, cursor: step.isEnd ? nil : step.cursor, scanned: step.scanned)
+    }
+
+    /// The ids of a step.
+    func step(_ request: SearchRequest, _ places: (set: String, list: String?)) async throws -> WalkStep {
+        guard request.isForAction, request.state == .ready, let list = places.list else {
+            return try await walk(request, set: places.set, list: places.list)
+        }
+        return try await walkLifting(request, set: places.set, list: list)
     }
 
     func types(_ request: SearchRequest) async throws -> TypePage {

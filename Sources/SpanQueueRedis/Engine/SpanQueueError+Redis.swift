@@ -21,7 +21,7 @@ extension SpanQueueError {
             case .outOfMemory: .outOfMemory
             case .authentication, .tls: .denied
             case .other("USES"), .other("DOOR"): .unsupported
-            case .other("STATE"): .invalidState
+            case .other("STATE"), .other("PAUSE"): .invalidState
             case .noScript, .wrongType, .protocolViolation, .other: .engine
             }
         self.init(
@@ -56,7 +56,7 @@ extension RedisError {
     /// Whether a script of ours says by it that it has done nothing.
     var isRefusal: Bool {
         switch code {
-        case .other("USES"), .other("DOOR"), .other("STATE"), .other("LOCK"): true
+        case .other("USES"), .other("DOOR"), .other("STATE"), .other("LOCK"), .other("PAUSE"): true
         default: false
         }
     }

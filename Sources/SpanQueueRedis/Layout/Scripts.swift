@@ -11,7 +11,7 @@ package import HiredisClient
 package struct Scripts: Sendable {
     let enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, errors: RedisScript
     let inspect, search, counts, act, lift, bulk, pause, resume, delete, audit, repair: RedisScript
-    let watch, levels, history, past: RedisScript
+    let watch, levels, history, past, adopt, drop, along: RedisScript
 
     /// The scripts as they are in the binary.
     package static let embedded = Scripts { $1 }
@@ -54,13 +54,16 @@ package struct Scripts: Sendable {
         levels = try script("levels", PackageResources.levels_lua)
         history = try script("history", PackageResources.history_lua)
         past = try script("past", PackageResources.past_lua)
+        adopt = try script("adopt", PackageResources.adopt_lua)
+        drop = try script("drop", PackageResources.drop_lua)
+        along = try script("along", PackageResources.along_lua)
     }
 
     package var all: [RedisScript] {
         [
             enqueue, claim, settle, extend, update, reclaim, wake, sweep, announce, errors, inspect, search, counts,
             act, lift, bulk, pause, resume, delete, audit, repair, watch, levels,
-            history, past,
+            history, past, adopt, drop, along,
         ]
     }
 }

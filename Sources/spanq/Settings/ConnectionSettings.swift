@@ -104,19 +104,7 @@ struct ConnectionSettings {
         let text = try reader.value(.url, default: nil, shown: { $0.map(mask) ?? "none" }) {
             values throws(SettingProblem) -> String? in
             let text = values.joined(separator: ",")
-            if isPostgres(text) {
-                do throws(PostgresError) { _ = try PostgresURL(text) } catch { throw SettingProblem(error.message) }
-            } else {
-                do throws(RedisURLError) {
-                    _ = try RedisURL(text)
-                } catch {
-                    let isOther = error == .scheme
-                    throw SettingProblem(
-                        isOther
-                            ? "not a URL of an engine: write redis://host:6379 or postgres://host/database"
-                            : error.message)
-                }
-            }
+            try check(url: text)
             return text
         }
         guard let text, let given else { return }
@@ -128,6 +116,36 @@ struct ConnectionSettings {
             if other.rank < given.rank { return }
         }
         if isPostgres(text) { postgres = text } else { redis = text }
+    }
+
+    private static func check(url text: String) throws(SettingProblem) {
+        if isPostgres(text) {
+            do throws(PostgresError) { _ = try PostgresURL(text) } catch { throw SettingProblem(error.message) }
+            return
+        }
+        do throws(RedisURLError) {
+            _ = try RedisURL(text)
+        } catch {
+            let isOther = error == .scheme
+            throw SettingProblem(
+                isOther
+                    ? "not a URL of an engine: write redis://host:6379 or postgres://host/database" : error.message)
+        }
+    }
+
+    /// The same settings for the engine at another URL.
+    ///
+    /// - Throws: a usage error that names the option.
+    func with(url: String, of option: String) throws(CommandFailure) -> ConnectionSettings {
+        do throws(SettingProblem) {
+            try Self.check(url: url)
+        } catch {
+            throw .usage("\(option): \(error.message)")
+        }
+        var settings = self
+        settings.postgresURL = Self.isPostgres(url) ? url : nil
+        if settings.postgresURL == nil { settings.redisURL = url }
+        return settings
     }
 
     private static func isPostgres(_ text: String) -> Bool {

@@ -57,6 +57,9 @@ struct SQLFunction: Decodable, Sendable, CustomStringConvertible {
     private func standard(_ argument: String, _ type: String) -> String {
         let plain = argument.hasPrefix("p_") ? String(argument.dropFirst(2)) : argument
         switch (plain, type) {
+        // A queue that is paused as these are told.
+        case ("queue", "text") where ["adopt_1", "drop_1"].contains(name): return "'paused'"
+        case ("queue", "integer") where name == "paused_as": return "(SELECT max(j.queue) + 1 FROM probe.job j)"
         case ("queue", "text"), ("queue_name", _): return "'q'"
         case ("queue", "integer"): return "(SELECT min(j.queue) FROM probe.job j)"
         case ("nr", "bigint"): return "(SELECT min(j.nr) FROM probe.job j)"

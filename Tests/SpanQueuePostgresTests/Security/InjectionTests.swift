@@ -154,6 +154,7 @@ private struct Probe {
     private func prepare() async throws {
         try await database.sql(
             """
+            INSERT INTO \(database.schema.name).queue (name, pause_at, pause_note, pause_by) VALUES ('paused', 1, 'x', 'x');
             CREATE SCHEMA probe;
             CREATE TABLE probe.canary (n int);
             CREATE TABLE probe.text (place int, body text);

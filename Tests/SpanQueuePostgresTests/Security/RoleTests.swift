@@ -12,7 +12,7 @@ import Testing
 struct RoleTests {
     /// What the roles of docs/postgres.md are given, and what they may then call.
     private enum Role: String, CaseIterable {
-        case owner, app, web, handler, canceller, reader, stranger
+        case owner, app, web, handler, canceller, reader, visitor, stranger
 
         var grants: [String] {
             switch self {
@@ -30,6 +30,7 @@ struct RoleTests {
                     "USAGE ON SCHEMA spanq.", "SELECT ON spanq.transitions",
                     "EXECUTE ON FUNCTION spanq.moves, spanq.text_of, spanq.time_of, spanq.time_of_stamp",
                 ]
+            case .visitor: ["USAGE ON SCHEMA spanq."]
             case .stranger: []
             }
         }
@@ -41,7 +42,7 @@ struct RoleTests {
             case .handler: function.name == "complete"
             case .canceller: function.name == "cancel"
             case .reader: ["moves", "text_of", "time_of", "time_of_stamp"].contains(function.name)
-            case .stranger: false
+            case .visitor, .stranger: false
             }
         }
 
@@ -63,7 +64,7 @@ struct RoleTests {
         }
         try await database.sql(
             """
-            REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA \(database.schema.name) FROM PUBLIC;
+            INSERT INTO spanq.queue (name, pause_at, pause_note, pause_by) VALUES ('paused', 1, 'x', 'x');
             CREATE SCHEMA probe;
             CREATE VIEW probe.job AS SELECT * FROM spanq.job;
             GRANT USAGE ON SCHEMA probe TO PUBLIC; GRANT SELECT ON probe.job TO PUBLIC
@@ -102,6 +103,64 @@ struct RoleTests {
                 let makes = try await refusal("CREATE TABLE spanq.mine (n int)")
                 #expect(makes == "refused", "\(role) makes a table")
             }
+        }
+    }
+
+    @Test("a migration takes the functions from everybody, and leaves them to whom the roles of before were for")
+    func upgraded() async throws {
+        let server = try await PostgresServer.start()
+        defer { server.stop() }
+        let database = try await Database(on: server, migrated: false)
+        let (schema, url) = (database.schema, database.url)
+        for migration in schema.migrations.prefix(6) {
+            // As a program of before has applied it.
+            _ = try await PostgresScript.run(
+                "\(migration.text); INSERT INTO \(schema.name).version (number) VALUES (\(migration.number))", on: url)
+        }
+        try await database.withRoles(["app", "web", "reader", "visitor"]) { role in
+            try await database.sql(
+                """
+                GRANT USAGE ON SCHEMA \(schema.name) TO \(role("app")), \(role("web")), \(role("reader")), \(role("visitor"));
+                GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \(schema.name) TO \(role("app"));
+                GRANT USAGE ON ALL SEQUENCES IN SCHEMA \(schema.name) TO \(role("app"));
+                GRANT EXECUTE ON FUNCTION spanq.enqueue TO \(role("web"));
+                GRANT SELECT ON ALL TABLES IN SCHEMA \(schema.name) TO \(role("reader"))
+                """)
+            func may(_ name: String, _ statement: String) async throws -> Bool {
+                let own = try PostgresURL(url.text.replacing("spanq@", with: "\(role(name))@"))
+                do {
+                    _ = try await PostgresScript.run("BEGIN; \(schema.own(statement)); ROLLBACK", on: own)
+                    return true
+                } catch let error as PostgresError where error.code == .authentication {
+                    return false
+                }
+            }
+            let (enqueue, cancel) = ("SELECT spanq.enqueue('q', 't', '1')", "SELECT spanq.cancel('q', 'a')")
+            #expect(try await may("visitor", cancel), "before, everybody who sees the schema may")
+            #expect(try await schema.migrate(on: url) == schema.migrations.dropFirst(6).map(\.number))
+            for statement in [enqueue, cancel, "SELECT * FROM spanq.locks_1('q', NULL, 1)"] {
+                let answers = [try await may("app", statement), try await may("visitor", statement)]
+                #expect(answers == [true, false], "\(statement)")
+            }
+            #expect(try await may("web", enqueue))
+            for statement in [cancel, "SELECT spanq.complete('q', 'a', 1)", "SELECT * FROM spanq.counts_1('{q}')"] {
+                let answers = [try await may("web", statement), try await may("reader", statement)]
+                #expect(answers == [false, false], "\(statement)")
+            }
+            _ = try await PostgresScript.run(schema.own(enqueue), on: url)
+            for view in ["transitions", "errors"] {
+                let answers = [
+                    try await may("reader", "SELECT * FROM spanq.\(view)"),
+                    try await may("web", "SELECT * FROM spanq.\(view)"),
+                ]
+                #expect(answers == [true, false], "\(view)")
+            }
+            let open = try await database.sql(
+                """
+                SELECT count(*) FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                WHERE p.pronamespace = '\(schema.name)'::regnamespace AND a.grantee = 0
+                """)
+            #expect(open == "0")
         }
     }
 

@@ -31,6 +31,9 @@ struct FenceTests {
         Call(name: "remove all") {
             _ = try await $0.engine.performAll(BulkRequest(queue: "q", state: .completed, action: .remove))
         },
+        Call(name: "halt") { try await $0.engine.halt("q", note: OperatorNote(reason: "x")) },
+        Call(name: "adopt") { _ = try await $0.engine.adopt([packed($0)], into: "q", under: pause) },
+        Call(name: "drop") { _ = try await $0.engine.drop([packed($0)], from: "q", under: pause) },
         Call(name: "delete") { _ = try await $0.engine.delete("q") },
         Call(name: "repair") {
             let ghost = AuditViolation(
@@ -38,6 +41,14 @@ struct FenceTests {
             _ = try await $0.engine.repair(ghost)
         },
     ]
+
+    /// A pause that is not there.
+    private static let pause = PauseNote(at: Timestamp(milliseconds: 1), note: OperatorNote())
+
+    private static func packed(_ bench: AuditBench) throws -> PackedJob {
+        let message = Array("1800000000000".utf8) + MessagePacking.pack(bench.job("new"))
+        return try PackedJob(id: "new", queue: "q", state: .ready, message: message, run: nil)
+    }
 
     /// A queue with something for every call, and a lease, a lock and a retention that are over.
     private func with(_ body: (AuditBench) async throws -> Void) async throws {
@@ -136,6 +147,10 @@ struct FenceTests {
             #expect(try await bench.claim(5).map(\.reference.id) == ["a"])
             #expect(try await bench.audit.run().findings.isEmpty)
             await #expect(throws: SpanQueueError.self) { try await bench.engine.delete("q") }
+            let adopting = await #expect(throws: SpanQueueError.self) {
+                try await bench.engine.adopt([Self.packed(bench)], into: "q", under: Self.pause)
+            }
+            #expect(adopting?.code == .unsupported && adopting?.message.contains("o:7") == true)
         }
     }
 
