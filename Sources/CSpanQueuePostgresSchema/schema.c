@@ -34,6 +34,10 @@ static const unsigned char migration_7[] = {
 #embed "Migrations/0007.sql"
 };
 
+static const unsigned char migration_8[] = {
+#embed "Migrations/0008.sql"
+};
+
 static const unsigned char migration_9[] = {
 #embed "Migrations/0009.sql"
 };
@@ -46,6 +50,7 @@ static const struct spanqueue_migration migrations[] = {
     {5, migration_5, sizeof migration_5},
     {6, migration_6, sizeof migration_6},
     {7, migration_7, sizeof migration_7},
+    {8, migration_8, sizeof migration_8},
     {9, migration_9, sizeof migration_9},
 };
 

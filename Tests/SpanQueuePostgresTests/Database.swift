@@ -84,22 +84,25 @@ struct Database: Sendable {
     }
 
     func makeEngine(
-        _ options: PostgresEngineOptions = PostgresEngineOptions(), idleWait: Duration = .seconds(2)
+        _ options: PostgresEngineOptions = PostgresEngineOptions(), idleWait: Duration = .seconds(2),
+        watchInterval: Duration = .seconds(5)
     ) throws -> PostgresEngine {
         var options = options
         options.schema = schema.name
         return PostgresEngine(
             url: url, schema: schema, options: options,
             environment: EngineEnvironment(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
-            idleWait: idleWait)
+            idleWait: idleWait, watchInterval: watchInterval)
     }
 
     /// Runs a test on started engines, and shuts them down.
     func withEngines<Result>(
         _ count: Int = 1, _ options: PostgresEngineOptions = PostgresEngineOptions(), idleWait: Duration = .seconds(2),
-        _ body: ([PostgresEngine]) async throws -> Result
+        watchInterval: Duration = .seconds(5), _ body: ([PostgresEngine]) async throws -> Result
     ) async throws -> Result {
-        let engines = try (0..<count).map { _ in try makeEngine(options, idleWait: idleWait) }
+        let engines = try (0..<count).map { _ in
+            try makeEngine(options, idleWait: idleWait, watchInterval: watchInterval)
+        }
         do {
             for engine in engines { try await engine.start() }
             let result = try await body(engines)

@@ -14,7 +14,7 @@ extension PostgresEngine {
     ) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
         let nonce = UInt32.random(in: .min ... .max)
         let notAfter = node.notAfter(.now + options.commandTimeout)
-        let calls = requests.map { request in
+        var calls = requests.map { request in
             PostgresCall(
                 "claim", statements.claim,
                 [
@@ -23,7 +23,10 @@ extension PostgresEngine {
                 ])
         }
         // Not idempotent: jobs that were claimed by a call whose answer was lost come back when their lease lapses.
+        let look = lookForWatchers()
+        if let look { calls.append(look) }
         let answers = try await work.pipeline(calls, idempotent: false)
+        if look != nil, let answer = answers.last { noteWatchers(answer) }
         var replies: [Result<ClaimReply, SpanQueueError>] = []
         for (request, answer) in zip(requests, answers) {
             var newer: [ClaimReference] = []
@@ -34,6 +37,9 @@ extension PostgresEngine {
                     if error.isLate { node.noteLate() }
                     return SpanQueueError(error)
                 })
+            if case .success(let claim)? = replies.last {
+                publish(request.queue, "claim", .started(claim, in: request.queue))
+            }
             if !newer.isEmpty { await putOff(newer, in: request.queue) }
         }
         return replies

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import Foundation
 import PostgresClient
 import SpanQueue
 
@@ -39,7 +40,9 @@ extension PostgresEngine {
                 [.text(queue), .text(word), .text(id.description), .text(reason), .text(by)]), idempotent: isIdempotent)
         return try read { () throws(PostgresError) in
             if try rows.bool(0, 3) { wakeOne(queue) }
-            return try Self.outcome(rows, 0, columns: (word: 0, state: 1, owner: 2))
+            let outcome = try Self.outcome(rows, 0, columns: (word: 0, state: 1, owner: 2))
+            publish("act", QueueEvent(action, [outcome], on: [id], in: queue, at: Timestamp(.now)))
+            return outcome
         }
     }
 
@@ -63,6 +66,7 @@ extension PostgresEngine {
         return try read { () throws(PostgresError) in
             let reply = BulkReply(done: Int(try rows.integer(0, 0)), skipped: Int(try rows.integer(0, 1)))
             if request.action == .redrive, reply.done > 0 { wakeOne(request.queue) }
+            publish("bulk", QueueEvent(request, reply, at: Timestamp(.now)))
             return reply
         }
     }

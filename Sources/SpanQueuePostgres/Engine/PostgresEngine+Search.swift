@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import Foundation
 import PostgresClient
 import SpanQueue
 
@@ -115,6 +116,7 @@ extension PostgresEngine: JobSearcher {
             }
         }
         if word == "v", outcomes.contains(.done(.ready)) { wakeOne(queue) }
+        publish("act", QueueEvent(action, outcomes, on: ids, in: queue, at: Timestamp(.now)))
         return outcomes
     }
 

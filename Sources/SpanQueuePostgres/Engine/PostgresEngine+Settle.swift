@@ -39,7 +39,9 @@ extension PostgresEngine {
         for (places, answer) in zip(chunks, try await work.pipeline(calls, idempotent: true)) {
             do throws(PostgresError) {
                 let rows = try answer.get()
-                node.learn(Timestamp(milliseconds: try rows.integer(0, 0)))
+                let now = Timestamp(milliseconds: try rows.integer(0, 0))
+                node.learn(now)
+                var lost: Set<Int> = []
                 for number in try rows.integers(0, 1) {
                     let number = Int(number ?? 0) - 1
                     guard places.indices.contains(number) else {
@@ -47,8 +49,15 @@ extension PostgresEngine {
                             .protocolViolation, "settle answered for no job \(number)", mayHaveRun: true)
                     }
                     outcomes[places[number]] = .success(.lost)
+                    lost.insert(places[number])
                 }
-                if try rows.bool(0, 2) { wakeOne(settlements[places[0]].reference.queue) }
+                let queue = settlements[places[0]].reference.queue
+                if try rows.bool(0, 2) { wakeOne(queue) }
+                publish(
+                    queue, "settle",
+                    QueueEvent(
+                        queue: queue, at: now,
+                        all: places.filter { !lost.contains($0) }.map { QueueEvent.Change(settled: settlements[$0]) }))
             } catch {
                 for place in places { outcomes[place] = .failure(SpanQueueError(error)) }
             }

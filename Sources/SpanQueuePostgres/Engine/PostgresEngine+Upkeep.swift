@@ -36,14 +36,19 @@ extension PostgresEngine {
         }
         return try read { () throws(PostgresError) in
             var jobs: [ReclaimedJob] = []
+            var now = Timestamp(milliseconds: 0)
             for row in 0..<rows.count {
                 guard let id = try rows.optionalText(row, 0) else {
-                    node.learn(Timestamp(milliseconds: try rows.integer(row, 2)))
+                    now = Timestamp(milliseconds: try rows.integer(row, 2))
+                    node.learn(now)
                     continue
                 }
                 jobs.append(try Self.reclaimed(rows, row, id: JobID(unchecked: id), queue: request.queue))
             }
             if jobs.contains(where: { $0.state == .ready }) { wakeOne(request.queue) }
+            publish(
+                request.queue, "reclaim",
+                QueueEvent(queue: request.queue, at: now, all: jobs.map(QueueEvent.Change.init(reclaimed:))))
             // They were taken from the latest lapse to the earliest.
             return jobs.reversed()
         }

@@ -10,7 +10,7 @@ import Synchronization
 /// The engine on Postgres. Each transition is one call of a function of our schema, and one transaction; see the folder `Migrations` of
 /// `CSpanQueuePostgresSchema`.
 ///
-/// It holds no state of the queues: only connections, who waits, and what it has learnt about the server's clock.
+/// It holds no state of the queues: only connections, who waits and who watches, and what it has learnt about the server's clock.
 final class PostgresEngine: Engine, JobKeeper {
     let name = "postgres"
     var thread: LoopThread? { loop }
@@ -24,6 +24,8 @@ final class PostgresEngine: Engine, JobKeeper {
     let node = ServerNode()
     let commits: GroupCommit
     let waiters: WaitList
+    /// Who watches, and what is watched.
+    let watches = Watches<PostgresClient>()
     /// For enqueues, which wait for the disk, and for what people ask.
     let client: PostgresClient
     /// For claims, heartbeats and settlements, so that none of them waits for a disk or for a large answer. Connects with the first.
@@ -40,12 +42,15 @@ final class PostgresEngine: Engine, JobKeeper {
 
     /// How often one who waits looks for itself, which finds what no notification told of: behind a pooler, that is all of it.
     let idleWait: Duration
+    /// How often one who watches says so, and one who claims asks who watches.
+    let watchInterval: Duration
 
     init(
         url: PostgresURL, schema: PostgresSchema, options: PostgresEngineOptions, environment: EngineEnvironment,
-        idleWait: Duration = .seconds(2)
+        idleWait: Duration = .seconds(2), watchInterval: Duration = .seconds(5)
     ) {
         self.idleWait = idleWait
+        self.watchInterval = watchInterval
         let loop = LoopThread(name: "spanq-postgres")
         let waiters = WaitList(loop: loop)
         self.url = url
@@ -110,6 +115,7 @@ final class PostgresEngine: Engine, JobKeeper {
 
     func shutdown() async {
         waiters.close()
+        for watcher in watches.close() { await watcher.close() }
         await listener.close()
         await work.close()
         await client.close()

@@ -48,6 +48,9 @@ package struct PostgresSchema: Sendable, Hashable {
     /// The channel on which idle workers hear of work.
     package var channel: String { own("spanq.wake") }
 
+    /// The channel on which those who watch hear what becomes of jobs.
+    package var eventChannel: String { own("spanq.events") }
+
     /// A text that names our schema, by the name that it has here.
     package func own(_ text: String) -> String {
         guard name != "spanq" else { return text }

@@ -12,6 +12,7 @@ struct Statements: Sendable {
     let pause, resume, delete, announce, retire, idle, hasWork, wake: String
     let pauses, append, entries: String
     let search, types, actMany, addErrors, errors, foldErrors, audit, auditLost, repair: String
+    let watch, watched, tell: String
     let addHistory, history, levels: String
     let packed, adopt, drop, locks, adoptLocks, adoptErrors, settled, begin: String
 
@@ -53,6 +54,9 @@ struct Statements: Sendable {
         audit = call("audit_1", 3)
         auditLost = call("audit_lost_1", 0)
         repair = call("repair_1", 3)
+        watch = call("watch_1", 2)
+        watched = call("watched_1", 0)
+        tell = call("tell_1", 2)
         addHistory = call("add_history_1", 10)
         history = call("history_1", 4)
         levels = call("levels_1", 2)

@@ -102,58 +102,6 @@ extension RedisEngine: EventSource, PrioritySource {
     }
 }
 
-/// Which queues somebody watches, as claims have read it; and those who watch by this engine.
-final class Watches: Sendable {
-    private struct State {
-        var until: [String: ContinuousClock.Instant] = [:]
-        var watchers: [ObjectIdentifier: (subscriber: RedisClient, sink: NewsSink)] = [:]
-        var isClosed = false
-    }
-
-    private let state = Mutex(State())
-    /// Whether there may be one: every call asks.
-    private let isAny = Atomic(false)
-
-    /// - Parameter time: how long that holds; nil where nobody watches.
-    func note(_ queue: String, for time: Duration?) {
-        guard time != nil || isAny.load(ordering: .relaxed) else { return }
-        state.withLock { state in
-            // Names from outside must not fill the memory.
-            if state.until.count >= EventWatch.mostQueues { state.until.removeAll() }
-            state.until[queue] = time.map { .now + $0 }
-            isAny.store(!state.until.isEmpty, ordering: .relaxed)
-        }
-    }
-
-    func isWatched(_ queue: String) -> Bool {
-        guard isAny.load(ordering: .relaxed) else { return false }
-        return state.withLock { $0.until[queue].map { $0 > .now } ?? false }
-    }
-
-    /// - Returns: false where the engine has shut down.
-    func keep(_ subscriber: RedisClient, for sink: NewsSink) -> Bool {
-        state.withLock { state in
-            if !state.isClosed { state.watchers[ObjectIdentifier(subscriber)] = (subscriber, sink) }
-            return !state.isClosed
-        }
-    }
-
-    func forget(_ subscriber: RedisClient) {
-        state.withLock { $0.watchers[ObjectIdentifier(subscriber)] = nil }
-    }
-
-    /// Ends the streams; the connections are the caller's to close.
-    func close() -> [RedisClient] {
-        let watchers = state.withLock { state in
-            defer { state.watchers = [:] }
-            state.isClosed = true
-            return Array(state.watchers.values)
-        }
-        for (_, sink) in watchers { sink.finish() }
-        return watchers.map(\.subscriber)
-    }
-}
-
 /// Whether Redis has refused to let us listen.
 private final class RefusedSubscription: Sendable {
     private let state = Mutex<RedisError?>(nil)

@@ -54,7 +54,7 @@ final class RedisEngine: Engine, JobKeeper {
     /// Where the primary is, for a URL with Sentinels.
     private let sentinels: SentinelDirectory?
     /// Who watches, and what is watched.
-    let watches = Watches()
+    let watches = Watches<RedisClient>()
     let loop: LoopThread
     private let connection = Mutex(Connection())
     /// When the list of queues of layout 1 is to be copied next; nil where there is none.

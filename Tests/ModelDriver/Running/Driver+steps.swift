@@ -43,12 +43,18 @@ extension Driver {
         case .settle: return settle(worker, &generator)
         case .update: return update(worker, &generator)
         case .staleExtend:
+            if let job = forged(worker, &generator) { return .extend([job.reference], by: .seconds(10)) }
             return oldClaims.isEmpty ? nil : .extend([generator.pick(oldClaims).reference], by: .seconds(10))
         case .staleUpdate:
+            if let job = forged(worker, &generator) {
+                return .report(job.claimed, JobProgress(fraction: 1, note: "no"))
+            }
             guard !oldClaims.isEmpty else { return nil }
             let job = generator.pick(oldClaims)
             return .report(job.claimed, JobProgress(fraction: 1, note: "too late"))
-        case .staleSettle: return staleSettle(&generator)
+        case .staleSettle:
+            if let job = forged(worker, &generator) { return .settle([job.decide(&generator)]) }
+            return staleSettle(&generator)
         case .reclaim:
             let limit = generator.pick([1, 2, 100])
             return .reclaim(ReclaimRequest(queue: Stage.queue, limit: limit, maxReclaims: Self.maxReclaims))
@@ -56,7 +62,11 @@ extension Driver {
         case .passWakeUp: return .passWakeUp
         case .pause: return .pause
         case .resume: return .resume
-        case .cancel: return .perform(.cancel(reason: generator.pick(["", "no longer wanted"])), anyJob(&generator))
+        case .cancel:
+            let reason = generator.pick(["", "no longer wanted"])
+            // Lists of steps of Redis that are kept were made without this.
+            let preferred: [JobState] = Ground.storage == .rows && generator.once(in: 2) ? [.active] : []
+            return .perform(.cancel(reason: reason), anyJob(&generator, preferring: preferred))
         case .redrive: return .perform(.redrive, anyJob(&generator, preferring: [.dead, .retrying, .scheduled]))
         case .bury: return .perform(.bury(reason: "manual"), anyJob(&generator))
         case .remove: return .perform(.remove, anyJob(&generator))
@@ -126,6 +136,22 @@ extension Driver {
         if generator.once(in: 2), !oldSettlements.isEmpty { return .settle([generator.pick(oldSettlements)]) }
         guard !oldClaims.isEmpty else { return nil }
         return .settle([generator.pick(oldClaims).decide(&generator)])
+    }
+
+    /// A claim that is held, but for one thing that is wrong; nil where there is none, and on Redis, of which lists of steps are kept that
+    /// were made without it.
+    private func forged(_ worker: String, _ generator: inout SeededGenerator) -> HeldJob? {
+        guard Ground.storage == .rows, let job = held[worker]?.first, !generator.once(in: 3) else { return nil }
+        var reference = job.reference
+        switch generator.below(3) {
+        case 0: reference.token = FencingToken(value: reference.token.value + 1, nonce: reference.token.nonce)
+        case 1: reference.token = FencingToken(value: reference.token.value, nonce: reference.token.nonce ^ 1)
+        default: reference.worker += "-not"
+        }
+        return HeldJob(
+            ClaimedJob(
+                message: job.claimed.message, run: job.claimed.run ?? RunRecord(), reference: reference,
+                claimedAt: job.claimed.claimedAt))
     }
 
     private mutating func crash(_ worker: String) {

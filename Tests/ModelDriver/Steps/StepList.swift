@@ -10,7 +10,14 @@ package enum StepList {
         (.remove, 4), (.bulkRemove, 4), (.bulkRedrive, 2), (.actOnEach, 4), (.read, 4), (.search, 5), (.advance, 22),
         (.setBack, 1), (.save, 1), (.lose, 1),
     ]
-    private static let kinds = weights.flatMap { kind, weight in [Step.Kind](repeating: kind, count: weight) }
+    /// On Postgres, whose steps nobody has kept before there were these.
+    private static let moreWeights: [(Step.Kind, Int)] = [
+        (.staleExtend, 4), (.staleUpdate, 4), (.staleSettle, 6), (.cancel, 4),
+    ]
+
+    private static func kinds(_ weights: [(Step.Kind, Int)]) -> [Step.Kind] {
+        weights.flatMap { kind, weight in [Step.Kind](repeating: kind, count: weight) }
+    }
 
     /// - Parameters:
     ///   - seed: the same seed gives the same steps.
@@ -18,6 +25,7 @@ package enum StepList {
     ///   - faults: what may go wrong.
     package static func make(seed: UInt64, count: Int, faults: [Fault] = Fault.ofRedis) -> [Step] {
         var generator = SeededGenerator(seed: seed)
+        let kinds = kinds(faults == Fault.ofPostgres ? weights + moreWeights : weights)
         return (0..<count).map { _ in
             let kind = generator.pick(kinds)
             var fault = Fault.none

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import SpanQueue
-
 /// An event as it is published: lines of words with tabs between them.
 ///
 /// ```
-/// 1 <kind> <ms> <database>          version 1; what Redis was asked for: claim, settle, reclaim, act or bulk
+/// 1 <kind> <ms> <database>          version 1; what the engine was asked for: claim, settle, reclaim, act or bulk
 /// <kind> <count>                    for each kind of which there is one, then an empty line
 /// <kind> <id> <type> <attempt> <error type>      for at most 16 jobs; what is not known is empty
 /// ```
 ///
-/// Channels are not of a database, as keys are, so an event says of which it is. Whoever reads skips what it does not know: words at
-/// the end of a line, and kinds.
-enum EventPacking {
+/// Channels of Redis are not of a database, as keys are, so an event says of which it is; elsewhere it is 0. Whoever reads skips what it
+/// does not know: words at the end of a line, and kinds.
+package enum EventPacking {
     private static let version = "1"
 
-    static func pack(_ event: QueueEvent, of call: String, database: Int) -> String {
+    package static func pack(_ event: QueueEvent, of call: String, database: Int) -> String {
         var lines = [line(version, call, "\(event.at.milliseconds)", "\(database)")]
         lines += event.counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { line($0.key.rawValue, "\($0.value)") }
         lines.append("")
@@ -29,7 +27,7 @@ enum EventPacking {
     }
 
     /// Nil for what is no event, or of another database.
-    static func unpack(_ text: String, queue: String, database: Int) -> QueueEvent? {
+    package static func unpack(_ text: String, queue: String, database: Int) -> QueueEvent? {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(words)[...]
         guard let head = lines.popFirst(), head.count >= 4, head[0] == version, let at = Int64(head[2]),
             head[3] == "\(database)"
