@@ -42,6 +42,10 @@ static const unsigned char migration_9[] = {
 #embed "Migrations/0009.sql"
 };
 
+static const unsigned char migration_10[] = {
+#embed "Migrations/0010.sql"
+};
+
 static const struct spanqueue_migration migrations[] = {
     {1, migration_1, sizeof migration_1},
     {2, migration_2, sizeof migration_2},
@@ -52,6 +56,7 @@ static const struct spanqueue_migration migrations[] = {
     {7, migration_7, sizeof migration_7},
     {8, migration_8, sizeof migration_8},
     {9, migration_9, sizeof migration_9},
+    {10, migration_10, sizeof migration_10},
 };
 
 const struct spanqueue_migration *spanqueue_migrations(size_t *count) {

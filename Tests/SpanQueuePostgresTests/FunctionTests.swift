@@ -285,20 +285,14 @@ struct FunctionTests {
             let engine = engines[0]
             _ = try await engine.enqueue([job(), job(in: "p")])
             // A transaction of somebody else's, that holds the lock of the queue `p` and has enqueued to `q`.
-            let holding = Task {
-                try await database.sql(
-                    """
-                    SELECT spanq.alone((SELECT nr FROM spanq.queue WHERE name = 'p'));
-                    SELECT spanq.enqueue_1('q', ARRAY['x'], ARRAY['t'], ARRAY[0], ARRAY[NULL]::bigint[], ARRAY[NULL]::bigint[],
-                      ARRAY['\\x010030']::bytea[], ARRAY['']::bytea[], ARRAY[NULL]::bytea[], ARRAY[NULL]::bigint[], 0);
-                    SELECT pg_sleep(2)
-                    """)
-            }
-            let held =
-                "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND classid = 'spanq.live'::regclass::oid"
-            while try await database.sql(held) == "0" { try await Task.sleep(for: .milliseconds(5)) }
+            let open = try await database.hold(
+                """
+                SELECT spanq.alone((SELECT nr FROM spanq.queue WHERE name = 'p'));
+                SELECT spanq.enqueue_1('q', ARRAY['x'], ARRAY['t'], ARRAY[0], ARRAY[NULL]::bigint[], ARRAY[NULL]::bigint[],
+                  ARRAY['\\x010030']::bytea[], ARRAY['']::bytea[], ARRAY[NULL]::bytea[], ARRAY[NULL]::bigint[], 0)
+                """)
             #expect(try await engine.claim(claim()).jobs.count == 1)
-            _ = try await holding.value
+            try await open.end()
             // It is not a message, but it has arrived.
             #expect(try await engine.claim(claim()).unreadable.count == 1)
         }

@@ -8,6 +8,7 @@ CREATE TABLE spanq.watch (
   queue text COLLATE "C" PRIMARY KEY,
   until bigint NOT NULL
 );
+CREATE INDEX watch_until ON spanq.watch (until);
 
 -- Says that somebody watches these queues for the next fifteen seconds. What is to come back (`p_echo`) comes on the same channel, as
 -- events do: where it does not, one hears nothing.
@@ -26,7 +27,9 @@ BEGIN
 END $$;
 
 -- The queues that somebody watches, and for how long yet (ms).
-CREATE FUNCTION spanq.watched_1() RETURNS TABLE (queue text, span bigint) LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION spanq.watched_1() RETURNS TABLE (queue text, span bigint) LANGUAGE plpgsql STABLE
+SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
 #variable_conflict use_column
 DECLARE
   v_now bigint := spanq.clock() / 1000;

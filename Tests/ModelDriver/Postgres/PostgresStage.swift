@@ -202,7 +202,7 @@ package final class PostgresStage: ModelStage {
             \(tables.map { "CREATE TABLE spanq.test_\($0)_saved (LIKE spanq.\($0));\n" }.joined())
             CREATE TABLE spanq.test_place_saved (value bigint);
             CREATE FUNCTION spanq.test_reset() RETURNS void LANGUAGE sql AS $$
-              TRUNCATE \(tables.map { "spanq.\($0)" }.joined(separator: ", "));
+              TRUNCATE \(tables.map { "spanq.\($0)" }.joined(separator: ", ")) CASCADE;
               DELETE FROM spanq.test_fault;
               SELECT setval('spanq.place', 1, false);
             $$;

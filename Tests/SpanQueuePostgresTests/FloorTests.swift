@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import PostgresClient
+import SpanQueue
+import Testing
+
+@testable import SpanQueuePostgres
+
+@Suite("where a claim begins", .timeLimit(.minutes(2)))
+struct FloorTests {
+    @Test("under an old snapshot a claim does not walk over the entries of all that was claimed before")
+    func oldSnapshot() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.sql(
+            "SELECT spanq.enqueue_many('q', array_fill('t'::text, ARRAY[1500]), array_fill('1'::jsonb, ARRAY[1500]))")
+        let open = try await database.hold("SELECT txid_current()")
+        let session = try PlainConnection(database.url.text)
+        @discardableResult
+        func run(_ text: String) throws -> String? { try session.run(database.schema.own(text)) }
+        let claim = "SELECT count(*) FROM spanq.claim_1('q', 20, 30000, 1, 'w', 0)"
+        for _ in 0..<50 { #expect(try run(claim) == "21") }
+        try run("BEGIN")
+        // What this session has not told yet.
+        let read = "SELECT pg_stat_get_xact_tuples_returned('spanq.live_place'::regclass)"
+        let before = try #require(try run(read).flatMap { Int($0) })
+        try run(claim)
+        let after = try #require(try run(read).flatMap { Int($0) })
+        try run("COMMIT")
+        // A thousand are dead.
+        #expect((20..<200).contains(after - before))
+        try await open.end()
+    }
+
+    @Test("a job that was committed late is not found behind the floor, and is a second later")
+    func late() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            _ = try await engine.enqueue([job()])
+            let open = try await database.hold(
+                """
+                SELECT spanq.enqueue_1('q', ARRAY['x'], ARRAY['t'], ARRAY[0], ARRAY[NULL]::bigint[], ARRAY[NULL]::bigint[],
+                  ARRAY['\\x010030']::bytea[], ARRAY['']::bytea[], ARRAY[NULL]::bytea[], ARRAY[NULL]::bigint[], 0)
+                """)
+            _ = try await engine.enqueue((0..<39).map { _ in job() })
+            #expect(try await engine.claim(claim(10)).jobs.count == 10)
+            try await open.end()
+            #expect(try await engine.claim(claim(10)).jobs.count == 10)
+            try await database.freezeClock(at: 1_800_000_002_000_000)
+            let reply = try await engine.claim(claim(10))
+            // It is not a message, but it is there.
+            #expect(reply.unreadable.map(\.reference.id) == ["x"])
+            #expect(reply.jobs.count == 9)
+        }
+    }
+
+    @Test("a claim that finds too few behind the floor looks at the beginning of the line")
+    func few() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            _ = try await engine.enqueue([job()])
+            let open = try await database.hold(
+                """
+                SELECT spanq.enqueue_1('q', ARRAY['x'], ARRAY['t'], ARRAY[0], ARRAY[NULL]::bigint[], ARRAY[NULL]::bigint[],
+                  ARRAY['\\x010030']::bytea[], ARRAY['']::bytea[], ARRAY[NULL]::bytea[], ARRAY[NULL]::bigint[], 0)
+                """)
+            _ = try await engine.enqueue((0..<14).map { _ in job() })
+            #expect(try await engine.claim(claim(10)).jobs.count == 10)
+            try await open.end()
+            let reply = try await engine.claim(claim(10))
+            #expect(reply.unreadable.count == 1 && reply.jobs.count == 5)
+        }
+    }
+}
