@@ -58,7 +58,7 @@ package struct QueueSelection: Sendable, Hashable, ExpressibleByDictionaryLitera
     /// The queues' names.
     package var queues: [String] { lanes.map(\.queue) }
 
-    func check() throws(SpanQueueError) {
+    package func check() throws(SpanQueueError) {
         guard !lanes.isEmpty else { throw .invalidArgument("no queues: name at least one") }
         for lane in lanes {
             try NameRule.queue.check(lane.queue)

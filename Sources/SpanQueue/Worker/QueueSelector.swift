@@ -8,7 +8,7 @@
 /// exact over any run of slots while every queue has work; some at a time where slots are free again at once, so that a claim from a
 /// queue is worth its call. A queue that came up empty is left out, so that it costs no round
 /// trips, and asked again when slots are left over or a probe is due. A closed queue is not asked at all.
-struct QueueSelector {
+package struct QueueSelector {
     private struct Lane {
         let weight: Int
         var credit = 0
@@ -17,15 +17,15 @@ struct QueueSelector {
         var wasAsked = false
     }
 
-    struct Share: Equatable {
-        let lane: Int
-        let limit: Int
+    package struct Share: Equatable, Sendable {
+        package let lane: Int
+        package let limit: Int
     }
 
     private let order: QueueSelection.Order
     private var lanes: [Lane]
 
-    init(_ selection: QueueSelection) {
+    package init(_ selection: QueueSelection) {
         order = selection.order
         lanes = selection.lanes.map { Lane(weight: $0.weight) }
     }
@@ -33,7 +33,7 @@ struct QueueSelector {
     /// Begins a pass over the queues.
     ///
     /// - Parameter probing: also ask the queues that were empty last time.
-    mutating func begin(probing: Bool) {
+    package mutating func begin(probing: Bool) {
         let isProbing = probing || isAllEmpty
         for index in lanes.indices {
             lanes[index].wasAsked = false
@@ -44,7 +44,7 @@ struct QueueSelector {
     /// What to claim next, in one round trip, to fill `slots`; empty when the pass is over.
     ///
     /// - Parameter chunk: how many slots at a time are dealt out.
-    mutating func next(slots: Int, chunk: Int = 1) -> [Share] {
+    package mutating func next(slots: Int, chunk: Int = 1) -> [Share] {
         guard slots > 0 else { return [] }
         switch order {
         case .strict:
@@ -60,18 +60,18 @@ struct QueueSelector {
     }
 
     /// Takes note of what a claim gave.
-    mutating func record(_ lane: Int, hasMore: Bool) {
+    package mutating func record(_ lane: Int, hasMore: Bool) {
         lanes[lane].isEmpty = !hasMore
     }
 
     /// Opens or closes a queue. One that opens is asked in the next pass.
-    mutating func set(_ lane: Int, isOpen: Bool) {
+    package mutating func set(_ lane: Int, isOpen: Bool) {
         if isOpen, !lanes[lane].isOpen { lanes[lane].isEmpty = false }
         lanes[lane].isOpen = isOpen
     }
 
     /// Whether every open queue was empty when it was last asked.
-    var isAllEmpty: Bool { lanes.allSatisfy { $0.isEmpty || !$0.isOpen } }
+    package var isAllEmpty: Bool { lanes.allSatisfy { $0.isEmpty || !$0.isOpen } }
 
     private mutating func ask(_ shares: [Share]) -> [Share] {
         for share in shares { lanes[share.lane].wasAsked = true }

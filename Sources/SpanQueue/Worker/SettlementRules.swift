@@ -124,6 +124,10 @@ struct SettlementRules: Sendable {
             Decision(verdict: .release)
         case let error as JobError:
             decide(claim, error)
+        case let error as ForeignFailure:
+            error.isPermanent
+                ? Decision(verdict: .bury(.permanent), errorType: error.errorType, error: error.text)
+                : decideFailure(claim, type: error.errorType, error: error.text, delay: error.delay, cause: error)
         case let error as SpanQueueError where error.code == .tooLarge || error.code == .invalidArgument:
             // Nothing was sent, and the same attempt would end in the same way.
             Decision(verdict: .bury(.permanent), errorType: error.code.rawValue, error: error.message)

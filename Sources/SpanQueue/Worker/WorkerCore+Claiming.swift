@@ -115,7 +115,7 @@ extension WorkerCore {
     }
 
     private func take(_ reply: ClaimReply, from lane: QueueLane, isProbe: Bool, at now: ContinuousClock.Instant) {
-        count(reply, lane.metrics)
+        lane.metrics.count(reply)
         let mayStart = life.claimed(
             lane.index, jobs: reply.jobs.count, hasMore: reply.hasMore, dueIn: reply.nextDueIn,
             lapseIn: reply.nextLapseIn, isProbe: isProbe, at: now)
@@ -139,19 +139,6 @@ extension WorkerCore {
         for id in reply.vanished {
             logger.error(
                 "a job's record is gone: dropping its id", metadata: ["job_id": "\(id)", "queue": "\(lane.queue)"])
-        }
-    }
-
-    private func count(_ reply: ClaimReply, _ metrics: QueueMetrics) {
-        let count = reply.jobs.count + reply.unreadable.count
-        guard count > 0 else { return metrics.empties.increment() }
-        metrics.hits.increment()
-        metrics.claimed.increment(by: count)
-        metrics.consumed.increment(by: count)
-        for job in reply.jobs {
-            let wait = job.wait
-            metrics.wait.record(wait.inSeconds, exemplar: ExemplarSource(job.message.trace))
-            if job.message.runAt != nil, job.attempt == 1 { metrics.scheduleLag.record(wait) }
         }
     }
 

@@ -34,7 +34,7 @@ extension WorkerCore {
         summary.reclaimed += 1
         let type = job.message?.type ?? "unreadable"
         lane.metrics.reclaimed.increment()
-        series(lane.queue, type).attempts(.lost).increment()
+        counts.series(lane.queue, type).attempts(.lost).increment()
         telemetry.metrics.errors.child(lane.queue, type, "lease_expired").increment()
         if job.state == .dead {
             telemetry.metrics.dead.child(lane.queue, type, DeadReason.leaseExpired.rawValue).increment()

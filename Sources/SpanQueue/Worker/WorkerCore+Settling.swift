@@ -95,7 +95,7 @@ extension WorkerCore {
             spans?.ended(ending, settledFrom: start)
             applicationSpans?.ended(ending, settledFrom: start)
             summary.attempts[settlement.verdict.outcome, default: 0] += 1
-            count(ending, in: lane)
+            counts.count(ending, lane.metrics)
             if errorStore != nil { lane.errors.add(settlement) }
             if historyStore != nil { lane.history.add(settlement, process: ending.duration ?? .zero) }
             if case .bury = settlement.verdict {
@@ -130,62 +130,9 @@ extension WorkerCore {
         Task { @concurrent in await onDeath(record) }
     }
 
-    /// Only what has counted is counted, so that the sum over all processes is what happened. A lost attempt is counted by the
-    /// worker that takes the job back.
-    private func count(_ ending: Ending, in lane: QueueLane) {
-        let queue = lane.queue
-        let type = ending.claim?.message.type ?? "unreadable"
-        let outcome = ending.settlement.verdict.outcome
-        let series = series(queue, type)
-        let record = ending.settlement.record
-        let failure = record.errorType.map { failureMetrics(queue, type, $0) }
-        let source = ending.trace.map(ExemplarSource.init)
-        if let source {
-            series.attempts(outcome).increment(exemplar: source)
-        } else {
-            series.attempts(outcome).increment()
-        }
-        if let duration = ending.duration, let source {
-            let process = failure?.process ?? lane.metrics.processDuration
-            process.record(duration.inSeconds)
-            series.process(outcome).record(duration.inSeconds, exemplar: source)
-            if let claim = ending.claim, outcome == .completed {
-                let total = claim.claimedAt - claim.message.eligibleAt + duration
-                series.endToEnd.record(max(.zero, total).inSeconds, exemplar: source)
-            }
-        }
-        failure?.errors.increment()
-        if case .bury(let reason) = ending.settlement.verdict {
-            telemetry.metrics.dead.child(queue, type, reason.rawValue).increment()
-        }
-    }
-
-    /// The kinds of failures have no bound here, so only those of the latest are held: most often it is the next one's too.
-    private func failureMetrics(_ queue: String, _ type: String, _ errorType: String) -> FailureMetrics {
-        if let latest = latestFailureMetrics, latest.errorType == errorType, latest.type == type, latest.queue == queue
-        {
-            return latest
-        }
-        let fresh = FailureMetrics(telemetry.metrics, queue: queue, type: type, errorType: errorType)
-        latestFailureMetrics = fresh
-        return fresh
-    }
-
     /// A call to the engine that failed, under the names of the messaging conventions.
     func countFailure(_ operation: String, _ queue: String, _ error: any Error, after duration: Duration) {
         let metrics = telemetry.metrics
         metrics.series(metrics.operationDuration, operation, queue, ErrorType.name(of: error)).record(duration)
-    }
-
-    func series(_ queue: String, _ type: String) -> JobTypeMetrics {
-        if let latest = latestTypeMetrics, latest.queue == queue, latest.type == type { return latest }
-        if let known = typeMetrics[queue]?[type] {
-            latestTypeMetrics = known
-            return known
-        }
-        let fresh = JobTypeMetrics(telemetry.metrics, queue: queue, type: type)
-        // Types come from outside: what the families answer with their overflow child is not worth keeping.
-        if typeMetrics[queue, default: [:]].count < 1000 { typeMetrics[queue, default: [:]][type] = fresh }
-        return fresh
     }
 }

@@ -51,10 +51,7 @@ actor WorkerCore {
     /// Why `runOnce` gave up, if it does.
     var latestFailure: (any Error)?
 
-    /// Series that were looked up once.
-    var typeMetrics: [String: [String: JobTypeMetrics]] = [:]
-    var latestTypeMetrics: JobTypeMetrics?
-    var latestFailureMetrics: FailureMetrics?
+    let counts: AttemptCounts
     let busySeconds: FloatingCounterSeries
     let busy: GaugeSeries
     var busySince = ContinuousClock.now
@@ -92,6 +89,7 @@ actor WorkerCore {
         self.spans = JobSpans(telemetry, worker: id)
         self.applicationSpans = ApplicationSpans(telemetry, worker: id)
         let metrics = telemetry.metrics
+        self.counts = AttemptCounts(metrics)
         self.busySeconds = metrics.busySeconds.child()
         self.busy = metrics.busy.child()
         self.lastClaim = metrics.lastClaim.child()

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 /// When a worker looks after one queue: reclaims lapsed jobs of others, and drops what is over.
-struct QueueUpkeep {
-    typealias Instant = ContinuousClock.Instant
+package struct QueueUpkeep {
+    package typealias Instant = ContinuousClock.Instant
 
     /// How often a queue is looked at of which no claim tells when its next lease lapses.
     static let blindInterval = Duration.seconds(1)
@@ -28,7 +28,7 @@ struct QueueUpkeep {
     private var pause = shortestPause
 
     /// - Parameter random: from 0 to 1; keeps the sweeps of a fleet apart.
-    init(lease: Duration, at now: Instant, random: Double) {
+    package init(lease: Duration, at now: Instant, random: Double) {
         longestPause = max(Self.shortestPause, lease / 4)
         patience = lease + longestPause
         mayReclaimAt = now
@@ -37,7 +37,7 @@ struct QueueUpkeep {
     }
 
     /// A claim told how long until the earliest lease of the queue lapses.
-    mutating func noted(lapseIn: Duration?, at now: Instant) {
+    package mutating func noted(lapseIn: Duration?, at now: Instant) {
         lapseAt = lapseIn.map { now + max(.zero, $0) }
         lapsedSince = lapseIn.map { $0 <= .zero } ?? false ? lapsedSince ?? now : nil
         if lapseIn ?? .seconds(1) > .zero { pause = Self.shortestPause }
@@ -51,7 +51,7 @@ struct QueueUpkeep {
         return now - (lapsedSince ?? lapseAt) < patience
     }
 
-    mutating func startsReclaim(at now: Instant, isBlind: Bool) -> Bool {
+    package mutating func startsReclaim(at now: Instant, isBlind: Bool) -> Bool {
         guard !isReclaiming, mayReclaimAt <= now else { return false }
         guard lapseAt.map({ $0 <= now }) ?? false || isBlind && blindAt <= now else { return false }
         isReclaiming = true
@@ -61,7 +61,7 @@ struct QueueUpkeep {
 
     /// What has lapsed and can't be reclaimed yet, as in the grace after a gap, is looked for at growing intervals.
     /// Where no claim will tell more, it is looked for as often as anything unknown.
-    mutating func reclaimed(_ count: Int, isBlind: Bool, at now: Instant) {
+    package mutating func reclaimed(_ count: Int, isBlind: Bool, at now: Instant) {
         isReclaiming = false
         if count > 0 {
             // There may be more.
@@ -76,18 +76,18 @@ struct QueueUpkeep {
         }
     }
 
-    mutating func reclaimFailed(at now: Instant) {
+    package mutating func reclaimFailed(at now: Instant) {
         isReclaiming = false
         mayReclaimAt = now + Self.blindInterval
     }
 
-    mutating func startsSweep(at now: Instant) -> Bool {
+    package mutating func startsSweep(at now: Instant) -> Bool {
         guard !isSweeping, sweepAt <= now else { return false }
         isSweeping = true
         return true
     }
 
-    mutating func swept(isFinished: Bool, at now: Instant) {
+    package mutating func swept(isFinished: Bool, at now: Instant) {
         isSweeping = false
         sweepAt = now + (isFinished ? Self.sweepInterval : Self.sweepPause)
     }
