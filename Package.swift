@@ -552,7 +552,79 @@ if Context.environment["SPANQ_BENCHMARKS"] == "1" {
     ]
 }
 
+/// The gateway, and with it gRPC, which takes minutes to build: nothing else of the package depends on it. `SPANQ_GATEWAY=0` leaves it out, and
+/// `SPANQ_TESTS` does so where it names none of its tests.
+let testNames = Context.environment["SPANQ_TESTS"]?.split(separator: ",").map(String.init) ?? []
+let buildsGateway =
+    Context.environment["SPANQ_GATEWAY"] != "0" && Context.environment["SPANQ_FUZZ"] != "1"
+    && (testNames.isEmpty || testNames.contains { $0.contains("Gateway") })
+if buildsGateway {
+    package.products.append(.executable(name: "spanq-gateway", targets: ["spanq-gateway"]))
+    package.dependencies += [
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        // Without its traits it does not need all of Foundation.
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
+    ]
+    package.targets += [
+        .target(
+            name: "SpanQueueProto",
+            dependencies: [
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "SpanQueueGateway",
+            dependencies: [
+                "SpanQueue", "SpanQueueLoop", "SpanQueueProto", "SpanQueueServer", "SpanQueueTelemetry",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "spanq-gateway",
+            dependencies: [
+                "CSpanQueueSpawn", "SpanQueue", "SpanQueueGateway", "SpanQueueOTLP", "SpanQueuePostgres",
+                "SpanQueueRedis",
+                "SpanQueueServer", "SpanQueueTelemetry",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SpanQueueGatewayTests",
+            dependencies: [
+                "HeldProcess", "PostgresClient", "PostgresServerFixture", "RedisServerFixture", "SpanQueue",
+                "SpanQueueGateway",
+                "SpanQueueLoop", "SpanQueuePostgres", "SpanQueueProto", "SpanQueueRedis", "SpanQueueServer",
+                "SpanQueueTelemetry", "spanq", "spanq-gateway",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+}
+
 /// `SPANQ_TESTS=SpanqTests,CostTests swift test` builds these test targets alone: all of them take minutes after a change in the core.
-if let names = Context.environment["SPANQ_TESTS"]?.split(separator: ",").map(String.init), !names.isEmpty {
-    package.targets.removeAll { $0.type == .test && !names.contains($0.name) }
+if !testNames.isEmpty {
+    package.targets.removeAll { $0.type == .test && !testNames.contains($0.name) }
 }

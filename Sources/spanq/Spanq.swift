@@ -24,7 +24,7 @@ struct Spanq: AsyncParsableCommand {
             JournalCommand.self, TokenCommand.self, AuditCommand.self, LayoutCommand.self, PostgresCommand.self,
             TransferCommand.self,
             BenchCommand.self,
-            HealthCommand.self,
+            GatewayCommand.self, HealthCommand.self,
             VersionCommand.self,
         ])
 
@@ -34,6 +34,7 @@ struct Spanq: AsyncParsableCommand {
         var arguments: [String] = []
         var refusal: CommandFailure?
         do {
+            try GatewayCommand.runIfAsked()
             try CommandEnvironment.check()
             let given = try CommandArguments.ofProcess()
             // What else may be wrong would be told with the placeholder in it.

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the SpanQueue authors
+
+import DequeModule
+import Foundation
+import SpanQueue
+import SpanQueueLoop
+import SpanQueueProto
+
+/// A stream in the core: the machine, and what waits to be written.
+///
+/// `@unchecked Sendable`: nothing but the core has one, whose code runs on one thread; closures that carry it there run on that too.
+final class WorkStream: @unchecked Sendable {
+    let number: Int
+    let caller: GatewayCaller
+    var machine = StreamMachine()
+    var terms: StreamTerms?
+    var selector: QueueSelector?
+    var end: StreamEnd?
+    /// Whether the wires were cut, or the stream ended in another way than that.
+    var isCut = false
+    var isClaiming = false
+    /// The queues in whose line of idle streams it stands.
+    var idleIn: Set<String> = []
+    var announcedAt: ContinuousClock.Instant?
+    let startedAt = Timestamp(Date())
+    var helloTimer: LoopTimer?
+
+    private var waiting: Deque<Wire.ToWorker> = []
+    private var sizes: Deque<Int> = []
+    /// What waits, roughly, in bytes.
+    private(set) var unwrittenBytes = 0
+    private var writer: CheckedContinuation<Void, Never>?
+    private var enders: [CheckedContinuation<Void, Never>] = []
+
+    init(_ number: Int, _ caller: GatewayCaller) {
+        self.number = number
+        self.caller = caller
+    }
+
+    /// Whether jobs may be claimed for it.
+    var wantsJobs: Bool {
+        machine.isOpen && machine.credits > 0 && unwrittenBytes < StreamLimits.unwrittenBytes
+    }
+
+    func write(_ message: Wire.ToWorker) {
+        let size = message.jobs.jobs.reduce(64) { $0 + $1.payload.count + 256 }
+        waiting.append(message)
+        sizes.append(size)
+        unwrittenBytes += size
+        resume()
+    }
+
+    func finish(_ end: StreamEnd) {
+        guard self.end == nil else { return }
+        self.end = end
+        resume()
+        for ender in enders { ender.resume() }
+        enders = []
+    }
+
+    private func resume() {
+        writer?.resume()
+        writer = nil
+    }
+
+    /// What is to be written next, some messages at a time; nil when there is no more to come.
+    func output() async -> [Wire.ToWorker]? {
+        while waiting.isEmpty {
+            guard end == nil else { return nil }
+            await withCheckedContinuation { writer = $0 }
+        }
+        // Those that lie there are written together; what is large goes alone.
+        var batch: [Wire.ToWorker] = []
+        var bytes = 0
+        while let next = waiting.first, batch.isEmpty || bytes + sizes[0] <= StreamLimits.bytesPerMessage {
+            bytes += sizes[0]
+            batch.append(next)
+            waiting.removeFirst()
+            sizes.removeFirst()
+        }
+        unwrittenBytes -= bytes
+        return batch
+    }
+
+    func ended() async {
+        guard end == nil else { return }
+        await withCheckedContinuation { enders.append($0) }
+    }
+}
+
+/// A claim that this process knows: it made it, or has read it from the engine.
+///
+/// `@unchecked Sendable`: as a `WorkStream` is.
+final class HeldClaim: @unchecked Sendable {
+    let claim: ClaimedJob
+    /// When it lapses unless it is extended.
+    var lapsesAt: ContinuousClock.Instant
+    /// The stream that has it; nil for one whose stream is gone, and for unary calls.
+    var stream: Int?
+    var isCancelled = false
+    var progress: JobProgress?
+    var isReported = true
+    /// Ends the attempt when it has run for its timeout.
+    var timer: LoopTimer?
+    /// When that is; nil where it has no timeout.
+    var timesOutAt: ContinuousClock.Instant?
+    /// Its end is on the way to the engine.
+    var isSettling = false
+
+    init(_ claim: ClaimedJob, lapsesAt: ContinuousClock.Instant, stream: Int?) {
+        self.claim = claim
+        self.lapsesAt = lapsesAt
+        self.stream = stream
+    }
+}
