@@ -16,7 +16,7 @@ import Testing
 @Suite("Who may come", .timeLimit(.minutes(1)))
 struct AccessTests {
     private static let users = [
-        "vera viewer *", "otto operator *", "ada admin *", "pia producer *", "lim admin mail,media-*",
+        "vera viewer *", "otto operator *", "ada admin *", "pia producer *", "wim worker *", "lim admin mail,media-*",
     ]
 
     /// A queue with jobs that each route can act on.
@@ -54,7 +54,7 @@ struct AccessTests {
                 #expect(nobody.status == 401 && nobody.code == "unauthenticated", "\(method) \(route.path)")
                 #expect(nobody.headers["www-authenticate"]?.hasPrefix("Bearer") == true)
                 for (user, role) in [
-                    ("pia", Role.producer), ("vera", .viewer), ("otto", .operator), ("ada", .admin),
+                    ("pia", Role.producer), ("wim", .worker), ("vera", .viewer), ("otto", .operator), ("ada", .admin),
                 ] {
                     let may = route.scope.map(role.scopes.contains) ?? true
                     let answer = try await web.call(method, Self.target(route), Self.body(route), as: user)

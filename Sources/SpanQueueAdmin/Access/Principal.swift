@@ -11,6 +11,7 @@ package struct Principal: Sendable, Hashable {
         case top
         case web
         case api
+        case grpc
     }
 
     /// As it stands in records: `ada@laptop`.
@@ -64,6 +65,8 @@ package enum Scope: String, Sendable, Hashable, CaseIterable {
     case admin
     /// To enqueue.
     case produce
+    /// To take jobs, and to say how they ended.
+    case work
 }
 
 /// A name for a set of rights.
@@ -72,13 +75,16 @@ package enum Role: String, Sendable, Hashable, CaseIterable {
     case `operator`
     case admin
     case producer
+    case worker
 
     package var scopes: Set<Scope> {
         switch self {
         case .viewer: [.read]
         case .operator: [.read, .payload, .operate]
-        case .admin: Set(Scope.allCases)
+        // What people may do, all of it; taking jobs is for programs.
+        case .admin: Set(Scope.allCases).subtracting([.work])
         case .producer: [.produce]
+        case .worker: [.work]
         }
     }
 }

@@ -98,7 +98,7 @@ final class Gate: Sendable {
         case .proxy: user = try? named(by: headers, users, isTrusted: peer.map(access.proxies.contain) ?? true)
         case .bearer, .basic:
             let text = headers[.authorization].flatMap { try? Self.token(in: $0).0 }
-            user = text.flatMap { AccessToken($0) }.flatMap { users.user(digest: $0.digest) }
+            user = text.flatMap { AccessToken($0) }.flatMap { users.user(token: $0) }
         case .cookie: user = signedIn(headers, users)?.user
         }
         guard let user else { return false }
@@ -179,7 +179,7 @@ final class Gate: Sendable {
         let place = address ?? "unix"
         let now = ContinuousClock.now
         if let wait = throttle.withLock({ $0.wait(for: place, at: now) }) { throw .tooMany(after: wait) }
-        if let token = AccessToken(text), let user = users.user(digest: token.digest), name ?? user.name == user.name {
+        if let token = AccessToken(text), let user = users.user(token: token), name ?? user.name == user.name {
             return user
         }
         let left = throttle.withLock { throttle in

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 internal import SpanQueue
+internal import SpanQueueAdmin
 
 /// What a browser shows after a person has signed in: whose token it was, and until when, signed with a key that is made when the server
 /// starts. A restart signs everybody out.

@@ -9,21 +9,21 @@ import SpanQueueWeb
 /// `spanq token …`
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Make tokens for the pages and the REST interface.",
+        commandName: "token", abstract: "Make tokens for the pages, the REST interface and the gateway.",
         subcommands: [TokenMakeCommand.self])
 }
 
 /// `spanq token make`
 struct TokenMakeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "make", abstract: "Make a token, and the line for it in the file of --web-users.",
+        commandName: "make", abstract: "Make a token, and the line for it in the file of users.",
         discussion: """
             The token is shown this once: whoever has it is let in by that name. The file gets its SHA-256 alone, which is \
             enough for 256 bits of chance. It must not be open to others: chmod 600.
             """)
 
     @Argument(help: "The name of the person or program, as it will stand in records.") var name: String
-    @Option(help: ArgumentHelp("What they may do: viewer, operator, admin, producer.", valueName: "role"))
+    @Option(help: ArgumentHelp("What they may do: viewer, operator, admin, producer, worker.", valueName: "role"))
     var role = Role.viewer
     @Option(help: ArgumentHelp("In which queues: mail,media-*.", valueName: "queues")) var queues = "*"
     @OptionGroup var global: GlobalOptions

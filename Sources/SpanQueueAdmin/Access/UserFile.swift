@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-internal import Foundation
-internal import Logging
-internal import SpanQueue
-internal import Synchronization
+import Foundation
+package import Logging
+package import SpanQueue
+import Synchronization
 
 /// The list of users, as its file has it now: what is taken out of it counts a second later, for those who are signed in too.
-final class UserFile: Sendable {
+package final class UserFile: Sendable {
     /// What tells that a file is another one, or was written to.
     private struct Stamp: Equatable {
         let number: Int
@@ -22,7 +22,7 @@ final class UserFile: Sendable {
         var nextLook: ContinuousClock.Instant
     }
 
-    let path: String
+    package let path: String
     private let logger: Logger
     private let state: Mutex<State>
     private static let largest = 1 << 20
@@ -31,7 +31,7 @@ final class UserFile: Sendable {
     /// Reads it.
     ///
     /// - Throws: `.invalidArgument` for a file that can't be read, that others may read or write, or that has a line which is none.
-    init(path: String, logger: Logger) throws(SpanQueueError) {
+    package init(path: String, logger: Logger) throws(SpanQueueError) {
         self.path = path
         self.logger = logger
         let (list, stamp) = try Self.read(path)
@@ -39,7 +39,7 @@ final class UserFile: Sendable {
     }
 
     /// The list. Where the file can't be used any more, the last one that could, and the log says so.
-    func current(now: ContinuousClock.Instant = .now) -> UserList {
+    package func current(now: ContinuousClock.Instant = .now) -> UserList {
         state.withLock { state in
             guard now >= state.nextLook else { return state.list }
             state.nextLook = now + Self.interval

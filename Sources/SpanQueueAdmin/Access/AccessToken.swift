@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-internal import SpanQueue
-internal import SpanQueueAdmin
+import SpanQueue
 
 /// What a program or person shows to be let in: 256 bits of chance, so that its plain SHA-256 can be kept, as nobody can try them all. A
 /// password of somebody's choice would need a slow hash: none is taken, and none can be set.
@@ -10,7 +9,8 @@ package struct AccessToken: Sendable {
     /// `spanq_` and 43 characters.
     package let text: String
     /// Its SHA-256, 64 hexadecimal digits.
-    package var digest: String { Digest.sha256(Array(text.utf8)).hexadecimal }
+    package var digest: String { hash.hexadecimal }
+    var hash: [UInt8] { Digest.sha256(Array(text.utf8)) }
 
     private static let prefix = "spanq_"
 

@@ -2,12 +2,11 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 package import SpanQueue
-package import SpanQueueAdmin
 
 /// Who may do what, as a file has it: a line for each token or name, `name role queues sha256`.
 ///
 /// ```
-/// # name      role      queues        sha256 of the token, or - for those who come by a proxy
+/// # name      role      queues        sha256 of the token, or - for whom a proxy or a certificate names
 /// ada         admin     *             5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8
 /// ci          producer  mail,media-*  …
 /// @sre        operator  *             -
@@ -15,13 +14,13 @@ package import SpanQueueAdmin
 ///
 /// A name that begins with `@` is that of a group.
 package struct UserList: Sendable {
-    struct User: Sendable, Hashable {
-        let name: String
-        let role: Role
-        let queues: QueuePatterns
+    package struct User: Sendable, Hashable {
+        package let name: String
+        package let role: Role
+        package let queues: QueuePatterns
     }
 
-    private var byDigest: [String: User] = [:]
+    private var byDigest: [TokenDigest: User] = [:]
     private var byName: [String: User] = [:]
 
     package init() {}
@@ -52,8 +51,7 @@ package struct UserList: Sendable {
             }
             byName[user.name] = user
             guard words[3] != "-" else { continue }
-            let digest = words[3].lowercased()
-            guard digest.utf8.count == 64, digest.utf8.allSatisfy(Self.isHexadecimal), !user.name.hasPrefix("@") else {
+            guard let digest = TokenDigest(hexadecimal: words[3]), !user.name.hasPrefix("@") else {
                 throw wrong("the last word is not 64 hexadecimal digits of a person's or program's token, nor -")
             }
             guard byDigest.updateValue(user, forKey: digest) == nil else {
@@ -80,15 +78,14 @@ package struct UserList: Sendable {
             }
     }
 
-    private static func isHexadecimal(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
-    }
+    /// Whose token it is.
+    package func user(token: AccessToken) -> User? { byDigest[TokenDigest(token)] }
 
-    /// By the digest of a token: whoever could make two tokens of one digest could do more.
-    func user(digest: String) -> User? { byDigest[digest] }
+    /// Whose token has this digest; nil also for what is none.
+    package func user(digest: String) -> User? { TokenDigest(hexadecimal: digest).flatMap { byDigest[$0] } }
 
-    /// Whom a proxy names, by their own name before that of a group.
-    func user(named name: String, groups: [String]) -> User? {
+    /// Whom a proxy or a certificate names, by their own name before that of a group.
+    package func user(named name: String, groups: [String]) -> User? {
         if !name.hasPrefix("@"), let user = byName[name] { return user }
         return groups.lazy.compactMap { byName["@\($0)"] }.first.map {
             User(name: name, role: $0.role, queues: $0.queues)
