@@ -566,6 +566,8 @@ if buildsGateway {
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
         // Without its traits it does not need all of Foundation.
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
     ]
     package.targets += [
         .target(
@@ -575,27 +577,34 @@ if buildsGateway {
                 .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
+            resources: [.embedInCode("Descriptors")],
             swiftSettings: settings
         ),
         .target(
             name: "SpanQueueGateway",
             dependencies: [
-                "SpanQueue", "SpanQueueLoop", "SpanQueueProto", "SpanQueueServer", "SpanQueueTelemetry",
+                "SpanQueue", "SpanQueueAdmin", "SpanQueueLoop", "SpanQueueProto", "SpanQueueServer",
+                "SpanQueueTelemetry",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
                 .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCertificateReloading", package: "swift-nio-extras"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
+                .product(name: "X509", package: "swift-certificates"),
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "spanq-gateway",
             dependencies: [
-                "CSpanQueueSpawn", "SpanQueue", "SpanQueueGateway", "SpanQueueOTLP", "SpanQueuePostgres",
+                "CSpanQueueSpawn", "SpanQueue", "SpanQueueAdmin", "SpanQueueGateway", "SpanQueueOTLP",
+                "SpanQueuePostgres",
                 "SpanQueueRedis",
                 "SpanQueueServer", "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -609,13 +618,15 @@ if buildsGateway {
             name: "SpanQueueGatewayTests",
             dependencies: [
                 "HeldProcess", "PostgresClient", "PostgresServerFixture", "RedisServerFixture", "SpanQueue",
+                "SpanQueueAdmin",
                 "SpanQueueGateway",
                 "SpanQueueLoop", "SpanQueuePostgres", "SpanQueueProto", "SpanQueueRedis", "SpanQueueServer",
-                "SpanQueueTelemetry", "spanq", "spanq-gateway",
+                "SpanQueueTelemetry", "SpanQueueTesting", "spanq", "spanq-gateway",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
                 .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],

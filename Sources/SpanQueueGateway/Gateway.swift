@@ -23,6 +23,8 @@ package struct GatewayConfiguration: Sendable {
     package var connectionAge: Duration?
     /// What every call goes through, the first outermost.
     package var interceptors: [any ServerInterceptor] = []
+    /// Bounds how many connections there are; nil for no bound.
+    package var connections: ConnectionLimit?
     /// Services beside `Producer` and `Worker`.
     package var services: [any RegistrableRPCService] = []
 
@@ -122,6 +124,9 @@ package final class Gateway: Service, Sendable {
             config.http2.targetWindowSize = 1 << 20
             // Over its limit the transport ends a stream without a word.
             config.rpc.maxRequestPayloadSize = 2 * StreamLimits.messageBytes
+            if let connections = configuration.connections {
+                config.channelDebuggingCallbacks.onAcceptTCPConnection = { connections.accept($0) }
+            }
             config.connection.maxAge = configuration.connectionAge
             config.connection.maxGraceTime = .seconds(5)
             config.connection.keepalive.time = .seconds(20)

@@ -76,6 +76,8 @@ struct SpanqGateway: AsyncParsableCommand {
             "How lines of the log look: text, logfmt, json.", discussion: "Or SPANQ_LOG_FORMAT.", valueName: "format"))
     var logFormat: String?
 
+    @OptionGroup(title: "Access") var edges: EdgeFlags
+
     static func main() async {
         do {
             var command = try parseAsRoot(nil)
@@ -127,7 +129,13 @@ struct SpanqGateway: AsyncParsableCommand {
         let server = MetricsServer(
             address: settings.metricsAddress, registry: telemetry.registry, ready: [.engine(queue), .features(queue)],
             queue: queue, logger: logger)
-        let gateway = try Gateway(queue, settings.gateway, logger: logger)
+        var configuration = settings.gateway
+        let health = GatewayHealth(queue)
+        let environment = ProcessInfo.processInfo.environment
+        func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        configuration.connectionAge = try edges.age(variable)
+        try edges.edges(variable, logger: logger).apply(to: &configuration, queue, health: health, logger: logger)
+        let gateway = try Gateway(queue, configuration, logger: logger)
         do throws(SpanQueueError) {
             try gateway.start()
         } catch {
@@ -143,7 +151,7 @@ struct SpanqGateway: AsyncParsableCommand {
         }
         var quiet = logger
         quiet.logLevel = max(.warning, logger.logLevel)
-        let services: [any Service] = [telemetry.telemetry, server, gateway, server.drainNotice]
+        let services: [any Service] = [telemetry.telemetry, server, gateway, health, server.drainNotice]
         let isIgnored = spanqueue_signal_is_ignored(SIGHUP) != 0
         try await ServiceGroup(
             services: services,

@@ -4,10 +4,10 @@
 import SpanQueue
 
 /// The SHA-256 of a token, by which a token is looked up: compared in a time that does not tell where two of them differ.
-struct TokenDigest: Sendable, Hashable {
+package struct TokenDigest: Sendable, Hashable {
     private let bytes: [UInt8]
 
-    init(_ token: AccessToken) {
+    package init(_ token: AccessToken) {
         bytes = token.hash
     }
 
@@ -18,10 +18,10 @@ struct TokenDigest: Sendable, Hashable {
         bytes = stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
     }
 
-    static func == (left: TokenDigest, right: TokenDigest) -> Bool {
+    package static func == (left: TokenDigest, right: TokenDigest) -> Bool {
         zip(left.bytes, right.bytes).reduce(0 as UInt8) { $0 | ($1.0 ^ $1.1) } == 0
     }
 
     /// With the seed of this process: which digests share a bucket is not for others to know.
-    func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
+    package func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 }

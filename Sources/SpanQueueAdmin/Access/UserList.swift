@@ -81,6 +81,9 @@ package struct UserList: Sendable {
     /// Whose token it is.
     package func user(token: AccessToken) -> User? { byDigest[TokenDigest(token)] }
 
+    /// Whose token has this digest.
+    package func user(_ digest: TokenDigest) -> User? { byDigest[digest] }
+
     /// Whose token has this digest; nil also for what is none.
     package func user(digest: String) -> User? { TokenDigest(hexadecimal: digest).flatMap { byDigest[$0] } }
 

@@ -5,6 +5,7 @@ import Foundation
 import GRPCCore
 import Logging
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueLoop
 package import SpanQueueProto
 import SpanQueueTelemetry

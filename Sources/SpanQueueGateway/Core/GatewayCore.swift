@@ -5,6 +5,7 @@ import Foundation
 import GRPCCore
 package import Logging
 package import SpanQueue
+import SpanQueueAdmin
 package import SpanQueueLoop
 package import SpanQueueProto
 import SpanQueueTelemetry

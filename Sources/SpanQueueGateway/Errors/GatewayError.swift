@@ -4,6 +4,7 @@
 package import GRPCCore
 package import GRPCProtobuf
 package import SpanQueue
+import SpanQueueAdmin
 import SpanQueueProto
 
 /// Why a call failed, as its status tells: SpanQueue's own code, the status code that stands for it, and whether to try again.
@@ -50,6 +51,7 @@ package struct GatewayError: Error, Sendable {
         switch error {
         case let error as GatewayError: self = error
         case let error as SpanQueueError: self.init(error, queue: queue, id: id)
+        case let error as AdminError: self = .forbidden(error.message)
         case is CancellationError: self.init(.cancelled, "cancelled", "the call was given up")
         default: self.init(.internalError, "internal", "unexpected: see the gateway's log")
         }

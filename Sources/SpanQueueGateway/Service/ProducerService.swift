@@ -6,6 +6,7 @@ import GRPCCore
 import GRPCProtobuf
 import ServiceContextModule
 package import SpanQueue
+import SpanQueueAdmin
 package import SpanQueueProto
 import SpanQueueTelemetry
 import SwiftProtobuf
@@ -126,7 +127,7 @@ struct ProducerService: Wire.Producer.ServiceProtocol {
     }
 
     private func find(
-        _ id: String, _ name: String, _ scope: GatewayScope, _ caller: GatewayCaller
+        _ id: String, _ name: String, _ scope: Scope, _ caller: GatewayCaller
     ) async throws -> JobRecord {
         // Who may not look everywhere must say where; and what is in a queue of others is as if it were not there.
         try caller.require(scope, name.isEmpty ? nil : name)

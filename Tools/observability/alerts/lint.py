@@ -15,7 +15,7 @@ SHARED = {
     "spanq_queue_jobs", "spanq_queue_oldest_job_age_seconds", "spanq_queue_paused", "spanq_workers_alive",
     "spanq_queue_scrape_success",
 }
-DASHBOARDS = {"spanq-overview", "spanq-queue", "spanq-workers", "spanq-job-types", "spanq-job-trace", "spanq-telemetry"}
+DASHBOARDS = {"spanq-overview", "spanq-queue", "spanq-workers", "spanq-gateways", "spanq-job-types", "spanq-job-trace", "spanq-telemetry"}
 #: The pages of SpanQueue that an alert may lead to.
 PAGES = r"/|/queues/\{\{ \$labels\.queue \}\}|/jobs|/workers|/about"
 COUNTER_FUNCTIONS = {"rate", "irate", "increase"}
