@@ -58,6 +58,23 @@ LABEL org.opencontainers.image.title="spanq" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim" \
       org.opencontainers.image.revision="${REVISION}"
 
+# The gateway brings gRPC, which takes minutes to build: only who asks for it waits for that.
+#
+#   docker build -t spanqueue-gateway:local --target gateway .
+FROM build AS build-gateway
+RUN --mount=type=cache,target=/root/.cache/org.swift.swiftpm,sharing=locked \
+    --mount=type=cache,target=/src/.build,sharing=locked \
+    swift build -c release --static-swift-stdlib --product spanq-gateway \
+    && install -D -m 0755 .build/release/spanq-gateway /out/spanq-gateway \
+    && strip /out/spanq-gateway
+
+FROM runtime AS gateway
+COPY --from=build-gateway /out/spanq-gateway /usr/local/bin/spanq-gateway
+# It serves this container alone until it is told where, and with which certificate and users: docs/grpc.md.
+EXPOSE 9466
+ENTRYPOINT ["spanq-gateway"]
+CMD []
+
 # For Alertmanager's webhook, in Compose: deploy/alertmanager/receiver.py, which runs `spanq enqueue`.
 FROM runtime AS alert-receiver
 USER 0:0

@@ -203,13 +203,15 @@ struct EdgeTests {
                 func reflect(_ token: AccessToken?, _ service: String) async throws -> String {
                     try await code {
                         try await client.bidirectionalStreaming(
-                            request: StreamingClientRequest(metadata: token.map(bearer) ?? [:]) { writer in
+                            request: StreamingClientRequest<Grpc_Reflection_V1_ServerReflectionRequest>(
+                                metadata: token.map(bearer) ?? [:]
+                            ) { writer in
                                 try await writer.write(
                                     Grpc_Reflection_V1_ServerReflectionRequest.with { $0.listServices = "" })
                             },
                             descriptor: MethodDescriptor(
                                 fullyQualifiedService: service, method: "ServerReflectionInfo"),
-                            serializer: ProtobufSerializer(),
+                            serializer: ProtobufSerializer<Grpc_Reflection_V1_ServerReflectionRequest>(),
                             deserializer: ProtobufDeserializer<Grpc_Reflection_V1_ServerReflectionResponse>(),
                             options: .defaults
                         ) { response in
