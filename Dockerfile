@@ -64,7 +64,7 @@ LABEL org.opencontainers.image.title="spanq" \
 FROM build AS build-gateway
 RUN --mount=type=cache,target=/root/.cache/org.swift.swiftpm,sharing=locked \
     --mount=type=cache,target=/src/.build,sharing=locked \
-    swift build -c release --static-swift-stdlib --product spanq-gateway \
+    SPANQ_BUILD_GATEWAY=1 swift build -c release --static-swift-stdlib --product spanq-gateway \
     && install -D -m 0755 .build/release/spanq-gateway /out/spanq-gateway \
     && strip /out/spanq-gateway
 

@@ -552,11 +552,11 @@ if Context.environment["SPANQ_BENCHMARKS"] == "1" {
     ]
 }
 
-/// The gateway, and with it gRPC, which takes minutes to build: nothing else of the package depends on it. `SPANQ_GATEWAY=0` leaves it out, and
-/// `SPANQ_TESTS` does so where it names none of its tests.
+/// `SPANQ_BUILD_GATEWAY=1` adds the gateway, and with it gRPC, which takes minutes to build: nothing else of the package depends on it, and who
+/// depends on the package fetches none of it. `SPANQ_TESTS` leaves it out where it names none of its tests.
 let testNames = Context.environment["SPANQ_TESTS"]?.split(separator: ",").map(String.init) ?? []
 let buildsGateway =
-    Context.environment["SPANQ_GATEWAY"] != "0" && Context.environment["SPANQ_FUZZ"] != "1"
+    Context.environment["SPANQ_BUILD_GATEWAY"] == "1" && Context.environment["SPANQ_FUZZ"] != "1"
     && (testNames.isEmpty || testNames.contains { $0.contains("Gateway") })
 if buildsGateway {
     package.products.append(.executable(name: "spanq-gateway", targets: ["spanq-gateway"]))

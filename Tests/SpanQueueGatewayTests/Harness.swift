@@ -68,11 +68,11 @@ struct Harness {
             let group = ServiceGroup(services: [gateway], logger: logger)
             let running = Task { try await group.run() }
             try await withGRPCClient(transport: .plain(port)) { client in
-                do {
+                // A client waits for its streams to end, so those that a test leaves open are broken off.
+                let calls = WorkCalls()
+                defer { calls.cancel() }
+                try await WorkCalls.$current.withValue(calls) {
                     try await body(Harness(queue: queue, group: group, port: port, client: client))
-                } catch {
-                    await group.triggerGracefulShutdown()
-                    throw error
                 }
             }
             await group.triggerGracefulShutdown()
@@ -99,6 +99,17 @@ extension ClientTransport where Self == HTTP2ClientTransport.Posix {
     }
 }
 
+/// The streams of a test.
+final class WorkCalls: Sendable {
+    @TaskLocal static var current: WorkCalls?
+
+    private let calls = Mutex<[WorkCall]>([])
+
+    func add(_ call: WorkCall) { calls.withLock { $0.append(call) } }
+
+    func cancel() { for call in calls.withLock({ $0 }) { call.cancel() } }
+}
+
 /// One `Work` stream of a client: what it says, and all that has come.
 final class WorkCall: Sendable {
     private struct State {
@@ -113,9 +124,12 @@ final class WorkCall: Sendable {
     init(_ client: Wire.Worker.Client<HTTP2ClientTransport.Posix>) {
         let (stream, continuation) = AsyncStream.makeStream(of: Wire.FromWorker.self)
         requests = continuation
-        let task = Task { [self] in
+        // A process that was started just now may not listen yet.
+        var options = CallOptions.defaults
+        options.waitForReady = true
+        let task = Task { [self, options] in
             do {
-                try await client.work { writer in
+                try await client.work(options: options) { writer in
                     for await message in stream { try await writer.write(message) }
                 } onResponse: { response in
                     for try await message in response.messages { self.state.withLock { $0.answers.append(message) } }
@@ -126,6 +140,7 @@ final class WorkCall: Sendable {
             }
         }
         self.task.withLock { $0 = task }
+        WorkCalls.current?.add(self)
     }
 
     /// Opens a stream as most clients do.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-package import ServiceLifecycle
+import ServiceLifecycle
 package import SpanQueue
 import Synchronization
 

@@ -3,7 +3,7 @@
 
 import Foundation
 package import Logging
-package import NIOCertificateReloading
+import NIOCertificateReloading
 package import NIOSSL
 package import SpanQueue
 import Synchronization

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import GRPCCore
 import SpanQueue
 import SpanQueueAdmin
 import SpanQueueServer
@@ -152,7 +153,7 @@ struct AccessPolicyTests {
     @Test("TLS is all of its parts or none")
     func parts() throws {
         #expect(try GatewayTLS(certificate: nil, key: nil, clientAuthorities: nil) == nil)
-        #expect(try GatewayTLS(certificate: "a", key: "b", clientAuthorities: nil) != nil)
+        #expect(try GatewayTLS(certificate: Optional("a"), key: Optional("b"), clientAuthorities: nil) != nil)
         for (certificate, key, authorities) in [("a", nil, nil), (nil, "b", nil), (nil, nil, "c"), ("a", nil, "c")]
             as [(String?, String?, String?)]
         {

@@ -9,8 +9,10 @@ import ServiceLifecycle
 import SpanQueue
 import SpanQueueAdmin
 import SpanQueueProto
+import SpanQueueServer
 import SpanQueueTelemetry
 import SpanQueueTesting
+import SwiftProtobuf
 import Testing
 
 @testable import SpanQueueGateway

@@ -7,6 +7,7 @@ import GRPCNIOTransportHTTP2Posix
 import GRPCProtobuf
 import Logging
 import NIOSSL
+import ServiceLifecycle
 import SpanQueue
 import SpanQueueAdmin
 import SpanQueueProto
@@ -156,7 +157,7 @@ struct EdgeTests {
     @Test("what a caller may do depends on their scopes and queues: enqueue, read, work, reflect")
     func scopes() async throws {
         try await EdgeHarness.with(try edges()) { harness in
-            try await harness.client { client in
+            try await harness.client { client async throws in
                 let producer = Wire.Producer.Client(wrapping: client)
                 func code(_ body: () async throws -> Void) async throws -> String {
                     do {

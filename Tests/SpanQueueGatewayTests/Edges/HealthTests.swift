@@ -16,22 +16,23 @@ struct HealthTests {
     func states() {
         let start = ContinuousClock.now
         var state = HealthState(at: start)
+        func look(_ moment: ContinuousClock.Instant) -> Bool { state.look(at: moment) }
         #expect(state.isServing)
-        #expect(!state.look(at: start + .milliseconds(4999)))
+        #expect(!look(start + .milliseconds(4999)))
         #expect(state.isServing)
-        #expect(state.look(at: start + .seconds(5)))
+        #expect(look(start + .seconds(5)))
         #expect(!state.isServing)
-        #expect(!state.look(at: start + .seconds(9)))
+        #expect(!look(start + .seconds(9)))
         state.answered(at: start + .seconds(10))
-        #expect(state.look(at: start + .seconds(10)))
+        #expect(look(start + .seconds(10)))
         #expect(state.isServing)
         // A late word of an earlier answer changes nothing.
         state.answered(at: start)
-        #expect(!state.look(at: start + .seconds(14)))
+        #expect(!look(start + .seconds(14)))
         state.drain()
-        #expect(state.look(at: start + .seconds(14)))
+        #expect(look(start + .seconds(14)))
         state.answered(at: start + .seconds(15))
-        #expect(!state.look(at: start + .seconds(15)))
+        #expect(!look(start + .seconds(15)))
         #expect(!state.isServing)
     }
 

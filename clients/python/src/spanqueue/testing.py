@@ -134,7 +134,7 @@ class Gateway:
         Of this process' environment it gets all but what begins with `SPANQ_`, and `environment` besides.
         """
         self.address = address or f"127.0.0.1:{_free_port()}"
-        program = os.environ.get("SPANQ_GATEWAY_PROGRAM") or _program("spanq-gateway", "build it: swift build --product spanq-gateway")
+        program = os.environ.get("SPANQ_GATEWAY_PROGRAM") or _program("spanq-gateway", "build it: SPANQ_BUILD_GATEWAY=1 swift build --product spanq-gateway")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SPANQ_")}
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(log.open("ab")) if log is not None else subprocess.DEVNULL
