@@ -40,6 +40,8 @@ struct SurfaceTests {
         "name": "no name", "role": "x", "token make queues": "no queue", "only": "x", "jobs": "0", "workers": "0",
         "bench payload": "-1", "bench queues": "0", "depth": "-1", "part": "x", "prefix": "no prefix",
         "url": "no url", "from": "x", "to": "x", "wait": "soon",
+        // They are spanq-gateway's, and GatewayCommandTests has a bad one.
+        "gateway arguments": nil,
     ]
 
     /// What a command needs beside the bad value.

@@ -40,7 +40,7 @@ struct GatewayCommand: ParsableCommand {
             }
         }
         throw .failed(
-            "\(program) is neither beside spanq nor in PATH: build it (swift build --product \(program)), or install it"
+            "\(program) is neither beside spanq nor in PATH: build it (SPANQ_BUILD_GATEWAY=1 swift build --product \(program)), or install it"
         )
     }
 }
