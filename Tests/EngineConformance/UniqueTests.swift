@@ -111,11 +111,11 @@ struct UniqueTests {
     )
     func duration(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
-            let lock = bench.lock(1, .duration(.milliseconds(300)))
+            let lock = bench.lock(1, .duration(.seconds(3)))
             let first = try await bench.acceptAndClaim(bench.job(unique: lock))
             try await bench.settle(first, .complete)
             #expect(try await bench.enqueue(bench.job(unique: lock)).owner == first.message.id)
-            try await bench.pass(.milliseconds(350))
+            try await bench.pass(.milliseconds(3_050))
             #expect(try await bench.enqueue(bench.job(unique: lock)).isFresh)
         }
     }

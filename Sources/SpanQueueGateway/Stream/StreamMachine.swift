@@ -355,7 +355,8 @@ package struct StreamMachine {
     package func leftovers(isCut: Bool) -> [ClaimReference] {
         jobs.compactMap { claim, job in
             let isConfirmed = job.isConfirmed || job.number <= confirmed
-            return !isConfirmed || isCut && releasesOnDisconnect ? claim : nil
+            // A client that closed its side without a word has gone as well.
+            return !isConfirmed || (isCut || isClosedByClient) && releasesOnDisconnect ? claim : nil
         }
     }
 }

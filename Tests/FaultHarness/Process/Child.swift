@@ -43,6 +43,15 @@ package final class Child: @unchecked Sendable {
     package var isRunning: Bool { process.isRunning }
     package var exitStatus: Int32 { process.terminationStatus }
 
+    /// How many programs it has started that are still there, by Linux.
+    package var programs: Int {
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/task")) ?? []
+        return threads.reduce(0) { sum, thread in
+            let list = try? String(contentsOfFile: "/proc/\(id)/task/\(thread)/children", encoding: .utf8)
+            return sum + (list?.split(separator: " ").count ?? 0)
+        }
+    }
+
     package func signal(_ number: Int32) {
         guard process.isRunning else { return }
         kill(process.processIdentifier, number)

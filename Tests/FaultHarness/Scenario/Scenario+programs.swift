@@ -20,7 +20,8 @@ extension Scenario {
                     "--listen", "127.0.0.1:0",
                 ])
             for _ in 0..<jobs { try await stage.enqueue(FaultJob()) }
-            try await wait(for: "them to run", within: .seconds(20)) { try await stage.count(.active) == jobs }
+            // Claimed is not begun: a drain gives back what has no program yet.
+            try await wait(for: "them to run", within: .seconds(20)) { worker.programs == jobs }
             worker.signal(SIGTERM)
             try await Task.sleep(for: .milliseconds(500))
             let drains = try await stage.count(.active) == jobs && worker.isRunning

@@ -37,7 +37,7 @@ class Stack:
         self.processes = Processes(f"spanq-{name}-")
         self.folder = self.processes.folder
         self.collector, self.webhook = Collector(), Webhook()
-        self.ports = {name: free_port() for name in (*WORKERS, "server", "producer", "redis", "prometheus", "alertmanager")}
+        self.ports = {name: free_port() for name in (*WORKERS, "server", "producer", "gateway", "grpc", "redis", "prometheus", "alertmanager")}
         self.prometheus = Prometheus(f"http://127.0.0.1:{self.ports['prometheus']}")
         self.environment = {
             "PATH": f"{spanq.parent}:{os.environ['PATH']}",
@@ -58,7 +58,7 @@ class Stack:
 
     def start(self, worker: dict[str, Any], producer: bool = False) -> None:
         """Starts everything. `worker` is the workers' configuration. A producer is `spanq dev`, which brings its own Redis and puts jobs of
-        its own into the queue `demo`."""
+        its own into the queue `demo`; with it there is a gateway, and programs in Python that use it."""
         self.collector.start()
         self.webhook.start()
         (self.folder / "worker.yaml").write_text(yaml.safe_dump(worker))
@@ -74,7 +74,9 @@ class Stack:
         self.processes.start("redis-exporter", ["prometheus-redis-exporter", f"--redis.addr=unix://{self.folder}/redis.sock",
                                                 f"--web.listen-address=127.0.0.1:{self.ports['redis']}"])
         self.start_alertmanager()
-        self.start_prometheus(["producer"] if producer else [])
+        if producer:
+            self.start_gateway()
+        self.start_prometheus(["producer", "gateway"] if producer else [])
         for name in (*WORKERS, "server"):
             self.processes.answering(name, self.page(name))
 
@@ -90,6 +92,14 @@ class Stack:
     def start_worker(self, name: str) -> None:
         self.processes.start(name, [self.spanq, "worker", "--config", self.folder / "worker.yaml",
                                     "--listen", f"127.0.0.1:{self.ports[name]}"], self.environment | {"OTEL_SERVICE_NAME": name})
+
+    def start_gateway(self) -> None:
+        address = f"127.0.0.1:{self.ports['grpc']}"
+        self.processes.start("gateway", [self.spanq.parent / "spanq-gateway", "--listen", address,
+                                         "--metrics-listen", f"127.0.0.1:{self.ports['gateway']}"], self.environment)
+        self.processes.answering("gateway", self.page("gateway"))
+        self.processes.start("gateway-clients", [sys.executable, Path(__file__).with_name("gateway_clients.py"), address],
+                             {"PYTHONPATH": str(ROOT / "clients/python/src")})
 
     def start_alertmanager(self) -> None:
         config = self.shorter(yaml.safe_load((ROOT / "deploy/alertmanager/alertmanager.yml").read_text()))
