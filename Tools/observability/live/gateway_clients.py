@@ -17,6 +17,10 @@ def handle(_: Context) -> None:
 
 def main(address: str) -> None:
     client = Client(address)
+    # There always is a stream, and a handler that is free.
+    idle = Worker(address, queues="gateway-idle")
+    idle.handle("gateway:probe", handle)
+    threading.Thread(target=idle.run, kwargs={"signals": False}, daemon=True).start()
     while True:
         client.enqueue_many([NewJob("gateway:probe", {}, queue="gateway") for _ in range(20)])
         worker = Worker(address, queues="gateway", lease=5)
