@@ -25,6 +25,7 @@ PROVOKED = {"Failures by error", "Dead letters by reason", "Engine errors and re
 QUIET = {
     "instance:spanq_births_count:info": "no process is as young as the shortened bound that it reads",
     "instance:spanq_gateway_breaks:increase10m": "no stream breaks",
+    'count(queue_state:spanq_queue_jobs:max{state="ready"} > 0)': "whether a job waits just now is chance",
     "absent(cluster:spanq_queue_scrape_success:max)": "true only where nothing is scraped",
     "max by (engine, kind) (spanq_engine_oldest_snapshot_seconds)": "the engine here is Redis",
     'instance:spanq_telemetry_lost:increase10m{what="spans that were not sent"}': "none were dropped",
