@@ -287,6 +287,7 @@ let package = Package(
             dependencies: [
                 "CSpanQueueHiredis", "HiredisClient", "RedisServerFixture", "SpanQueueLoop",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
             ],
             swiftSettings: settings
         ),

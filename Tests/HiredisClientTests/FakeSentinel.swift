@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import NIOConcurrencyHelpers
 import RedisServerFixture
-import Synchronization
 
 @testable import HiredisClient
 
@@ -21,10 +21,11 @@ final class FakeSentinel: Sendable {
 
     let port: Int
     private let listener: Int32
-    private let state: Mutex<State>
+    /// Not a `Mutex`, which the thread sanitizer does not see.
+    private let state: NIOLockedValueBox<State>
 
     init(primary: RedisAddress) throws {
-        state = Mutex(State(primary: primary))
+        state = NIOLockedValueBox(State(primary: primary))
         port = try freePort()
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -38,22 +39,24 @@ final class FakeSentinel: Sendable {
         guard bound == 0, listen(listener, 16) == 0 else { throw POSIXError(.EADDRINUSE) }
         Thread.detachNewThread { [self] in
             while case let client = accept(listener, nil, nil), client >= 0 {
-                state.withLock { $0.descriptors.append(client) }
+                state.withLockedValue { $0.descriptors.append(client) }
                 Thread.detachNewThread { [self] in serve(client) }
             }
         }
     }
 
     var url: String { "redis-sentinel://127.0.0.1:\(port)/mymaster" }
-    var questions: Int { state.withLock { $0.questions } }
+    var questions: Int { state.withLockedValue { $0.questions } }
     /// Whether somebody listens to all that it may say.
     var isHeard: Bool {
-        state.withLock { state in SentinelNews.allCases.allSatisfy { !(state.listeners[$0.rawValue] ?? []).isEmpty } }
+        state.withLockedValue { state in
+            SentinelNews.allCases.allSatisfy { !(state.listeners[$0.rawValue] ?? []).isEmpty }
+        }
     }
 
     /// From now on it names another one.
     func name(_ primary: RedisAddress) {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.primary = primary
             state.epoch += 1
         }
@@ -78,13 +81,13 @@ final class FakeSentinel: Sendable {
         let channel = news.rawValue
         let message =
             "*3\r\n$7\r\nmessage\r\n$\(channel.utf8.count)\r\n\(channel)\r\n$\(text.utf8.count)\r\n\(text)\r\n"
-        for listener in state.withLock({ $0.listeners[channel] ?? [] }) { write(message, to: listener) }
+        for listener in state.withLockedValue({ $0.listeners[channel] ?? [] }) { write(message, to: listener) }
     }
 
     func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)
-        for descriptor in state.withLock({ $0.descriptors }) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        for descriptor in state.withLockedValue({ $0.descriptors }) { shutdown(descriptor, Int32(SHUT_RDWR)) }
     }
 
     private func serve(_ client: Int32) {
@@ -104,13 +107,13 @@ final class FakeSentinel: Sendable {
                 return
             }
         }
-        state.withLock { state in
+        state.withLockedValue { state in
             for channel in state.listeners.keys { state.listeners[channel]?.removeAll { $0 == client } }
         }
     }
 
     private func answer(_ words: [String], _ client: Int32) -> String {
-        state.withLock { state in
+        state.withLockedValue { state in
             switch (words[0], words.count > 1 ? words[1] : "") {
             case ("PING", _): return "+PONG\r\n"
             case ("SENTINEL", "GET-MASTER-ADDR-BY-NAME"):
