@@ -56,6 +56,9 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable, CustomStringCo
         return ((value - remainder) / divisor, remainder)
     }
 
+    /// Its milliseconds in thirteen digits, as records have them.
+    package var stamp: String { Self.padded(max(0, min(milliseconds, 9_999_999_999_999)), 13) }
+
     private static func padded(_ value: Int64, _ width: Int) -> String {
         let digits = String(value)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits

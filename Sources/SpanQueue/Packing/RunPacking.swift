@@ -262,9 +262,7 @@ extension PackedWriter {
 
     /// Thirteen digits of milliseconds.
     package mutating func stamp(_ moment: Timestamp) {
-        let digits = String(max(0, min(moment.milliseconds, 9_999_999_999_999)))
-        raw(String(repeating: "0", count: 13 - digits.count).utf8)
-        raw(digits.utf8)
+        raw(moment.stamp.utf8)
     }
 }
 

@@ -13,9 +13,8 @@ package struct TokenDigest: Sendable, Hashable {
 
     /// Nil for what is not 64 hexadecimal digits.
     init?(hexadecimal text: String) {
-        let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
-        guard text.utf8.count == 64, digits.count == 64 else { return nil }
-        bytes = stride(from: 0, to: 64, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+        guard let bytes = [UInt8](hexadecimal: text), bytes.count == 32 else { return nil }
+        self.bytes = bytes
     }
 
     package static func == (left: TokenDigest, right: TokenDigest) -> Bool {

@@ -286,7 +286,3 @@ extension Retention {
         }
     }
 }
-
-extension [UInt8] {
-    package var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
-}

@@ -142,7 +142,7 @@ extension PostgresEngine: JobMover {
     // MARK: Locks and errors
 
     func timedLocks(of queue: String, after cursor: String?) async throws -> (locks: [HeldLock], cursor: String?) {
-        let after = cursor.map { Self.bytes(hex: $0) }
+        let after = cursor.flatMap { [UInt8](hexadecimal: $0) }
         let rows = try await call(
             PostgresCall("locks", statements.locks, [.text(queue), .bytes(after), .int4(100)]))
         return try read { () throws(PostgresError) in
@@ -153,17 +153,8 @@ extension PostgresEngine: JobMover {
                         digest: Array(try rows.bytes(row, 0)), owner: JobID(unchecked: try rows.text(row, 1)),
                         until: Timestamp(milliseconds: try rows.integer(row, 2))))
             }
-            return (locks, locks.count == 100 ? locks.last.map { Self.hex($0.digest) } : nil)
+            return (locks, locks.count == 100 ? locks.last?.digest.hexadecimal : nil)
         }
-    }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
-    private static func bytes(hex text: String) -> [UInt8] {
-        let digits = text.utf8.map { Character(UnicodeScalar($0)).hexDigitValue ?? 0 }
-        return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
     }
 
     func adopt(_ locks: [HeldLock], into queue: String) async throws {

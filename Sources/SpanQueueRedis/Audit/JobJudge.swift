@@ -227,16 +227,12 @@ struct LockFacts: Sendable, Hashable {
     let hasExpiry: Bool
     let owner: JobFacts
 
-    private var shownDigest: String {
-        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
     /// Says what is wrong with it.
     func violations(queue: String) -> [AuditViolation] {
         func violation(_ rule: AuditRule, _ detail: String) -> [AuditViolation] {
             [
                 AuditViolation(
-                    rule, queue: queue, subject: shownDigest, detail,
+                    rule, queue: queue, subject: digest.hexadecimal, detail,
                     evidence: .init(
                         id: owner.id, stamp: owner.stamp, run: owner.run ?? [], digest: digest, value: value))
             ]

@@ -103,7 +103,7 @@ extension RedisEngine: JobMover {
                 for job in jobs {
                     arguments.append(job.id.description)
                     arguments.append(job.state.rawValue)
-                    arguments.append(Self.stamp(job.enqueuedAt))
+                    arguments.append(job.enqueuedAt.stamp)
                     arguments.append(job.run ?? [])
                 }
             }, idempotent: false)
@@ -122,12 +122,7 @@ extension RedisEngine: JobMover {
 
     /// A pause as `meta` has it.
     private static func text(of pause: PauseNote) -> String {
-        stamp(pause.at) + reason(pause.note.reason, by: pause.note.by)
-    }
-
-    private static func stamp(_ moment: Timestamp) -> String {
-        let digits = String(moment.milliseconds)
-        return String(repeating: "0", count: max(0, 13 - digits.count)) + digits
+        pause.at.stamp + reason(pause.note.reason, by: pause.note.by)
     }
 
     private static func text(_ reply: RESPReply) throws -> String? {
@@ -172,7 +167,7 @@ extension RedisEngine: JobMover {
             arguments.append(group.fingerprint.map(ErrorFingerprint.text) ?? "other")
             let parts = [group.jobType, group.errorType, group.version, group.masked]
             arguments.append(
-                ([Self.stamp(group.firstSeen) + Self.stamp(group.lastSeen) + String(group.count)] + parts).joined(
+                ([group.firstSeen.stamp + group.lastSeen.stamp + String(group.count)] + parts).joined(
                     separator: "\0"))
         }
     }
