@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+import NIOConcurrencyHelpers
 import RedisServerFixture
-import Synchronization
 import Testing
 
 @testable import HiredisClient
@@ -107,13 +107,13 @@ struct ClientTests {
     func observer() async throws {
         let seen = Seen()
         var configuration = RedisClient.Configuration()
-        configuration.observer = { name, _, error in seen.all.withLock { $0.append((name, error?.code)) } }
+        configuration.observer = { name, _, error in seen.all.withLockedValue { $0.append((name, error?.code)) } }
         try await withClient(configuration: configuration) { client, _ in
             _ = try await client.call("PING")
             _ = await redisError { try await client.call("NOSUCH") }
         }
-        #expect(seen.all.withLock { $0.map(\.0) } == ["PING", "NOSUCH"])
-        #expect(seen.all.withLock { $0.map(\.1) } == [nil, .unsupported])
+        #expect(seen.all.withLockedValue { $0.map(\.0) } == ["PING", "NOSUCH"])
+        #expect(seen.all.withLockedValue { $0.map(\.1) } == [nil, .unsupported])
     }
 
     @Test("more than may wait is refused at once")
@@ -132,5 +132,5 @@ struct ClientTests {
 }
 
 private final class Seen: Sendable {
-    let all = Mutex<[(String, RedisError.Code?)]>([])
+    let all = NIOLockedValueBox<[(String, RedisError.Code?)]>([])
 }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import NIOConcurrencyHelpers
 import RedisServerFixture
 import Synchronization
 
@@ -11,8 +12,8 @@ final class CuttingProxy: Sendable {
     let port: Int
     private let listener: Int32
     private let target: Int
-    private let limit = Mutex<Int?>(nil)
-    private let passed = Mutex(0)
+    private let limit = NIOLockedValueBox<Int?>(nil)
+    private let passed = NIOLockedValueBox(0)
 
     /// - Parameter target: the server's port on 127.0.0.1.
     init(to target: Int) throws {
@@ -34,12 +35,12 @@ final class CuttingProxy: Sendable {
 
     /// Closes the connections to come after so many bytes from the server, all of them one by one; nil for none.
     func cut(after bytes: Int?) {
-        limit.withLock { $0 = bytes }
-        passed.withLock { $0 = 0 }
+        limit.withLockedValue { $0 = bytes }
+        passed.withLockedValue { $0 = 0 }
     }
 
     /// How many bytes from the server were handed on since the last `cut(after:)`.
-    var passedBytes: Int { passed.withLock { $0 } }
+    var passedBytes: Int { passed.withLockedValue { $0 } }
 
     func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
@@ -57,7 +58,7 @@ final class CuttingProxy: Sendable {
             var on: Int32 = 1
             setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, 4)
         }
-        let limit = limit.withLock { $0 }
+        let limit = limit.withLockedValue { $0 }
         let both = Both()
         Thread.detachNewThread { [self] in
             copy(from: server, to: client, limit: limit, counts: true)
@@ -78,7 +79,7 @@ final class CuttingProxy: Sendable {
                 if let limit, total == limit { return }
                 guard send(target, [buffer[index]], 1, Int32(MSG_NOSIGNAL)) == 1 else { return }
                 total += 1
-                if counts { passed.withLock { $0 += 1 } }
+                if counts { passed.withLockedValue { $0 += 1 } }
             }
             if let limit, total == limit { return }
         }

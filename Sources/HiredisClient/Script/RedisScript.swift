@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A Lua script that is called by its digest.
 ///
@@ -11,7 +11,7 @@ package final class RedisScript: Sendable {
     /// For metrics and errors.
     package let name: String
     package let source: [UInt8]
-    private let knownDigest = Mutex<[UInt8]?>(nil)
+    private let knownDigest = NIOLockedValueBox<[UInt8]?>(nil)
 
     package init(name: String, source: [UInt8]) {
         self.name = name
@@ -19,7 +19,7 @@ package final class RedisScript: Sendable {
     }
 
     /// 40 hex digits, once a server has told.
-    var digest: [UInt8]? { knownDigest.withLock { $0 } }
+    var digest: [UInt8]? { knownDigest.withLockedValue { $0 } }
 
     var loadCommand: RESPCommand {
         var command = RESPCommand("SCRIPT", capacity: source.count + 32)
@@ -39,7 +39,7 @@ package final class RedisScript: Sendable {
     /// Takes the reply of `SCRIPT LOAD`.
     func learn(from reply: RESPReply) {
         guard let digest = try? reply.optionalBytes(), digest.count == 40 else { return }
-        knownDigest.withLock { $0 = digest }
+        knownDigest.withLockedValue { $0 = digest }
     }
 }
 
