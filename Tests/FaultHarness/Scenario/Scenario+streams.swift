@@ -40,16 +40,14 @@ extension Scenario {
             second.signal(SIGTERM)
             try await second.waitUntilExit(within: .seconds(20))
             _ = try await stage.queue.enqueue(type: "endless:job", payload: [])
-            try await wait(for: "the last to run", within: .seconds(20)) { try await stage.count(.active) == 1 }
+            try await wait(for: "the last to run", within: .seconds(20)) { first.programs == 1 }
             first.signal(SIGTERM)
             let asked = ContinuousClock.now
             try await first.waitUntilExit(within: .seconds(60))
             let took = ContinuousClock.now - asked
             // A second signal cuts a long drain short, whatever the first had to say.
             let third = try stage.start("spanq", words + ["--drain-timeout", "10m"], errors: stalled.writing)
-            try await wait(for: "the job that was released to run", within: .seconds(20)) {
-                try await stage.count(.active) == 1
-            }
+            try await wait(for: "the job that was released to run", within: .seconds(20)) { third.programs == 1 }
             third.signal(SIGTERM)
             try await Task.sleep(for: .milliseconds(500))
             third.signal(SIGTERM)
