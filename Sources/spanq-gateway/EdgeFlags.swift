@@ -12,7 +12,7 @@ struct EdgeFlags: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Who may come and do what: a file of lines 'name role queues sha256', as spanq token make prints them.",
-            discussion: "Or SPANQ_GATEWAY_USERS. Without one, whoever reaches the gateway may do everything.",
+            discussion: "Or SPANQ_GATEWAY_USERS. Without one, everybody who reaches the gateway may do everything.",
             valueName: "file"))
     var users: String?
 
@@ -38,7 +38,7 @@ struct EdgeFlags: ParsableArguments {
 
     @Flag(
         help: ArgumentHelp(
-            "Serve another address than this machine's without users: whoever reaches it may do everything.",
+            "Serve another address than this machine's without users: everybody who reaches it may do everything.",
             discussion: "Or SPANQ_GATEWAY_ALLOW_ANYONE=1."))
     var allowAnyone = false
 

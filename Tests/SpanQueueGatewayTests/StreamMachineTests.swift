@@ -163,6 +163,9 @@ struct StreamMachineTests {
         _ = dying.welcomed(Wire.Welcome(), kept: [Self.claim(9)])
         #expect(dying.leftovers(isCut: true) == [Self.claim(9)])
         #expect(dying.leftovers(isCut: false).isEmpty)
+        // To close one's side with jobs is to go as well.
+        _ = dying.closed()
+        #expect(dying.leftovers(isCut: false) == [Self.claim(9)])
     }
 
     @Test("Goodbye ends the stream once all is settled and answered, and not before")

@@ -98,7 +98,7 @@ struct HealthTests {
         await queue.shutdown()
     }
 
-    @Test("the doctor counts the connections of everybody, by the names of their programs, whoever asks")
+    @Test("the doctor counts the connections of everybody, by the names of their programs, whatever role asks")
     func programs() async throws {
         let server = try await PostgresServer.start()
         defer { server.stop() }

@@ -5,7 +5,7 @@
 -- Who moves jobs has stopped claims on both sides. Nothing is added or forgotten unless the queue is paused as it was left: so nobody
 -- has run what comes, and a transfer that was overtaken by another changes nothing any more.
 
--- Refuses a call unless the queue is paused just so. Whoever resumes it waits until the call has ended.
+-- Refuses a call unless the queue is paused just so. A resume waits until the call has ended.
 CREATE FUNCTION spanq.paused_as(p_queue int, p_pause_at bigint, p_pause_note text, p_pause_by text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM 1 FROM spanq.queue

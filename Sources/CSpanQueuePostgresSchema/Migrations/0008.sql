@@ -48,7 +48,7 @@ BEGIN
   END IF;
 END $$;
 
--- Whoever may use the tables that were there before may use this as well.
+-- Roles that may use the tables of before may use this as well.
 DO $$
 DECLARE
   v_right record;

@@ -174,7 +174,7 @@ BEGIN
   END LOOP;
 END $$;
 
--- Whoever may use the tables that were there before may use these as well.
+-- Roles that may use the tables of before may use these as well.
 DO $$
 DECLARE
   v_right record;

@@ -3,7 +3,7 @@
 
 import SpanQueueTelemetry
 
-/// Counts attempts that have ended. Confined to whoever made it: it holds the series that it has looked up.
+/// Counts attempts that have ended. Confined to its owner: it holds the series that it has looked up.
 final class AttemptCounts {
     private let metrics: JobMetrics
     /// Series that were looked up once.

@@ -9,7 +9,7 @@
 /// <kind> <id> <type> <attempt> <error type>      for at most 16 jobs; what is not known is empty
 /// ```
 ///
-/// Channels of Redis are not of a database, as keys are, so an event says of which it is; elsewhere it is 0. Whoever reads skips what it
+/// Channels of Redis are not of a database, as keys are, so an event says of which it is; elsewhere it is 0. A reader skips what it
 /// does not know: words at the end of a line, and kinds.
 package enum EventPacking {
     private static let version = "1"

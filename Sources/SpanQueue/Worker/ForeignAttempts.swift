@@ -21,9 +21,9 @@ package enum ForeignResult: Sendable {
     case cancelled(reason: String)
     /// The job is put off.
     case snoozed(Duration, text: String)
-    /// There is no handler for its type.
+    /// Its type has no handler.
     case unhandled
-    /// It ran longer than it may, as whoever watched over it found.
+    /// It ran longer than its timeout.
     case timedOut
 }
 
@@ -222,7 +222,7 @@ package final class ForeignAttempts {
 
     // MARK: Upkeep
 
-    /// Takes back lapsed jobs of a queue. What fails is tried again by whoever comes next.
+    /// Takes back lapsed jobs of a queue. A failure is logged, and the next call tries again.
     ///
     /// - Parameter grace: how long to hold back after a gap.
     /// - Returns: how many.

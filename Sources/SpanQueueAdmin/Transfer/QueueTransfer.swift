@@ -87,7 +87,7 @@ package struct QueueTransfer: Sendable {
     /// How a queue is paused for a transfer.
     private struct Hold {
         let pause: PauseNote
-        /// Whether it was paused before, by whomever.
+        /// Whether it was paused before, by a person or by a transfer.
         let wasPaused: Bool
         /// Whether somebody else had paused it: then it stays paused.
         let isTheirs: Bool
@@ -101,7 +101,7 @@ package struct QueueTransfer: Sendable {
         return counts
     }
 
-    /// Stops claims. What is written into the note is no other transfer's: so one that was overtaken is noticed.
+    /// Stops claims. The note has a mark that no other transfer has, so a transfer that was overtaken notices it.
     private func halt(_ store: any Mover) async throws -> Hold {
         let before = try await counts(of: store)
         let isTheirs = before.isPaused && before.pause?.note.by != Self.actor
@@ -276,7 +276,7 @@ package struct QueueTransfer: Sendable {
                 note = OperatorNote(
                     reason: "these are copies: resume it when the originals will not run", by: Self.actor)
             } else if here.isTheirs {
-                // Whoever has paused these jobs means them wherever they are.
+                // A person has paused these jobs, and means them in either store.
                 note = Self.unmarked(here.pause.note)
             }
             try await end(target, with: note)

@@ -8,7 +8,7 @@ package import SpanQueueAdmin
 package struct GatewayAccess: Sendable {
     private let list: (@Sendable () -> UserList)?
 
-    /// Whoever comes may do everything.
+    /// Every caller may do everything.
     package static let anyone = GatewayAccess(list: nil)
 
     /// - Parameter list: asked at each call, and in a stream at each message.

@@ -10,7 +10,7 @@ package struct GatewayExposure: Sendable, Hashable {
     package var hasUsers = false
     /// `--allow-plaintext`: TLS ends before it, or the network is trusted.
     package var allowsPlaintext = false
-    /// `--allow-anyone`: whoever reaches it may do everything.
+    /// `--allow-anyone`: everybody who reaches it may do everything.
     package var allowsAnyone = false
 
     package init() {}
@@ -27,7 +27,7 @@ package struct GatewayExposure: Sendable, Hashable {
         guard hasUsers || allowsAnyone else {
             throw SpanQueueError(
                 .invalidArgument,
-                "\(address) can be reached from other machines, and whoever does could do everything: give it --users FILE, or say --allow-anyone"
+                "\(address) can be reached from other machines, and everybody there could do everything: give it --users FILE, or say --allow-anyone"
             )
         }
     }

@@ -6,7 +6,7 @@ package import SpanQueue
 /// A claim as clients carry it: opaque to them, and all that any gateway needs to extend or settle it.
 ///
 /// A version byte, the token's value (8 bytes, the highest first) and nonce (4), then queue, id and worker, each behind a byte that tells
-/// its length. It is no secret and no proof: whoever may work on the queue could claim the job as well, and the engine looks at the token.
+/// its length. It is not a secret and not a proof: everybody who may work on the queue could claim the job as well, and the engine looks at the token.
 package enum ClaimBytes {
     /// The most bytes of one.
     package static let most = 512

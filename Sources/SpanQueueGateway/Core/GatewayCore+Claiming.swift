@@ -266,7 +266,7 @@ extension GatewayCore {
             } else {
                 pause = .milliseconds(100)
             }
-            // Whoever was to get a wake-up that came to a queue without idle streams gets it.
+            // A wake-up of a queue without idle streams here is passed on to another process.
             let passed = names.filter { !wakeOne($0) }
             if !passed.isEmpty { start { await $0.engine.passWakeUp(in: passed) } }
         }

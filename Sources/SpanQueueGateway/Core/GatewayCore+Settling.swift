@@ -27,7 +27,7 @@ struct SettlementEntry: Sendable {
 
 /// A unary call that waits for the answers to its results.
 ///
-/// `@unchecked Sendable`: as a `WorkStream` is.
+/// `@unchecked Sendable`: `GatewayCore` makes it and nothing else has it, and all code of the core, its closures too, runs on one thread.
 final class UnarySettlement: @unchecked Sendable {
     private var answers: [Wire.Settlement?]
     private var places: [ClaimReference: [Int]] = [:]

@@ -62,7 +62,7 @@ extension GatewayCore {
         for (claim, known) in held where known.lapsesAt + Self.lapseGrace < now && !known.isSettling {
             forget(known)
             guard let stream = known.stream.flatMap({ streams[$0] }) else { continue }
-            // Whoever takes it back counts it.
+            // It is counted where it is taken back.
             logger.warning(
                 "a worker did not extend its lease",
                 metadata: ["job_id": "\(claim.id)", "queue": "\(claim.queue)", "worker": "\(claim.worker)"])

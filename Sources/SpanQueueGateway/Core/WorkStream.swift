@@ -91,7 +91,7 @@ final class WorkStream: @unchecked Sendable {
 
 /// A claim that this process knows: it made it, or has read it from the engine.
 ///
-/// `@unchecked Sendable`: as a `WorkStream` is.
+/// `@unchecked Sendable`: `GatewayCore` makes it and nothing else has it, and all code of the core, its timers too, runs on one thread.
 final class HeldClaim: @unchecked Sendable {
     let claim: ClaimedJob
     /// When it lapses unless it is extended.

@@ -6,7 +6,7 @@ package import SpanQueue
 import Synchronization
 
 /// Keeps an eye on the engine, and tells those who watch. In a group of services it stands behind the gateway, so that it hears of a
-/// shutdown before it: whoever balances load then has sent new calls elsewhere by the time that they would be refused.
+/// shutdown before it: load balancers then have sent new calls elsewhere by the time that they would be refused.
 package final class GatewayHealth: Service, Sendable {
     private struct State {
         var health: HealthState
@@ -68,7 +68,7 @@ package final class GatewayHealth: Service, Sendable {
         }
     }
 
-    /// Whether it serves, now and whenever that changes. Whoever is slow is told the latest.
+    /// Whether it serves, now and whenever that changes. A slow reader is told the latest.
     func watch() -> AsyncStream<Bool> {
         let (stream, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
         let number = state.withLock { state in

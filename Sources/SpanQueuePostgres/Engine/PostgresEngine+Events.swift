@@ -7,7 +7,7 @@ import SpanQueue
 import SpanQueueLoop
 import Synchronization
 
-/// Live events, see ADR 41. Whoever watches a queue says so in a table, for 15 seconds at a time. Who claims looks there every few seconds,
+/// Live events, see ADR 41. A watcher of a queue says so in a table, for 15 seconds at a time. Workers look there every few seconds,
 /// and then tells what its calls have done: in calls of their own, for which nobody waits. Where nobody watches nothing is sent.
 extension PostgresEngine: EventSource {
     /// For how long a watch holds.

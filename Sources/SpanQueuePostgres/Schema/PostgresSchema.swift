@@ -59,7 +59,7 @@ package struct PostgresSchema: Sendable, Hashable {
     }
 
     /// Who may call what, set after each migration: a function is everybody's when it is made, and ours are nobody's until they are given.
-    /// Whoever may write the tables may call all of them, those that have just come included; whoever may read a view may call what
+    /// Roles that may write the tables may call all of them, the new ones included; roles that may read a view may call what
     /// it is made of.
     private var rights: String {
         own(

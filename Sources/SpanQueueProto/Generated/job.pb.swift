@@ -16,7 +16,7 @@
 
 /// What all services of SpanQueue speak of: jobs as they are stored, their states, and errors.
 ///
-/// Rules of this package: fields and cases are only ever added; a number, a type or a meaning never changes. Whoever reads skips what it
+/// Rules of this package: fields and cases are only ever added; a number, a type or a meaning never changes. A reader skips what it
 /// does not know: an unknown field, an unknown case of a oneof (the message is then as if it had not been sent), an unknown number of an enum.
 /// All durations are rounded down to whole milliseconds. All times are the engine's clock unless a comment says otherwise.
 

@@ -31,7 +31,7 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-/// What happens to confirmed jobs when the stream breaks.
+/// What happens to confirmed jobs when the stream breaks, or the client closes its side with jobs that have not ended.
 package nonisolated enum Spanqueue_V1_OnDisconnect: SwiftProtobuf.Enum, Swift.CaseIterable {
   package typealias RawValue = Int
 
@@ -651,7 +651,7 @@ package nonisolated struct Spanqueue_V1_Complete: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// To be kept with the job for whoever asks; at most 64 KiB. Absent leaves what is there.
+  /// To be kept with the job for those who ask; at most 64 KiB. Absent leaves what is there.
   package var result: Data {
     get {_result ?? Data()}
     set {_result = newValue}

@@ -11,7 +11,7 @@
 -- reply per job  'dropped', 'gone', 'changed'; or an error  'USES <bits>', 'PAUSE ...': nothing was done
 -- moves any but active -> gone
 --
--- What stands in a list is near to its head, as whoever drops it goes through the queue in order.
+-- What stands in a list is near to its head, as a transfer goes through the queue in order.
 
 -- include run
 -- include lock

@@ -25,7 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What happens to confirmed jobs when the stream breaks.
+// What happens to confirmed jobs when the stream breaks, or the client closes its side with jobs that have not ended.
 type OnDisconnect int32
 
 const (
@@ -1420,7 +1420,7 @@ type Complete struct {
 	sizeCache     protoimpl.SizeCache
 	unknownFields protoimpl.UnknownFields
 
-	// To be kept with the job for whoever asks; at most 64 KiB. Absent leaves what is there.
+	// To be kept with the job for those who ask; at most 64 KiB. Absent leaves what is there.
 	Result []byte `protobuf:"bytes,1,opt,name=result,proto3,oneof" json:"result,omitempty"`
 }
 

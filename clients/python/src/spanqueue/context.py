@@ -119,7 +119,7 @@ class Context:
             if self._stopped is None:
                 self._stopped = threading.Event()
             stopped = self._stopped
-        # Whoever sets the cause looks for the event afterwards.
+        # Code that sets the cause looks for the event afterwards.
         return self._cause is not None or stopped.wait(seconds)
 
     def raise_if_cancelled(self) -> None:
@@ -128,7 +128,7 @@ class Context:
             raise Cancelled(f"asked to end: {self.cancel_cause}")
 
     def progress(self, fraction: float, note: str = "") -> None:
-        """How far this attempt has come, 0 to 1, for whoever watches. It is stored with the next heartbeat."""
+        """How far this attempt has come, 0 to 1, for people who watch. It is stored with the next heartbeat."""
         if not 0 <= fraction <= 1:
             raise ValueError(f"progress is 0 to 1, not {fraction}")
         self._report(self._job.claim, fraction, note)
