@@ -31,6 +31,8 @@ struct Driver<Ground: ModelStage> {
     private var lastTokens: [JobID: Int64] = [:]
     /// That of the last claim: it tells two claims apart where the values of their tokens do not.
     private var lastNonce: UInt32?
+    /// Whether the last call was refused since it came too late by the server's clock.
+    private var wasLate = false
     /// How far the clock may have gone since the engine last learnt the time.
     private var unlearnt = Duration.zero
     /// The latest time that there was: later than now after the clock was set back.
@@ -133,7 +135,8 @@ struct Driver<Ground: ModelStage> {
                 _ = try await trouble.end()
                 throw error
             }
-            if let isRefused = try await trouble.end() {
+            // One that came too late has gone no further.
+            if let isRefused = try await trouble.end(), !wasLate {
                 try require((result == nil) == isRefused, "\(call.name) under \(fault.rawValue): \(result == nil)")
             }
             if let result { deliver(result, of: call) }
@@ -164,6 +167,7 @@ struct Driver<Ground: ModelStage> {
     ) async throws -> Answer? {
         let before = store
         let answer: Answer
+        wasLate = false
         do {
             answer = try await call.send(to: stage.engine, queue: Self.queue)
         } catch let error as SpanQueueError {
@@ -172,9 +176,9 @@ struct Driver<Ground: ModelStage> {
                 store == before,
                 "15: \(call.name) failed and changed \(store.differences(from: before)): \(error.message)")
             // The engine's idea of the time is off after a jump, and it says until when a claim may run.
-            let isLate = stage.isLate(error) && unlearnt > .minutes(4)
-            try require(error.code == code || isLate, "\(call.name): \(error.code.rawValue), \(error.message)")
-            if isLate { unlearnt = .zero }
+            wasLate = stage.isLate(error) && unlearnt > .minutes(4)
+            try require(error.code == code || wasLate, "\(call.name): \(error.code.rawValue), \(error.message)")
+            if wasLate { unlearnt = .zero }
             return nil
         }
         var nonce: UInt32 = 0
