@@ -44,15 +44,23 @@ def spanq_gateway(store: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def new_gateway(store: str, tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
-    """Makes gateways of the test's own, on the same store."""
+    """Makes gateways of the test's own, on the same store or another."""
     with contextlib.ExitStack() as stack:
 
-        def make(address: str | None = None) -> Gateway:
-            gateway = Gateway(store, address=address, log=tmp_path / "gateway.log")
+        def make(address: str | None = None, *arguments: str, of: str | None = None) -> Gateway:
+            gateway = Gateway(of or store, address=address, arguments=arguments, log=tmp_path / "gateway.log")
             stack.callback(gateway.close)
             return gateway
 
         yield make
+
+
+@pytest.fixture
+def own_redis() -> Iterator[PrivateRedis]:
+    """One that may be stopped."""
+    redis = PrivateRedis()
+    yield redis
+    redis.close()
 
 
 class WorkerProcess:

@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import grpc
 import pytest
 
-from conftest import WorkerProcess
-from spanqueue import Client, Context, JobState, NewJob, Receipt, Worker
-from spanqueue.gateways import work_call
+from raw import RawStream, enqueued, hello
+from spanqueue import Client, Context, JobState, Worker
 from spanqueue.testing import Gateway, running, wait_for, wait_until
 from spanqueue.v1 import worker_pb2 as pb
 
@@ -31,11 +28,6 @@ class Runs:
     def __call__(self, context: Context) -> None:
         self.begun.append((context.id, time.monotonic()))
         time.sleep(self._seconds)
-
-
-def enqueued(client: Client, queue: str, count: int) -> list[str]:
-    receipts = client.enqueue_many([NewJob("job", n, queue=queue) for n in range(count)])
-    return [receipt.id for receipt in receipts if isinstance(receipt, Receipt)]
 
 
 def test_a_killed_gateway_loses_nothing_and_repeats_nothing(
@@ -93,53 +85,6 @@ def test_a_gateway_that_starts_again_takes_its_workers_back(client: Client, queu
     assert (record.state, record.attempt, record.reclaims, len(runs.begun)) == (JobState.COMPLETED, 1, 0, 1)
 
 
-class RawStream:
-    """A stream, message by message."""
-
-    def __init__(self, gateway: Gateway) -> None:
-        self.channel = grpc.insecure_channel(gateway.address, [("grpc.max_send_message_length", -1)])
-        self._ended = threading.Event()
-        self._messages: list[pb.FromWorker] = []
-        self._more = threading.Condition()
-        self.call: Any = work_call(self.channel)(self._requests())
-
-    def _requests(self) -> Any:
-        while True:
-            with self._more:
-                self._more.wait_for(lambda: self._messages or self._ended.is_set())
-                if not self._messages:
-                    return
-                message = self._messages.pop(0)
-            yield message
-
-    def send(self, *messages: pb.FromWorker) -> None:
-        with self._more:
-            self._messages += messages
-            self._more.notify()
-
-    def status(self) -> tuple[grpc.StatusCode, str]:
-        """How it ends."""
-        try:
-            for _ in self.call:
-                pass
-            return grpc.StatusCode.OK, ""
-        except grpc.RpcError as error:
-            return error.code(), error.details() or ""
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        self._ended.set()
-        with self._more:
-            self._more.notify()
-        self.call.cancel()
-        self.channel.close()
-
-
-def hello(queue: str) -> pb.FromWorker:
-    return pb.FromWorker(hello=pb.Hello(protocol=1, worker=queue, lanes=[pb.Lane(queue=queue)]))
-
-
 def test_a_stream_that_begins_with_anything_but_hello_is_refused(spanq_gateway: Gateway) -> None:
     stream = RawStream(spanq_gateway)
     stream.send(pb.FromWorker(credit=pb.Credit(add=1)))
@@ -149,7 +94,7 @@ def test_a_stream_that_begins_with_anything_but_hello_is_refused(spanq_gateway: 
 def test_a_stream_without_hello_ends(spanq_gateway: Gateway) -> None:
     begun = time.monotonic()
     assert RawStream(spanq_gateway).status()[0] == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert time.monotonic() - begun > 4
+    assert 4 < time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ import threading
 from collections.abc import Callable
 
 from conftest import WorkerProcess
+from raw import RawStream, patient
 from spanqueue import Client, Context, JobState, Worker
 from spanqueue.testing import Gateway, running, wait_for, wait_until
+from spanqueue.v1 import worker_pb2 as pb
 
 
 class Proxy:
@@ -88,11 +90,15 @@ def test_a_connection_that_leads_nowhere_is_left_before_a_lease_lapses(
 def test_jobs_of_dead_and_of_sleeping_workers_run_elsewhere(
     spanq_gateway: Gateway, client: Client, queue: str, new_worker_process: Callable[..., WorkerProcess]
 ) -> None:
-    queues = {name: f"{queue}-{name}" for name in ("dead", "asleep")}
-    victims = {name: new_worker_process(spanq_gateway.address, of, "2", "5") for name, of in queues.items()}
+    queues = {name: f"{queue}-{name}" for name in ("dead", "asleep", "silent")}
+    victims = {name: new_worker_process(spanq_gateway.address, queues[name], "2", "5") for name in ("dead", "asleep")}
+    # It has a stream, and says nothing of its claim.
+    silent = RawStream(spanq_gateway).open(queues["silent"], credit=1, lease=5)
     ids = {name: client.enqueue("job", queue=of).id for name, of in queues.items()}
     for name, victim in victims.items():
         victim.wait_for(f"begun {ids[name]}")
+    [claimed] = silent.jobs(1)
+    silent.send(pb.FromWorker(received=pb.Received(number=1)))
     victims["dead"].process.send_signal(signal.SIGKILL)
     victims["asleep"].process.send_signal(signal.SIGSTOP)
     worker = Worker(spanq_gateway.address, queues=list(queues.values()))
@@ -107,6 +113,11 @@ def test_jobs_of_dead_and_of_sleeping_workers_run_elsewhere(
         records = {name: wait_for(client, id, queue=queues[name], seconds=45) for name, id in ids.items()}
     assert {(r.state, r.result) for r in records.values()} == {(JobState.COMPLETED, b'"another"')}
     assert all(record.reclaims > 0 for record in records.values())
+    # Once each, and what the silent one says of its own is too late.
+    assert len(tokens) == 3
+    assert silent.complete(claimed) == pb.Settlement.OUTCOME_LOST
+    silent.close()
+    assert client.get(ids["silent"], queue=queues["silent"], with_payload=True) == records["silent"]
     # It wakes up, and is told; whatever it says changes nothing.
     victims["asleep"].process.send_signal(signal.SIGCONT)
     wait_until(
@@ -115,3 +126,20 @@ def test_jobs_of_dead_and_of_sleeping_workers_run_elsewhere(
     victims["asleep"].process.send_signal(signal.SIGTERM)
     assert victims["asleep"].process.wait(10) == 0
     assert client.get(ids["asleep"], queue=queues["asleep"], with_payload=True) == records["asleep"]
+
+
+@patient
+def test_a_gateway_gives_back_what_it_sent_into_the_void(
+    spanq_gateway: Gateway, client: Client, queue: str, new_gateway: Callable[..., Gateway]
+) -> None:
+    gateway = new_gateway()
+    proxy = Proxy(gateway)
+    stream = RawStream(gateway, address=proxy.address).open(queue, credit=1, lease=3600)
+    id = client.enqueue("job", queue=queue).id
+    assert [job.id for job in stream.jobs(1)] == [id]
+    # It never says that it has the job, and answers no ping.
+    proxy.freeze()
+    record = wait_for(client, id, queue=queue, state=JobState.READY, seconds=50)
+    assert (record.attempt, record.reclaims) == (0, 0)
+    stream.close()
+    proxy.close()
