@@ -7,6 +7,7 @@
 # The builder and what runs must have the same Debian, since spanq is linked to its libcurl, libhiredis and libpq.
 ARG SWIFT_IMAGE=swift:6.3-bookworm
 ARG RUNTIME_IMAGE=debian:bookworm-slim
+ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
 FROM ${SWIFT_IMAGE} AS build
 # Not pinned: the packages of a Debian release get nothing but fixes, and an old version vanishes from the mirrors.
@@ -74,6 +75,14 @@ COPY --from=build-gateway /out/spanq-gateway /usr/local/bin/spanq-gateway
 EXPOSE 9466
 ENTRYPOINT ["spanq-gateway"]
 CMD []
+
+# For Compose: what a worker in Python needs. The worker is mounted.
+FROM ${PYTHON_IMAGE} AS python-worker
+COPY clients/python /src/python
+RUN pip install --no-cache-dir "/src/python[opentelemetry]" opentelemetry-sdk==1.45.2 opentelemetry-exporter-otlp-proto-http==1.45.2
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+WORKDIR /tmp
 
 # For Alertmanager's webhook, in Compose: deploy/alertmanager/receiver.py, which runs `spanq enqueue`.
 FROM runtime AS alert-receiver
