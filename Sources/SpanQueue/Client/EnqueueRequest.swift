@@ -9,6 +9,8 @@ public struct EnqueueRequest: Sendable {
     public let type: String
     /// Its options, those of its type first. `JobQueueConfiguration.middleware` may add to them.
     public var options: [EnqueueOption]
+    /// The span under which it is enqueued, where that is not the one that is current: of many jobs each may have its own.
+    package var parent: TraceContext?
     private let content: Content
 
     private enum Content: Sendable {

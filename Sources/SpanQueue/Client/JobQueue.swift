@@ -111,9 +111,9 @@ public final class JobQueue: Service, Sendable {
     }
 
     private func send(_ request: EnqueueRequest) async throws -> EnqueueResult {
-        let parent = TraceContext.current
+        let parent = request.parent ?? TraceContext.current
         var job = try NewJob(request, configuration: configuration, trace: creation(parent))
-        let open = applicationSpans?.created(job.message, "enqueue")
+        let open = applicationSpans?.created(job.message, "enqueue", below: request.parent)
         if let trace = open?.trace { job.message.trace = trace }
         job.message.note(parent: parent)
         let start = spans == nil ? 0 : SystemClock.now()
@@ -165,21 +165,28 @@ public final class JobQueue: Service, Sendable {
         let parent = TraceContext.current
         let configuration = configuration
         var jobs: [NewJob] = []
+        // Empty where all jobs have the same.
+        var parents: [TraceContext?] = []
+        let haveOwnParents = requests.contains { $0.parent != nil }
         var refusals: [Int: SpanQueueError] = [:]
         var opens: [ApplicationSpans.Open] = []
         jobs.reserveCapacity(requests.count)
         for place in requests.indices {
+            let own = requests[place].parent ?? parent
             do {
-                jobs.append(try NewJob(requests[place], configuration: configuration, trace: creation(parent)))
+                jobs.append(try NewJob(requests[place], configuration: configuration, trace: creation(own)))
             } catch {
                 refusals[place] = error
                 continue
             }
-            if let open = applicationSpans?.created(jobs[jobs.count - 1].message, "create") {
+            if haveOwnParents { parents.append(own) }
+            if let open = applicationSpans?.created(
+                jobs[jobs.count - 1].message, "create", below: requests[place].parent)
+            {
                 if let trace = open.trace { jobs[jobs.count - 1].message.trace = trace }
                 opens.append(open)
             }
-            jobs[jobs.count - 1].message.note(parent: parent)
+            jobs[jobs.count - 1].message.note(parent: own)
         }
         let start = spans == nil ? 0 : SystemClock.now()
         let began = ContinuousClock.now
@@ -193,7 +200,8 @@ public final class JobQueue: Service, Sendable {
             for (queue, _) in jobs.placesByQueue() {
                 time("enqueue", queue, ContinuousClock.now - began, ErrorType.name(of: error))
             }
-            spans?.enqueued(jobs, jobs.placesByQueue(), parent: parent, from: start, .failure(error))
+            spans?.enqueued(
+                jobs, jobs.placesByQueue(), parent: parent, parents: parents, from: start, .failure(error))
             for open in opens { open.end(errorType: ErrorType.name(of: error), "\(error)") }
             throw error
         }
@@ -201,7 +209,7 @@ public final class JobQueue: Service, Sendable {
         let groups = jobs.placesByQueue()
         for (queue, _) in groups { time("enqueue", queue, duration) }
         for (_, places) in groups { count(jobs, at: places, outcomes) }
-        spans?.enqueued(jobs, groups, parent: parent, from: start, .success(outcomes))
+        spans?.enqueued(jobs, groups, parent: parent, parents: parents, from: start, .success(outcomes))
         for (open, outcome) in zip(opens, outcomes) { open.end(errorType: outcome.errorType) }
         var results: [EnqueueResult] = []
         results.reserveCapacity(requests.count)

@@ -57,12 +57,15 @@ struct ApplicationSpans: Sendable {
 
     // MARK: Enqueue
 
-    /// The creation of a job, below what is current.
+    /// The creation of a job.
     ///
-    /// - Parameter operation: `enqueue`, or `create` for one of many.
-    func created(_ message: JobMessage, _ operation: String) -> Open {
+    /// - Parameters:
+    ///   - operation: `enqueue`, or `create` for one of many.
+    ///   - parent: nil for what is current.
+    func created(_ message: JobMessage, _ operation: String, below parent: TraceContext?) -> Open {
         open(
-            operation, .producer, message.queue, in: .current ?? .topLevel, from: SystemClock.now(),
+            operation, .producer, message.queue,
+            in: parent?.serviceContext(readBy: tracer) ?? .current ?? .topLevel, from: SystemClock.now(),
             attributes(operation, operation == "create" ? "create" : "send", message))
     }
 

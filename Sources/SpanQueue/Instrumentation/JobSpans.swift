@@ -171,10 +171,13 @@ extension JobSpans {
 
     /// Many: a send for each queue that links one creation for each job.
     ///
-    /// - Parameter groups: the places of the jobs by queue.
+    /// - Parameters:
+    ///   - groups: the places of the jobs by queue.
+    ///   - parent: that of the sends.
+    ///   - parents: those of the creations; empty where they have the same.
     func enqueued(
-        _ jobs: [NewJob], _ groups: [(queue: String, places: [Int])], parent: TraceContext?, from start: UInt64,
-        _ outcomes: Result<[EnqueueOutcome], any Error>
+        _ jobs: [NewJob], _ groups: [(queue: String, places: [Int])], parent: TraceContext?, parents: [TraceContext?],
+        from start: UInt64, _ outcomes: Result<[EnqueueOutcome], any Error>
     ) {
         let end = SystemClock.now()
         for (queue, places) in groups {
@@ -184,7 +187,9 @@ extension JobSpans {
                     unsampled += 1
                     continue
                 }
-                submit(.create, jobs[place].message, parent, from: start, to: end, outcomes.map { $0[place] })
+                submit(
+                    .create, jobs[place].message, parents.isEmpty ? parent : parents[place], from: start, to: end,
+                    outcomes.map { $0[place] })
             }
             tracer.countUnsampled(unsampled)
             tracer.submit(

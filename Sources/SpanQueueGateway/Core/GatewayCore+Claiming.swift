@@ -274,6 +274,16 @@ extension GatewayCore {
 
     // MARK: Unary
 
+    /// How many of the jobs, from the first on, fit into a message; one at least.
+    private static func fitting(_ jobs: [ClaimedJob]) -> Int {
+        var bytes = 0
+        let tooMany = jobs.firstIndex { job in
+            bytes += StreamMachine.size(ofPayload: job.message.payload.count)
+            return bytes > StreamLimits.bytesPerMessage
+        }
+        return max(1, tooMany ?? jobs.count)
+    }
+
     /// Claims for a caller without a stream.
     package func claim(_ request: Wire.ClaimRequest, _ caller: GatewayCaller) async throws -> Wire.Jobs {
         guard !isDraining else { throw StreamMachine.ending }
@@ -322,9 +332,12 @@ extension GatewayCore {
                 throw isDraining ? StreamMachine.ending : GatewayError(CancellationError())
             }
             if !claimed.isEmpty {
-                for job in claimed { metrics.handed.child(job.reference.queue).increment() }
+                // What is beyond a message goes back to the head: to a client that can't take the reply, all of it would be lost.
+                let count = Self.fitting(claimed)
+                release(claimed[count...].compactMap { held[$0.reference] })
+                for job in claimed[..<count] { metrics.handed.child(job.reference.queue).increment() }
                 var jobs = Wire.Jobs()
-                jobs.jobs = claimed.map { message(of: $0, lease: lease) }
+                jobs.jobs = claimed[..<count].map { message(of: $0, lease: lease) }
                 return jobs
             }
             if let failure { throw GatewayError(failure) }

@@ -21,7 +21,8 @@ struct SettlementEntry: Sendable {
         /// Nobody waits for it: what the gateway ends by itself.
         case none
         case stream(WorkStream)
-        case call(UnarySettlement)
+        /// With the place of its answer.
+        case call(UnarySettlement, Int)
     }
 }
 
@@ -30,7 +31,6 @@ struct SettlementEntry: Sendable {
 /// `@unchecked Sendable`: `GatewayCore` makes it and nothing else has it, and all code of the core, its closures too, runs on one thread.
 final class UnarySettlement: @unchecked Sendable {
     private var answers: [Wire.Settlement?]
-    private var places: [ClaimReference: [Int]] = [:]
     private var left: Int
     private var waiter: CheckedContinuation<Void, Never>?
 
@@ -39,8 +39,6 @@ final class UnarySettlement: @unchecked Sendable {
         left = count
     }
 
-    func expect(_ claim: ClaimReference, at place: Int) { places[claim, default: []].append(place) }
-
     func answer(_ answer: Wire.Settlement, at place: Int) {
         guard answers[place] == nil else { return }
         answers[place] = answer
@@ -48,10 +46,6 @@ final class UnarySettlement: @unchecked Sendable {
         guard left == 0 else { return }
         waiter?.resume()
         waiter = nil
-    }
-
-    func answer(_ answer: Wire.Settlement, to claim: ClaimReference) {
-        for place in places[claim] ?? [] { self.answer(answer, at: place) }
     }
 
     func value() async -> [Wire.Settlement] {
@@ -68,7 +62,7 @@ extension GatewayCore {
     // MARK: Results
 
     func settle(_ results: [Wire.Result], for stream: WorkStream) async {
-        await settle(results, stream.caller, .stream(stream)) { answer, claim, _ in
+        await settle(results, stream.caller, { _ in .stream(stream) }) { answer, claim, _ in
             self.answer([(claim, answer)], to: stream)
         }
     }
@@ -80,15 +74,19 @@ extension GatewayCore {
                 "\(results.results.count) results: send at most \(StreamLimits.claims) at a time")
         }
         let call = UnarySettlement(results.results.count)
-        await settle(results.results, caller, .call(call)) { answer, _, place in call.answer(answer, at: place) }
+        await settle(results.results, caller, { .call(call, $0) }) { answer, _, place in
+            call.answer(answer, at: place)
+        }
         var settled = Wire.Settled()
         settled.settlements = await call.value()
         return settled
     }
 
-    /// - Parameter refuse: told of those that do not get as far as the engine.
+    /// - Parameters:
+    ///   - sink: who waits for the answer to the result at a place.
+    ///   - refuse: told of those that do not get as far as the engine.
     private func settle(
-        _ results: [Wire.Result], _ caller: GatewayCaller, _ sink: SettlementEntry.Sink,
+        _ results: [Wire.Result], _ caller: GatewayCaller, _ sink: (_ place: Int) -> SettlementEntry.Sink,
         refuse: (_ answer: Wire.Settlement, _ claim: ClaimReference?, _ place: Int) -> Void
     ) async {
         var good: [(claim: ClaimReference, result: Wire.Result, place: Int)] = []
@@ -104,22 +102,16 @@ extension GatewayCore {
             }
         }
         let unknown = good.map(\.claim).filter { held[$0] == nil }
-        var ended: [ClaimReference: Wire.Settlement] = [:]
-        if !unknown.isEmpty {
-            var releases: Set<ClaimReference> = []
-            for (claim, result, _) in good { if case .release? = result.verdict { releases.insert(claim) } }
-            ended = await settleElsewhere(unknown, releases)
-        }
+        let past = unknown.isEmpty ? [:] : await self.past(of: unknown)
         for (claim, result, place) in good {
             guard let known = held[claim] else {
-                refuse(ended[claim] ?? Self.answer(.lost, claim), claim, place)
+                refuse(Self.answer(result, of: claim, past[claim]), claim, place)
                 continue
             }
             let ending = await attempts.ending(
                 of: known.claim, Self.meaning(of: result), isCancelled: known.isCancelled, progress: known.progress,
                 took: result.hasTook ? min(max(result.took.value, .zero), .seconds(86_400 * 30)) : nil)
-            if case .call(let call) = sink { call.expect(claim, at: place) }
-            settle(ending, of: known, sink)
+            settle(ending, of: known, sink(place))
         }
     }
 
@@ -166,37 +158,53 @@ extension GatewayCore {
         }
     }
 
+    /// What is known of a claim that holds no more.
+    private enum Past {
+        /// Its attempt ended so; nil where nothing tells of that.
+        case ended(AttemptOutcome?)
+        /// The engine can't be asked.
+        case unknown
+    }
+
     /// Claims that this gateway does not know: another made them, or they have ended.
     ///
-    /// - Parameter releases: those that are to be released.
-    /// - Returns: the answers for those that have; the others are known from now on.
-    private func settleElsewhere(
-        _ claims: [ClaimReference], _ releases: Set<ClaimReference>
-    ) async -> [ClaimReference: Wire.Settlement] {
-        var answers: [ClaimReference: Wire.Settlement] = [:]
+    /// - Returns: what is known of those that hold no more; the others are known from now on.
+    private func past(of claims: [ClaimReference]) async -> [ClaimReference: Past] {
+        var past: [ClaimReference: Past] = [:]
         let found = await adopt(claims)
-        for claim in found.failed {
-            answers[claim] = Self.unavailable(
-                claim, GatewayError(.unavailable, "unavailable", "the engine can't be asked"))
-        }
+        for claim in found.failed { past[claim] = .unknown }
         for (claim, record) in await read(found.lost) {
             guard case .success(let record) = record else {
-                answers[claim] = Self.unavailable(
-                    claim, GatewayError(.unavailable, "unavailable", "the engine can't be asked"))
+                past[claim] = .unknown
                 continue
             }
-            // It has ended, perhaps by this very result, whose confirmation got lost.
             let attempt = record?.run.attemptRecords.last { $0.token == claim.token && $0.worker == claim.worker }
-            // A job may have been released by a gateway whose stream to the worker broke, or by the worker itself.
-            let counted =
-                if let outcome = attempt?.outcome {
-                    outcome == .released ? releases.contains(claim) : outcome != .lost
-                } else {
-                    false
-                }
-            answers[claim] = Self.answer(counted ? .settled : .lost, claim)
+            past[claim] = .ended(attempt?.outcome)
         }
-        return answers
+        return past
+    }
+
+    /// The answer to a result whose claim holds no more: it may be the one that ended it, and its confirmation got lost.
+    private static func answer(_ result: Wire.Result, of claim: ClaimReference, _ past: Past?) -> Wire.Settlement {
+        switch past {
+        case .unknown?: unavailable(claim, GatewayError(.unavailable, "unavailable", "the engine can't be asked"))
+        case .ended(let outcome?)?: answer(outcomes(of: result).contains(outcome) ? .settled : .lost, claim)
+        case .ended(nil)?, nil: answer(.lost, claim)
+        }
+    }
+
+    /// How an attempt may have ended by a result: a failure may have been the last one that the job had, or come after a cancel.
+    private static func outcomes(of result: Wire.Result) -> Set<AttemptOutcome> {
+        switch result.verdict {
+        case .complete?: [.completed]
+        case .retry?: [.retried, .buried, .cancelled]
+        case .bury?: [.buried, .cancelled]
+        case .release?: [.released]
+        case .cancelled?: [.cancelled]
+        case .snooze?: [.snoozed, .retried, .buried, .cancelled]
+        case .unhandled?: [.retried, .buried]
+        case nil: []
+        }
     }
 
     // MARK: Settling
@@ -269,7 +277,7 @@ extension GatewayCore {
             unconfirmed -= 1
             switch entry.sink {
             case .none: break
-            case .call(let call): call.answer(answer, to: claim)
+            case .call(let call, let place): call.answer(answer, at: place)
             case .stream(let stream):
                 answers[ObjectIdentifier(stream), default: (stream, [])].answers.append((claim, answer))
             }

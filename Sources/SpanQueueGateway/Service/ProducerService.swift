@@ -54,33 +54,30 @@ struct ProducerService: Wire.Producer.ServiceProtocol {
     ) async throws -> Wire.EnqueueBatchReply {
         var reply = Wire.EnqueueBatchReply()
         reply.outcomes = Array(repeating: Wire.EnqueueOutcome(), count: jobs.count)
-        // Jobs of one trace go together.
-        var groups: [TraceContext?: [(place: Int, job: EnqueueRequest)]] = [:]
+        var places: [Int] = []
+        var requests: [EnqueueRequest] = []
         for (place, message) in jobs.enumerated() {
             let name = message.queue.isEmpty ? queue.configuration.defaultQueue : message.queue
             do {
                 try caller.require(.produce, name)
-                groups[Self.trace(of: message) ?? parent, default: []].append((place, try EnqueueRequest(message)))
+                var request = try EnqueueRequest(message)
+                request.parent = Self.trace(of: message)
+                places.append(place)
+                requests.append(request)
             } catch {
                 reply.outcomes[place].problem = GatewayError(error, queue: name).problem
             }
         }
-        try await withThrowingTaskGroup(of: [(Int, EnqueueResult)].self) { tasks in
-            for (trace, group) in groups {
-                tasks.addTask {
-                    let results = try await ServiceContext.withValue(trace?.serviceContext()) {
-                        try await enqueue(group.map(\.job))
-                    }
-                    return Array(zip(group.map(\.place), results))
-                }
-            }
-            for try await results in tasks {
-                for (place, result) in results {
-                    switch result {
-                    case .success(let receipt): reply.outcomes[place].reply = Wire.EnqueueReply(receipt)
-                    case .failure(let error): reply.outcomes[place].problem = GatewayError(error).problem
-                    }
-                }
+        // One call, whatever the traces: jobs of one queue keep their order. It stands below the trace that all of them have.
+        let isOneTrace = requests.dropFirst().allSatisfy { $0.parent == requests[0].parent }
+        let shared = (isOneTrace ? requests.first?.parent : nil) ?? parent
+        let results = try await ServiceContext.withValue(shared?.serviceContext()) { [requests] in
+            try await enqueue(requests)
+        }
+        for (place, result) in zip(places, results) {
+            switch result {
+            case .success(let receipt): reply.outcomes[place].reply = Wire.EnqueueReply(receipt)
+            case .failure(let error): reply.outcomes[place].problem = GatewayError(error).problem
             }
         }
         return reply
@@ -90,7 +87,8 @@ struct ProducerService: Wire.Producer.ServiceProtocol {
     private func enqueue(_ jobs: [EnqueueRequest]) async throws -> [EnqueueResult] {
         do {
             // One alone shares its round trip with others.
-            return jobs.count == 1 ? [.success(try await queue.enqueue(jobs[0]))] : try await queue.enqueue(jobs)
+            if jobs.count == 1 { return [.success(try await queue.enqueue(jobs[0]))] }
+            return jobs.isEmpty ? [] : try await queue.enqueue(jobs)
         } catch let error as SpanQueueError {
             return jobs.map { _ in .failure(error) }
         }

@@ -267,6 +267,9 @@ package struct StreamMachine {
         return leave()
     }
 
+    /// About how many bytes a job takes in a message.
+    static func size(ofPayload bytes: Int) -> Int { bytes + 256 }
+
     /// Jobs were claimed, of those that were reserved.
     package mutating func claimed(_ claimed: [(claim: ClaimReference, job: Wire.Job)]) -> [Action] {
         reserved -= min(reserved, claimed.count)
@@ -281,7 +284,7 @@ package struct StreamMachine {
             (message, bytes) = (Wire.Jobs(), 0)
         }
         for (claim, job) in claimed {
-            let size = job.payload.count + 256
+            let size = Self.size(ofPayload: job.payload.count)
             if bytes + size > StreamLimits.bytesPerMessage { send() }
             sent += 1
             jobs[claim] = Job(number: sent, isConfirmed: false)

@@ -76,6 +76,12 @@ struct ApplicationTracerTests {
             #expect(synthetic.status?.code == .error)
             #expect(finished(foreign.base, "reclaim q").first?.parentSpanID == synthetic.parentSpanID)
 
+            var own = request
+            let parent = TraceContext.root()
+            own.parent = parent
+            _ = try await queue.enqueue([own])
+            #expect(finished(foreign.base, "create q").last?.parentSpanID == "\(parent.spanID)")
+
             await queue.shutdown()
             await #expect(throws: SpanQueueError.self) { try await queue.enqueue(request) }
             #expect(finished(foreign.base, "enqueue q").last?.status?.code == .error)
