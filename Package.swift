@@ -615,10 +615,26 @@ if buildsGateway {
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "GatewayEngine",
+            dependencies: [
+                "SpanQueue", "SpanQueueAdmin", "SpanQueueGateway", "SpanQueueLoop", "SpanQueueProto", "SpanQueueServer",
+                "SpanQueueTelemetry",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Tests/GatewayEngine",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "SpanQueueGatewayTests",
             dependencies: [
-                "HeldProcess", "PostgresClient", "PostgresServerFixture", "RedisServerFixture", "SpanQueue",
+                "GatewayEngine", "HeldProcess", "ModelDriver", "PostgresClient", "PostgresServerFixture",
+                "RedisServerFixture", "SpanQueue",
                 "SpanQueueAdmin",
                 "SpanQueueGateway",
                 "SpanQueueLoop", "SpanQueuePostgres", "SpanQueueProto", "SpanQueueRedis", "SpanQueueServer",
@@ -634,6 +650,11 @@ if buildsGateway {
             swiftSettings: settings
         ),
     ]
+    // Its engines behind a gateway are subjects of it, too.
+    for target in package.targets where target.name == "EngineConformance" {
+        target.dependencies.append("GatewayEngine")
+        target.swiftSettings = settings + [.define("SPANQ_BUILD_GATEWAY")]
+    }
 }
 
 /// `SPANQ_TESTS=SpanqTests,CostTests swift test` builds these test targets alone: all of them take minutes after a change in the core.

@@ -14,7 +14,7 @@ struct AttemptHistoryTests {
         return tally
     }
 
-    @Test("attempts add up by type and in all, by minutes and by ten minutes", arguments: EngineUnderTest.all)
+    @Test("attempts add up by type and in all, by minutes and by ten minutes", arguments: EngineUnderTest.direct)
     func sums(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let store = try #require(bench.engine as? any HistoryStore)
@@ -46,7 +46,7 @@ struct AttemptHistoryTests {
         }
     }
 
-    @Test("each queue has its own history, which goes with it", arguments: EngineUnderTest.all)
+    @Test("each queue has its own history, which goes with it", arguments: EngineUnderTest.direct)
     func deleted(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let store = try #require(bench.engine as? any HistoryStore)

@@ -26,7 +26,7 @@ struct BatchTests {
         }
     }
 
-    @Test("a call of more bytes than may wait for Redis at a time goes out in parts", arguments: EngineUnderTest.all)
+    @Test("a call of more bytes than may wait for Redis at a time goes out in parts", arguments: EngineUnderTest.direct)
     func heavy(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let payload = [UInt8](repeating: 7, count: 1 << 20)

@@ -15,7 +15,7 @@ struct BulkTests {
         return ids
     }
 
-    @Test("a purge empties any state but active, oldest first", arguments: EngineUnderTest.all)
+    @Test("a purge empties any state but active, oldest first", arguments: EngineUnderTest.direct)
     func purge(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let ids = try await bench.oneInEachState()
@@ -31,7 +31,7 @@ struct BulkTests {
         }
     }
 
-    @Test("a purge goes on until it is done, at most a hundred jobs a call", arguments: EngineUnderTest.all)
+    @Test("a purge goes on until it is done, at most a hundred jobs a call", arguments: EngineUnderTest.direct)
     func steps(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let ids = try await bench.accept((0..<230).map { bench.job(priority: $0 < 10 ? 1 : 0) })
@@ -45,7 +45,7 @@ struct BulkTests {
         }
     }
 
-    @Test("a bulk redrive makes dead letters ready, oldest first", arguments: EngineUnderTest.all)
+    @Test("a bulk redrive makes dead letters ready, oldest first", arguments: EngineUnderTest.direct)
     func redrive(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let ids = try await buried(bench, (0..<5).map { _ in bench.job() })
@@ -61,7 +61,7 @@ struct BulkTests {
         }
     }
 
-    @Test("a bulk redrive keeps priorities", arguments: EngineUnderTest.all)
+    @Test("a bulk redrive keeps priorities", arguments: EngineUnderTest.direct)
     func priority(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let ids = try await buried(bench, [bench.job(priority: 9), bench.job(), bench.job(priority: 3)])
@@ -71,7 +71,7 @@ struct BulkTests {
         }
     }
 
-    @Test("jobs that died after the moment of the request are left alone", arguments: EngineUnderTest.all)
+    @Test("jobs that died after the moment of the request are left alone", arguments: EngineUnderTest.direct)
     func notAfter(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let old = try await buried(bench, [bench.job(), bench.job()])
@@ -89,7 +89,7 @@ struct BulkTests {
 
     @Test(
         "dead letters whose lock another job holds are skipped, and passed over by the next call",
-        arguments: EngineUnderTest.all)
+        arguments: EngineUnderTest.direct)
     func skipped(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let lock = bench.lock(1, .untilFinished)
@@ -108,7 +108,7 @@ struct BulkTests {
         }
     }
 
-    @Test("active jobs can't be acted on in bulk, and only dead ones redriven", arguments: EngineUnderTest.all)
+    @Test("active jobs can't be acted on in bulk, and only dead ones redriven", arguments: EngineUnderTest.direct)
     func refused(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             _ = try await bench.oneInEachState()

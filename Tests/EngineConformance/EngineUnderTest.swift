@@ -14,6 +14,8 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
     let passesHours: Bool
     /// Whether what exceeds the number of completed jobs that are kept goes with the settlement, and not only with a sweep.
     var trimsAtOnce = true
+    /// Whether it stands behind a gateway, and is asked through that.
+    var isServed = false
     /// Finds what is wrong in the store, after a test; nil where there is nothing that looks.
     var auditor: @Sendable (any Engine) -> (any EngineAuditor)? = { _ in nil }
     /// Makes a fresh engine, not started yet, and says how time passes on it.
@@ -21,11 +23,15 @@ struct EngineUnderTest: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    /// The engines; a further one is added here and described in a file of its own. `SPANQ_TEST_ENGINE` names one of them.
+    /// The engines; a further one is added here and described in a file of its own. `SPANQ_TEST_ENGINE` names one of them. With
+    /// `SPANQ_TEST_GATEWAY=1` each is asked through a gateway.
     static let all: [EngineUnderTest] = [.memory, .redis, .postgres].filter { engine in
         let wanted = ProcessInfo.processInfo.environment["SPANQ_TEST_ENGINE"]
         return wanted == nil || wanted == engine.name
-    }
+    }.map { ProcessInfo.processInfo.environment["SPANQ_TEST_GATEWAY"] == "1" ? $0.served : $0 }
+
+    /// Those that are asked by their own client: for what no rpc does, and what a gateway does in another way. docs/engines.md has the reasons.
+    static let direct = all.filter { !$0.isServed }
 
     /// Those on which a test of long times can run.
     static let passingHours = all.filter(\.passesHours)

@@ -12,7 +12,7 @@ struct ErrorTests {
             count: count)
     }
 
-    @Test("counts add up by group, the first time stays and the last one moves", arguments: EngineUnderTest.all)
+    @Test("counts add up by group, the first time stays and the last one moves", arguments: EngineUnderTest.direct)
     func sums(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let store = try #require(bench.engine as? any ErrorStore)
@@ -32,7 +32,7 @@ struct ErrorTests {
         }
     }
 
-    @Test("a queue without jobs is deleted with its counts", arguments: EngineUnderTest.all)
+    @Test("a queue without jobs is deleted with its counts", arguments: EngineUnderTest.direct)
     func deleted(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let store = try #require(bench.engine as? any ErrorStore)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("live events")
 struct EventTests {
-    @Test("what becomes of jobs is told, or found by looking", arguments: EngineUnderTest.all)
+    @Test("what becomes of jobs is told, or found by looking", arguments: EngineUnderTest.direct)
     func news(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             try await bench.accept([bench.job("a", type: "one"), bench.job("b", type: "two")])
@@ -34,7 +34,7 @@ struct EventTests {
         }
     }
 
-    @Test("ready jobs are counted by their priority", arguments: EngineUnderTest.all)
+    @Test("ready jobs are counted by their priority", arguments: EngineUnderTest.direct)
     func levels(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             try await bench.accept([0, 0, 3, 9, 9, 9].map { bench.job(priority: $0) })

@@ -48,7 +48,7 @@ struct ExecutorTests {
         }
     }
 
-    @Test("a worker's calls come back while every thread of the pool is blocked", arguments: EngineUnderTest.all)
+    @Test("a worker's calls come back while every thread of the pool is blocked", arguments: EngineUnderTest.direct)
     func blocked(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let claimed = try await bench.acceptAndClaim()

@@ -16,7 +16,7 @@ struct JournalTests {
         by: "ada", role: "operator", address: "192.0.2.1", via: "web", action: "purge", queue: "mail",
         target: "state=dead", reason: "a \"reason\"\nof two lines, é")
 
-    @Test("what is appended comes back as it was, the newest first", arguments: EngineUnderTest.all)
+    @Test("what is appended comes back as it was, the newest first", arguments: EngineUnderTest.direct)
     func order(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let store = try store(bench)
@@ -36,7 +36,7 @@ struct JournalTests {
         }
     }
 
-    @Test("pages go on where the last one ended, whatever is appended meanwhile", arguments: EngineUnderTest.all)
+    @Test("pages go on where the last one ended, whatever is appended meanwhile", arguments: EngineUnderTest.direct)
     func pages(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let store = try store(bench)
@@ -57,7 +57,7 @@ struct JournalTests {
         }
     }
 
-    @Test("a place that no entry ever had is refused", arguments: EngineUnderTest.all)
+    @Test("a place that no entry ever had is refused", arguments: EngineUnderTest.direct)
     func places(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let store = try store(bench)
@@ -70,7 +70,7 @@ struct JournalTests {
         }
     }
 
-    @Test("it keeps the latest ten thousand entries, and not many more", arguments: EngineUnderTest.all)
+    @Test("it keeps the latest ten thousand entries, and not many more", arguments: EngineUnderTest.direct)
     func bound(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let store = try store(bench)

@@ -32,7 +32,7 @@ struct SearchTests {
         return (ids, scanned)
     }
 
-    @Test("jobs are found by type, tags and the start of the id, in order", arguments: EngineUnderTest.all)
+    @Test("jobs are found by type, tags and the start of the id, in order", arguments: EngineUnderTest.direct)
     func content(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let lock = bench.lock(1, .untilFinished)
@@ -62,7 +62,7 @@ struct SearchTests {
         }
     }
 
-    @Test("jobs are found by their error, its type and its fingerprint", arguments: EngineUnderTest.all)
+    @Test("jobs are found by their error, its type and its fingerprint", arguments: EngineUnderTest.direct)
     func errors(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let errors: [(error: String?, fingerprint: UInt64?)] = [
@@ -87,7 +87,7 @@ struct SearchTests {
         }
     }
 
-    @Test("jobs are found by when what happened last to them did", arguments: EngineUnderTest.all)
+    @Test("jobs are found by when what happened last to them did", arguments: EngineUnderTest.direct)
     func moments(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let verdicts: [Verdict] = [
@@ -129,7 +129,7 @@ struct SearchTests {
         }
     }
 
-    @Test("of those that have ended the newest come first where that is asked", arguments: EngineUnderTest.all)
+    @Test("of those that have ended the newest come first where that is asked", arguments: EngineUnderTest.direct)
     func newestFirst(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             for (verdict, state) in [
@@ -151,7 +151,7 @@ struct SearchTests {
         }
     }
 
-    @Test("a step looks at 250 jobs at most, and says how many", arguments: EngineUnderTest.all)
+    @Test("a step looks at 250 jobs at most, and says how many", arguments: EngineUnderTest.direct)
     func budget(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             for _ in 0..<3 { try await bench.accept((0..<100).map { _ in bench.job() }) }
@@ -161,7 +161,7 @@ struct SearchTests {
         }
     }
 
-    @Test("a search for jobs to act on changes nothing of their order", arguments: EngineUnderTest.all)
+    @Test("a search for jobs to act on changes nothing of their order", arguments: EngineUnderTest.direct)
     func forAction(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let plain = try await bench.accept((0..<90).map { bench.job(type: $0 % 3 == 0 ? "a" : "b") })
@@ -181,7 +181,8 @@ struct SearchTests {
     }
 
     @Test(
-        "an action on several jobs is done to those in the state, and to each by itself", arguments: EngineUnderTest.all
+        "an action on several jobs is done to those in the state, and to each by itself",
+        arguments: EngineUnderTest.direct
     )
     func each(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
@@ -205,7 +206,7 @@ struct SearchTests {
         }
     }
 
-    @Test("jobs are counted by type, a step at a time", arguments: EngineUnderTest.all)
+    @Test("jobs are counted by type, a step at a time", arguments: EngineUnderTest.direct)
     func types(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             try await bench.accept((0..<7).map { bench.job(type: $0 % 3 == 0 ? "a:b" : "c", priority: $0 % 2) })
@@ -222,7 +223,7 @@ struct SearchTests {
         }
     }
 
-    @Test("a cursor that is none is refused", arguments: EngineUnderTest.all)
+    @Test("a cursor that is none is refused", arguments: EngineUnderTest.direct)
     func cursor(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             _ = try await bench.accept()

@@ -48,7 +48,7 @@ extension Bench {
 
 @Suite("wait", .timeLimit(.minutes(1)))
 struct WaitTests {
-    @Test("a wait where there is work returns at once", arguments: EngineUnderTest.all)
+    @Test("a wait where there is work returns at once", arguments: EngineUnderTest.direct)
     func atOnce(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             _ = try await bench.accept()
@@ -57,7 +57,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a wait without work ends after its limit", arguments: EngineUnderTest.all)
+    @Test("a wait without work ends after its limit", arguments: EngineUnderTest.direct)
     func limit(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let start = try await bench.claim().now
@@ -68,7 +68,7 @@ struct WaitTests {
         }
     }
 
-    @Test("whatever makes a job claimable wakes who waits", arguments: EngineUnderTest.all)
+    @Test("whatever makes a job claimable wakes who waits", arguments: EngineUnderTest.direct)
     func wakes(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             try await bench.wait { _ = try await bench.accept() }
@@ -92,7 +92,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a worker that waits starts a delayed job at its time", arguments: EngineUnderTest.all)
+    @Test("a worker that waits starts a delayed job at its time", arguments: EngineUnderTest.direct)
     func delayed(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             _ = try await bench.accept(bench.job(schedule: .after(.milliseconds(200))))
@@ -105,7 +105,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a job that is due before what a worker waits for wakes it", arguments: EngineUnderTest.all)
+    @Test("a job that is due before what a worker waits for wakes it", arguments: EngineUnderTest.direct)
     func earlier(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             _ = try await bench.accept(bench.job(schedule: .after(.hours(2))))
@@ -119,7 +119,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a resume wakes who waits, for ready jobs and for delayed ones", arguments: EngineUnderTest.all)
+    @Test("a resume wakes who waits, for ready jobs and for delayed ones", arguments: EngineUnderTest.direct)
     func resumed(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             for schedule in [Schedule.now, .after(.milliseconds(300))] {
@@ -135,7 +135,7 @@ struct WaitTests {
         }
     }
 
-    @Test("one wake-up reaches as many workers as there is work for", arguments: EngineUnderTest.all)
+    @Test("one wake-up reaches as many workers as there is work for", arguments: EngineUnderTest.direct)
     func passedOn(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let jobs = try await withThrowingTaskGroup(of: ClaimedJob.self) { group in
@@ -148,7 +148,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a swallowed wake-up is passed on", arguments: EngineUnderTest.all)
+    @Test("a swallowed wake-up is passed on", arguments: EngineUnderTest.direct)
     func swallowed(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             await bench.engine.passWakeUp(in: [bench.queue])
@@ -161,7 +161,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a wake-up is passed on by a task that was cancelled, too", arguments: EngineUnderTest.all)
+    @Test("a wake-up is passed on by a task that was cancelled, too", arguments: EngineUnderTest.direct)
     func passedOnWhileCancelled(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             _ = try await bench.accept()
@@ -178,7 +178,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a cancelled wait throws, and leaves the engine as it was", arguments: EngineUnderTest.all)
+    @Test("a cancelled wait throws, and leaves the engine as it was", arguments: EngineUnderTest.direct)
     func cancelled(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let waiting = Task { try await bench.engine.waitForWork(in: [bench.queue], atMost: .hours(1)) }
@@ -203,7 +203,7 @@ struct WaitTests {
         }
     }
 
-    @Test("a shutdown ends waits, and calls afterwards are refused", arguments: EngineUnderTest.all)
+    @Test("a shutdown ends waits, and calls afterwards are refused", arguments: EngineUnderTest.direct)
     func shutdown(subject: EngineUnderTest) async throws {
         let (engine, pass) = try await subject.make()
         try await engine.start()
