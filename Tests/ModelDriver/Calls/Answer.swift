@@ -38,6 +38,12 @@ enum Answer: Sendable, Hashable {
         }
     }
 
+    /// Without what it says of some of the ends that it is the answer to.
+    func without(_ places: Set<Int>) -> Answer {
+        guard case .settled(let outcomes) = self else { return self }
+        return .settled(outcomes.enumerated().map { places.contains($0.offset) ? .lost : $0.element })
+    }
+
     /// Whether all that it was about is answered as lost: then nothing may have changed.
     var isAllLost: Bool {
         switch self {

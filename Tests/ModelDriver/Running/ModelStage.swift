@@ -12,6 +12,8 @@ protocol ModelStage: Sendable {
     /// What can go wrong with a call.
     static var faults: [Fault] { get }
     static var storage: MemoryQueue.Storage { get }
+    /// Whether the engine answers to the end of an attempt that has ended by comparing the two; else it may answer by how it ended alone.
+    static var comparesEnds: Bool { get }
 
     var engine: any Engine { get }
     /// The time by the server's clock.
@@ -34,6 +36,10 @@ protocol ModelStage: Sendable {
     func isLate(_ error: SpanQueueError) -> Bool
     /// Makes a fault for the next call.
     func bring(_ fault: Fault, on call: Call, choice: UInt64) async throws -> Trouble
+}
+
+extension ModelStage {
+    static var comparesEnds: Bool { true }
 }
 
 /// A fault that waits for a call, and what it may do to that.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
+package import SpanQueue
+
 /// Runs of seeds on one server after another's end, and what to do about one that fails.
 package struct Runs: Sendable {
     private let run: @Sendable (_ steps: [Step]) async throws -> Coverage
@@ -11,6 +13,9 @@ package struct Runs: Sendable {
 
     package init(on stage: Stage) { self.init(stage) }
     package init(on stage: PostgresStage) { self.init(stage) }
+    /// - Parameter engine: that of the stage, reached in another way.
+    package init(on stage: Stage, through engine: any Engine) { self.init(Detour(stage, engine)) }
+    package init(on stage: PostgresStage, through engine: any Engine) { self.init(Detour(stage, engine)) }
 
     private init<Ground: ModelStage>(_ stage: Ground) {
         faults = Ground.faults

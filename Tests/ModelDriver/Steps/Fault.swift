@@ -35,6 +35,14 @@ package enum Fault: String, Sendable, CaseIterable {
         .none, .notSent, .replyLost, .late, .deadlock, .serialization, .cut, .readOnly, .duplicate,
     ]
 
+    /// Whether it happens in the server, and not to the call.
+    var isMadeByServer: Bool {
+        switch self {
+        case .none, .notSent, .replyLost, .late, .duplicate: false
+        default: true
+        }
+    }
+
     /// Whether it costs a wait in real time.
     var takesTime: Bool {
         switch self {
