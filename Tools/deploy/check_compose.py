@@ -178,6 +178,11 @@ def check_grafana(stack: Stack) -> None:
         folder = stack.file("grafana", provider.get("options", {}).get("path", ""))
         expect(folder and any(folder.rglob("*.json")), f"grafana: provider {provider.get('name')}: no dashboards in its path")
     expect(read_all("deploy/grafana/provisioning/datasources", "datasources"), "grafana: no data sources")
+    boards = [json.loads(file.read_text()) for file in (ROOT / "deploy/grafana/dashboards").glob("*.json")]
+    known = {(board["uid"], one["name"]) for board in boards for one in board["templating"]["list"]}
+    for name in ("SPANQ_WEB_TRACE_URL", "SPANQ_WEB_QUEUE_URL"):
+        link = re.search(r"/d/([\w-]+)\?var-(\w+)=", stack.services["web"]["environment"][name])
+        expect(link and link.groups() in known, f"web: {name} leads to no dashboard, or to a variable that it does not have")
 
 
 def read_all(folder: str, key: str) -> list[dict[str, Any]]:

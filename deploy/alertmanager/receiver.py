@@ -91,7 +91,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Alertmanager's webhook as jobs of SpanQueue.")
-    parser.add_argument("--listen", default="127.0.0.1:9465", help="HOST:PORT, default 127.0.0.1:9465")
+    parser.add_argument("--listen", default="127.0.0.1:9467", help="HOST:PORT, default 127.0.0.1:9467")
     parser.add_argument("--spanq", default="spanq", help="the command, default spanq")
     parser.add_argument("--queue", default="alerts", help="default alerts")
     parser.add_argument("--unique", default="1h", help="how long the same is not enqueued again, default 1h")

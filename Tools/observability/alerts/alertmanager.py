@@ -77,7 +77,7 @@ class Alertmanager:
     """A real one with the shipped configuration, whose webhooks go to a port of this machine."""
 
     def __init__(self, folder: Path, receiver_port: int) -> None:
-        text = CONFIG.read_text().replace("alert-receiver:9465", f"127.0.0.1:{receiver_port}")
+        text = CONFIG.read_text().replace("alert-receiver:9467", f"127.0.0.1:{receiver_port}")
         text = re.sub(r"group_wait: \S+", "group_wait: 1s", re.sub(r"group_interval: \S+", "group_interval: 1s", text))
         (folder / "alertmanager.yml").write_text(text)
         self.url = f"http://127.0.0.1:{free_port()}"

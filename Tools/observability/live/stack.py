@@ -103,7 +103,7 @@ class Stack:
 
     def start_alertmanager(self) -> None:
         config = self.shorter(yaml.safe_load((ROOT / "deploy/alertmanager/alertmanager.yml").read_text()))
-        text = yaml.safe_dump(config).replace("alert-receiver:9465", f"127.0.0.1:{self.webhook.port}")
+        text = yaml.safe_dump(config).replace("alert-receiver:9467", f"127.0.0.1:{self.webhook.port}")
         (self.folder / "alertmanager.yml").write_text(text)
         program = "prometheus-alertmanager" if Path("/usr/bin/prometheus-alertmanager").exists() else "alertmanager"
         address = f"127.0.0.1:{self.ports['alertmanager']}"
