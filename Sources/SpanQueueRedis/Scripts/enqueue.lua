@@ -57,12 +57,11 @@ local plain = tonumber(ARGV[3])
 local first_extended = 4 + 2 * plain
 local ids = {}
 for i = 1, plain do ids[i] = ARGV[2 + 2 * i] end
-local digests, digest_of = {}, {}
+local digests = {}
 for at = first_extended, #ARGV, 6 do
   ids[#ids + 1] = ARGV[at]
   if ARGV[at + 4] ~= '' then
     digests[#digests + 1] = ARGV[at + 4]
-    digest_of[#ids] = #digests
   end
 end
 
