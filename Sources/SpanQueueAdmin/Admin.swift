@@ -30,7 +30,7 @@ package struct Admin: Sendable {
 
     // MARK: Queues
 
-    /// The names of those that are visible, in order. What is no name of a queue was written by others: `spanq audit` tells of it.
+    /// The names of those that are visible, in order. What is not the name of a queue was written by others: `spanq audit` tells of it.
     func names() async throws -> [String] {
         try await queue.queues().filter { NameRule.queue.allows($0) && visible.allow($0) }
     }

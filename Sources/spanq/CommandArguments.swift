@@ -135,7 +135,10 @@ enum ArgumentOrder {
         var type: any ParsableCommand.Type = Spanq.self
         var names: [String] = []
         for argument in arguments {
-            guard let next = type.configuration.subcommands.first(where: { $0._commandName == argument }) else { break }
+            let next = type.configuration.subcommands.first {
+                $0._commandName == argument || $0.configuration.aliases.contains(argument)
+            }
+            guard let next else { break }
             type = next
             names.append(argument)
         }

@@ -19,11 +19,11 @@ struct ExplanationTests {
 
     private func codes(_ id: JobID) async throws -> [String] { try await admin.explain(id).reasons.map(\.code) }
 
-    private func announce(busy: Int, of slots: Int) async throws {
+    private func announce(_ id: String = "w-1", busy: Int, of slots: Int, types: [String] = []) async throws {
         try await queue.engine.announce(
             WorkerInfo(
-                id: "w-1", host: "h", pid: 1, queues: ["mail"], concurrency: slots, busy: busy, startedAt: clock.now,
-                version: "1"), lifetime: .seconds(600))
+                id: id, host: "h", pid: 1, queues: ["mail"], concurrency: slots, busy: busy, startedAt: clock.now,
+                version: "1", types: types), lifetime: .seconds(600))
     }
 
     @Test("a ready job: paused, without workers, behind others, next")
@@ -41,6 +41,38 @@ struct ExplanationTests {
         #expect(try await codes("a") == ["next"])
         try await queue.enqueue(type: "t", payload: [], .id("b"), .queue("mail"))
         #expect(try await codes("b") == ["behind"])
+    }
+
+    @Test("a job for whose type nobody has a handler, as far as all workers have said which they have")
+    func withoutHandler() async throws {
+        try await queue.enqueue(type: "email:welcome", payload: [], .id("a"), .queue("mail"))
+        try await announce(busy: 0, of: 1, types: ["image:*", "email:receipt"])
+        #expect(try await codes("a") == ["no_handler"])
+        #expect(
+            try await admin.explain("a").verdict
+                == "a is ready: the live worker of queue mail has no handler for type email:welcome")
+        #expect(try await admin.explain(queue: "mail").reasons.isEmpty)
+        try await announce("w-2", busy: 1, of: 1, types: ["charge:card"])
+        #expect(
+            try await admin.explain("a").verdict
+                == "a is ready: none of the 2 live workers of queue mail has a handler for type email:welcome")
+        try await announce(busy: 1, of: 1, types: ["image:*"])
+        #expect(try await codes("a") == ["no_handler", "workers_full"])
+        // One has it; one may have it, since it has said as many as are announced; one has not said.
+        for types in [["email:*"], (0..<200).map { "t\($0)" }, []] {
+            try await announce("w-2", busy: 0, of: 1, types: types)
+            #expect(try await codes("a") == ["next"], "\(types.first ?? "none")")
+        }
+    }
+
+    @Test("a job of no type that is handled is put off, and says why")
+    func putOff() async throws {
+        try await queue.enqueue(type: "email:welcome", payload: [], .id("a"), .queue("mail"))
+        let worker = try Worker(queue, WorkerConfiguration(queues: ["mail": 1]))
+        try worker.handle("image:*") { _, _ in }
+        _ = try await worker.runOnce()
+        try await announce(busy: 0, of: 1, types: ["image:*"])
+        #expect(try await codes("a") == ["retry_delay", "no_handler"])
     }
 
     @Test("what it calls next is what the next claim takes, and nothing is claimed from what it calls paused")
@@ -71,7 +103,7 @@ struct ExplanationTests {
         #expect(try await codes("old") == ["deadline_passed", "next"])
         try await queue.bury("old", reason: "bad")
         #expect(try await admin.explain("old").verdict == "old is dead: it died 0ms ago (bad)")
-        #expect(try await admin.explain("old").reasons.first?.command == "spanq job retry old")
+        #expect(try await admin.explain("old").reasons.first?.command == "spanq job redrive old")
         try await queue.cancel("a", reason: "why")
         #expect(try await admin.explain("a").verdict == "a is cancelled: it was cancelled 0ms ago (why)")
         await #expect(throws: SpanQueueError.self) { try await admin.explain("none") }

@@ -99,6 +99,15 @@ struct TextTests {
         #expect(ArgumentOrder.normalized(["--redis"]) == ["--redis"])
     }
 
+    @Test("a command is found by the name that it had once, too")
+    func aliases() throws {
+        let words = ["job", "retry", "order-1"]
+        #expect(ArgumentOrder.normalized(["--json"] + words) == ["job", "retry", "--json", "order-1"])
+        try ArgumentOrder.checkNames(words)
+        let command = try #require(try Spanq.parseAsRoot(words) as? JobRedriveCommand)
+        #expect(command.job.jobID == "order-1")
+    }
+
     @Test("a line of a batch with a mistake says which")
     func badBatchLines() {
         func complaint(_ line: String, type: String? = nil) -> String {

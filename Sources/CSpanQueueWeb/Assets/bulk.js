@@ -11,8 +11,7 @@ const mostUntyped = 1000;
 const isUnderWay = (action) => action.state === "running" || action.state === "stopping";
 
 /** The words that fit a state, or all of them. */
-const wordsFor = (word) => Object.keys(deeds).filter((deed) => !word || deeds[deed].label[word]);
-const labelOf = (deed, word) => deeds[deed].label[word] ?? Object.values(deeds[deed].label)[0];
+const wordsFor = (word) => Object.keys(deeds).filter((deed) => !word || deeds[deed].states.includes(word));
 
 export class Bulk {
   constructor() {
@@ -65,17 +64,17 @@ export class Bulk {
   view(filter, { may, redraw, reload }) {
     if (!may("admin")) return null;
     if (this.action) return this.progress(redraw, reload);
-    if (this.preview) return this.offer(filter, redraw, reload);
+    if (this.preview) return this.offer(redraw, reload);
     if (!Object.values(filter).some((value) => value.length > 0)) return null;
     return h("div", { class: "more", "data-key": "bulk" }, h("span", { class: "f" }, this.isAsking ? "Counting…" : "With all that match:"),
-      !this.isAsking && wordsFor(filter.state).map((deed) => h("button", { class: "btn", type: "button", "data-bulk": deed, on: { click: () => this.ask(deed, filter, redraw) } }, `${labelOf(deed, filter.state)}…`)));
+      !this.isAsking && wordsFor(filter.state).map((deed) => h("button", { class: "btn", type: "button", "data-bulk": deed, on: { click: () => this.ask(deed, filter, redraw) } }, `${deeds[deed].label}…`)));
   }
 
-  offer(filter, redraw, reload) {
+  offer(redraw, reload) {
     const { preview } = this;
-    const label = labelOf(preview.action, filter.state);
+    const { label, isFinal } = deeds[preview.action];
     const what = `${preview.exact ? "" : "at least "}${plural(preview.count, "job")}`;
-    const mustType = preview.count > mostUntyped || deeds[preview.action].isFinal;
+    const mustType = preview.count > mostUntyped || isFinal;
     const begin = () => {
       const field = document.getElementById("bulk-count");
       if (mustType && field?.value.replaceAll(/[\s,]/g, "") !== String(preview.count)) {
@@ -90,7 +89,7 @@ export class Bulk {
         cell("k m", null, h("a", { href: jobPath(job), title: job.id }, foreign(shortID(job.id)))), cell("w3", null, foreign(job.type)), cell("", "Queue", foreign(job.queue)), cell("", null, state(job.state))))),
       h("div", { class: "more" },
         preview.count > 0 && mustType && [h("label", { for: "bulk-count" }, `Type ${number(preview.count)} to go on`), h("input", { class: "in", id: "bulk-count", inputmode: "numeric", autocomplete: "off" })],
-        preview.count > 0 && h("button", { class: `btn ${deeds[preview.action].isFinal ? "dng" : "pri"}`, type: "button", "data-deed": "bulk", on: { click: begin } }, `${label} ${what}`),
+        preview.count > 0 && h("button", { class: `btn ${isFinal ? "dng" : "pri"}`, type: "button", "data-deed": "bulk", on: { click: begin } }, `${label} ${what}`),
         h("button", { class: "btn", type: "button", on: { click: () => { this.preview = null; redraw(); } } }, "Leave them"))));
   }
 

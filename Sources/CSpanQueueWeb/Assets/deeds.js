@@ -15,7 +15,7 @@ export async function act(word, job, tag) {
     else toast(true, deeds[word].done, job.type);
     return true;
   } catch (error) {
-    toast(false, `Not done: ${deeds[word].label[job.state]?.toLowerCase() ?? word}.`, error.message);
+    toast(false, `Not done: ${deeds[word].label.toLowerCase()}.`, error.message);
     return false;
   }
 }

@@ -69,7 +69,7 @@ export function before(name, first = of(name)[0]?.at ?? Date.now()) {
   return (past.get(name)?.slots ?? []).filter(({ at }) => at <= first);
 }
 
-/** As points of a chart, in which a minute without any is no gap. */
+/** As points of a chart, in which a minute without any is not a gap. */
 export const pointsBefore = (name, value) => before(name).map((slot) => ({ x: slot.at, y: value(slot), gap: 150_000 }));
 
 /**

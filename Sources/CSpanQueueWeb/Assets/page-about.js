@@ -38,7 +38,7 @@ export function about() {
           ].filter(Boolean)))),
         h("div", { class: "keys" }, section("Keys", null, h("dl", { class: "kv" }, [
           ["g then o q j e t w l a", "overview, queues, jobs, errors, types, workers, journal, about"], [":", "go to a job, or search"], ["/", "filter"], ["j k", "next and previous row"], ["Enter", "open"],
-          ["z", "hold what happens still"], ["u", "times as dates, or how long ago"], ["U", "local time or UTC"], ["R C X P", "retry, cancel, remove, pause: capitals are deeds, and each asks once"], ["Esc", "back out"],
+          ["z", "hold what happens still"], ["u", "times as dates, or how long ago"], ["U", "local time or UTC"], ["R C X P", "redrive, cancel, remove, pause: capitals act, and each asks once"], ["Esc", "back out"],
         ].flatMap(([keys, text]) => [h("dt", {}, keys.split(" ").map((key) => (key === "then" ? " then " : [" ", h("kbd", {}, key)]))), h("dd", {}, text)])))),
       ];
     },

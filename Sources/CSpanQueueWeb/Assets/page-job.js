@@ -48,8 +48,8 @@ export function job(id, query) {
       if (problem) return [head(crumbs(shortID(id))), refusal(problem, "job")];
       if (!job) return [head(crumbs(shortID(id)))];
       const doIt = (word) => async () => { await act(word, job, tag); reload(); };
-      const buttons = Object.entries(deeds).filter(([word, { label }]) => label[job.state] && may(word === "remove" ? "admin" : "operate") && !(word === "cancel" && job.cancel_requested))
-        .map(([word, { label, key, isFinal }], index) => confirmed(word, { label: label[job.state], kind: isFinal ? "dng" : index === 0 && word === "redrive" ? "pri" : "", key, act: doIt(word) }));
+      const buttons = Object.entries(deeds).filter(([word, { states }]) => states.includes(job.state) && may(word === "remove" ? "admin" : "operate") && !(word === "cancel" && job.cancel_requested))
+        .map(([word, { label, key, isFinal }], index) => confirmed(word, { label, kind: isFinal ? "dng" : index === 0 && word === "redrive" ? "pri" : "", key, act: doIt(word) }));
       return [
         head(crumbs(job.type), [state(job.state, "pill"), h("span", { class: "m f", title: job.id }, foreign(shortID(job.id)))], buttons),
         judge(job, explained),
@@ -98,7 +98,7 @@ function judge(job, explained) {
       [last && ["For ", span(now() - Date.parse(last.started_at)), " on ", foreign(last.worker), ". "], job.progress?.note && foreign(job.progress.note)]);
     case "retrying": return verdict(sign, ["It runs again ", time(job.run_at), `: attempt ${number(job.attempt + 1)} of ${number(job.max_retries + 1)}.`], error);
     case "completed": return verdict(sign, last ? `It was completed by attempt ${number(last.number)}.` : "It was completed.", last && ["It ran for ", span(Date.parse(last.ended_at) - Date.parse(last.started_at)), " on ", foreign(last.worker), "."]);
-    case "dead": return verdict(bad(), [`It is dead after ${plural(job.attempts.length, "attempt")}`, job.reason && [": ", foreign(job.reason)], "."], error ?? "It runs again when somebody retries it.");
+    case "dead": return verdict(bad(), [`It is dead after ${plural(job.attempts.length, "attempt")}`, job.reason && [": ", foreign(job.reason)], "."], error ?? "It runs again when somebody redrives it.");
     case "cancelled": return verdict(sign, ["It was cancelled", job.reason && [": ", foreign(job.reason)], "."], null);
     default: return verdict(null, "This version can't tell its state.", null);
   }

@@ -102,8 +102,8 @@ function list(rows, left, may, act) {
         cell("n lo", "Enqueued", h("span", { class: "q" }, time(job.enqueued_at))),
         cell("n nx", "Next or ended", moment(job)),
         cell("n e1", null, word && !job.isGone && may("operate") && confirmed(word, {
-          label: deeds[word].label[job.state], kind: "bare go", isSmall: true, sign: icon(word === "cancel" ? "i-x" : "i-play"),
-          name: `${deeds[word].label[job.state]} ${name}`, act: () => act(word, job),
+          label: deeds[word].label, kind: "bare go", isSmall: true, sign: icon(word === "cancel" ? "i-x" : "i-play"),
+          name: `${deeds[word].label} ${name}`, act: () => act(word, job),
         })));
     })));
 }

@@ -63,7 +63,7 @@ export function journal(query) {
             cell("w", "Why", (deed.error || deed.reason) && h("span", { class: "el q" }, foreign(deed.error ?? deed.reason))),
             cell("lo", "By way of", foreign(deed.role ? `${deed.via}, ${deed.role}` : deed.via)))))),
         h("div", { class: "more" },
-          h("span", {}, page.deeds.length > 0 && `${plural(page.deeds.length, "deed")} on page ${number(trail)}`, page.cursor === null && page.deeds.length > 0 && ", and that is all that is kept"),
+          h("span", {}, page.deeds.length > 0 && `${plural(page.deeds.length, "action")} on page ${number(trail)}`, page.cursor === null && page.deeds.length > 0 && ", and that is all that is kept"),
           cursor && h("a", { class: "btn", href: path(["journal"], filter) }, "First page"),
           page.cursor !== null && h("a", { class: "btn", href: path(["journal"], { ...filter, cursor: page.cursor, page: trail + 1 }) }, "Next page")),
       ];
@@ -81,5 +81,5 @@ function came(word) {
 }
 
 const nothing = (words, page) => (words.length > 0
-  ? empty("No deed matches", page.cursor === null ? "The whole journal was looked at." : "There are more: go on.")
+  ? empty("No action matches", page.cursor === null ? "The whole journal was looked at." : "There are more: go on.")
   : empty("Nobody has done anything yet", "What people do to jobs and queues is written down here before it is done, from the command line too.", "spanq journal"));

@@ -27,7 +27,7 @@ export function overview() {
     },
     view({ stats, root, feed, redraw }) {
       if (stats.queues.length === 0) {
-        return [head("Overview"), empty("No queues yet", "Redis answers and holds no jobs. A queue appears with its first job.",
+        return [head("Overview"), empty("No queues yet", "Nothing has been enqueued. A queue appears with its first job.",
           `spanq worker --exec 'email:*=./send.py'\nspanq enqueue email:hello '{"to":"ada@example.org"}'`)];
       }
       const list = history.of(history.all);

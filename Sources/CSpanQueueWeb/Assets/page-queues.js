@@ -45,7 +45,7 @@ export function queues() {
     nav: "/queues",
     load: () => history.recall(history.all, async () => (await get(path(["history"]))).body),
     view({ stats, root }) {
-      if (stats.queues.length === 0) return [head("Queues"), empty("No queues yet", "Redis answers and holds no jobs. A queue appears with its first job.", "spanq enqueue email:hello '{}'")];
+      if (stats.queues.length === 0) return [head("Queues"), empty("No queues yet", "Nothing has been enqueued. A queue appears with its first job.", "spanq enqueue email:hello '{}'")];
       return [
         head("Queues"),
         judge(stats.queues),

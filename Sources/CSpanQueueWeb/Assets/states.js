@@ -28,13 +28,13 @@ const signsOfEvents = { started: "active", completed: "completed", snoozed: "sch
 const wordsOfEvents = { started: "started", cancel_requested: "cancel asked" };
 export const event = (word) => h("span", { class: "st" }, signsOfEvents[word] && icon(`s-${signsOfEvents[word]}`, `c-${signsOfEvents[word]}`), wordsOfEvents[word] ?? word);
 
-/** What may be done to a job in a state: word, label, and whether it can't be undone. */
+/** What may be done to jobs: the button's label, in which states, and whether it can't be undone. */
 export const deeds = {
-  redrive: { label: { dead: "Retry", scheduled: "Run now", retrying: "Run now" }, key: "R", done: "It is ready again." },
-  cancel: { label: { scheduled: "Cancel", held: "Cancel", ready: "Cancel", retrying: "Cancel", active: "Cancel" }, key: "C", done: "It is cancelled." },
-  bury: { label: { scheduled: "Bury", held: "Bury", ready: "Bury", retrying: "Bury" }, done: "It is a dead letter." },
-  remove: { label: { scheduled: "Remove", ready: "Remove", retrying: "Remove", completed: "Remove", dead: "Remove", cancelled: "Remove" }, key: "X", isFinal: true, done: "It is forgotten." },
+  redrive: { label: "Redrive", states: ["scheduled", "retrying", "dead"], key: "R", done: "It is ready." },
+  cancel: { label: "Cancel", states: ["scheduled", "held", "ready", "retrying", "active"], key: "C", done: "It is cancelled." },
+  bury: { label: "Bury", states: ["scheduled", "held", "ready", "retrying"], done: "It is a dead letter." },
+  remove: { label: "Remove", states: ["scheduled", "ready", "retrying", "completed", "dead", "cancelled"], key: "X", isFinal: true, done: "It is forgotten." },
 };
 
 /** The deed that fits a state best, for a row of a list; null where none does. */
-export const mainDeed = (word) => (deeds.redrive.label[word] ? "redrive" : deeds.cancel.label[word] ? "cancel" : null);
+export const mainDeed = (word) => ["redrive", "cancel"].find((deed) => deeds[deed].states.includes(word)) ?? null;

@@ -117,8 +117,12 @@ package struct WorkerInfo: Sendable, Hashable {
     package var startedAt: Timestamp
     /// The version of SpanQueue in it.
     package var version: String
-    /// The job types that it has handlers for, and the beginnings of some, with an asterisk: `email:*`. At most 200 of them.
+    /// The job types that it has handlers for, and the beginnings of some, with an asterisk: `email:*`. At most `mostTypes` of them; none
+    /// where it has not said.
     package var types: [String]
+
+    /// As many are announced; one that has more does not say so.
+    package static let mostTypes = 200
 
     package init(
         id: String, host: String, pid: Int, queues: [String], concurrency: Int, busy: Int, startedAt: Timestamp,

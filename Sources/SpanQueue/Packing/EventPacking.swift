@@ -26,7 +26,7 @@ package enum EventPacking {
         return lines.joined(separator: "\n")
     }
 
-    /// Nil for what is no event, or of another database.
+    /// Nil for what is not an event, or is of another database.
     package static func unpack(_ text: String, queue: String, database: Int) -> QueueEvent? {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(words)[...]
         guard let head = lines.popFirst(), head.count >= 4, head[0] == version, let at = Int64(head[2]),

@@ -119,7 +119,7 @@ struct HandlerRegistry: Sendable {
 
     /// The names and patterns, as a worker announces them: bounded, for they are written every ten seconds.
     var patterns: [String] {
-        Array((prefixes.map { $0.prefix + "*" } + exact.keys.sorted()).prefix(200))
+        Array((prefixes.map { $0.prefix + "*" } + exact.keys.sorted()).prefix(WorkerInfo.mostTypes))
     }
 
     func handler(for type: String) -> Handler? {

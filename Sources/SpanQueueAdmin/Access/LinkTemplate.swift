@@ -18,7 +18,7 @@ package struct LinkTemplate: Sendable, Hashable {
         else {
             throw SpanQueueError(
                 .invalidArgument,
-                "\"\(Excerpt.printable(text, limit: 100))\" is no address with {\(place)} behind its host: write https://host/…{\(place)}"
+                "\"\(Excerpt.printable(text, limit: 100))\" is not an address with {\(place)} behind its host: write https://host/…{\(place)}"
             )
         }
         self.text = text

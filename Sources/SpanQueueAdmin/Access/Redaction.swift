@@ -23,7 +23,7 @@ package struct Redaction: Sendable, Hashable {
             guard !parts.contains(""), parts.last != "*" else {
                 throw SpanQueueError(
                     .invalidArgument,
-                    "\"\(Excerpt.printable(path, limit: 60))\" is no path of members: write password, *.token or card.number"
+                    "\"\(Excerpt.printable(path, limit: 60))\" is not a path of members: write password, *.token or card.number"
                 )
             }
             self.paths.append(parts)

@@ -18,7 +18,12 @@ extension Admin {
     package func explain(queue name: String) async throws -> Explanation {
         // A name that nobody knows was probably mistyped.
         _ = try await queues([name])
-        return Explanation(queue: name, try await judge(name).ofQueue)
+        return Explanation(queue: name, try await judge(name).keeping())
+    }
+
+    /// What keeps a job that does not run, as far as its queue and its workers tell; nothing where it is its turn.
+    package func keeping(_ record: JobRecord) async throws -> [Explanation.Reason] {
+        try await judge(record.message.queue).keeping(record.message.type)
     }
 
     /// Those of some queues that are paused.

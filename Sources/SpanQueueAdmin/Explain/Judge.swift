@@ -17,8 +17,8 @@ struct Judge {
 
     // MARK: Queues
 
-    /// What keeps every job of the queue.
-    var ofQueue: [Reason] {
+    /// What keeps every job of the queue; with a type, every job of that type.
+    func keeping(_ type: String? = nil) -> [Reason] {
         var reasons: [Reason] = []
         if counts.isPaused {
             reasons.append(Reason("queue_paused", paused, "spanq queue resume \(queue)"))
@@ -27,7 +27,15 @@ struct Judge {
         let busy = workers.reduce(0) { $0 + $1.busy }
         if workers.isEmpty {
             reasons.append(Reason("no_worker", "no live worker serves queue \(queue)", "spanq worker list"))
-        } else if busy >= slots {
+            return reasons
+        }
+        if let type, isWithoutHandler(type) {
+            let those = workers.count == 1 ? "the live worker" : "none of the \(workers.count) live workers"
+            let has = workers.count == 1 ? "has no handler" : "has a handler"
+            reasons.append(
+                Reason("no_handler", "\(those) of queue \(queue) \(has) for type \(type)", "spanq worker list"))
+        }
+        if busy >= slots {
             let word = workers.count == 1 ? "worker" : "workers"
             reasons.append(
                 Reason(
@@ -35,6 +43,13 @@ struct Judge {
                     "spanq job list --queue \(queue) --state active"))
         }
         return reasons
+    }
+
+    /// Whether all of the queue's workers have said which types they have handlers for, and this is none of them.
+    private func isWithoutHandler(_ type: String) -> Bool {
+        workers.allSatisfy { worker in
+            !worker.types.isEmpty && worker.types.count < WorkerInfo.mostTypes && !worker.handles(type)
+        }
     }
 
     /// Since when, by whom and why, as far as that is known.
@@ -82,7 +97,7 @@ struct Judge {
         let error = record.run.lastError.map { ": \($0)" } ?? ""
         switch record.state {
         case .dead:
-            return Reason("ended", "it died\(ago)\(why)\(error)", "spanq job retry \(record.message.id)")
+            return Reason("ended", "it died\(ago)\(why)\(error)", "spanq job redrive \(record.message.id)")
         case .cancelled: return Reason("ended", "it was cancelled\(ago)\(why)")
         default: return Reason("ended", "it completed\(ago)")
         }
@@ -96,26 +111,26 @@ struct Judge {
         let time = "in \(text(due - now)), at \(due)"
         let own =
             record.state == .scheduled
-            ? Reason("not_due", "it is due \(time)", "spanq job retry \(record.message.id)")
+            ? Reason("not_due", "it is due \(time)", "spanq job redrive \(record.message.id)")
             : Reason(
                 "retry_delay",
                 "attempt \(record.run.attempts) of at most \(record.message.maxAttempts) failed"
                     + "\(record.run.lastError.map { " (\($0))" } ?? ""), the next one is due \(time)",
-                "spanq job retry \(record.message.id)")
-        return expiry(record) + [own] + ofQueue
+                "spanq job redrive \(record.message.id)")
+        return expiry(record) + [own] + keeping(record.message.type)
     }
 
     private func waits(_ record: JobRecord) -> [Reason] {
-        let keeping = ofQueue
+        let kept = keeping(record.message.type)
         let others = counts[.ready] - (record.state == .ready ? 1 : 0)
         if others > 0 {
-            return keeping + [
+            return kept + [
                 Reason(
                     "behind", "ready jobs of queue \(queue) that are ahead of it: at most \(others)",
                     "spanq queue stats \(queue)")
             ]
         }
-        return keeping.isEmpty ? [Reason("next", "nothing keeps it: the next claim takes it")] : keeping
+        return kept.isEmpty ? [Reason("next", "nothing keeps it: the next claim takes it")] : kept
     }
 
     private func expiry(_ record: JobRecord) -> [Reason] {

@@ -9,7 +9,7 @@ extension Admin {
     ///
     /// It is not begun unless the journal has it, but where Redis has no room: else nobody could make any.
     ///
-    /// - Parameter count: to how many jobs it was done; nil where that is no question.
+    /// - Parameter count: to how many jobs it was done; nil where that is not known.
     /// - Throws: what `body` throws; what the engine throws where the intent can't be written, and nothing was done then.
     package func journaled<Result>(
         _ deed: JournalDeed, count: (Result) -> Int? = { _ in nil }, _ body: () async throws -> Result

@@ -55,7 +55,7 @@ struct JournalWalk: Hashable {
 
     /// Reads where a page ended.
     ///
-    /// - Throws: `.invalidArgument` where it is no cursor, or of another filter.
+    /// - Throws: `.invalidArgument` where it is not a cursor, or is one of another filter.
     init(_ text: String, of filter: JournalFilter) throws(SpanQueueError) {
         let padded = text.replacing("-", with: "+").replacing("_", with: "/")
         guard text.utf8.count <= 8192,

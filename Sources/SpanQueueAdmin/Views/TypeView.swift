@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import SpanQueue
+package import SpanQueue
 
 /// A type of jobs: how many there are in each state, of those that were looked at, who runs them, and how often they failed.
 package struct TypeView: Encodable, Sendable {
@@ -14,7 +14,7 @@ package struct TypeView: Encodable, Sendable {
     /// Attempts that ended in an error, as far as workers have told.
     package let errors: Int
 
-    init(_ type: String, _ tally: TypeTally, workers: Int) {
+    package init(_ type: String, _ tally: TypeTally, workers: Int) {
         self.type = type
         queues = tally.queues.sorted()
         jobs = Dictionary(uniqueKeysWithValues: tally.jobs.map { ($0.rawValue, $1) })
@@ -33,8 +33,10 @@ package struct TypesView: Encodable, Sendable {
 }
 
 /// What is known of a type.
-struct TypeTally {
-    var queues: Set<String> = []
-    var jobs: [JobState: Int] = [:]
-    var errors = 0
+package struct TypeTally: Sendable {
+    package var queues: Set<String> = []
+    package var jobs: [JobState: Int] = [:]
+    package var errors = 0
+
+    package init() {}
 }

@@ -24,7 +24,7 @@ package struct PostgresHealth: Sendable {
         /// `session`, `prepared transaction`, `replication slot`.
         package let kind: String
         package let name: String
-        /// Nil for what is no process.
+        /// Nil for what is not a process.
         package let pid: Int64?
         /// In transactions.
         package let age: Int64

@@ -133,7 +133,7 @@ struct JobJudge {
         return [violation(.lockMissing, facts, "does not hold its unique lock: \(holder ?? "it is free")")]
     }
 
-    /// A lock for a time is no business of the job once it is taken. One until the start is released by the first claim, which leaves
+    /// A lock for a time does not concern the job once it is taken. One until the start is released by the first claim, which leaves
     /// no trace in the run before that claim ends.
     private static func mustHold(_ span: UniqueSpan, _ facts: JobFacts, _ run: RunRecord) -> Bool {
         switch span.kind {

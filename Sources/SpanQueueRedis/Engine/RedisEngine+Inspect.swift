@@ -32,7 +32,7 @@ extension RedisEngine {
         return ListPage(jobs: jobs, cursor: step.isEnd ? nil : step.cursor)
     }
 
-    /// Records of any number of jobs. One that has moved on since its id was read is no part of them.
+    /// Records of any number of jobs. One that has moved on since its id was read is not among them.
     func records(_ ids: [JobID], in queue: String, state: JobState) async throws -> [JobRecord] {
         var records: [JobRecord] = []
         for start in stride(from: 0, to: ids.count, by: 100) {
@@ -99,7 +99,7 @@ extension RedisEngine {
         }
     }
 
-    /// What is stored of some jobs; at most 100. One that is gone is no part of it.
+    /// What is stored of some jobs; at most 100. One that is gone is not among them.
     func inspect(_ ids: [JobID], in queue: String) async throws -> [InspectedJob] {
         guard !ids.isEmpty else { return [] }
         return try InspectedJob.read(try await call(inspection(ids, in: queue)))

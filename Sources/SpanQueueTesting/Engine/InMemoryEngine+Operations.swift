@@ -101,7 +101,7 @@ extension InMemoryEngine {
         }
     }
 
-    /// Adds to the counts of errors. There is no most of them: a test has few.
+    /// Adds to the counts of errors. They are not bounded: a test has few.
     package func add(_ errors: [ErrorCount], to queue: String, version: String) async throws {
         let now = clock.now
         try look { state in

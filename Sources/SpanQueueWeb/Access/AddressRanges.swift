@@ -51,7 +51,7 @@ package struct AddressRanges: Sendable, Hashable {
         }
     }
 
-    /// Four or sixteen bytes; nil for what is no address. IPv4 in the guise of IPv6 is IPv4.
+    /// Four or sixteen bytes; nil for what is not an address. IPv4 in the guise of IPv6 is IPv4.
     static func bytes(_ text: String) -> [UInt8]? {
         var four = in_addr()
         if inet_pton(AF_INET, text, &four) == 1 { return withUnsafeBytes(of: &four) { Array($0) } }

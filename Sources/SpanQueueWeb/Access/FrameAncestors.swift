@@ -22,7 +22,7 @@ package struct FrameAncestors: Sendable, Hashable {
             } else {
                 throw SpanQueueError(
                     .invalidArgument,
-                    "\"\(Excerpt.printable(text, limit: 60))\" is no site: write self, https://portal.example or https://*.example"
+                    "\"\(Excerpt.printable(text, limit: 60))\" is not a site: write self, https://portal.example or https://*.example"
                 )
             }
         }

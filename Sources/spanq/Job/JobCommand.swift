@@ -11,7 +11,7 @@ struct JobCommand: ParsableCommand {
         commandName: "job", abstract: "Look at jobs, and act on one.",
         subcommands: [
             JobShowCommand.self, JobExplainCommand.self, JobTraceCommand.self, JobWatchCommand.self,
-            JobListCommand.self, JobCancelCommand.self, JobRetryCommand.self, JobRemoveCommand.self,
+            JobListCommand.self, JobCancelCommand.self, JobRedriveCommand.self, JobRemoveCommand.self,
             JobBulkCommand.self,
         ])
 }
@@ -86,12 +86,14 @@ struct JobCancelCommand: AsyncParsableCommand {
     }
 }
 
-/// `spanq job retry`
-struct JobRetryCommand: AsyncParsableCommand {
+/// `spanq job redrive`
+struct JobRedriveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "retry",
+        commandName: "redrive",
         abstract: "Make a dead letter, or a job that waits for its time, ready now.",
-        discussion: "A dead letter starts afresh: its attempts count from zero, its history stays.")
+        discussion: "A dead letter starts afresh: its attempts count from zero, its history stays.",
+        // Its name while it had one of its own.
+        aliases: ["retry"])
 
     @OptionGroup var job: JobSelection
     @OptionGroup var global: GlobalOptions

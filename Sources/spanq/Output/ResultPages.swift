@@ -60,10 +60,10 @@ extension Explanation {
 }
 
 extension Explanation {
-    /// Why a job that waits does not run, as far as its queue tells, for a page that shows the job; nil where nothing keeps it.
+    /// Why a job that waits does not run, as far as its queue and its workers tell, for a page that shows the job; nil where nothing keeps it.
     static func note(on record: JobRecord, from admin: Admin) async throws -> String? {
         guard [.ready, .scheduled, .retrying].contains(record.state) else { return nil }
-        let reasons = try await admin.explain(queue: record.message.queue).reasons
+        let reasons = try await admin.keeping(record)
         return reasons.isEmpty
             ? nil : reasons.map { $0.detail + ($0.command.map { ": see \($0)" } ?? "") }.joined(separator: "; ")
     }

@@ -74,6 +74,8 @@ struct TopSession: Sendable {
         case terminal(TopTerminal.Event)
         case data(TopData)
         case jobs([JobRecord])
+        case errors([ErrorGroupView])
+        case types([TypeView])
         case news(EngineNews)
         case failed(String)
         case page(String, [String], JobRecord?)
@@ -95,10 +97,8 @@ struct TopSession: Sendable {
         self.isReadOnly = isReadOnly
     }
 
-    /// How many jobs are listed.
-    private static let mostJobs = 200
-    /// How often a list of jobs is read again.
-    private static let listInterval = Duration.seconds(3)
+    /// How many jobs, and groups of errors, are listed.
+    private static let mostListed = 200
 
     static func look(_ admin: Admin) async throws -> TopData {
         let sent = Date()
@@ -129,7 +129,9 @@ struct TopSession: Sendable {
             group.addTask { for await news in try await admin.news() { sink.yield(.news(news)) } }
             var model = TopModel(address: address, isReadOnly: isReadOnly)
             var painter = TopPainter(hasColors: Console.hasStyle)
+            // Of what the list shows and has to be asked for: when that was last, and whether the answer is still to come.
             var lastList = ContinuousClock.now
+            var isAsked = false
             for await event in events {
                 var effects: [TopModel.Effect] = []
                 switch event {
@@ -138,13 +140,19 @@ struct TopSession: Sendable {
                 case .terminal(.ended): return
                 case .data(let data):
                     model.take(data)
-                    if model.view == .jobs, .now - lastList > Self.listInterval { effects = [.load] }
+                    if let interval = model.view.interval, !isAsked, .now - lastList > interval { effects = [.load] }
                 case .jobs(let jobs): model.take(jobs: jobs)
+                case .errors(let errors): model.take(errors: errors)
+                case .types(let types): model.take(types: types)
                 case .news(.event(let event)): model.hear(event)
                 case .news(.missed): break
                 case .failed(let problem): model.fail(problem)
                 case .page(let title, let lines, let job): model.open(title, lines, of: job)
                 case .message(let text): model.tell(text)
+                }
+                switch event {
+                case .jobs, .errors, .types, .message: (isAsked, lastList) = (false, .now)
+                default: break
                 }
                 pace.interval.withLock { $0 = model.interval }
                 for effect in effects {
@@ -156,11 +164,9 @@ struct TopSession: Sendable {
                         terminal.write("\u{1B}]52;c;\(Data(text.utf8).base64EncodedString())\u{07}")
                         model.tell("copied")
                     case .load:
-                        lastList = .now
-                        let filter = model.jobFilter
-                        group.addTask {
-                            await answer(sink) { .jobs(try await admin.search(filter, limit: Self.mostJobs).jobs) }
-                        }
+                        isAsked = true
+                        let (view, filter) = (model.view, model.jobFilter)
+                        group.addTask { await answer(sink) { try await list(view, filter) } }
                     case .show, .explain:
                         let width = terminal.size.columns
                         group.addTask { await answer(sink) { try await page(effect, width: width) } }
@@ -176,6 +182,14 @@ struct TopSession: Sendable {
                 model.rows = screen.listRows
                 terminal.write(painter.paint(screen.draw(model)))
             }
+        }
+    }
+
+    private func list(_ view: TopModel.View, _ filter: JobFilter) async throws -> Event {
+        switch view {
+        case .errors: .errors(try await admin.errors(limit: Self.mostListed).errors)
+        case .types: .types(try await admin.types().types)
+        default: .jobs(try await admin.search(filter, limit: Self.mostListed).jobs)
         }
     }
 

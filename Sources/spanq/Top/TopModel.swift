@@ -8,14 +8,25 @@ import SpanQueueAdmin
 struct TopModel: Sendable {
     enum View: Int, Sendable, CaseIterable {
         case queues = 1
-        case jobs, workers, feed
+        case jobs, workers, errors, types, feed
 
         var title: String {
             switch self {
             case .queues: "Queues"
             case .jobs: "Jobs"
             case .workers: "Workers"
+            case .errors: "Errors"
+            case .types: "Types"
             case .feed: "Feed"
+            }
+        }
+
+        /// How often what it shows is asked for, while it is shown; nil for what comes by itself. Types are found by looking at jobs.
+        var interval: Duration? {
+            switch self {
+            case .jobs, .errors: .seconds(3)
+            case .types: .seconds(15)
+            case .queues, .workers, .feed: nil
             }
         }
     }
@@ -46,7 +57,7 @@ struct TopModel: Sendable {
     /// What a key asks for.
     enum Effect: Sendable, Hashable {
         case quit, suspend
-        /// Ask for the jobs of the filter again.
+        /// Ask again for what the list shows: jobs of the filter, groups of errors, types.
         case load
         case show(Page, JobID, queue: String?)
         case explain(queue: String)
@@ -71,6 +82,8 @@ struct TopModel: Sendable {
     private(set) var histories: [String: TopHistory] = [:]
     private(set) var total = TopHistory()
     private(set) var jobs: [JobRecord] = []
+    private var allErrors: [ErrorGroupView] = []
+    private var allTypes: [TypeView] = []
     /// The latest first.
     private(set) var events: [JobEventView] = []
     private(set) var marked: Set<Deed.Target> = []
@@ -127,6 +140,9 @@ struct TopModel: Sendable {
         marked = marked.intersection(known)
     }
 
+    mutating func take(errors: [ErrorGroupView]) { if !isFrozen { allErrors = errors } }
+    mutating func take(types: [TypeView]) { if !isFrozen { allTypes = types } }
+
     mutating func hear(_ event: QueueEvent) {
         guard !isFrozen else { return }
         events = event.jobs.reversed().map { JobEventView($0, in: event.queue, at: event.at) } + events
@@ -160,11 +176,21 @@ struct TopModel: Sendable {
         }
     }
 
+    /// Those in which the filter's text stands.
+    var errors: [ErrorGroupView] {
+        allErrors.filter { group in
+            filter.isEmpty || [group.type, group.queue, group.message].contains { $0.contains(filter) }
+        }
+    }
+    var types: [TypeView] { allTypes.filter { filter.isEmpty || $0.type.contains(filter) } }
+
     var count: Int {
         switch view {
         case .queues: queues.count
         case .jobs: jobs.count
         case .workers: data?.workers.count ?? 0
+        case .errors: errors.count
+        case .types: types.count
         case .feed: events.count
         }
     }
@@ -187,7 +213,7 @@ struct TopModel: Sendable {
         case .feed:
             events.indices.contains(place)
                 ? Deed.Target(id: JobID(unchecked: events[place].id), queue: events[place].queue) : nil
-        case .queues, .workers: nil
+        case .queues, .workers, .errors, .types: nil
         }
     }
 
@@ -203,6 +229,7 @@ struct TopModel: Sendable {
             case ("type", 2): wanted.type = parts[1]
             case ("id", 2): wanted.id = parts[1]
             case ("error", 2): wanted.error = parts[1]
+            case ("fingerprint", 2): wanted.fingerprint = try? JobFilter.fingerprint(parts[1])
             case ("since", 2): wanted.since = try? TimeBound(parts[1], "since")
             case ("until", 2): wanted.until = try? TimeBound(parts[1], "until")
             default: wanted.type = String(word)
@@ -333,7 +360,7 @@ struct TopModel: Sendable {
     private mutating func turn(to other: View?) -> [Effect] {
         guard let other, other != view else { return [] }
         (view, filter, marked) = (other, "", [])
-        return other == .jobs ? [.load] : []
+        return other.interval == nil ? [] : [.load]
     }
 
     private mutating func set(filter: String) -> [Effect] {
@@ -343,12 +370,18 @@ struct TopModel: Sendable {
     }
 
     private mutating func enter() -> [Effect] {
-        if let queue {
-            view = .jobs
-            marked = []
-            return set(filter: "queue:\(queue.queue)")
+        if let queue { return jobs(of: "queue:\(queue.queue)") }
+        if view == .errors, errors.indices.contains(place), let fingerprint = errors[place].fingerprint {
+            return jobs(of: "fingerprint:\(fingerprint) queue:\(errors[place].queue)")
         }
+        if view == .types, types.indices.contains(place) { return jobs(of: "type:\(types[place].type)") }
         return target.map { [.show(.record, $0.id, queue: $0.queue)] } ?? []
+    }
+
+    private mutating func jobs(of filter: String) -> [Effect] {
+        view = .jobs
+        marked = []
+        return set(filter: filter)
     }
 
     private mutating func mark(_ target: Deed.Target) {
@@ -381,16 +414,7 @@ extension TopModel.Deed {
         case .pause(let queue): "pause \(queue)"
         case .resume(let queue): "resume \(queue)"
         case .act(let action, let targets):
-            "\(Self.word(of: action)) \(targets.count == 1 ? targets[0].id.description : "\(targets.count) jobs")"
-        }
-    }
-
-    private static func word(of action: JobAction) -> String {
-        switch action {
-        case .cancel: "cancel"
-        case .redrive: "retry"
-        case .bury: "bury"
-        case .remove: "remove"
+            "\(action.word) \(targets.count == 1 ? targets[0].id.description : "\(targets.count) jobs")"
         }
     }
 }

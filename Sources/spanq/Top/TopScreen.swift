@@ -197,17 +197,21 @@ struct TopScreen: Sendable {
         let deeds: String
         switch model.view {
         case .queues: deeds = model.isReadOnly ? "" : "P pause  "
-        case .jobs: deeds = model.isReadOnly ? "" : "R retry  C cancel  X remove  "
-        case .workers, .feed: deeds = ""
+        case .jobs: deeds = model.isReadOnly ? "" : "R redrive  C cancel  X remove  "
+        case .workers, .errors, .types, .feed: deeds = ""
         }
         let looks =
-            model.view == .queues
-            ? "/ filter  s sort  e explain  " : model.view == .jobs ? "/ filter  e explain  t trace  " : ""
-        return TopLine("Enter open  \(looks)\(deeds)z freeze  ? help  q quit", .dim)
+            switch model.view {
+            case .queues: "/ filter  s sort  e explain  "
+            case .jobs: "/ filter  e explain  t trace  "
+            case .errors, .types: "/ filter  "
+            case .workers, .feed: ""
+            }
+        return TopLine("Enter open  \(looks)\(deeds)? help  q quit  z freeze", .dim)
     }
 
     static let help = [
-        "1-4 Tab     another list            j k         down, up",
+        "1-6 Tab     another list            j k         down, up",
         "h l         a page back, on         g G         to the first, the last",
         "Enter       open                    Esc         back",
         "/           filter: a name; for jobs state:dead queue:mail type:a:* tag:x",
@@ -215,7 +219,7 @@ struct TopScreen: Sendable {
         "e t         explain; draw its life  y           copy the id",
         "Space A     select one, all         z           freeze",
         "+ -         faster, slower          u           UTC or local time",
-        "R C X P     retry, cancel, remove, pause or resume: each asks",
+        "R C X P     redrive, cancel, remove, pause or resume: each asks",
         "q Ctrl-C    quit                    Ctrl-Z      to the shell",
     ]
 
@@ -232,6 +236,8 @@ struct TopScreen: Sendable {
         case .queues: queues(model)
         case .jobs: jobs(model)
         case .workers: workers(model)
+        case .errors: errors(model)
+        case .types: types(model)
         case .feed: feed(model)
         }
     }
@@ -330,6 +336,48 @@ struct TopScreen: Sendable {
                     worker.id, "\(worker.busy)/\(worker.concurrency)", AgeText.format(up), worker.version,
                     worker.queues.joined(separator: ","),
                 ], worker.busy >= worker.concurrency ? .warn : .plain, false
+            )
+        }
+    }
+
+    private func errors(_ model: TopModel) -> [TopLine] {
+        let errors = model.errors
+        let type = columns < 100 ? 14 : 24
+        let head = [
+            Column(title: "COUNT", width: 8), Column(title: "LAST", width: 14, isNumber: false),
+            Column(title: "TYPE", width: type, isNumber: false),
+            Column(title: "ERROR", width: max(12, columns - type - 40), isNumber: false),
+            Column(title: "QUEUE", width: 12, isNumber: false),
+        ]
+        return table(model, head, empty: "no attempt has failed; workers tell of errors every ten seconds") { index in
+            let group = errors[index]
+            // The month, the day and the time, in UTC.
+            let last = group.lastSeen.dropFirst(5).prefix(14).replacing("T", with: " ")
+            return (
+                [
+                    number(group.count), String(last), group.fingerprint == nil ? "others" : group.type, group.message,
+                    group.queue,
+                ], .plain, false
+            )
+        }
+    }
+
+    private func types(_ model: TopModel) -> [TopLine] {
+        let types = model.types
+        let head = [
+            Column(title: "TYPE", width: columns < 100 ? 25 : 36, isNumber: false), Column(title: "READY", width: 9),
+            Column(title: "ACTIVE", width: 7), Column(title: "RETRYING", width: 9), Column(title: "DEAD", width: 7),
+            Column(title: "FAILED", width: 8), Column(title: "WORKERS", width: 7),
+        ]
+        return table(model, head, empty: "no types yet: one is there with its first job, or a worker for it") { index in
+            let type = types[index]
+            func count(_ state: JobState) -> Int { type.jobs[state.rawValue] ?? 0 }
+            let isStranded = type.workers == 0 && count(.ready) + count(.retrying) > 0
+            return (
+                [
+                    type.type, number(count(.ready)), number(count(.active)), number(count(.retrying)),
+                    number(count(.dead)), number(type.errors), "\(type.workers)",
+                ], isStranded || count(.dead) > 0 ? .bad : .plain, false
             )
         }
     }

@@ -45,6 +45,21 @@ enum TopSample {
         return JobRecord(message: message, state: state, run: run, dueAt: nil, claim: nil, cancelRequest: nil)
     }
 
+    static func group(_ type: String, _ message: String, count: Int, fingerprint: UInt64? = 0xABC) -> ErrorGroupView {
+        ErrorGroupView(
+            ErrorGroup(
+                queue: "a", fingerprint: fingerprint, jobType: type, errorType: "exit_status", masked: message,
+                count: count, firstSeen: at, lastSeen: at + .seconds(5), version: "0.1.0"))
+    }
+
+    static func type(_ name: String, workers: Int, ready: Int, dead: Int = 0) -> TypeView {
+        var tally = TypeTally()
+        tally.queues = ["a"]
+        tally.jobs = [.ready: ready, .dead: dead]
+        tally.errors = dead * 2
+        return TypeView(name, tally, workers: workers)
+    }
+
     static func model(isReadOnly: Bool = false, jobs: Int = 3) -> TopModel {
         var model = TopModel(address: "redis://localhost:6379/0", isReadOnly: isReadOnly)
         model.take(
@@ -80,6 +95,7 @@ struct TopModelTests {
         #expect(model.type("g").isEmpty && model.place == 0)
         #expect(model.type("2") == [.load] && model.view == .jobs)
         #expect(model.type("\t").isEmpty && model.view == .workers)
+        #expect(model.type("\t\t") == [.load, .load] && model.view == .types)
         #expect(model.type("\t\t").isEmpty && model.view == .queues)
         #expect(model.type("\u{1B}[Z").isEmpty && model.view == .feed)
         // Each list keeps its place.
@@ -138,7 +154,34 @@ struct TopModelTests {
         #expect(model.type("1Py") == [.perform(.pause(queue: "a"))])
         #expect(model.type("GPy") == [.perform(.resume(queue: "c"))])
         // Where there is nothing to do it to, it does not ask.
-        #expect(model.type("R3P4RCX").isEmpty && model.mode == .list)
+        #expect(model.type("R3P6RCX").isEmpty && model.mode == .list)
+    }
+
+    @Test("errors by group and types are asked for, filtered by what is typed, and lead to their jobs")
+    func groups() {
+        var model = TopSample.model()
+        #expect(model.type("4") == [.load] && model.view == .errors && model.count == 0)
+        let others = TopSample.group("", "", count: 7, fingerprint: nil)
+        model.take(errors: [TopSample.group("charge:card", "no route", count: 1204), others])
+        #expect(model.count == 2)
+        // Nobody knows the jobs of the rest.
+        #expect(model.type("j\r").isEmpty && model.view == .errors)
+        #expect(model.type("/rout\r").isEmpty && model.errors.map(\.count) == [1204])
+        #expect(model.type("\r") == [.load] && model.view == .jobs)
+        #expect(model.jobFilter == JobFilter(queue: "a", fingerprint: 0xABC))
+        #expect(model.type("5") == [.load] && model.view == .types && model.filter.isEmpty)
+        model.take(types: [TopSample.type("a:1", workers: 1, ready: 2), TopSample.type("b:1", workers: 0, ready: 3)])
+        #expect(model.type("/b\r").isEmpty && model.types.map(\.type) == ["b:1"])
+        // Capitals are about jobs and queues.
+        #expect(model.type("RyCyXyPyet").isEmpty && model.mode == .list)
+        #expect(model.type("\r") == [.load] && model.jobFilter == JobFilter(type: "b:1"))
+        _ = model.type("z")
+        model.take(errors: [])
+        model.take(types: [])
+        _ = model.type("4")
+        #expect(model.count == 2)
+        _ = model.type("5")
+        #expect(model.count == 2)
     }
 
     @Test("several that are selected are done together; one that is gone is not")
@@ -231,7 +274,7 @@ struct TopModelTests {
                     queue: "a", at: TopSample.at, all: [.init(kind: .started, id: JobID(unchecked: "\(number)"))]))
         }
         #expect(model.events.count == 500 && model.events[0].id == "599")
-        #expect(model.type("4j\r") == [.show(.record, "598", queue: "a")])
+        #expect(model.type("6j\r") == [.show(.record, "598", queue: "a")])
     }
 
     @Test("rates are differences over ten seconds; a queue that begins anew has none")

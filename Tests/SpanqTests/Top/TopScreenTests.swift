@@ -26,12 +26,12 @@ struct TopScreenTests {
         #expect(lines.count == 24)
         #expect(lines[0] == "SpanQueue 08:00:01 UTC  workers 1 (4/10 busy)  done 84.0/s  fail 0.0%  ● live")
         #expect(lines[1].contains("12,001  oldest 1.90s  scheduled 0  retrying 0  active 0  dead 2"))
-        #expect(lines[2] == "[1 Queues] 2 Jobs  3 Workers  4 Feed ")
+        #expect(lines[2] == "[1 Queues] 2 Jobs  3 Workers  4 Errors  5 Types  6 Feed ")
         #expect(lines[3] == "  QUEUE                    READY    AGE    IN/s   OUT/s   DRAIN ACTIVE   DEAD")
         #expect(lines[4] == "▸ a                            0      -     0.0     0.0       -      0      2")
         #expect(lines[5] == "  b                       12,001  1.90s     100    84.0       ?      0      0")
         #expect(lines[6] == "  c (paused)                   0      -     0.0     0.0       -      0      0")
-        #expect(lines[23] == "Enter open  / filter  s sort  e explain  P pause  z freeze  ? help  q quit")
+        #expect(lines[23] == "Enter open  / filter  s sort  e explain  P pause  ? help  q quit  z freeze")
     }
 
     @Test(
@@ -46,7 +46,7 @@ struct TopScreenTests {
         models.append(failed)
         let hostile = "\u{1B}[31m界界界\u{202E}👩‍👩‍👧‍👦" + String(repeating: "长", count: 100)
         for model in models {
-            for keys in ["1", "2", "3", "4", "?", "/abc", ":abc", "2X", "1P"] {
+            for keys in ["1", "2", "3", "4", "5", "6", "?", "/abc", ":abc", "2X", "1P"] {
                 var model = model
                 model.take(jobs: model.jobs + [TopSample.job("job-x", .dead, error: hostile)])
                 model.hear(
@@ -84,10 +84,12 @@ struct TopScreenTests {
     func ascii() {
         var model = TopSample.model()
         model.take(jobs: [TopSample.job("a", .dead, error: "größer … 界")])
+        model.take(errors: [TopSample.group("a", "größer … 界", count: 3)])
+        model.take(types: [TopSample.type("größer", workers: 1, ready: 1)])
         for second in 1...30 {
             model.take(TopSample.data([TopSample.counts("a", ready: second)], after: .seconds(second)))
         }
-        for keys in ["1", "2 ", "3", "4", "?"] {
+        for keys in ["1", "2 ", "3", "4", "5", "6", "?"] {
             _ = model.type(keys)
             #expect(texts(model, 140, 24, marks: .ascii).allSatisfy { $0.allSatisfy(\.isASCII) })
             _ = model.type("x")
@@ -107,11 +109,37 @@ struct TopScreenTests {
         #expect(texts(model, 80, 10)[9] == "remove job-0? y does it, any other key leaves it")
         _ = model.type("n")
         #expect(texts(model, 80, 10)[9] == "left as it is")
+        _ = model.type("x")
+        let keys = "Enter open  / filter  e explain  t trace  R redrive  C cancel  X remove  ? help"
+        #expect(texts(model, 80, 10)[9].hasPrefix(keys))
+        _ = model.type("R")
+        #expect(texts(model, 80, 10)[9] == "redrive job-0? y does it, any other key leaves it")
+        _ = model.type("n")
         _ = model.type("?")
         #expect(texts(model, 80, 24)[4] == TopScreen.help[0])
         model.fail("Redis is away")
         #expect(texts(model, 120, 10)[0].hasSuffix("not up to date: Redis is away"))
         #expect(texts(TopModel(address: "redis://h", isReadOnly: false), 80, 10)[0] == "SpanQueue redis://h  asking")
+    }
+
+    @Test("80 by 24: errors by group, and types")
+    func groups() {
+        var model = TopSample.model()
+        model.take(errors: [
+            TopSample.group("charge:card", "exit status ‹n›: no route to the payments' gateway", count: 1204),
+            TopSample.group("", "", count: 7, fingerprint: nil),
+        ])
+        model.take(types: [TopSample.type("charge:card", workers: 0, ready: 12_000, dead: 3)])
+        _ = model.type("4")
+        let errors = texts(model, 80, 24)
+        #expect(errors[3] == "     COUNT LAST           TYPE           ERROR                      QUEUE       ")
+        #expect(errors[4] == "▸    1,204 01-15 08:00:05 charge:card    exit status ‹n›: no route… a           ")
+        #expect(errors[5].hasPrefix("         7 01-15 08:00:05 others"))
+        #expect(errors[23] == "Enter open  / filter  ? help  q quit  z freeze")
+        _ = model.type("5")
+        let types = texts(model, 80, 24)
+        #expect(types[3] == "  TYPE                          READY  ACTIVE  RETRYING    DEAD   FAILED WORKERS")
+        #expect(types[4] == "▸ charge:card                  12,000       0         0       3        6       0")
     }
 
     @Test(
