@@ -73,6 +73,9 @@ struct ExplanationTests {
         _ = try await worker.runOnce()
         try await announce(busy: 0, of: 1, types: ["image:*"])
         #expect(try await codes("a") == ["retry_delay", "no_handler"])
+        let verdict = try await admin.explain("a").verdict
+        #expect(verdict.hasPrefix("a is retrying: it was put off (this worker has no handler for email:welcome"))
+        #expect(verdict.contains(", and is looked at again in 1m0s, at "))
     }
 
     @Test("what it calls next is what the next claim takes, and nothing is claimed from what it calls paused")

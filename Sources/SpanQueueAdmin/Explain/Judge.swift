@@ -109,14 +109,16 @@ struct Judge {
             return expiry(record) + waits(record)
         }
         let time = "in \(text(due - now)), at \(due)"
+        let error = record.run.lastError.map { " (\($0))" } ?? ""
+        // For nothing that is charged: a type without a handler, or a handler that found it too early.
+        let put =
+            record.run.attempts == 0
+            ? "it was put off\(error), and is looked at again \(time)"
+            : "attempt \(record.run.attempts) of at most \(record.message.maxAttempts) failed\(error), the next one is due \(time)"
         let own =
             record.state == .scheduled
             ? Reason("not_due", "it is due \(time)", "spanq job redrive \(record.message.id)")
-            : Reason(
-                "retry_delay",
-                "attempt \(record.run.attempts) of at most \(record.message.maxAttempts) failed"
-                    + "\(record.run.lastError.map { " (\($0))" } ?? ""), the next one is due \(time)",
-                "spanq job redrive \(record.message.id)")
+            : Reason("retry_delay", put, "spanq job redrive \(record.message.id)")
         return expiry(record) + [own] + keeping(record.message.type)
     }
 
