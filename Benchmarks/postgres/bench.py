@@ -209,7 +209,7 @@ def main() -> int:
         for number in range(options.rounds):
             chosen = [(name, run) for name, run in cells(bench).items() if not options.only or any(p in name for p in options.only)]
             for name, run in random.Random(number).sample(chosen, len(chosen)):
-                bench.sql("TRUNCATE spanq.job, spanq.live, spanq.done, spanq.tally, spanq.lock, spanq.queue, spanq.idle")
+                bench.sql("TRUNCATE spanq.job, spanq.live, spanq.done, spanq.tally, spanq.lock, spanq.queue, spanq.idle CASCADE")
                 try:
                     figures = run()
                 except Exception as error:  # The others have taken their time: they stay.

@@ -18,6 +18,8 @@ BATCH = 500
 
 
 async def run(url: str, count: int) -> dict[str, float]:
+    # Its socket is named behind the question mark; asyncpg looks there only where no host stands before it.
+    url = url.replace("@localhost/", "@/")
     connection = await asyncpg.connect(url)
     queries = Queries.from_asyncpg_connection(connection)
     if not await queries.schema_is_installed():

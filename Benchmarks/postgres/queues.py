@@ -54,7 +54,7 @@ class SpanQueue(Queue):
 
     def prepare(self) -> None:
         self.database.execute(
-            "TRUNCATE spanq.job, spanq.live, spanq.done, spanq.tally, spanq.lock, spanq.queue, spanq.idle")
+            "TRUNCATE spanq.job, spanq.live, spanq.done, spanq.tally, spanq.lock, spanq.queue, spanq.idle CASCADE")
 
     def enqueue(self, count: int) -> None:
         ids = [str(uuid.uuid4()) for _ in range(count)]
