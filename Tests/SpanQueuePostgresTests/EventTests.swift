@@ -29,14 +29,18 @@ struct EventTests {
             let events = texts.compactMap(NotifiedEvent.read)
             #expect(events.count == texts.count - 1)
             #expect(events.allSatisfy { $0.queue == "q" })
+            // How many of them a message tells of depends on the time between them; their order does not.
+            let kinds = events.flatMap { $0.jobs.isEmpty ? Array($0.counts.keys) : $0.jobs.map(\.kind) }
             #expect(
-                events.map(\.counts) == [
-                    [.started: 2], [.completed: 1, .retried: 1], [.redriven: 1], [.cancelled: 1], [.removed: 1],
-                    [.started: 1], [.lost: 1], [.started: 1], [.completed: 1],
+                kinds == [
+                    .started, .started, .completed, .retried, .redriven, .cancelled, .removed, .started, .lost,
+                    .started,
+                    .completed,
                 ])
+            #expect(events.reduce(0) { $0 + $1.counts.values.reduce(0, +) } == kinds.count)
             #expect(
                 events.first?.jobs.first == QueueEvent.Change(kind: .started, id: "second-1", type: "test", attempt: 1))
-            let retried = events.dropFirst().first?.jobs.first { $0.kind == .retried }
+            let retried = events.flatMap(\.jobs).first { $0.kind == .retried }
             #expect(retried?.errorType == "Refused" && retried?.attempt == 1)
 
             // The second still believes that it is watched.
@@ -72,6 +76,7 @@ struct EventTests {
         let rest = try await engine.claim(claim()).jobs.map { Settlement($0, .complete) }
         try #require(rest.count == 1)
         _ = try await engine.settleAll(rest)
+        await engine.publishRest()
         // What is told is told on this connection, in its order.
         _ = try await engine.queues()
     }

@@ -36,6 +36,11 @@ struct EventTests {
 
     private struct EndOfNews: Error {}
 
+    /// What happened, one after the other: to jobs that are named, and else what is counted.
+    private static func kinds(_ events: [QueueEvent]) -> [QueueEvent.Kind] {
+        events.flatMap { $0.jobs.isEmpty ? Array($0.counts.keys) : $0.jobs.map(\.kind) }
+    }
+
     /// Waits until the watch stands in Redis and the channel is subscribed to.
     private func waitForWatch(_ bench: AuditBench, channels: Int = 1) async throws {
         for _ in 0..<600 {
@@ -76,17 +81,20 @@ struct EventTests {
             try await bench.settle(try #require(try await bench.claim().first), .complete)
             _ = try await bench.engine.performAll(
                 BulkRequest(queue: bench.queue, state: .completed, action: .remove))
-            let events = try await read(news) { $0.count >= 8 }
+            // How many of them a message tells of depends on the time between them; their order does not.
+            let events = try await read(news) { Self.kinds($0).count >= 8 }
             #expect(
-                events.map { $0.counts.keys.map(\.rawValue).joined() } == [
+                Self.kinds(events).map(\.rawValue) == [
                     "started", "retried", "redriven", "started", "lost", "started", "completed", "removed",
                 ])
-            #expect(events.allSatisfy { $0.counts.values.reduce(0, +) == 1 && $0.queue == bench.queue })
+            #expect(events.reduce(0) { $0 + $1.counts.values.reduce(0, +) } == 8)
+            #expect(events.allSatisfy { $0.queue == bench.queue })
             #expect(events[0].jobs == [QueueEvent.Change(kind: .started, id: "first", type: "test", attempt: 1)])
+            let changes = events.flatMap(\.jobs)
             // A tab would be the next word.
-            #expect(events[1].jobs[0].errorType == "so\\tso")
-            #expect(events[4].jobs[0].type == "test")
-            #expect(events[7].jobs.isEmpty)
+            #expect(changes[1].errorType == "so\\tso")
+            #expect(changes[4].type == "test")
+            #expect(events.last?.jobs.isEmpty == true)
             let now = try await bench.engine.now()
             #expect(events.allSatisfy { abs(($0.at - now).milliseconds) < 60_000 })
             await watcher.shutdown()

@@ -72,11 +72,25 @@ package struct QueueEvent: Sendable, Hashable {
     }
 
     /// An event that counts all of the jobs, and names the first of them.
-    package init(queue: String, at: Timestamp, all jobs: [Change]) {
+    ///
+    /// - Parameter most: how many it names.
+    package init(queue: String, at: Timestamp, all jobs: [Change], most: Int = mostJobs) {
         var counts: [Kind: Int] = [:]
         for job in jobs { counts[job.kind, default: 0] += 1 }
-        self.init(queue: queue, at: at, counts: counts, jobs: jobs)
+        self.init(queue: queue, at: at, counts: counts, jobs: Array(jobs.prefix(most)))
     }
+
+    /// Counts what another one counts as well, and names its jobs behind its own.
+    package mutating func add(_ other: QueueEvent) {
+        at = max(at, other.at)
+        counts.merge(other.counts, uniquingKeysWith: +)
+        jobs += other.jobs.prefix(Self.mostJobs - jobs.count)
+    }
+}
+
+extension QueueEvent.Kind {
+    /// How an attempt ended.
+    fileprivate init(ended outcome: AttemptOutcome) { self.init(rawValue: outcome.rawValue) }
 }
 
 extension QueueEvent.Change {
@@ -89,7 +103,7 @@ extension QueueEvent.Change {
     package init(settled settlement: Settlement) {
         let job = settlement.job
         self.init(
-            kind: QueueEvent.Kind(rawValue: settlement.verdict.outcome.rawValue), id: job.reference.id,
+            kind: QueueEvent.Kind(ended: settlement.verdict.outcome), id: job.reference.id,
             type: job.message.type, attempt: job.attempt, errorType: settlement.report.errorType)
     }
 
@@ -107,8 +121,26 @@ extension QueueEvent.Change {
 
 extension QueueEvent {
     /// What a claim began.
-    package static func started(_ claim: ClaimReply, in queue: String) -> QueueEvent {
-        QueueEvent(queue: queue, at: claim.now, all: claim.jobs.map(Change.init(claimed:)))
+    package static func started(_ claim: ClaimReply, in queue: String, most: Int) -> QueueEvent {
+        QueueEvent(
+            queue: queue, at: claim.now, counts: claim.jobs.isEmpty ? [:] : [.started: claim.jobs.count],
+            jobs: claim.jobs.prefix(most).map(Change.init(claimed:)))
+    }
+
+    /// What settlements ended.
+    ///
+    /// - Parameters:
+    ///   - places: those that hold.
+    ///   - settlements: among which they are; copying them costs more than counting them.
+    package static func ended(
+        _ places: some Collection<Int>, of settlements: [Settlement], in queue: String, at: Timestamp, most: Int
+    ) -> QueueEvent {
+        var counts: [AttemptOutcome: Int] = [:]
+        for place in places { counts[settlements[place].verdict.outcome, default: 0] += 1 }
+        return QueueEvent(
+            queue: queue, at: at,
+            counts: Dictionary(uniqueKeysWithValues: counts.map { (Kind(ended: $0), $1) }),
+            jobs: places.prefix(most).map { Change(settled: settlements[$0]) })
     }
 
     /// What a person did to some jobs; nil where nothing was changed.

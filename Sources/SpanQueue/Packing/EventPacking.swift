@@ -4,7 +4,7 @@
 /// An event as it is published: lines of words with tabs between them.
 ///
 /// ```
-/// 1 <kind> <ms> <database>          version 1; what the engine was asked for: claim, settle, reclaim, act or bulk
+/// 1 <kind> <ms> <database>          version 1; work of workers, or what a person asked for: act or bulk
 /// <kind> <count>                    for each kind of which there is one, then an empty line
 /// <kind> <id> <type> <attempt> <error type>      for at most 16 jobs; what is not known is empty
 /// ```

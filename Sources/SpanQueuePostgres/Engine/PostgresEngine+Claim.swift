@@ -38,7 +38,7 @@ extension PostgresEngine {
                     return SpanQueueError(error)
                 })
             if case .success(let claim)? = replies.last {
-                publish(request.queue, "claim", .started(claim, in: request.queue))
+                publish(request.queue) { .started(claim, in: request.queue, most: $0) }
             }
             if !newer.isEmpty { await putOff(newer, in: request.queue) }
         }

@@ -84,19 +84,43 @@ extension PostgresEngine: EventSource {
     }
 
     /// Tells what a call has done, where somebody watches.
-    func publish(_ queue: String, _ call: String, _ event: @autoclosure () -> QueueEvent?) {
-        guard watches.isWatched(queue), let event = event(), !event.counts.isEmpty else { return }
-        send(event, of: call)
+    func publish(_ queue: String, _ event: (_ most: Int) -> QueueEvent) {
+        guard watches.isWatched(queue) else { return }
+        switch gatherer.add(queue, at: .now, event) {
+        case .tell(let event): send(event, of: "work")
+        case .wait(let moment):
+            loop.execute { [self] in
+                loop.schedule(at: moment) { [self] in publishGathered(queue) }
+            }
+        case .nothing: break
+        }
+    }
+
+    private func publishGathered(_ queue: String) {
+        if let event = gatherer.take(queue, at: .now) { send(event, of: "work") }
+    }
+
+    /// What was gathered and would have been told later. Nobody waits for long for it at the end.
+    func publishRest() async {
+        for event in gatherer.takeAll() {
+            _ = try? await client.run(message(event, of: "work"), timeout: .milliseconds(200), idempotent: true)
+        }
     }
 
     /// Tells what a person has done. Who acts does not claim, and so does not know whether somebody watches: Postgres does.
     func publish(_ call: String, _ event: QueueEvent?) {
-        if let event { send(event, of: call) }
+        guard let event else { return }
+        // In the order in which it happened.
+        publishGathered(event.queue)
+        send(event, of: call)
     }
 
     private func send(_ event: QueueEvent, of call: String) {
-        let text = NotifiedEvent.text(event, of: call)
-        client.post(PostgresCall("tell", statements.tell, [.text(event.queue), .text(text)]))
+        client.post(message(event, of: call))
+    }
+
+    private func message(_ event: QueueEvent, of call: String) -> PostgresCall {
+        PostgresCall("tell", statements.tell, [.text(event.queue), .text(NotifiedEvent.text(event, of: call))])
     }
 }
 

@@ -53,11 +53,10 @@ extension PostgresEngine {
                 }
                 let queue = settlements[places[0]].reference.queue
                 if try rows.bool(0, 2) { wakeOne(queue) }
-                publish(
-                    queue, "settle",
-                    QueueEvent(
-                        queue: queue, at: now,
-                        all: places.filter { !lost.contains($0) }.map { QueueEvent.Change(settled: settlements[$0]) }))
+                publish(queue) { most in
+                    .ended(
+                        places.filter { !lost.contains($0) }, of: settlements, in: queue, at: now, most: most)
+                }
             } catch {
                 for place in places { outcomes[place] = .failure(SpanQueueError(error)) }
             }

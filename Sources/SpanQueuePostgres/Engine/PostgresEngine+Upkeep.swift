@@ -46,9 +46,9 @@ extension PostgresEngine {
                 jobs.append(try Self.reclaimed(rows, row, id: JobID(unchecked: id), queue: request.queue))
             }
             if jobs.contains(where: { $0.state == .ready }) { wakeOne(request.queue) }
-            publish(
-                request.queue, "reclaim",
-                QueueEvent(queue: request.queue, at: now, all: jobs.map(QueueEvent.Change.init(reclaimed:))))
+            publish(request.queue) { most in
+                QueueEvent(queue: request.queue, at: now, all: jobs.map(QueueEvent.Change.init(reclaimed:)), most: most)
+            }
             // They were taken from the latest lapse to the earliest.
             return jobs.reversed()
         }

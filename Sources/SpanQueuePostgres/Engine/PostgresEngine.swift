@@ -26,6 +26,7 @@ final class PostgresEngine: Engine, JobKeeper {
     let waiters: WaitList
     /// Who watches, and what is watched.
     let watches = Watches<PostgresClient>()
+    let gatherer = EventGatherer()
     /// For enqueues, which wait for the disk, and for what people ask.
     let client: PostgresClient
     /// For claims, heartbeats and settlements, so that none of them waits for a disk or for a large answer. Connects with the first.
@@ -114,6 +115,7 @@ final class PostgresEngine: Engine, JobKeeper {
     }
 
     func shutdown() async {
+        await publishRest()
         waiters.close()
         for watcher in watches.close() { await watcher.close() }
         await listener.close()

@@ -20,7 +20,7 @@ extension RedisEngine {
             case .success(let reply):
                 return Result { () throws(SpanQueueError) in
                     let claim = try read(reply, of: request, nonce: nonce, newer: &newer[request.queue, default: []])
-                    publish(request.queue, "claim", .started(claim, in: request.queue))
+                    publish(request.queue) { .started(claim, in: request.queue, most: $0) }
                     return claim
                 }
             case .failure(let error):

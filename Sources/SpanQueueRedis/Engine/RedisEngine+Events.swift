@@ -78,14 +78,36 @@ extension RedisEngine: EventSource, PrioritySource {
     // MARK: Publishing
 
     /// Tells what a call has done, where somebody watches. It leaves with what is sent next, and nobody waits for it.
-    func publish(_ queue: String, _ call: String, _ event: @autoclosure () -> QueueEvent?) {
-        guard watches.isWatched(queue), let event = event(), !event.counts.isEmpty else { return }
-        send(event, of: call)
+    func publish(_ queue: String, _ event: (_ most: Int) -> QueueEvent) {
+        guard watches.isWatched(queue) else { return }
+        switch gatherer.add(queue, at: .now, event) {
+        case .tell(let event): send(event, of: "work")
+        case .wait(let moment):
+            loop.execute { [self] in
+                loop.schedule(at: moment) { [self] in publishGathered(queue) }
+            }
+        case .nothing: break
+        }
+    }
+
+    private func publishGathered(_ queue: String) {
+        if let event = gatherer.take(queue, at: .now) { send(event, of: "work") }
+    }
+
+    /// What was gathered and would have been told later. Nobody waits for long for it at the end.
+    func publishRest() async {
+        let messages = gatherer.takeAll().map { message($0, of: "work") }
+        guard !messages.isEmpty else { return }
+        _ = try? await client.pipeline(messages, timeout: .milliseconds(200), idempotent: false)
     }
 
     private func send(_ event: QueueEvent, of call: String) {
-        let message = EventPacking.pack(event, of: call, database: database)
-        _ = client.start(RESPCommand("PUBLISH", RedisKeys.events(event.queue), message), idempotent: false)
+        _ = client.start(message(event, of: call), idempotent: false)
+    }
+
+    private func message(_ event: QueueEvent, of call: String) -> RESPCommand {
+        RESPCommand(
+            "PUBLISH", RedisKeys.events(event.queue), EventPacking.pack(event, of: call, database: database))
     }
 
     /// Tells what a person has done. Who acts does not claim, and so asks whether somebody watches.
@@ -94,7 +116,10 @@ extension RedisEngine: EventSource, PrioritySource {
     func publish(_ call: String, _ watch: PendingReply, _ event: QueueEvent?) async {
         guard let event else { return }
         let told = try? await watch.value()
-        if watches.isWatched(event.queue) || told?.isNull == false { send(event, of: call) }
+        guard watches.isWatched(event.queue) || told?.isNull == false else { return }
+        // In the order in which it happened.
+        publishGathered(event.queue)
+        send(event, of: call)
     }
 
     func askWhetherWatched(_ queue: String) -> PendingReply {

@@ -37,11 +37,10 @@ extension RedisEngine {
                 let (lost, now) = try lost(reply, of: places)
                 for place in lost { outcomes[place] = .success(.lost) }
                 let queue = settlements[places[0]].reference.queue
-                publish(
-                    queue, "settle",
-                    QueueEvent(
-                        queue: queue, at: now,
-                        all: places.filter { !lost.contains($0) }.map { QueueEvent.Change(settled: settlements[$0]) }))
+                publish(queue) { most in
+                    .ended(
+                        places.filter { !lost.contains($0) }, of: settlements, in: queue, at: now, most: most)
+                }
             } catch {
                 for place in places { outcomes[place] = .failure(error) }
             }

@@ -41,9 +41,9 @@ extension RedisEngine {
             for _ in 0..<(count - 1) / 5 {
                 if let job = try Self.reclaimed(&cursor, queue: request.queue) { jobs.append(job) }
             }
-            publish(
-                request.queue, "reclaim",
-                QueueEvent(queue: request.queue, at: now, all: jobs.map(QueueEvent.Change.init(reclaimed:))))
+            publish(request.queue) { most in
+                QueueEvent(queue: request.queue, at: now, all: jobs.map(QueueEvent.Change.init(reclaimed:)), most: most)
+            }
             return jobs
         } catch {
             throw SpanQueueError.unexpectedReply("reclaim", error)

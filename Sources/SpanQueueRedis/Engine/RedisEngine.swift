@@ -55,6 +55,7 @@ final class RedisEngine: Engine, JobKeeper {
     private let sentinels: SentinelDirectory?
     /// Who watches, and what is watched.
     let watches = Watches<RedisClient>()
+    let gatherer = EventGatherer()
     let loop: LoopThread
     private let connection = Mutex(Connection())
     /// When the list of queues of layout 1 is to be copied next; nil where there is none.
@@ -116,6 +117,7 @@ final class RedisEngine: Engine, JobKeeper {
     }
 
     func shutdown() async {
+        await publishRest()
         let waiters = connection.withLock { connection in
             connection.isClosed = true
             defer {
