@@ -54,15 +54,17 @@ package final class PostgresServer: @unchecked Sendable {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// What `initdb` makes, made once: it takes seconds. It goes with this process.
-    private static let template = Result {
+    /// The folder of what `initdb` makes, made once: it takes seconds. It goes with this process, unless it is another's, which
+    /// `SPANQ_TEST_POSTGRES_TEMPLATE` names.
+    private static let template = Result { () throws -> (path: String, place: HeldDirectory?) in
+        if let path = ProcessInfo.processInfo.environment["SPANQ_TEST_POSTGRES_TEMPLATE"] { return (path, nil) }
         let place = try makeDirectory()
         try run(
             asNobody + [
                 programs + "/initdb", "-D", place.path + "/data", "-U", "spanq", "-A", "trust", "-E", "UTF8",
                 "--locale", "C", "--no-sync",
             ])
-        return place
+        return (place.path, place)
     }
 
     private init(settings: [String], prepare: (_ directory: String) throws -> Void) throws {

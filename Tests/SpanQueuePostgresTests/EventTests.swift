@@ -49,6 +49,9 @@ struct EventTests {
             try await move(engines[1], "third")
             try await move(engines[2], "fourth")
             #expect(try await spy.heard(database).isEmpty)
+            // Who watches removes what is long over.
+            try await database.sql("SELECT spanq.watch_1(ARRAY['p'], 'another echo')")
+            #expect(try await database.sql("SELECT string_agg(queue, ' ') FROM spanq.watch") == "p")
         }
         await spy.stop()
     }

@@ -33,8 +33,10 @@ struct FloorTests {
         try await open.end()
     }
 
-    @Test("a job that was committed late is not found behind the floor, and is a second later")
-    func late() async throws {
+    @Test(
+        "a job that was committed late is not found behind the floor, and is a second later, or once the clock was set back",
+        arguments: [2_000_000, -2_000_000] as [Int64])
+    func late(shift: Int64) async throws {
         let database = try await Database()
         try await database.freezeClock()
         try await database.withEngines { engines in
@@ -49,7 +51,7 @@ struct FloorTests {
             #expect(try await engine.claim(claim(10)).jobs.count == 10)
             try await open.end()
             #expect(try await engine.claim(claim(10)).jobs.count == 10)
-            try await database.freezeClock(at: 1_800_000_002_000_000)
+            try await database.freezeClock(at: 1_800_000_000_000_000 + shift)
             let reply = try await engine.claim(claim(10))
             // It is not a message, but it is there.
             #expect(reply.unreadable.map(\.reference.id) == ["x"])
@@ -74,6 +76,64 @@ struct FloorTests {
             try await open.end()
             let reply = try await engine.claim(claim(10))
             #expect(reply.unreadable.count == 1 && reply.jobs.count == 5)
+        }
+    }
+
+    @Test("where a claim ends the line and something was committed before it meanwhile, it says that there is more")
+    func exact() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            _ = try await engine.enqueue([job()])
+            let open = try await database.hold(
+                """
+                SELECT spanq.enqueue_1('q', ARRAY['x'], ARRAY['t'], ARRAY[0], ARRAY[NULL]::bigint[], ARRAY[NULL]::bigint[],
+                  ARRAY['\\x010030']::bytea[], ARRAY['']::bytea[], ARRAY[NULL]::bytea[], ARRAY[NULL]::bigint[], 0)
+                """)
+            _ = try await engine.enqueue((0..<14).map { _ in job() })
+            #expect(try await engine.claim(claim(10)).jobs.count == 10)
+            try await open.end()
+            let reply = try await engine.claim(claim(5))
+            #expect(reply.jobs.count == 5 && reply.hasMore)
+            #expect(try await engine.claim(claim(5)).unreadable.count == 1)
+        }
+    }
+
+    @Test("a claim hears of the earliest lapse: of a shorter lease, and of one that was cut short")
+    func lapses() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            _ = try await engine.enqueue([job(), job()])
+            func claimed(_ limit: Int, _ lease: Duration) async throws -> ClaimReply {
+                try await engine.claim(ClaimRequest(queue: "q", limit: limit, lease: lease, worker: "w"))
+            }
+            #expect(try await claimed(1, .seconds(60)).nextLapseIn == .seconds(60))
+            let second = try await claimed(1, .seconds(20))
+            #expect(second.nextLapseIn == .seconds(20))
+            #expect(try await claimed(0, .seconds(60)).nextLapseIn == .seconds(20))
+            _ = try await engine.extend(second.jobs.map(\.reference), in: "q", by: .seconds(5))
+            #expect(try await claimed(0, .seconds(60)).nextLapseIn == .seconds(5))
+        }
+    }
+
+    @Test("what was returned, and what has a higher priority, is claimed before what stands behind the floor")
+    func returned() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            let ids = (0..<8).map { JobID(unchecked: "job-\($0)") }
+            _ = try await engine.enqueue(ids.map { job($0) })
+            let first = try await engine.claim(claim(2)).jobs
+            _ = try await engine.settleAll([Settlement(first[0], .release)])
+            #expect(try await engine.claim(claim(2)).jobs.map(\.message.id) == [ids[0], ids[2]])
+            var urgent = job("urgent")
+            urgent.message.priority = 5
+            _ = try await engine.enqueue([urgent])
+            #expect(try await engine.claim(claim(2)).jobs.map(\.message.id) == ["urgent", ids[3]])
         }
     }
 }

@@ -256,12 +256,70 @@ struct FunctionTests {
         }
     }
 
+    @Test("a job that is gone has a lock for a time still, and gets it again if it comes again")
+    func lockOfItsOwn() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let lock = UniqueLock(digest: [UInt8](repeating: 1, count: 16), span: .duration(.hours(1)))
+            for _ in 0..<2 {
+                guard case .accepted = try await engines[0].enqueue([job("mine", unique: lock)])[0] else {
+                    Issue.record("it has lost its lock to itself")
+                    return
+                }
+                guard case .duplicate = try await engines[0].enqueue([job("other", unique: lock)])[0] else {
+                    Issue.record("the lock is free")
+                    return
+                }
+                #expect(try await engines[0].perform(.remove, on: "mine", in: "q") == .done(nil))
+            }
+        }
+    }
+
+    @Test("a job that is removed, and one that ends, leave no lock of their own behind")
+    func locksEnd() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            let jobs = (0..<5).map { number in
+                let digest = [UInt8](repeating: UInt8(number), count: 16)
+                return job(JobID(unchecked: "job-\(number)"), unique: UniqueLock(digest: digest, span: .untilFinished))
+            }
+            _ = try await engine.enqueue(jobs)
+            #expect(try await engine.perform(.remove, on: "job-0", in: "q") == .done(nil))
+            let claimed = try await engine.claim(claim()).jobs
+            let verdicts: [Verdict] = [.complete, .bury(.permanent), .cancel(reason: "no"), .retry(after: .zero)]
+            _ = try await engine.settleAll(zip(claimed, verdicts).map { Settlement($0, $1) })
+            #expect(try await database.sql("SELECT string_agg(id, ' ') FROM spanq.lock") == "job-4")
+        }
+    }
+
+    @Test("a returned job counts for the age of the oldest, and ends are written down by the server's clock")
+    func moments() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines { engines in
+            let engine = engines[0]
+            _ = try await engine.enqueue([job("a")])
+            let first = try await engine.claim(claim()).jobs
+            _ = try await engine.settleAll(first.map { Settlement($0, .release) })
+            try await database.freezeClock(at: 1_800_000_002_000_000)
+            #expect(try await engine.counts(of: ["q"])[0].oldestReadyAge == .seconds(2))
+            let second = try await engine.claim(claim()).jobs
+            _ = try await engine.settleAll(second.map { Settlement($0, .retry(after: .hours(1))) })
+            let attempts = try #require(try await engine.job("a", in: "q")).run.attemptRecords
+            #expect(attempts.map(\.endedAt.milliseconds) == [1_800_000_000_000, 1_800_000_002_000])
+        }
+    }
+
     @Test("whatever moves jobs out of ready waits for whoever else does so in its queue")
     func alone() async throws {
         let database = try await Database()
         try await database.withEngines { engines in
             let engine = engines[0]
             _ = try await engine.enqueue([job("a"), job("b"), job("c"), job("d")])
+            let request = ListRequest(queue: "q", state: .ready, limit: 4)
+            let last = try #require(try await engine.packed(request, isForRemoval: false).jobs.last)
+            let note = OperatorNote(reason: "its jobs go", by: "ada")
             let calls: [@Sendable () async throws -> Int] = [
                 { try await engine.claim(claim(1)).jobs.count },
                 {
@@ -277,6 +335,18 @@ struct FunctionTests {
                 {
                     let nothing = AuditViolation(.totals, queue: "q", subject: "q", "")
                     return try await PostgresAudit(of: engine)?.repair([nothing]).count ?? 0
+                },
+                {
+                    try await engine.halt("q", note: note)
+                    return 1
+                },
+                {
+                    let pause = try #require(try await engine.counts(of: ["q"])[0].pause)
+                    return try await engine.adopt([last], into: "q", under: pause) == [.adopted] ? 1 : 0
+                },
+                {
+                    let pause = try #require(try await engine.counts(of: ["q"])[0].pause)
+                    return try await engine.drop([last], from: "q", under: pause) == [.dropped] ? 1 : 0
                 },
             ]
             let waiting =
@@ -317,5 +387,24 @@ struct FunctionTests {
             // It is not a message, but it has arrived.
             #expect(try await engine.claim(claim()).unreadable.count == 1)
         }
+    }
+
+    @Test("a worker is as it said last, and one that fell silent is forgotten by those that live")
+    func workers() async throws {
+        let database = try await Database()
+        func announce(_ id: String, busy: Int) async throws {
+            try await database.sql(
+                "SELECT spanq.announce_1('\(id)', 'h', 1, ARRAY['q'], 9, \(busy), 0, 'v', ARRAY['t'], 30000)")
+        }
+        func all() async throws -> String? {
+            try await database.sql("SELECT string_agg(id || ' ' || busy, ', ' ORDER BY id) FROM spanq.worker")
+        }
+        try await database.freezeClock()
+        try await announce("a", busy: 1)
+        try await announce("b", busy: 1)
+        #expect(try await all() == "a 1, b 1")
+        try await database.freezeClock(at: 1_800_000_100_000_000)
+        try await announce("b", busy: 3)
+        #expect(try await all() == "b 3")
     }
 }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import SpanQueuePostgres
 
-@Suite("SQL for everybody", .timeLimit(.minutes(3)))
+@Suite("SQL for everybody", .timeLimit(.minutes(1)))
 struct SQLTests {
     @Test("a job that SQL enqueues reads as one that Swift enqueues, with every option")
     func packed() async throws {
@@ -48,21 +48,100 @@ struct SQLTests {
                 return
             }
             #expect(existing.id == "mine")
+            // Who holds the key is told; other content, whatever its key, is refused.
+            #expect(try await database.sql("SELECT spanq.enqueue('q', 't', '1', unique_key => 'k')") == "mine")
+            let other = await #expect(throws: PostgresError.self) {
+                try await database.sql(
+                    """
+                    SELECT spanq.enqueue('q', 'email:welcome', '{"userID": 43}', id => 'mine', unique_key => 'k', unique_for => '1 h')
+                    """)
+            }
+            #expect(other?.code == .other("23505"))
+            #expect(try await engine.counts(of: ["q"])[0].totals.enqueued == 1)
         }
+    }
+
+    @Test("what an argument can't be is refused, and nothing is added")
+    func refused() async throws {
+        let database = try await Database()
+        let calls: [(call: String, words: String)] = [
+            ("enqueue('a b', 't', '1')", "queue:"), ("enqueue(repeat('q', 129), 't', '1')", "queue:"),
+            ("enqueue(NULL, 't', '1')", "queue:"), ("enqueue('q', 'a b', '1')", "type:"),
+            ("enqueue('q', '', '1')", "type:"), ("enqueue('q', 't', '1', id => 'a b')", "id:"),
+            ("enqueue('q', 't', '1', id => repeat('i', 129))", "id:"),
+            ("enqueue('q', 't', to_jsonb(repeat('x', 1048576)))", "payload:"), ("enqueue('q', 't', NULL)", "payload:"),
+            ("enqueue('q', 't', '1', priority => 10)", "priority:"),
+            ("enqueue('q', 't', '1', priority => NULL)", "priority:"),
+            ("enqueue('q', 't', '1', max_retries => 1001)", "max_retries:"),
+            ("enqueue('q', 't', '1', max_retries => -1)", "max_retries:"),
+            ("enqueue('q', 't', '1', delay => '1 s', run_at => now())", "not both"),
+            ("enqueue('q', 't', '1', delay => '3651 days')", "delay:"),
+            ("enqueue('q', 't', '1', delay => '-1 s')", "delay:"),
+            ("enqueue('q', 't', '1', run_at => now() + interval '3651 days')", "run_at:"),
+            ("enqueue('q', 't', '1', timeout => '0 s')", "timeout:"),
+            ("enqueue('q', 't', '1', timeout => '3651 days')", "timeout:"),
+            ("enqueue('q', 't', '1', unique_for => '1 s')", "unique_for:"),
+            ("enqueue('q', 't', '1', unique_key => 'k', unique_for => '0 s')", "unique_for:"),
+            ("enqueue('q', 't', '1', unique_key => 'k', unique_for => '3651 days')", "unique_for:"),
+            ("enqueue('q', 't', '1', unique_key => '')", "unique_key:"),
+            ("enqueue('q', 't', '1', unique_key => repeat('k', 1025))", "unique_key:"),
+            ("enqueue_many('a b', ARRAY['t'], ARRAY['1']::jsonb[])", "queue:"),
+            ("enqueue_many('q', ARRAY['t'], ARRAY['1', '2']::jsonb[])", "as many"),
+            (
+                "enqueue_many('q', array_fill('t'::text, ARRAY[10001]), array_fill('1'::jsonb, ARRAY[10001]))",
+                "at most 10000"
+            ),
+            ("enqueue_many('q', ARRAY['t', 'a b'], ARRAY['1', '2']::jsonb[])", "types:"),
+            ("enqueue_many('q', ARRAY['t', NULL], ARRAY['1', '2']::jsonb[])", "types:"),
+            ("enqueue_many('q', ARRAY['t', 't'], ARRAY['1', NULL]::jsonb[])", "payloads:"),
+            ("enqueue_many('q', ARRAY['t'], ARRAY[to_jsonb(repeat('x', 1048576))])", "payloads:"),
+            ("enqueue_many('q', ARRAY['t'], ARRAY['1']::jsonb[], priority => -1)", "priority:"),
+            ("enqueue_many('q', ARRAY['t'], ARRAY['1']::jsonb[], max_retries => 1001)", "max_retries:"),
+            ("cancel('q', 'a', repeat('r', 1025))", "reason:"),
+        ]
+        for (call, words) in calls {
+            let error = await #expect(throws: PostgresError.self, "\(call)") {
+                try await database.sql("SELECT spanq.\(call)")
+            }
+            #expect(error?.code == .other("22023") && error?.message.contains(words) == true, "\(call)")
+        }
+        #expect(try await database.sql("SELECT count(*) FROM spanq.job") == "0")
     }
 
     @Test("a plain job has an id and a trace of its own, and is claimed and completed")
     func plain() async throws {
         let database = try await Database()
+        try await database.freezeClock()
         try await database.withEngines { engines in
             let ids = try await database.sql(
                 "SELECT array_to_string(spanq.enqueue_many('q', ARRAY['a', 'b'], ARRAY['1', '{}']::jsonb[]), ',')")
             let jobs = try await engines[0].claim(claim()).jobs
             #expect(jobs.map(\.message.id.description).joined(separator: ",") == ids)
+            // Ids are UUIDs of version 7, of the present time.
+            let form = #/01a3185c-5000-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/#
+            #expect(jobs.allSatisfy { $0.message.id.description.wholeMatch(of: form) != nil })
             #expect(jobs.map(\.message.type) == ["a", "b"] && jobs.map(\.message.maxRetries) == [25, 25])
             #expect(jobs[0].message.trace.traceID != jobs[1].message.trace.traceID)
             #expect(jobs.allSatisfy { $0.message.unique == nil && $0.message.contentDigest == nil })
             #expect(try await engines[0].settleAll(jobs.map { Settlement($0, .complete) }) == [.settled, .settled])
+            // A trace of zeros is none.
+            let zero = "00-00000000000000000000000000000000-b7ad6b7169203331-01"
+            try await database.sql("SELECT spanq.enqueue('q', 't', '1', traceparent => '\(zero)')")
+            let traced = try #require(try await engines[0].claim(claim()).jobs.first)
+            #expect(!traced.message.trace.traceParent.hasPrefix("00-0000000000000000"))
+        }
+    }
+
+    @Test("jobs of one call are in its order, each with its payload")
+    func many() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            try await database.sql(
+                "SELECT spanq.enqueue_many('q', array_agg('t' || n ORDER BY n), array_agg(to_jsonb(n) ORDER BY n)) FROM generate_series(1, 50) AS n"
+            )
+            let jobs = try await engines[0].claim(claim()).jobs.map(\.message)
+            #expect(jobs.map(\.type) == (1...50).map { "t\($0)" })
+            #expect(jobs.map { String(decoding: $0.payload, as: UTF8.self) } == (1...50).map { "\($0)" })
         }
     }
 
@@ -169,6 +248,12 @@ struct SQLTests {
             #expect(try await database.sql("SELECT spanq.cancel('q', '\(ids[1])', 'no use')") == "cancelled")
             #expect(try await database.sql("SELECT spanq.cancel('q', '\(ids[0])')") == "requested")
             #expect(try await database.sql("SELECT spanq.cancel('q', 'never-was')") == "not_found")
+            for (id, verdict) in [("dead", Verdict.bury(.permanent)), ("completed", .complete)] {
+                _ = try await engines[0].enqueue([job(JobID(unchecked: id))])
+                let claimed = try await engines[0].claim(claim()).jobs
+                _ = try await engines[0].settleAll(claimed.map { Settlement($0, verdict) })
+                #expect(try await database.sql("SELECT spanq.cancel('q', '\(id)')") == id)
+            }
             let event = try #require(try await engines[0].job(ids[1], in: "q")?.run.history.last)
             #expect(event.by == "spanq")
             let reply = try await engines[0].extend(running.map(\.reference), in: "q", by: .seconds(9))

@@ -8,7 +8,7 @@ import Testing
 
 @testable import SpanQueuePostgres
 
-@Suite("waking", .timeLimit(.minutes(2)))
+@Suite("waking", .timeLimit(.minutes(1)))
 struct WakeTests {
     @Test("one who waits elsewhere is woken by an enqueue, long before it looks again by itself")
     func elsewhere() async throws {
@@ -45,6 +45,50 @@ struct WakeTests {
                 try await engines[1].perform(.redrive, on: ["a"], in: "q", if: .dead, by: nil) == [.done(.ready)])
             try await waiting
             #expect(try await engines[0].claim(claim()).jobs.count == 1)
+        }
+    }
+
+    @Test("one who waits elsewhere is woken by a job that is due before all others")
+    func earlier() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines(2, idleWait: .hours(1)) { engines in
+            _ = try await engines[1].enqueue([job(schedule: .after(.hours(2)))])
+            async let waiting: Void = engines[0].waitForWork(in: ["q"], atMost: .hours(1))
+            while try await database.sql("SELECT count(*) FROM spanq.idle") != "1" {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            _ = try await engines[1].enqueue([job(schedule: .after(.hours(1)))])
+            try await waiting
+        }
+    }
+
+    @Test("what has become due is work, be it scheduled or to be tried again")
+    func due() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        try await database.withEngines(1, idleWait: .hours(1)) { engines in
+            let engine = engines[0]
+            _ = try await engine.enqueue([job(schedule: .after(.seconds(5))), job()])
+            let claimed = try await engine.claim(claim()).jobs
+            _ = try await engine.settleAll(claimed.map { Settlement($0, .retry(after: .seconds(1))) })
+            for seconds: Int64 in [2, 6] {
+                try await database.freezeClock(at: 1_800_000_000_000_000 + seconds * 1_000_000)
+                try await engine.waitForWork(in: ["q"], atMost: .hours(1))
+                #expect(try await engine.claim(claim()).jobs.count == 1)
+            }
+        }
+    }
+
+    @Test("what is ready in a paused queue is no work")
+    func paused() async throws {
+        let database = try await Database()
+        try await database.withEngines { engines in
+            _ = try await engines[0].enqueue([job()])
+            _ = try await engines[0].pause("q", note: OperatorNote(reason: "a look", by: "ada"))
+            let start = ContinuousClock.now
+            try await engines[0].waitForWork(in: ["q"], atMost: .milliseconds(300))
+            #expect(ContinuousClock.now - start >= .milliseconds(300))
         }
     }
 
