@@ -32,6 +32,26 @@ struct OperationTests {
         await #expect(throws: SpanQueueError.self) { try await admin.record("b") }
     }
 
+    @Test("the jobs of a queue are moved by who administers it, where the engine can give them away")
+    func transfer() async throws {
+        let queue = try JobQueue.testing()
+        let admin = Admin(queue)
+        _ = try await queue.enqueue(type: "t", payload: [], .queue("mail"))
+        func transfer(as principal: Principal) async throws {
+            _ = try await admin.transfer(
+                "mail", to: admin, isCopy: false, patience: .zero, as: principal, progress: { _ in })
+        }
+        for principal in [
+            Principal(name: "bob", way: .api, scopes: Role.operator.scopes),
+            Principal(name: "eve", way: .api, queues: try QueuePatterns("other")),
+        ] {
+            let error = await #expect(throws: AdminError.self) { try await transfer(as: principal) }
+            #expect(error?.code == .forbidden)
+        }
+        let error = await #expect(throws: SpanQueueError.self) { try await transfer(as: ada) }
+        #expect(error?.code == .unsupported)
+    }
+
     @Test("all dead letters of a queue are redriven in somebody's name, and queues are paused, emptied and deleted")
     func queues() async throws {
         let queue = try JobQueue.testing()

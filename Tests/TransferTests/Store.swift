@@ -196,6 +196,8 @@ struct Store: Sendable {
             job("high", priority: 9), job("middle", priority: 5, tags: ["a", "b"]),
             job("held", unique: Self.lock(4, .untilFinished)), job("waits", unique: Self.lock(5, .untilStarted)),
             job("late", expiry: .after(.hours(9))), job("plain-2"),
+            // It has the lock that another job gave up with its start.
+            job("second", unique: Self.lock(2, .untilStarted)),
         ])
         let again = try #require(try await engine.job("released", in: queue))
         #expect(again.state == .active)
@@ -222,7 +224,7 @@ struct Store: Sendable {
 
     /// In the order of a claim.
     static let readyOrder = [
-        "high", "middle", "released", "timed", "plain-0", "plain-1", "held", "waits", "late", "plain-2",
+        "high", "middle", "released", "timed", "plain-0", "plain-1", "held", "waits", "late", "plain-2", "second",
     ]
 }
 

@@ -2,8 +2,12 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import Logging
 import PostgresServerFixture
 import RedisServerFixture
+import SpanQueue
+import SpanQueueRedis
+import Synchronization
 import Testing
 
 @Suite("spanq transfer", .serialized, .timeLimit(.minutes(5)))
@@ -111,6 +115,18 @@ struct TransferCommandTests {
             #expect(
                 copy.code == 0 && copy.output.contains("a: 120 jobs copied")
                     && copy.output.contains("spanq queue resume a"))
+            // What can't go is said, and is the exit code.
+            try Self.enqueue(2, in: "c", redis)
+            #expect(
+                try Self.spanq(["enqueue", "t", "7", "--id", "c-0", "--queue", "c"], postgres).code == 0)
+            let partly = try Self.spanq(["transfer", "--from", redis, "--to", postgres, "--queue", "c"])
+            let words = """
+                c: 1 job moved (1 ready)
+                ! 1 stayed: another job there has the id
+                c is paused here, with 1 job
+
+                """
+            #expect(partly.code == 1 && partly.output == words, "\(partly.output)\(partly.errors)")
         }
     }
 
@@ -164,12 +180,15 @@ struct TransferCommandTests {
                 (from, to) = (to, from)
             }
             #expect(kills > 0)
-            let worker = try Self.spanq(
-                [
-                    "worker", "--once", "--exec", "t=true", "--queues", "a", "--concurrency", "16", "--listen", "none",
-                    "--json",
-                ], from)
-            #expect(worker.object["completed"] as? Int == count, "\(worker.output)\(worker.errors)")
+            // They are where they came from.
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let queue = try JobQueue(engine: .redis(from), logger: logger)
+            let worker = try Worker(queue, WorkerConfiguration(concurrency: 50, queues: ["a": 1]), logger: logger)
+            let runs = Mutex<[String: Int]>([:])
+            try worker.handle("t") { _, context in runs.withLock { $0[context.id.description, default: 0] += 1 } }
+            #expect(try await worker.runOnce()[.completed] == count)
+            await queue.shutdown()
+            #expect(runs.withLock { $0.count == count && $0.values.allSatisfy { $0 == 1 } })
         }
     }
 }

@@ -61,7 +61,8 @@ struct TransferTests {
 
             // Who holds a lock keeps it, and it is free where it was, unless it is one for a time.
             for (byte, holder) in [
-                (1, "retrying"), (3, "timed"), (4, "held"), (5, "waits"), (6, "scheduled-1"), (7, "gone"),
+                (1, "retrying"), (2, "second"), (3, "timed"), (4, "held"), (5, "waits"), (6, "scheduled-1"),
+                (7, "gone"),
             ] {
                 let span: UniqueSpan = byte == 3 || byte == 7 ? .duration(.hours(1)) : .untilFinished
                 let other = to.job(unique: Store.lock(UInt8(byte), span))
@@ -143,8 +144,7 @@ struct TransferTests {
             let report = try await QueueTransfer(from, to, step: steps.next).run(patience: .zero)
             let count = added.withLock { $0 }
             #expect(count > 10)
-            #expect(report.total + report.left == 150 + count)
-            _ = try await QueueTransfer(from, to).run(patience: .zero)
+            #expect(report.total == 150 + count && report.left == 0 && !report.isUnfinished)
             #expect(try await from.records().isEmpty)
             let wanted = (0..<150).map { "a-\($0)" } + (1...count).map { "b-\($0)" }
             #expect(try await to.drain() == wanted)
@@ -153,28 +153,94 @@ struct TransferTests {
     }
 
     @Test(
+        "where jobs are added as fast as they go it ends, says so, and both queues go on",
+        arguments: [Way.redisToPostgres, .postgresToRedis])
+    func endless(way: Way) async throws {
+        try await Store.with(way) { from, to in
+            _ = try await from.engine.enqueue([from.job("first")])
+            let steps = Steps { _ in _ = try await from.engine.enqueue([from.job()]) }
+            let report = try await QueueTransfer(from, to, step: steps.next).run(patience: .zero)
+            #expect(report.isUnfinished && report.left > 0 && report.skipped == 0)
+            #expect(!report.isSourcePaused && !report.isTargetPaused)
+            let moved = try await to.records()[.ready]?.count
+            #expect(moved == report.total)
+            try await from.expectClean()
+            try await to.expectClean()
+        }
+    }
+
+    @Test(
+        "a job that comes is claimed with a higher token than all before, also where the clock there is behind",
+        arguments: [Way.redisToPostgres, .postgresToRedis])
+    func tokens(way: Way) async throws {
+        try await Store.with(way) { from, to in
+            _ = try await from.engine.enqueue([from.job("a")])
+            let request = ListRequest(queue: from.queue, state: .ready, limit: 1)
+            var packed = try #require(try await from.engine.packed(request, isForRemoval: false).jobs.first)
+            // In the year 2255.
+            packed.token = 9_000_000_000_000_000
+            try await to.engine.halt(to.queue, note: OperatorNote(reason: "a job comes", by: "ada"))
+            let pause = try #require(try await to.counts().pause)
+            #expect(try await to.engine.adopt([packed], into: to.queue, under: pause) == [.adopted])
+            _ = try await to.engine.resume(to.queue)
+            let claim = ClaimRequest(queue: to.queue, limit: 1, lease: .seconds(60), worker: "w")
+            let claimed = try #require(try await to.engine.claim(claim).jobs.first)
+            #expect(claimed.reference.token.value > packed.token)
+            try await to.settle(claimed, .complete)
+        }
+    }
+
+    @Test("hundreds of locks go that outlive their jobs", arguments: [Way.redisToPostgres, .postgresToRedis])
+    func locks(way: Way) async throws {
+        try await Store.with(way) { from, to in
+            func all(_ store: Store) -> [NewJob] {
+                (0..<250).map { store.job(unique: Store.lock(UInt8($0), .duration(.hours(1)))) }
+            }
+            _ = try await from.engine.enqueue(all(from))
+            let bulk = BulkRequest(queue: from.queue, state: .ready, action: .remove)
+            while try await from.engine.performAll(bulk).done > 0 {}
+            let report = try await QueueTransfer(from, to).run(patience: .zero)
+            #expect(report.total == 0 && report.skipped == 0)
+            for outcome in try await to.engine.enqueue(all(to)) {
+                guard case .duplicate = outcome else {
+                    Issue.record("a lock was left behind")
+                    continue
+                }
+            }
+        }
+    }
+
+    @Test(
         "a job to which something happens between its reading and its removal is in one store, as it is by then",
         arguments: [Way.redisToPostgres, .postgresToRedis])
     func changed(way: Way) async throws {
-        // At each of the first steps in turn.
-        for at in 4...14 {
+        // Before all is read, and at each step of the first pass, until the dead ones have gone.
+        for at in [4] + Array(9...28) {
             try await Store.with(way) { from, to in
                 let failure = AttemptReport(errorType: "E", error: "e", fingerprint: 1)
-                try await from.settle(from.running(from.job("dead")), .bury(.permanent), failure)
+                for id in ["dead", "twice"] {
+                    try await from.settle(from.running(from.job(id)), .bury(.permanent), failure)
+                }
                 _ = try await from.engine.enqueue([
-                    from.job("ready"), from.job("late", schedule: .after(.hours(1))),
+                    from.job("ready"), from.job("anew"), from.job("late", schedule: .after(.hours(1))),
                     from.job("other", schedule: .after(.hours(2))),
                 ])
+                let isAnew = Mutex(false)
                 let steps = Steps { number in
                     guard number == at else { return }
                     for (id, action) in [
                         ("dead", JobAction.redrive), ("ready", .cancel(reason: "no")), ("late", .redrive),
-                        ("other", .remove),
+                        // It is where it was, and yet not as it was.
+                        ("twice", .redrive), ("twice", .bury(reason: "no")), ("other", .remove), ("anew", .remove),
                     ] {
                         // What has gone is not there.
                         let outcome = try await from.engine.perform(
                             action, on: JobID(unchecked: id), in: from.queue, by: "ada")
                         #expect([.done(action.aim), .notFound].contains(outcome), "\(id)")
+                        // Another job of the id, in the same state.
+                        guard id == "anew", outcome != .notFound else { continue }
+                        isAnew.withLock { $0 = true }
+                        _ = try await from.engine.enqueue([from.job("anew", payload: [9])])
                     }
                 }
                 _ = try await QueueTransfer(from, to, step: steps.next).run(patience: .zero)
@@ -182,9 +248,13 @@ struct TransferTests {
                 #expect(try await from.records().isEmpty, "at \(at)")
                 let states = try await to.records().mapValues { $0.map(\.id.description).sorted() }
                 let all = states.values.flatMap { $0 }
-                #expect(
-                    Set(all).count == all.count && Set(all).subtracting(["other"]) == ["dead", "ready", "late"],
-                    "at \(at)")
+                let ids = ["anew", "dead", "late", "ready", "twice"]
+                #expect(Set(all).count == all.count && Set(all).subtracting(["other"]) == Set(ids), "at \(at)")
+                let payload = try await to.engine.job("anew", in: to.queue)?.message.payload
+                let latest: [UInt8] = isAnew.withLock { $0 } ? [9] : [1, 2, 3]
+                #expect(payload == latest, "at \(at)")
+                let twice = try await to.engine.job("twice", in: to.queue)?.run.history.count
+                #expect(twice == 1 || twice == 3, "at \(at)")
                 for id in ["dead", "ready", "late"] {
                     let record = try #require(try await to.engine.job(JobID(unchecked: id), in: to.queue))
                     let isActedOn = record.run.history.last?.by == "ada"
@@ -236,23 +306,37 @@ struct TransferTests {
         try await Store.with(way) { from, to in
             _ = try await to.engine.enqueue([
                 to.job("same", payload: [7]), to.job("holder", unique: Store.lock(1, .untilFinished)),
+                to.job("timed", unique: Store.lock(2, .duration(.hours(1)))),
             ])
             _ = try await from.engine.enqueue([
                 from.job("same", payload: [8]), from.job("wants", unique: Store.lock(1, .untilFinished)),
-                from.job("goes"),
+                from.job("goes"), from.job("gone", unique: Store.lock(2, .duration(.hours(1)))),
             ])
+            #expect(try await from.engine.perform(.remove, on: "gone", in: from.queue, by: nil) == .done(nil))
+            for (store, count) in [(from, 5), (to, 3)] {
+                let error = ErrorCount(fingerprint: 7, jobType: "t", errorType: "E", masked: "m", count: count)
+                try await store.engine.add([error], to: store.queue, version: "1")
+            }
             let there = try await to.records()[.ready] ?? []
             let report = try await QueueTransfer(from, to).run(patience: .zero)
+            #expect(try await to.engine.errors(in: to.queue).map(\.count) == [3])
             #expect(report.conflicts == 1 && report.locked == 1 && report.total == 1 && report.left == 2)
             #expect(report.isSourcePaused && !report.isTargetPaused)
             #expect(try await from.records()[.ready]?.map(\.id.description) == ["same", "wants"])
             let after = try await to.records()[.ready] ?? []
-            #expect(Array(after.prefix(2)) == there && after.map(\.id.description) == ["same", "holder", "goes"])
+            #expect(
+                Array(after.prefix(3)) == there && after.map(\.id.description) == ["same", "holder", "timed", "goes"])
+            let other = to.job(unique: Store.lock(2, .duration(.hours(1))))
+            guard case .duplicate(let owner) = try await to.engine.enqueue([other])[0] else {
+                Issue.record("the lock is free")
+                return
+            }
+            #expect(owner.id == "timed")
             #expect(try await from.counts().pause?.note.by == QueueTransfer.actor)
             try await from.expectClean()
             try await to.expectClean()
             // Once they are gone, the others go.
-            #expect(try await to.drain() == ["same", "holder", "goes"])
+            #expect(try await to.drain() == ["same", "holder", "timed", "goes"])
             #expect(try await to.engine.perform(.remove, on: "same", in: to.queue, by: nil) == .done(nil))
             let second = try await QueueTransfer(from, to).run(patience: .zero)
             #expect(second.total == 2 && second.skipped == 0 && !second.isSourcePaused)
@@ -305,6 +389,18 @@ struct TransferTests {
         }
     }
 
+    @Test("jobs whose worker has died are taken back, and go", arguments: [Way.redisToPostgres, .postgresToRedis])
+    func died(way: Way) async throws {
+        try await Store.with(way) { from, to in
+            _ = try await from.engine.enqueue([from.job("left")])
+            let claim = ClaimRequest(queue: from.queue, limit: 1, lease: .milliseconds(1), worker: "gone")
+            #expect(try await from.engine.claim(claim).jobs.count == 1)
+            let report = try await QueueTransfer(from, to).run(patience: .seconds(60))
+            #expect(report.moved[.ready] == 1 && report.total == 1)
+            #expect(try await to.records()[.ready]?.map(\.run.reclaims) == [1])
+        }
+    }
+
     @Test(
         "what somebody else has paused stays paused, with their words, wherever its jobs are",
         arguments: [Way.redisToPostgres, .postgresToRedis])
@@ -328,6 +424,36 @@ struct TransferTests {
     }
 
     @Test(
+        "what somebody pauses meanwhile stays paused, with their words",
+        arguments: [Way.redisToPostgres, .postgresToRedis])
+    func pausedMeanwhile(way: Way) async throws {
+        try await Store.with(way) { from, to in
+            _ = try await from.engine.enqueue([from.job("a")])
+            let note = OperatorNote(reason: "a look", by: "bob")
+            // Right behind its own pause: then it does nothing.
+            let early = Steps { if $0 == 3 { _ = try await from.engine.pause(from.queue, note: note) } }
+            let error = await #expect(throws: SpanQueueError.self) {
+                try await QueueTransfer(from, to, step: early.next).run(patience: .zero)
+            }
+            #expect(error?.code == .invalidState)
+            #expect(try await from.counts().pause?.note == note)
+            #expect(try await to.records().isEmpty)
+            _ = try await from.engine.resume(from.queue)
+            // Once, at the end of it.
+            let isPaused = Mutex(false)
+            let steps = Steps { _ in
+                guard try await from.counts()[.ready] == 0, !isPaused.withLock({ $0 }) else { return }
+                isPaused.withLock { $0 = true }
+                for store in [from, to] { _ = try await store.engine.pause(store.queue, note: note) }
+            }
+            let report = try await QueueTransfer(from, to, step: steps.next).run(patience: .zero)
+            #expect(report.total == 1 && report.isSourcePaused && report.isTargetPaused)
+            #expect(try await from.counts().pause?.note == note)
+            #expect(try await to.counts().pause?.note == note)
+        }
+    }
+
+    @Test(
         "a copy leaves the jobs where they are, and its own ones paused",
         arguments: [Way.redisToPostgres, .postgresToRedis])
     func copy(way: Way) async throws {
@@ -340,6 +466,7 @@ struct TransferTests {
                 #expect(!report.isSourcePaused && report.isTargetPaused)
                 #expect(try await from.records() == before)
                 #expect(try await to.records() == before)
+                #expect(try await to.engine.errors(in: to.queue) == from.engine.errors(in: from.queue))
             }
             #expect(try await from.drain() == Store.readyOrder)
             #expect(try await to.drain() == [])

@@ -173,7 +173,7 @@ package struct QueueTransfer: Sendable {
                 let gone = try await take(page.jobs, &seen, here, there)
                 report.moved[state, default: 0] += gone
                 moved += gone
-                done += page.jobs.count
+                done += page.jobs.count + page.unreadable.count
                 if !page.jobs.isEmpty {
                     progress(TransferProgress(queue: queue, state: state, done: done, total: max(total, done)))
                 }
@@ -181,7 +181,8 @@ package struct QueueTransfer: Sendable {
                 let bytes = page.jobs.reduce(0) { $0 + $1.payload.count + ($1.run?.count ?? 0) }
                 request.limit = bytes > 4 << 20 ? max(1, request.limit / 4) : min(100, request.limit * 2)
                 request.cursor = page.cursor
-            } while request.cursor != nil
+                // What others add meanwhile is for the next pass: this one might not end.
+            } while request.cursor != nil && done <= total
         }
         report.conflicts = seen.conflicts.count
         report.locked = seen.locked.count

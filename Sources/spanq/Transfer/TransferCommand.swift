@@ -115,9 +115,9 @@ struct TransferCommand: AsyncParsableCommand {
         let states = QueueTransfer.states.compactMap { state in
             report.moved[state].flatMap { $0 > 0 ? "\($0) \(state.rawValue)" : nil }
         }
-        let jobs = "\(report.total) job\(report.total == 1 ? "" : "s")"
+        func jobs(_ count: Int) -> String { "\(count) job\(count == 1 ? "" : "s")" }
         let parts = states.isEmpty ? "" : " (\(states.joined(separator: ", ")))"
-        Console.print("\(report.queue): \(jobs) \(copy ? "copied" : "moved")\(parts)")
+        Console.print("\(report.queue): \(jobs(report.total)) \(copy ? "copied" : "moved")\(parts)")
         for (count, words) in [
             (report.conflicts, "stayed: another job there has the id"),
             (report.locked, "stayed: another job there holds the unique lock"),
@@ -129,7 +129,7 @@ struct TransferCommand: AsyncParsableCommand {
         if report.isTargetPaused {
             Console.print("\(report.queue) is paused there: spanq queue resume \(report.queue) lets its jobs run")
         }
-        if report.isSourcePaused, !copy { Console.print("\(report.queue) is paused here, with \(report.left) jobs") }
+        if report.isSourcePaused, !copy { Console.print("\(report.queue) is paused here, with \(jobs(report.left))") }
     }
 }
 
