@@ -4,6 +4,7 @@
 package import GRPCCore
 package import GRPCNIOTransportHTTP2Posix
 package import Logging
+import NIOCore
 import ServiceLifecycle
 package import SpanQueue
 import SpanQueueLoop
@@ -21,6 +22,8 @@ package struct GatewayConfiguration: Sendable {
     package var security: HTTP2ServerTransport.Posix.TransportSecurity = .plaintext
     /// How old a connection gets before its client is told to make another, so that clients spread over new gateways; nil for no bound.
     package var connectionAge: Duration?
+    /// For how long nothing may come on a connection. Longer than a ping and its answer take: these are 20 and 10 seconds.
+    package var silence = Duration.seconds(35)
     /// What every call goes through, the first outermost.
     package var interceptors: [any ServerInterceptor] = []
     /// Bounds how many connections there are; nil for no bound.
@@ -38,13 +41,16 @@ package struct GatewayConfiguration: Sendable {
 /// Serves producers and workers of any language by gRPC.
 ///
 /// A graceful shutdown drains it: no jobs are claimed any more, every stream is told and has `drainTimeout` to end, then the connections
-/// are closed.
+/// are closed, within three seconds.
 package final class Gateway: Service, Sendable {
     private let queue: JobQueue
     private let configuration: GatewayConfiguration
     private let metrics: GatewayMetrics
     private let logger: Logger
     private let socket = Mutex<ListeningSocket?>(nil)
+
+    /// How long connections may take to close when all streams have ended.
+    private static let lastConnections = Duration.seconds(3)
 
     /// - Parameter queue: connected by the time that this runs.
     /// - Throws: where the registry of the queue's telemetry has no room for the gateway's metrics.
@@ -100,11 +106,14 @@ package final class Gateway: Service, Sendable {
                     do { try await gracefulShutdown() } catch { return false }
                     await core.drain(within: limit)
                     server.beginGracefulShutdown()
-                    return false
+                    // Who answers nothing, or does not read, would keep the process for half a minute.
+                    do { try await core.thread.sleep(for: Self.lastConnections) } catch { return false }
+                    self.logger.notice("connections are cut: their clients did not close them")
+                    return true
                 }
                 let result: Result<Void, any Error>
                 do {
-                    while let isServer = try await group.next(), !isServer {}
+                    while let isOver = try await group.next(), !isOver {}
                     result = .success(())
                 } catch {
                     result = .failure(error)
@@ -124,8 +133,9 @@ package final class Gateway: Service, Sendable {
             config.http2.targetWindowSize = 1 << 20
             // Over its limit the transport ends a stream without a word.
             config.rpc.maxRequestPayloadSize = 2 * StreamLimits.messageBytes
-            if let connections = configuration.connections {
-                config.channelDebuggingCallbacks.onAcceptTCPConnection = { connections.accept($0) }
+            config.channelDebuggingCallbacks.onAcceptTCPConnection = { [configuration] channel in
+                guard configuration.connections?.accepts(channel) ?? true else { return channel.close() }
+                return SilenceLimit.watch(channel, configuration.silence)
             }
             config.connection.maxAge = configuration.connectionAge
             config.connection.maxGraceTime = .seconds(5)

@@ -54,7 +54,8 @@ struct Harness {
     var producer: Wire.Producer.Client<HTTP2ClientTransport.Posix> { .init(wrapping: client) }
 
     static func with(
-        _ kind: EngineKind, drainTimeout: Duration = .seconds(20), _ body: (Harness) async throws -> Void
+        _ kind: EngineKind, drainTimeout: Duration = .seconds(20), silence: Duration = .seconds(35),
+        _ body: (Harness) async throws -> Void
     ) async throws {
         try await kind.with { source, _ in
             var logger = Logger(label: "test")
@@ -62,6 +63,7 @@ struct Harness {
             let queue = try JobQueue(engine: source, telemetry: JobTelemetry(), logger: logger)
             var configuration = GatewayConfiguration(address: .tcp(host: "127.0.0.1", port: 0))
             configuration.drainTimeout = drainTimeout
+            configuration.silence = silence
             let gateway = try Gateway(queue, configuration, logger: logger)
             try gateway.start()
             let port = try #require(gateway.port)

@@ -85,21 +85,29 @@ public final class JobQueue: Service, Sendable {
     /// Enqueues one job. See `enqueue(_:_:)`.
     @discardableResult
     public func enqueue(_ request: EnqueueRequest) async throws -> EnqueueReceipt {
-        if configuration.middleware.isEmpty { return try await send(request).get() }
-        return try await pass([request], isAlone: true, from: 0)[0].get()
+        try await enqueue(request, until: nil)
+    }
+
+    /// Enqueues one job for somebody who gives up at `limit`: it is not added after that.
+    package func enqueue(
+        _ request: EnqueueRequest, until limit: ContinuousClock.Instant?
+    ) async throws -> EnqueueReceipt {
+        if configuration.middleware.isEmpty { return try await send(request, until: limit).get() }
+        return try await pass([request], isAlone: true, until: limit, from: 0)[0].get()
     }
 
     /// Takes requests through the middleware from `index` on.
     ///
     /// - Parameter isAlone: whether the call is for one job, which shares its round trip with those of other callers.
     private func pass(
-        _ requests: [EnqueueRequest], isAlone: Bool, from index: Int
+        _ requests: [EnqueueRequest], isAlone: Bool, until limit: ContinuousClock.Instant?, from index: Int
     ) async throws -> [EnqueueResult] {
         guard index < configuration.middleware.count else {
-            return isAlone && requests.count == 1 ? [try await send(requests[0])] : try await send(requests)
+            return isAlone && requests.count == 1
+                ? [try await send(requests[0], until: limit)] : try await send(requests, until: limit)
         }
         let results = try await configuration.middleware[index](requests) {
-            try await self.pass($0, isAlone: isAlone, from: index + 1)
+            try await self.pass($0, isAlone: isAlone, until: limit, from: index + 1)
         }
         guard results.count == requests.count else {
             throw SpanQueueError(
@@ -110,7 +118,17 @@ public final class JobQueue: Service, Sendable {
         return results
     }
 
-    private func send(_ request: EnqueueRequest) async throws -> EnqueueResult {
+    /// When a call has ended that begins now.
+    private func end(
+        of began: ContinuousClock.Instant, until limit: ContinuousClock.Instant?
+    ) throws -> ContinuousClock.Instant {
+        let end = began + configuration.enqueueTimeout
+        guard let limit else { return end }
+        guard began < limit else { throw SpanQueueError(.timeout, "its time was over before it was sent") }
+        return min(end, limit)
+    }
+
+    private func send(_ request: EnqueueRequest, until limit: ContinuousClock.Instant?) async throws -> EnqueueResult {
         let parent = request.parent ?? TraceContext.current
         var job = try NewJob(request, configuration: configuration, trace: creation(parent))
         let open = applicationSpans?.created(job.message, "enqueue", below: request.parent)
@@ -120,7 +138,7 @@ public final class JobQueue: Service, Sendable {
         let began = ContinuousClock.now
         let outcome: EnqueueOutcome
         do {
-            let deadline = began + configuration.enqueueTimeout
+            let deadline = try end(of: began, until: limit)
             outcome = try await connection.engine(until: deadline).enqueue(job, until: deadline)
         } catch {
             count(job, .failure(error))
@@ -154,10 +172,19 @@ public final class JobQueue: Service, Sendable {
     /// - Returns: the result of each, in order: its receipt, or why it was refused. One that is refused does not keep the others out.
     /// - Throws: `.tooLarge` for too many; what the engine throws where it could take none or may have taken some.
     public func enqueue(_ requests: [EnqueueRequest]) async throws -> [EnqueueResult] {
-        try await pass(requests, isAlone: false, from: 0)
+        try await enqueue(requests, until: nil)
     }
 
-    private func send(_ requests: [EnqueueRequest]) async throws -> [EnqueueResult] {
+    /// Enqueues many jobs for somebody who gives up at `limit`: none is added after that.
+    package func enqueue(
+        _ requests: [EnqueueRequest], until limit: ContinuousClock.Instant?
+    ) async throws -> [EnqueueResult] {
+        try await pass(requests, isAlone: false, until: limit, from: 0)
+    }
+
+    private func send(
+        _ requests: [EnqueueRequest], until limit: ContinuousClock.Instant?
+    ) async throws -> [EnqueueResult] {
         guard requests.count <= Limits.jobsPerEnqueue else {
             throw SpanQueueError(
                 .tooLarge, "\(requests.count) jobs in one call: pass at most \(Limits.jobsPerEnqueue) at a time")
@@ -192,7 +219,7 @@ public final class JobQueue: Service, Sendable {
         let began = ContinuousClock.now
         let outcomes: [EnqueueOutcome]
         do {
-            let deadline = began + configuration.enqueueTimeout
+            let deadline = try end(of: began, until: limit)
             outcomes =
                 jobs.isEmpty ? [] : try await connection.engine(until: deadline).enqueue(jobs, until: deadline)
         } catch {

@@ -11,15 +11,20 @@ package struct ClaimRequest: Sendable, Hashable {
     package var lease: Duration
     /// Who claims.
     package var worker: String
+    /// Nothing is claimed after this moment; nil for the engine's own limit of a call alone.
+    package var notAfter: ContinuousClock.Instant?
 
     /// The most jobs one claim gives.
     package static let maximumBatch = 128
 
-    package init(queue: String, limit: Int, lease: Duration, worker: String) {
+    package init(
+        queue: String, limit: Int, lease: Duration, worker: String, notAfter: ContinuousClock.Instant? = nil
+    ) {
         self.queue = queue
         self.limit = limit
         self.lease = lease
         self.worker = worker
+        self.notAfter = notAfter
     }
 }
 

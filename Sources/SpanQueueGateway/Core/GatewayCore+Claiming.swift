@@ -83,6 +83,14 @@ extension GatewayCore {
             stream.selector?.record(share.lane, hasMore: false)
         }
         guard !asked.isEmpty else { return }
+        do throws(GatewayError) {
+            for share in asked { try stream.caller.require(.work, lanes[share.lane].queue) }
+        } catch {
+            // Who may work here no more gets no more. The next in line looks instead.
+            finish(stream, .error(error))
+            for share in asked { wakeOne(lanes[share.lane].queue) }
+            return
+        }
         stream.machine.reserve(asked.reduce(0) { $0 + $1.limit })
         let start = SystemClock.now()
         let began = ContinuousClock.now
@@ -285,7 +293,11 @@ extension GatewayCore {
     }
 
     /// Claims for a caller without a stream.
-    package func claim(_ request: Wire.ClaimRequest, _ caller: GatewayCaller) async throws -> Wire.Jobs {
+    ///
+    /// - Parameter deadline: when the caller gives up; nothing is claimed for it from then on. Nil where it has not said.
+    package func claim(
+        _ request: Wire.ClaimRequest, _ caller: GatewayCaller, until deadline: ContinuousClock.Instant? = nil
+    ) async throws -> Wire.Jobs {
         guard !isDraining else { throw StreamMachine.ending }
         let worker = try StreamTerms.worker(request.worker)
         let selection = try StreamTerms.selection(request.lanes, isStrict: request.strictOrder)
@@ -299,20 +311,24 @@ extension GatewayCore {
             try caller.require(.work, name)
             touch(name)
         }
-        let end = ContinuousClock.now + wait
+        let patience = ContinuousClock.now + wait
+        let end = deadline.map { min($0, patience) } ?? patience
+        func isOver() -> Bool { Task.isCancelled || isDraining || deadline.map { $0 <= .now } ?? false }
         var selector = QueueSelector(selection)
         while true {
             var claimed: [ClaimedJob] = []
             selector.begin(probing: true)
             var failure: SpanQueueError?
             var dueIn: Duration?
-            while claimed.count < request.limit {
+            while claimed.count < request.limit, !isOver() {
                 let shares = selector.next(slots: Int(request.limit) - claimed.count)
                 guard !shares.isEmpty else { break }
                 let start = SystemClock.now()
                 let began = ContinuousClock.now
                 let requests = shares.map {
-                    ClaimRequest(queue: selection.lanes[$0.lane].queue, limit: $0.limit, lease: lease, worker: worker)
+                    ClaimRequest(
+                        queue: selection.lanes[$0.lane].queue, limit: $0.limit, lease: lease, worker: worker,
+                        notAfter: deadline)
                 }
                 // In a task of its own: a caller that gives up must not leave jobs behind that nobody knows of.
                 let results = await Task(executorPreference: thread) { await self.claimEach(requests) }.value
@@ -327,7 +343,7 @@ extension GatewayCore {
                     if let next = reply?.nextDueIn { dueIn = min(dueIn ?? next, next) }
                 }
             }
-            if Task.isCancelled || isDraining {
+            if isOver() {
                 release(claimed.compactMap { held[$0.reference] })
                 throw isDraining ? StreamMachine.ending : GatewayError(CancellationError())
             }

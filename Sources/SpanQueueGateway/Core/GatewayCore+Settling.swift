@@ -17,6 +17,9 @@ struct SettlementEntry: Sendable {
     let sink: Sink
     var tries = 0
 
+    /// Of the result that it brings.
+    var bytes: Int { ending.settlement.report.result?.count ?? 0 }
+
     enum Sink: Sendable {
         /// Nobody waits for it: what the gateway ends by itself.
         case none
@@ -225,7 +228,9 @@ extension GatewayCore {
 
     func settle(_ ending: ForeignEnding, of known: HeldClaim? = nil, _ sink: SettlementEntry.Sink = .none) {
         known?.isSettling = true
-        entries.append(SettlementEntry(ending: ending, known: known, sink: sink))
+        let entry = SettlementEntry(ending: ending, known: known, sink: sink)
+        if case .stream(let stream) = sink { stream.unsettledBytes += entry.bytes }
+        entries.append(entry)
         unconfirmed += 1
         metrics.unconfirmed.set(unconfirmed)
         flushSettlements()
@@ -245,7 +250,7 @@ extension GatewayCore {
         var batch: [SettlementEntry] = []
         var bytes = 0
         for entry in entries.prefix(Self.largestBatch) {
-            bytes += entry.ending.settlement.report.result?.count ?? 0
+            bytes += entry.bytes
             guard batch.isEmpty || bytes <= Self.largestBatchBytes else { break }
             batch.append(entry)
         }
@@ -279,6 +284,7 @@ extension GatewayCore {
             case .none: break
             case .call(let call, let place): call.answer(answer, at: place)
             case .stream(let stream):
+                stream.unsettledBytes -= entry.bytes
                 answers[ObjectIdentifier(stream), default: (stream, [])].answers.append((claim, answer))
             }
         }
@@ -331,6 +337,7 @@ extension GatewayCore {
 
     private func answer(_ answers: [(ClaimReference?, Wire.Settlement)], to stream: WorkStream) {
         perform(stream.machine.settled(answers.map { (claim: $0.0, answer: $0.1) }), stream)
+        stream.readOn()
     }
 
     /// Waits until the engine has taken all that has ended, for five seconds at most.

@@ -118,10 +118,17 @@ package actor GatewayCore {
         return number
     }
 
-    /// A message has come.
-    package func received(_ message: Wire.FromWorker, on number: Int) {
+    /// A message has come. Returns when the next may be read.
+    package func received(_ message: Wire.FromWorker, on number: Int) async {
         guard let stream = streams[number] else { return }
         perform(stream.machine.received(message), stream)
+        if !stream.hasRoom { await stream.room() }
+    }
+
+    /// Something has come that is no message.
+    package func unreadable(_ error: GatewayError, on number: Int) {
+        guard let stream = streams[number] else { return }
+        perform(stream.machine.unreadable(error), stream)
     }
 
     /// The client sends no more.
@@ -140,8 +147,9 @@ package actor GatewayCore {
     /// What is to be written next; nil at the end.
     package func output(of number: Int) async -> [Wire.ToWorker]? {
         guard let stream = streams[number], let batch = await stream.output() else { return nil }
-        // A client that reads again may be sent jobs again.
+        // A client that reads again may be sent jobs again, and may say more.
         claim(for: stream)
+        stream.readOn()
         return batch
     }
 
@@ -174,11 +182,23 @@ package actor GatewayCore {
             case .open(let terms): start { await $0.greet(terms, stream) }
             case .send(let message): stream.write(message)
             case .claim: claim(for: stream)
-            case .settle(let results): start { await $0.settle(results, for: stream) }
-            case .extend(let heartbeat): start { await $0.extend(heartbeat, for: stream) }
+            case .settle(let results): deal(with: stream) { await $0.settle(results, for: stream) }
+            case .extend(let heartbeat): deal(with: stream) { await $0.extend(heartbeat, for: stream) }
             case .note(let claim, let progress): note(progress, of: claim)
             case .end(let end): finish(stream, end)
             }
+        }
+    }
+
+    /// Deals with a message of a client, which is read on then.
+    private func deal(
+        with stream: WorkStream, _ body: @escaping @Sendable (isolated GatewayCore) async -> Void
+    ) {
+        stream.messagesUnderWay += 1
+        start { core in
+            await body(core)
+            stream.messagesUnderWay -= 1
+            stream.readOn()
         }
     }
 

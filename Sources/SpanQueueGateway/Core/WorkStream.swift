@@ -31,6 +31,11 @@ final class WorkStream: @unchecked Sendable {
     /// What waits, roughly, in bytes.
     private(set) var unwrittenBytes = 0
     private var writer: CheckedContinuation<Void, Never>?
+    /// Results and heartbeats that are being dealt with, by messages.
+    var messagesUnderWay = 0
+    /// What results have in bytes that the engine has not taken.
+    var unsettledBytes = 0
+    private var reader: CheckedContinuation<Void, Never>?
     private var enders: [CheckedContinuation<Void, Never>] = []
 
     init(_ number: Int, _ caller: GatewayCaller) {
@@ -44,17 +49,49 @@ final class WorkStream: @unchecked Sendable {
     }
 
     func write(_ message: Wire.ToWorker) {
-        let size = message.jobs.jobs.reduce(64) { $0 + $1.payload.count + 256 }
+        let size = Self.size(of: message)
         waiting.append(message)
         sizes.append(size)
         unwrittenBytes += size
         resume()
     }
 
+    /// Roughly, in bytes.
+    private static func size(of message: Wire.ToWorker) -> Int {
+        switch message.kind {
+        case .jobs(let jobs)?: jobs.jobs.reduce(64) { $0 + $1.payload.count + 256 }
+        case .settled(let settled)?: settled.settlements.reduce(64) { $0 + $1.claim.count + 128 }
+        case .heartbeat(let reply)?: reply.failed.reduce(64) { $0 + $1.count + 16 }
+        case .cancel(let cancel)?: 64 + cancel.claim.count
+        case .welcome(let welcome)?: welcome.lost.reduce(128) { $0 + $1.count + 16 }
+        case .drain?, nil: 64
+        }
+    }
+
+    /// Whether more of what the client says can be taken: it reads itself, and what it said is dealt with, but for some.
+    var hasRoom: Bool {
+        end != nil
+            || unwrittenBytes < StreamLimits.unwrittenBytes && messagesUnderWay < StreamLimits.messagesUnderWay
+                && machine.unanswered < StreamLimits.unanswered && unsettledBytes < StreamLimits.unsettledBytes
+    }
+
+    /// Waits until there is room. While nobody reads, HTTP/2 has the client stop.
+    func room() async {
+        while !hasRoom { await withCheckedContinuation { reader = $0 } }
+    }
+
+    /// There may be room by now.
+    func readOn() {
+        guard let reader, hasRoom else { return }
+        self.reader = nil
+        reader.resume()
+    }
+
     func finish(_ end: StreamEnd) {
         guard self.end == nil else { return }
         self.end = end
         resume()
+        readOn()
         for ender in enders { ender.resume() }
         enders = []
     }

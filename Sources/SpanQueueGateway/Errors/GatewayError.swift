@@ -85,3 +85,10 @@ package struct GatewayError: Error, Sendable {
         return problem
     }
 }
+
+/// What is thrown where gRPC catches it.
+extension GatewayError: RPCErrorConvertible {
+    package var rpcErrorCode: RPCError.Code { code }
+    package var rpcErrorMessage: String { message }
+    package var rpcErrorMetadata: Metadata { status.rpcErrorMetadata }
+}

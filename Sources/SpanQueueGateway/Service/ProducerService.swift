@@ -18,6 +18,20 @@ struct ProducerService: Wire.Producer.ServiceProtocol {
     /// In one batch.
     private static let most = 1000
 
+    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+        typealias Method = Wire.Producer.Method
+        router.serve(Method.Enqueue.descriptor, Method.Enqueue.Input.self) {
+            try await enqueue(request: $0, context: $1)
+        }
+        router.serve(Method.EnqueueBatch.descriptor, Method.EnqueueBatch.Input.self) {
+            try await enqueueBatch(request: $0, context: $1)
+        }
+        router.serve(Method.GetJob.descriptor, Method.GetJob.Input.self) { try await getJob(request: $0, context: $1) }
+        router.serve(Method.CancelJob.descriptor, Method.CancelJob.Input.self) {
+            try await cancelJob(request: $0, context: $1)
+        }
+    }
+
     func enqueue(
         request: ServerRequest<Wire.EnqueueRequest>, context: ServerContext
     ) async throws -> ServerResponse<Wire.EnqueueReply> {
@@ -25,10 +39,14 @@ struct ProducerService: Wire.Producer.ServiceProtocol {
         let message = request.message
         let trace = Self.trace(of: message) ?? Self.trace(of: request.metadata)
         let name = message.queue.isEmpty ? queue.configuration.defaultQueue : message.queue
-        let reply = try await Unary.run(context, queue: name, id: message.id.isEmpty ? nil : message.id) {
+        let deadline = CallDeadline.of(request.metadata)
+        let id = message.id.isEmpty ? nil : message.id
+        let reply = try await Unary.run(context, until: deadline, queue: name, id: id) {
             try caller.require(.produce, name)
             let job = try EnqueueRequest(message)
-            let receipt = try await ServiceContext.withValue(trace?.serviceContext()) { try await queue.enqueue(job) }
+            let receipt = try await ServiceContext.withValue(trace?.serviceContext()) {
+                try await queue.enqueue(job, until: deadline)
+            }
             return Wire.EnqueueReply(receipt)
         }
         return ServerResponse(message: reply)
@@ -40,17 +58,19 @@ struct ProducerService: Wire.Producer.ServiceProtocol {
         let caller = GatewayCaller.current
         let jobs = request.message.jobs
         let parent = Self.trace(of: request.metadata)
-        let reply = try await Unary.run(context) {
+        let deadline = CallDeadline.of(request.metadata)
+        let reply = try await Unary.run(context, until: deadline) {
             guard (1...Self.most).contains(jobs.count) else {
                 throw GatewayError.invalid("\(jobs.count) jobs in a batch: send 1 to \(Self.most)")
             }
-            return try await outcomes(of: jobs, caller, parent)
+            return try await outcomes(of: jobs, caller, parent, until: deadline)
         }
         return ServerResponse(message: reply)
     }
 
     private func outcomes(
-        of jobs: [Wire.EnqueueRequest], _ caller: GatewayCaller, _ parent: TraceContext?
+        of jobs: [Wire.EnqueueRequest], _ caller: GatewayCaller, _ parent: TraceContext?,
+        until deadline: ContinuousClock.Instant?
     ) async throws -> Wire.EnqueueBatchReply {
         var reply = Wire.EnqueueBatchReply()
         reply.outcomes = Array(repeating: Wire.EnqueueOutcome(), count: jobs.count)
@@ -72,7 +92,7 @@ struct ProducerService: Wire.Producer.ServiceProtocol {
         let isOneTrace = requests.dropFirst().allSatisfy { $0.parent == requests[0].parent }
         let shared = (isOneTrace ? requests.first?.parent : nil) ?? parent
         let results = try await ServiceContext.withValue(shared?.serviceContext()) { [requests] in
-            try await enqueue(requests)
+            try await enqueue(requests, until: deadline)
         }
         for (place, result) in zip(places, results) {
             switch result {
@@ -84,11 +104,13 @@ struct ProducerService: Wire.Producer.ServiceProtocol {
     }
 
     /// A failure of the whole is that of each.
-    private func enqueue(_ jobs: [EnqueueRequest]) async throws -> [EnqueueResult] {
+    private func enqueue(
+        _ jobs: [EnqueueRequest], until deadline: ContinuousClock.Instant?
+    ) async throws -> [EnqueueResult] {
         do {
             // One alone shares its round trip with others.
-            if jobs.count == 1 { return [.success(try await queue.enqueue(jobs[0]))] }
-            return jobs.isEmpty ? [] : try await queue.enqueue(jobs)
+            if jobs.count == 1 { return [.success(try await queue.enqueue(jobs[0], until: deadline))] }
+            return jobs.isEmpty ? [] : try await queue.enqueue(jobs, until: deadline)
         } catch let error as SpanQueueError {
             return jobs.map { _ in .failure(error) }
         }

@@ -17,6 +17,16 @@ struct WorkerService: Wire.Worker.ServiceProtocol {
 
     private enum Part { case reader, writer, end, watch }
 
+    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+        typealias Method = Wire.Worker.Method
+        router.serve(Method.Work.descriptor, Method.Work.Input.self) { try await work(request: $0, context: $1) }
+        router.serve(Method.Claim.descriptor, Method.Claim.Input.self) { try await claim(request: $0, context: $1) }
+        router.serve(Method.Heartbeat.descriptor, Method.Heartbeat.Input.self) {
+            try await heartbeat(request: $0, context: $1)
+        }
+        router.serve(Method.Settle.descriptor, Method.Settle.Input.self) { try await settle(request: $0, context: $1) }
+    }
+
     func work(
         request: StreamingServerRequest<Wire.FromWorker>, context: ServerContext
     ) async throws -> StreamingServerResponse<Wire.ToWorker> {
@@ -41,6 +51,8 @@ struct WorkerService: Wire.Worker.ServiceProtocol {
                 do {
                     for try await message in request.messages { await core.received(message, on: number) }
                     if !Task.isCancelled { await core.closed(number) }
+                } catch let error as GatewayError {
+                    if !Task.isCancelled { await core.unreadable(error, on: number) }
                 } catch {
                     if !Task.isCancelled { await core.disconnected(number) }
                 }
@@ -75,8 +87,11 @@ struct WorkerService: Wire.Worker.ServiceProtocol {
         request: ServerRequest<Wire.ClaimRequest>, context: ServerContext
     ) async throws -> ServerResponse<Wire.Jobs> {
         let caller = GatewayCaller.current
+        let deadline = CallDeadline.of(request.metadata)
         return ServerResponse(
-            message: try await Unary.run(context) { try await core.claim(request.message, caller) })
+            message: try await Unary.run(context, until: deadline) {
+                try await core.claim(request.message, caller, until: deadline)
+            })
     }
 
     func heartbeat(
@@ -100,8 +115,8 @@ struct WorkerService: Wire.Worker.ServiceProtocol {
 enum Unary {
     /// Runs one until its caller gives up: gRPC tells of that by a handle, and lets the task go on. Errors become a status.
     static func run<Answer: Sendable>(
-        _ context: ServerContext, queue: String? = nil, id: String? = nil,
-        _ body: @escaping @Sendable () async throws -> Answer
+        _ context: ServerContext, until deadline: ContinuousClock.Instant? = nil, queue: String? = nil,
+        id: String? = nil, _ body: @escaping @Sendable () async throws -> Answer
     ) async throws -> Answer {
         do {
             return try await withThrowingTaskGroup(of: Answer?.self) { group in
@@ -115,7 +130,13 @@ enum Unary {
                 return answer
             }
         } catch {
-            throw GatewayError(error, queue: queue, id: id).status
+            var failure = GatewayError(error, queue: queue, id: id)
+            if failure.code == .cancelled, let deadline, deadline <= .now {
+                failure = GatewayError(
+                    SpanQueueError(.timeout, "the time that the caller gave it is over", mayHaveRun: true),
+                    queue: queue, id: id)
+            }
+            throw failure.status
         }
     }
 }

@@ -82,6 +82,11 @@ package enum StreamLimits {
     package static let bytesPerMessage = 1 << 20
     /// What waits to be written to a client that does not read: beyond that nothing is claimed for it.
     package static let unwrittenBytes = 4 << 20
+    /// What came from a client and is not dealt with: messages that are being looked at, results that the engine has not taken, and their
+    /// bytes. Beyond that the client is not read.
+    package static let messagesUnderWay = 8
+    package static let unanswered = 2 * claims
+    package static let unsettledBytes = messageBytes
     /// The largest message that is taken: a batch of results, or a job, with some room. The transport's own limit is twice that, since it
     /// ends a stream without a word.
     package static let messageBytes = 8 << 20
@@ -231,6 +236,9 @@ package struct StreamMachine {
     }
 
     // MARK: From the gateway
+
+    /// Something has come that is no message.
+    package mutating func unreadable(_ error: GatewayError) -> [Action] { end(error) }
 
     /// No Hello came in time.
     package mutating func helloIsLate() -> [Action] {

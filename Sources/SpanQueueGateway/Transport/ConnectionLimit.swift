@@ -47,10 +47,10 @@ package final class ConnectionLimit: Sendable {
             })
     }
 
-    /// For each new connection.
-    func accept(_ channel: any Channel) -> EventLoopFuture<Void> {
-        guard enter() else { return channel.close() }
+    /// Whether a new connection may stay; then it is counted until it is closed.
+    func accepts(_ channel: any Channel) -> Bool {
+        guard enter() else { return false }
         channel.closeFuture.whenComplete { _ in self.leave() }
-        return channel.eventLoop.makeSucceededVoidFuture()
+        return true
     }
 }

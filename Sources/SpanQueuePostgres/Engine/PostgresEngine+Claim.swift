@@ -13,9 +13,11 @@ extension PostgresEngine {
         _ requests: [ClaimRequest]
     ) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
         let nonce = UInt32.random(in: .min ... .max)
-        let notAfter = node.notAfter(.now + options.commandTimeout)
+        let end = ContinuousClock.now + options.commandTimeout
+        let latest = node.notAfter(end)
         var calls = requests.map { request in
-            PostgresCall(
+            let notAfter = request.notAfter.map { node.notAfter(min($0, end)) } ?? latest
+            return PostgresCall(
                 "claim", statements.claim,
                 [
                     .text(request.queue), .int4(min(max(0, request.limit), ClaimRequest.maximumBatch)),

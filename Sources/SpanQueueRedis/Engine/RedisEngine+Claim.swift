@@ -10,8 +10,13 @@ extension RedisEngine {
     ) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
         guard !requests.isEmpty else { return [] }
         let nonce = UInt32.random(in: .min ... .max)
-        let notAfter = node.notAfter(.now + options.commandTimeout)
-        let calls = requests.map { call(for: $0, nonce: nonce, notAfter: notAfter) }
+        let end = ContinuousClock.now + options.commandTimeout
+        let notAfter = node.notAfter(end)
+        let calls = requests.map { request in
+            call(
+                for: request, nonce: nonce,
+                notAfter: request.notAfter.map { node.notAfter(min($0, end)) } ?? notAfter)
+        }
         // Not idempotent: jobs that were claimed by a call whose reply was lost come back when their lease lapses.
         let replies = try await results(of: calls, idempotent: false)
         var newer: [String: [NewerJob]] = [:]

@@ -139,7 +139,12 @@ extension InMemoryEngine {
     ) async throws(CancellationError) -> [Result<ClaimReply, SpanQueueError>] {
         let now = clock.now
         let nonce = UInt32.random(in: 0...UInt32.max)
-        return requests.map { request in result(request.queue) { $0.claim(request, at: now, nonce: nonce) } }
+        return requests.map { request in
+            guard request.notAfter.map({ ContinuousClock.now <= $0 }) ?? true else {
+                return .failure(SpanQueueError(.timeout, "the time of the claim is over"))
+            }
+            return result(request.queue) { $0.claim(request, at: now, nonce: nonce) }
+        }
     }
 
     /// Extends leases; one that has lapsed and was not reclaimed is still its worker's.

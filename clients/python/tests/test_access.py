@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,6 +165,26 @@ def test_a_renewed_certificate_counts_for_new_connections(guarded: Guarded, queu
         with guarded.client(guarded.producer) as new:
             for client in (old, new):
                 assert client.enqueue("job", queue=f"shop-{queue}").state == JobState.READY
+
+
+def test_a_worker_that_is_taken_out_of_the_file_gets_no_more_jobs(guarded: Guarded, queue: str) -> None:
+    queue = f"shop-{queue}"
+    worker = Worker(guarded.gateway.address, queues=queue, token=guarded.worker, tls=guarded.tls)
+    worker.handle("job", lambda context: None)
+    try:
+        with guarded.client(guarded.producer) as shop, guarded.client(guarded.admin) as ada, running(worker):
+            first = shop.enqueue("job", queue=queue).id
+            assert wait_for(ada, first, queue=queue).state == JobState.COMPLETED
+            # Its stream is open, and idle. The file is looked at once a second.
+            guarded.let_in("shop", "ada", "robot")
+            time.sleep(1.2)
+            second = shop.enqueue("job", queue=queue).id
+            time.sleep(0.7)
+            assert ada.get(second, queue=queue).state == JobState.READY
+            guarded.let_in("shop", "mailer", "ada", "robot")
+            assert wait_for(ada, second, queue=queue).state == JobState.COMPLETED
+    finally:
+        guarded.let_in("shop", "mailer", "ada", "robot")
 
 
 @patient
