@@ -33,6 +33,13 @@ struct DescriptionTests {
             try await call(
                 "POST", "/api/v1/jobs", #"{"type":"email:welcome","id":"a","payload":{"user":42},"tags":["vip"]}"#, 201)
             try await call("POST", "/api/v1/jobs", #"[{"type":"t","id":"b","delay":"5s","queue":"mail"},{"id":"c"}]"#)
+            // A null counts as not given.
+            let nulls = [
+                "payload_base64", "queue", "delay", "at", "max_retries", "timeout", "deadline", "unique", "unique_key",
+                "priority", "retention", "tags",
+            ].map { #","\#($0)":null"# }.joined()
+            try await call("POST", "/api/v1/jobs", #"{"type":"t","id":"nulls"\#(nulls)}"#, 201)
+            try await call("DELETE", "/api/v1/jobs/nulls")
             try await call("GET", "/api/v1/openapi.json")
             try await call("GET", "/api/v1/session")
             try await call("POST", "/api/v1/session", #"{"name":"ada","token":"x"}"#, 409)
@@ -75,6 +82,11 @@ struct DescriptionTests {
                 "POST", "/api/v1/bulk-actions",
                 #"{"dry_run":true,"action":"bury","filter":{"queue":"mail","state":"scheduled","tag":[],"since":"1h"},"reason":"x"}"#
             )
+            // A member that is not known is refused whatever its value.
+            for value in ["null", "1"] {
+                let body = #"{"dry_run":true,"action":"cancel","filter":{"queue":"mail","colour":\#(value)}}"#
+                try await call("POST", "/api/v1/bulk-actions", body, 400)
+            }
             let offer = #"{"dry_run":true,"action":"cancel","filter":{"type":"none","tag":"x"}}"#
             let preview = try await web.call("POST", "/api/v1/bulk-actions", offer)
             let token = try #require(preview.text.firstMatch(of: /"token":"([0-9a-f]{32})"/)).output.1

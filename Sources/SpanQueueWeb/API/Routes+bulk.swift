@@ -45,7 +45,11 @@ extension Routes {
         },
     ]
 
-    /// The same that a search has in its query.
+    private static let ofFilter: Set = [
+        "queue", "state", "type", "tag", "id", "error", "fingerprint", "since", "until",
+    ]
+
+    /// The same that a search has in its query. A null counts as not given.
     private static func filter(_ member: StrictJSON.Member?) throws -> JobFilter {
         guard let member, member.kind == .object else { throw Problem.invalid("filter: write an object") }
         var filter = JobFilter()
@@ -55,7 +59,11 @@ extension Routes {
         } catch {
             throw Problem.invalid("filter: \(error)")
         }
-        for member in parts where member.kind != .null {
+        for member in parts {
+            guard Self.ofFilter.contains(member.name) else {
+                throw Problem.invalid("unknown member \(Excerpt.printable(member.name, limit: 40)) of the filter")
+            }
+            if member.kind == .null { continue }
             if member.name == "tag" {
                 guard let tags = member.texts ?? member.text.map({ [$0] }), tags.count <= 16 else {
                     throw Problem.invalid("tag: write a string, or an array of at most 16")
@@ -76,8 +84,7 @@ extension Routes {
             case "error": filter.error = text
             case "fingerprint": filter.fingerprint = try JobFilter.fingerprint(text)
             case "since": filter.since = try TimeBound(text, "since")
-            case "until": filter.until = try TimeBound(text, "until")
-            default: throw Problem.invalid("unknown member \(Excerpt.printable(member.name, limit: 40)) of the filter")
+            default: filter.until = try TimeBound(text, "until")
             }
         }
         return filter
