@@ -101,6 +101,24 @@ struct EventTests {
         }
     }
 
+    @Test("an engine that ends tells first what it would have told a moment later")
+    func rest() async throws {
+        try await AuditBench.with { bench in
+            try await bench.enqueue(bench.job("a"))
+            let watcher = try await other(bench)
+            let news = watcher.watch(nil)
+            try await waitForWatch(bench)
+            let worker = try await other(bench)
+            let request = ClaimRequest(queue: bench.queue, limit: 1, lease: .hours(1), worker: "w")
+            let claims = try await worker.claim(request).jobs
+            _ = try await worker.settle(claims.map { Settlement($0, .complete) })
+            await worker.shutdown()
+            let events = try await read(news) { Self.kinds($0).count >= 2 }
+            #expect(Self.kinds(events) == [.started, .completed])
+            await watcher.shutdown()
+        }
+    }
+
     @Test("an action on many jobs at once is told of once, and names those that it was done to")
     func many() async throws {
         try await AuditBench.with { bench in
