@@ -207,18 +207,29 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "SpanQueueCommand",
+            dependencies: [
+                "HiredisClient", "PostgresClient", "SpanQueue", "SpanQueueOTLP", "SpanQueuePostgres", "SpanQueueRedis",
+                "SpanQueueServer", "SpanQueueTelemetry",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "spanq",
             dependencies: [
                 "CSpanQueueSpawn", "HiredisClient", "SpanQueue", "SpanQueueAdmin", "SpanQueueBenchmarks",
-                "SpanQueueCurl",
+                "SpanQueueCommand", "SpanQueueCurl",
                 "PostgresClient",
                 "SpanQueueHandlers",
                 "SpanQueueOTLP", "SpanQueuePostgres", "SpanQueueRedis",
                 "SpanQueueServer",
                 "SpanQueueTelemetry", "SpanQueueWeb",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -450,8 +461,8 @@ let package = Package(
         .testTarget(
             name: "SpanqTests",
             dependencies: [
-                "PostgresServerFixture", "RedisServerFixture", "SpanQueue", "SpanQueueAdmin", "SpanQueueCurl",
-                "SpanQueueHandlers",
+                "PostgresServerFixture", "RedisServerFixture", "SpanQueue", "SpanQueueAdmin", "SpanQueueCommand",
+                "SpanQueueCurl", "SpanQueueHandlers",
                 "SpanQueueServer", "SpanQueueTelemetry", "SpanQueueWeb", "spanq",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -529,7 +540,7 @@ if Context.environment["SPANQ_FUZZ"] == "1" {
             name: "FuzzTests",
             dependencies: [
                 "HiredisClient", "SpanQueue", "SpanQueueCurl", "SpanQueueOTLP", "SpanQueueRedis", "SpanQueueServer",
-                "SpanQueueAdmin", "SpanQueueTelemetry",
+                "SpanQueueAdmin", "SpanQueueCommand", "SpanQueueTelemetry",
                 "spanq",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -604,9 +615,7 @@ if buildsGateway {
         .executableTarget(
             name: "spanq-gateway",
             dependencies: [
-                "CSpanQueueSpawn", "SpanQueue", "SpanQueueAdmin", "SpanQueueGateway", "SpanQueueOTLP",
-                "SpanQueuePostgres",
-                "SpanQueueRedis",
+                "CSpanQueueSpawn", "SpanQueue", "SpanQueueAdmin", "SpanQueueCommand", "SpanQueueGateway",
                 "SpanQueueServer", "SpanQueueTelemetry",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

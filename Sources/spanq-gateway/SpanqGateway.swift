@@ -7,10 +7,9 @@ import Foundation
 import Logging
 import ServiceLifecycle
 import SpanQueue
+import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueGateway
-import SpanQueueOTLP
-import SpanQueuePostgres
-import SpanQueueRedis
 import SpanQueueServer
 import SpanQueueTelemetry
 import UnixSignals
@@ -24,9 +23,9 @@ struct SpanqGateway: AsyncParsableCommand {
         discussion: """
             Example: spanq gateway --url redis://127.0.0.1:6379 --listen 127.0.0.1:9466
 
-            The protocol is proto/spanqueue/v1. Settings of the engine that have no flag here are read from the variables that \
-            spanq reads: SPANQ_REDIS_TLS_CA and its like, SPANQ_POSTGRES_SCHEMA, SPANQ_REDIS_TIMEOUT. Traces, metrics and logs \
-            are exported as OTEL_* variables say.
+            The protocol is proto/spanqueue/v1. Each flag can be a variable or stand in the configuration file, as for spanq; the \
+            gateway's own begin with gateway- there: gateway-listen, SPANQ_GATEWAY_LISTEN. Traces, metrics and logs are exported as \
+            OTEL_* variables say.
 
             SIGTERM or Ctrl-C stops claiming, tells every worker, and waits for their streams until --drain-timeout.
 
@@ -34,11 +33,7 @@ struct SpanqGateway: AsyncParsableCommand {
             """,
         version: SpanQueueVersion.text)
 
-    @Option(
-        name: [.customLong("url"), .customLong("engine-url"), .customLong("redis")],
-        help: ArgumentHelp(
-            "Where the engine is: redis://…, rediss://…, unix:///path, redis-sentinel://… or postgres://….",
-            discussion: "Or SPANQ_URL, or SPANQ_REDIS_URL; redis://127.0.0.1:6379 unless given.", valueName: "url"))
+    @Option(help: ArgumentHelp("The same as --engine-url.", valueName: "url"))
     var url: String?
 
     @Option(
@@ -63,121 +58,125 @@ struct SpanqGateway: AsyncParsableCommand {
         help: ArgumentHelp(
             "The largest payload of a job, in bytes; 1048576 unless given, 3145728 at most.",
             discussion: "Or SPANQ_GATEWAY_MAX_PAYLOAD.", valueName: "bytes"))
-    var maxPayload: Int?
+    var maxPayload: String?
 
     @Option(
         help: ArgumentHelp(
-            "What is logged to stderr: trace, debug, info, notice, warning, error.", discussion: "Or SPANQ_LOG_LEVEL.",
-            valueName: "level"))
-    var logLevel: String?
+            "Export an attempt that runs longer, even if its trace is not sampled; none unless given.",
+            valueName: "duration"))
+    var slowAttempt: String?
 
     @Option(
         help: ArgumentHelp(
-            "How lines of the log look: text, logfmt, json.", discussion: "Or SPANQ_LOG_FORMAT.", valueName: "format"))
-    var logFormat: String?
+            "How an attempt relates to its enqueue in traces: auto, parent or link; auto unless given.",
+            valueName: "mode"))
+    var attemptParent: String?
+
+    @Option(help: ArgumentHelp("How long finished jobs are kept; 1h unless given.", valueName: "duration"))
+    var retention: String?
+
+    @Option(help: ArgumentHelp("How many finished jobs a queue keeps; 10000 unless given.", valueName: "count"))
+    var retentionCount: String?
+
+    @Option(help: ArgumentHelp("How long dead letters are kept; forever unless given.", valueName: "duration"))
+    var deadRetention: String?
+
+    @Flag(help: "Print the settings in effect and where each comes from, as lines of JSON, then exit.")
+    var printConfig = false
 
     @OptionGroup(title: "Access") var edges: EdgeFlags
+    @OptionGroup(title: "Engine and log") var connection: ConnectionOptions
+
+    private static let program = "spanq-gateway"
 
     static func main() async {
         do {
+            try CommandEnvironment.check(warn: warn)
             var command = try parseAsRoot(nil)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
                 try command.run()
             }
-        } catch let error as StartFailure {
-            finish(error.message, error.exitCode)
-        } catch let error as SpanQueueError {
-            finish(error.message, StartFailure.exitCode(of: error))
         } catch {
-            // Help and usage.
-            exit(withError: error)
+            end(error)
         }
     }
 
-    private static func finish(_ message: String, _ code: Int32) -> Never {
-        let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-        FileHandle.standardError.write(Data("spanq-gateway: \(line)\n".utf8))
-        Foundation.exit(code)
+    /// Help and the version come as errors too, those of a success.
+    private static func end(_ error: any Error) -> Never {
+        if !(error is CommandFailure), !(error is SpanQueueError), exitCode(for: error) == .success {
+            exit(withError: error)
+        }
+        let line = ErrorLine(error, program: program, root: Self.self, help: "spanq gateway --help")
+        note(line.text)
+        Foundation.exit(line.exit.rawValue)
+    }
+
+    private static func warn(_ text: String) {
+        note("\(program): warning: \(text)")
+    }
+
+    /// Behind what was logged so far; but a reader that has stopped does not keep the process.
+    private static func note(_ text: String) {
+        StreamWriter.standardError.submit(Array((text + "\n").utf8))
+        StreamWriter.standardError.flush(within: .milliseconds(500), whileReady: .seconds(5))
+    }
+
+    /// The settings by flag, environment and file.
+    func reader() throws -> SettingsReader {
+        guard url == nil || connection.engineURL == nil else {
+            throw CommandFailure.usage("--url and --engine-url are the same: give one of them")
+        }
+        let flags: [Setting: String?] = [
+            .url: url, .gatewayListen: listen, .listen: metricsListen, .drainTimeout: drainTimeout,
+            .gatewayMaxPayload: maxPayload, .slowAttempt: slowAttempt, .attemptParent: attemptParent,
+            .retention: retention, .retentionCount: retentionCount, .deadRetention: deadRetention,
+        ]
+        return try connection.reader(
+            flags.merging(edges.flags) { first, _ in first }, lists: [.gatewayRedact: edges.redact],
+            names: [.listen: "--metrics-listen", .url: url == nil ? "--engine-url" : "--url"], warn: Self.warn)
     }
 
     func run() async throws {
         _ = spanqueue_raise_descriptor_limit()
-        let settings = try GatewaySettings(self, environment: ProcessInfo.processInfo.environment)
-        let telemetry = GatewayTelemetry(settings)
-        let logger = telemetry.bootstrapLogging(settings)
-        var configuration = JobQueueConfiguration()
-        configuration.enqueueTimeout = .seconds(30)
-        if let bytes = settings.maxPayload { configuration.maxPayloadBytes = bytes }
-        let queue = try JobQueue(
-            engine: settings.engine, configuration: configuration, telemetry: telemetry.jobs, logger: logger)
-        do {
-            try await queue.connect()
-            try await serve(queue, settings, telemetry, logger)
-        } catch {
-            await queue.shutdown()
-            throw error
+        var reader = try self.reader()
+        let settings = try GatewaySettings(&reader)
+        if printConfig {
+            for entry in reader.entries { print(try AdminJSON.line(entry)) }
+            return
         }
-        await queue.shutdown()
+        let connection = settings.connection
+        let telemetry = CommandTelemetry(
+            for: .service, program: Self.program, slowAttempt: settings.slowAttempt,
+            attemptParent: settings.attemptParent, warn: Self.warn, logger: connection.logger(Self.program))
+        let logger = telemetry.bootstrapLogging(at: connection.logLevel, as: connection.logFormat)
+        try await connection.withQueue(telemetry: telemetry.jobs, configuration: settings.queue, logger: logger) {
+            queue in
+            try await serve(queue, settings, telemetry, logger)
+        }
     }
 
     private func serve(
-        _ queue: JobQueue, _ settings: GatewaySettings, _ telemetry: GatewayTelemetry, _ logger: Logger
+        _ queue: JobQueue, _ settings: GatewaySettings, _ telemetry: CommandTelemetry, _ logger: Logger
     ) async throws {
-        try telemetry.registerPage(of: queue)
-        let server = MetricsServer(
-            address: settings.metricsAddress, registry: telemetry.registry, ready: [.engine(queue), .features(queue)],
-            queue: queue, logger: logger)
         var configuration = settings.gateway
         let health = GatewayHealth(queue)
-        let environment = ProcessInfo.processInfo.environment
-        func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        configuration.connectionAge = try edges.age(variable)
-        try edges.edges(variable, logger: logger).apply(to: &configuration, queue, health: health, logger: logger)
+        try settings.edges.edges(logger: logger).apply(to: &configuration, queue, health: health, logger: logger)
         let gateway = try Gateway(queue, configuration, logger: logger)
         do throws(SpanQueueError) {
             try gateway.start()
         } catch {
-            throw StartFailure(error.message, exitCode: StartFailure.addressTaken)
+            throw CommandFailure(code: .addressTaken, message: error.message)
         }
-        do throws(SpanQueueError) {
-            try server.start()
-        } catch {
-            guard !settings.isMetricsAddressGiven else {
-                throw StartFailure(error.message, exitCode: StartFailure.addressTaken)
-            }
-            logger.warning("not serving /metrics: \(error.message)")
-        }
+        let observability = try Observability(
+            telemetry, queue: queue, listen: settings.listen, fetchLimit: nil, logger: logger)
         var quiet = logger
         quiet.logLevel = max(.warning, logger.logLevel)
-        let services: [any Service] = [telemetry.telemetry, server, gateway, health, server.drainNotice]
         let isIgnored = spanqueue_signal_is_ignored(SIGHUP) != 0
         try await ServiceGroup(
-            services: services,
+            services: observability.services + [gateway, health, observability.drainNotice],
             gracefulShutdownSignals: isIgnored ? [.sigterm, .sigint] : [.sigterm, .sigint, .sighup], logger: quiet
         ).run()
-    }
-}
-
-/// Why it did not start, with the exit code for it.
-struct StartFailure: Error {
-    let message: String
-    let exitCode: Int32
-
-    static let usage: Int32 = 2
-    static let addressTaken: Int32 = 5
-
-    init(_ message: String, exitCode: Int32 = usage) {
-        self.message = message
-        self.exitCode = exitCode
-    }
-
-    static func exitCode(of error: SpanQueueError) -> Int32 {
-        switch error.code {
-        case .invalidArgument, .tooLarge: 2
-        case .unavailable, .timeout, .denied, .unsupported, .outOfMemory, .overloaded: 4
-        default: 1
-        }
     }
 }

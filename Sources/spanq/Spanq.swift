@@ -5,8 +5,9 @@ import ArgumentParser
 import Foundation
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 
-/// The command `spanq`: a folder for each noun. Below them are `Options`, then `Telemetry`, `Output`, `Settings` and `Failure`.
+/// The command `spanq`: a folder for each noun. Below them are `Options`, then `Output` and `Settings`.
 @main
 struct Spanq: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -35,7 +36,7 @@ struct Spanq: AsyncParsableCommand {
         var refusal: CommandFailure?
         do {
             try GatewayCommand.runIfAsked()
-            try CommandEnvironment.check()
+            try CommandEnvironment.check(warn: Console.warn)
             let given = try CommandArguments.ofProcess()
             // What else may be wrong would be told with the placeholder in it.
             refusal = given.foreign?.refusal
@@ -66,6 +67,14 @@ struct Spanq: AsyncParsableCommand {
         let line = ErrorLine(error, arguments: arguments)
         Console.note(line.text)
         Console.finish(line.exit.rawValue)
+    }
+}
+
+extension ErrorLine {
+    /// - Parameter arguments: the command line, which tells whose help to point to.
+    init(_ error: any Error, arguments: [String] = []) {
+        let path = ["spanq"] + ArgumentOrder.subcommandNames(arguments)
+        self.init(error, program: "spanq", root: Spanq.self, help: "\(path.joined(separator: " ")) --help")
     }
 }
 

@@ -5,6 +5,7 @@ import Foundation
 import RedisServerFixture
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueTelemetry
 import Synchronization
 import Testing

@@ -5,6 +5,7 @@ import ArgumentParser
 import Foundation
 import RedisServerFixture
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueWeb
 import Testing
 

@@ -4,6 +4,7 @@
 import Foundation
 import Logging
 import SpanQueue
+import SpanQueueCommand
 import SpanQueueHandlers
 import Testing
 
@@ -23,7 +24,7 @@ struct SettingsTests {
     ) throws -> (settings: WorkerSettings, entries: [String: SettingEntry]) {
         var reader = try reader(flags, environment, file: file)
         var connection = try ConnectionSettings(&reader, logLevel: .info)
-        let settings = try WorkerSettings(&reader, engine: &connection.engine)
+        let settings = try WorkerSettings(&reader, &connection)
         return (settings, Dictionary(uniqueKeysWithValues: reader.entries.map { ($0.key, $0) }))
     }
 

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import SpanQueueCommand
 import Testing
 
 @testable import spanq

@@ -6,6 +6,7 @@ import Logging
 import ServiceLifecycle
 import SpanQueue
 import SpanQueueBenchmarks
+import SpanQueueCommand
 import SpanQueueOTLP
 import SpanQueueRedis
 import SpanQueueServer

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import SpanQueueCommand
 import SpanQueueRedis
 
 /// What `spanq dev --tls` needs: an authority of its own, and a certificate for each side. Made anew at each start, by the `openssl`

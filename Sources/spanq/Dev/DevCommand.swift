@@ -6,6 +6,7 @@ import Foundation
 import Logging
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueHandlers
 import SpanQueuePostgres
 import SpanQueueRedis
@@ -53,12 +54,12 @@ struct DevCommand: AsyncParsableCommand {
             options.flags.merging(web.flags) { first, _ in first },
             lists: options.lists.merging(web.lists) { first, _ in first })
         var connection = try ConnectionSettings(&reader, logLevel: .info)
-        if global.redis != nil || global.engineURL != nil {
+        if global.connection.redis != nil || global.connection.engineURL != nil {
             throw CommandFailure.usage(
                 "spanq dev brings its own server: leave out --redis and --engine-url, or use spanq worker with them")
         }
         try checkEngine()
-        var settings = try WorkerSettings(&reader, engine: &connection.engine)
+        var settings = try WorkerSettings(&reader, &connection)
         if settings.isDemo, try reader.layers.find(.queues) == nil, try reader.layers.find(.strictQueues) == nil {
             settings.worker.queues = [DemoJobs.queue: 1]
         }

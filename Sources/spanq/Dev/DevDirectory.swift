@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import SpanQueueCommand
 
 /// Where the private server of `spanq dev` keeps its data and its log.
 struct DevDirectory: Sendable {

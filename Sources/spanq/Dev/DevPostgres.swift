@@ -4,6 +4,7 @@
 import Foundation
 import PostgresClient
 import SpanQueue
+import SpanQueueCommand
 import SpanQueuePostgres
 
 /// The Postgres of `spanq dev`: a cluster of its own, on a Unix socket and on a port of the loopback that asks for a password. Postgres

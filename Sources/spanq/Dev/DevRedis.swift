@@ -3,6 +3,7 @@
 
 import Foundation
 import HiredisClient
+import SpanQueueCommand
 
 /// The redis-server of `spanq dev`: with an append-only file, on a Unix socket.
 enum DevRedis {

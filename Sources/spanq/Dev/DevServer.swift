@@ -3,6 +3,7 @@
 
 import Foundation
 import ServiceLifecycle
+import SpanQueueCommand
 
 /// A server of our own, for as long as we run.
 ///

@@ -4,6 +4,7 @@
 import Foundation
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 
 /// Enqueues a job for each line of a file or stream, and prints one result a line, in order.
 ///

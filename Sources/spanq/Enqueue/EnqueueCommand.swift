@@ -5,6 +5,7 @@ import ArgumentParser
 import Foundation
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueTelemetry
 import Tracing
 

@@ -4,6 +4,7 @@
 import Dispatch
 import Foundation
 import SpanQueue
+import SpanQueueCommand
 import Synchronization
 import UnixSignals
 

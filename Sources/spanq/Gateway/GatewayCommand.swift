@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Foundation
+import SpanQueueCommand
 
 /// `spanq gateway`: the program `spanq-gateway`, which is a product of its own.
 struct GatewayCommand: ParsableCommand {

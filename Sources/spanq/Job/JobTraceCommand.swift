@@ -4,6 +4,7 @@
 import ArgumentParser
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueTelemetry
 
 /// `spanq job trace`

@@ -4,6 +4,7 @@
 import ArgumentParser
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 
 /// `spanq job watch`
 struct JobWatchCommand: AsyncParsableCommand {

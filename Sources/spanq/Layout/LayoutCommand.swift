@@ -4,6 +4,7 @@
 import ArgumentParser
 import Logging
 import SpanQueue
+import SpanQueueCommand
 import SpanQueueRedis
 
 /// `spanq layout …`

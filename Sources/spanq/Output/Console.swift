@@ -3,6 +3,7 @@
 
 import Foundation
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueTelemetry
 import Synchronization
 
@@ -50,6 +51,11 @@ enum Console {
     /// Writes a line to stderr.
     static func note(_ text: String) {
         draw(text + "\n", isRecord: true)
+    }
+
+    /// Writes a line to stderr that tells of something that is ignored.
+    static func warn(_ text: String) {
+        note("spanq: warning: \(text)")
     }
 
     /// Writes to stderr, without an end of line: a progress bar, a question.

@@ -3,6 +3,7 @@
 
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 
 extension OperationResult {
     /// What an operation did, for a person in one line, or as JSON.

@@ -3,6 +3,7 @@
 
 import Foundation
 import SpanQueue
+import SpanQueueCommand
 import SpanQueueOTLP
 import SpanQueueTelemetry
 

@@ -5,6 +5,7 @@ import ArgumentParser
 import Logging
 import PostgresClient
 import SpanQueue
+import SpanQueueCommand
 import SpanQueuePostgres
 
 /// `spanq pg …`

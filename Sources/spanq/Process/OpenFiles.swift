@@ -3,6 +3,7 @@
 
 import CSpanQueueSpawn
 import Foundation
+import SpanQueueCommand
 
 /// The limit of open files. Libraries below us end the process where they can't open what they need, so that is looked at first.
 enum OpenFiles {

@@ -6,6 +6,7 @@ import Foundation
 import Logging
 import ServiceLifecycle
 import SpanQueue
+import SpanQueueCommand
 import SpanQueueServer
 import UnixSignals
 

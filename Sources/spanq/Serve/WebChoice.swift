@@ -5,6 +5,7 @@ import ArgumentParser
 import Logging
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueServer
 import SpanQueueWeb
 

@@ -3,8 +3,8 @@
 
 import Foundation
 import SpanQueue
+import SpanQueueCommand
 import SpanQueueHandlers
-import SpanQueueRedis
 
 /// What a worker needs beside a connection.
 struct WorkerSettings {
@@ -20,10 +20,10 @@ struct WorkerSettings {
     static let execExample = "email:*=./send.py"
     static let httpExample = "hook:*=http://127.0.0.1:9000/jobs"
 
-    /// Reads them; what concerns the keeping of finished jobs goes to the engine.
-    init(_ reader: inout SettingsReader, engine: inout RedisEngineOptions) throws {
+    /// Reads them; what concerns the keeping of finished jobs goes to the connection.
+    init(_ reader: inout SettingsReader, _ connection: inout ConnectionSettings) throws {
         try readWorker(&reader)
-        try readRetention(&reader, &engine)
+        try connection.readRetention(&reader)
         try readHandlers(&reader)
     }
 
@@ -58,22 +58,6 @@ struct WorkerSettings {
         }
         return try reader.value(
             .queues, default: worker.selection, shown: QueuesText.format, parse: QueuesText.weighted)
-    }
-
-    private func readRetention(_ reader: inout SettingsReader, _ engine: inout RedisEngineOptions) throws {
-        let standard = RedisEngineOptions()
-        let retention = try reader.duration(.retention, default: standard.retention) { duration in
-            var options = RedisEngineOptions()
-            options.retention = duration
-            try options.check()
-        }
-        engine.retention = retention ?? standard.retention
-        engine.retentionCount = try reader.integer(.retentionCount, default: standard.retentionCount) { count in
-            var options = RedisEngineOptions()
-            options.retentionCount = count
-            try options.check()
-        }
-        engine.deadRetention = try reader.duration(.deadRetention, default: nil)
     }
 
     private mutating func readHandlers(_ reader: inout SettingsReader) throws {

@@ -4,6 +4,7 @@
 import ArgumentParser
 import SpanQueue
 package import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueWeb
 
 /// `spanq token …`

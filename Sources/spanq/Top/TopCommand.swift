@@ -6,6 +6,7 @@ import Foundation
 import Logging
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 import Synchronization
 
 /// `spanq top`

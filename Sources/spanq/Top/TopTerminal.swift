@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
+import SpanQueueCommand
 import Synchronization
 
 /// The terminal while a program has all of it: another screen, without echo, and keys as they are pressed. It is given back as it was at

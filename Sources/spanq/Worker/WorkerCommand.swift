@@ -6,6 +6,7 @@ import Foundation
 import Logging
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueHandlers
 import SpanQueueServer
 import SpanQueueTelemetry
@@ -42,7 +43,7 @@ struct WorkerCommand: AsyncParsableCommand {
     func run() async throws {
         var reader = try global.reader(options.flags, lists: options.lists)
         var connection = try ConnectionSettings(&reader, logLevel: .info)
-        let settings = try WorkerSettings(&reader, engine: &connection.engine)
+        let settings = try WorkerSettings(&reader, &connection)
         let listen = try reader.listen(default: once ? .off : .standard)
         let slowAttempt = try reader.duration(.slowAttempt, default: nil)
         let attemptParent = try reader.attemptParent()

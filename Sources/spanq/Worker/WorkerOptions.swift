@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import ArgumentParser
+import SpanQueueCommand
 
 /// The options of `worker` and `dev`. They are texts, because the environment and the file give texts too, and one place
 /// reads them all: `WorkerSettings`.

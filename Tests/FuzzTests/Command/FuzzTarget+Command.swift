@@ -4,6 +4,7 @@
 import Logging
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueServer
 
 @testable import spanq
@@ -51,7 +52,7 @@ extension FuzzTarget {
         let file = try ConfigurationFile(path: "spanq.yaml", text: String(decoding: input, as: UTF8.self))
         var reader = SettingsReader(SettingLayers(flags: [:], environment: [:], file: file))
         var connection = try ConnectionSettings(&reader, logLevel: .info)
-        _ = try WorkerSettings(&reader, engine: &connection.engine)
+        _ = try WorkerSettings(&reader, &connection)
         // Without the @ it is not a password: a mutation may have made a host of it.
         precondition(!"\(reader.entries)".contains("secret@"), "the settings show a password")
     }

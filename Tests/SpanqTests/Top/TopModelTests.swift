@@ -3,6 +3,7 @@
 
 import SpanQueue
 import SpanQueueAdmin
+import SpanQueueCommand
 import SpanQueueTelemetry
 import Testing
 

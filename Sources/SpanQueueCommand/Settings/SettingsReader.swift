@@ -6,11 +6,11 @@ import Foundation
 import SpanQueue
 
 /// Reads settings one by one, tells bad values with their source, and remembers what was read for `--print-config`.
-struct SettingsReader {
-    let layers: SettingLayers
-    private(set) var entries: [SettingEntry] = []
+package struct SettingsReader {
+    package let layers: SettingLayers
+    package private(set) var entries: [SettingEntry] = []
 
-    init(_ layers: SettingLayers) {
+    package init(_ layers: SettingLayers) {
         self.layers = layers
     }
 
@@ -19,7 +19,7 @@ struct SettingsReader {
     /// - Parameters:
     ///   - shown: how the value is printed; secrets are masked here.
     ///   - parse: turns the text into a value; what it throws is shown behind the source's name.
-    mutating func value<Value>(
+    package mutating func value<Value>(
         _ setting: Setting, default standard: Value, shown: (Value) -> String,
         parse: ([String]) throws(SettingProblem) -> Value
     ) throws -> Value {
@@ -37,7 +37,7 @@ struct SettingsReader {
     }
 
     /// Reads a duration. `check` applies bounds that are known elsewhere.
-    mutating func duration(
+    package mutating func duration(
         _ setting: Setting, default standard: Duration?, check: (Duration) throws -> Void = { _ in }
     ) throws -> Duration? {
         try value(setting, default: standard, shown: { $0.map(DurationText.format) ?? "none" }) {
@@ -52,7 +52,8 @@ struct SettingsReader {
     }
 
     /// Reads a whole number.
-    mutating func integer(_ setting: Setting, default standard: Int, check: (Int) throws -> Void) throws -> Int {
+    package mutating func integer(_ setting: Setting, default standard: Int, check: (Int) throws -> Void) throws -> Int
+    {
         try value(setting, default: standard, shown: { "\($0)" }) { values throws(SettingProblem) in
             let text = values.joined(separator: ",")
             guard let number = Int(text) else {
@@ -64,7 +65,7 @@ struct SettingsReader {
     }
 
     /// Reads a text, such as a path.
-    mutating func text(_ setting: Setting) throws -> String? {
+    package mutating func text(_ setting: Setting) throws -> String? {
         try value(setting, default: nil, shown: { $0 ?? "none" }) { values throws(SettingProblem) in
             let text = values.joined(separator: ",")
             guard !text.isEmpty else { throw SettingProblem("is empty: give it a value, or leave it out") }
@@ -73,12 +74,12 @@ struct SettingsReader {
     }
 
     /// Reads a choice of yes or no; no unless set.
-    mutating func flag(_ setting: Setting) throws -> Bool {
+    package mutating func flag(_ setting: Setting) throws -> Bool {
         try choice(setting, unset: "false") ?? false
     }
 
     /// Reads a choice of yes or no; nil, which is shown as `unset`, unless set.
-    mutating func choice(_ setting: Setting, unset: String) throws -> Bool? {
+    package mutating func choice(_ setting: Setting, unset: String) throws -> Bool? {
         try value(setting, default: nil, shown: { $0.map { "\($0)" } ?? unset }) { values throws(SettingProblem) in
             switch values.joined(separator: ",").lowercased() {
             case "true", "yes", "1", "on": return true
@@ -89,7 +90,7 @@ struct SettingsReader {
     }
 
     /// Notes a value that was read in another way.
-    mutating func note(_ entry: SettingEntry) {
+    package mutating func note(_ entry: SettingEntry) {
         entries.append(entry)
     }
 }
@@ -98,22 +99,28 @@ struct SettingsReader {
 ///
 /// They are providers of swift-configuration. They are asked one by one and not through its reader, because the reader does not
 /// say which of them answered, and every error and `--print-config` must.
-struct SettingLayers {
+package struct SettingLayers {
     /// The values found for a setting, and where.
-    struct Found {
-        let values: [String]
-        let source: SettingSource
+    package struct Found {
+        package let values: [String]
+        package let source: SettingSource
     }
 
     private let flags: any ConfigSnapshot
     private let environment: any ConfigSnapshot
     private let file: ConfigurationFile?
+    private let names: [Setting: String]
 
     /// Keys in the file that mean nothing to us.
-    var unknownKeys: [String] { file?.unknownKeys ?? [] }
-    var filePath: String? { file?.path }
+    package var unknownKeys: [String] { file?.unknownKeys ?? [] }
+    package var filePath: String? { file?.path }
 
-    init(flags: [Setting: [String]], environment: [String: String], file: ConfigurationFile?) {
+    /// - Parameter names: of flags that a program calls otherwise than `Setting` does.
+    package init(
+        flags: [Setting: [String]], environment: [String: String], file: ConfigurationFile?,
+        names: [Setting: String] = [:]
+    ) {
+        self.names = names
         let values = flags.map { setting, values in
             (
                 AbsoluteConfigKey([setting.key]),
@@ -128,10 +135,10 @@ struct SettingLayers {
         self.file = file
     }
 
-    func find(_ setting: Setting) throws -> Found? {
+    package func find(_ setting: Setting) throws -> Found? {
         let key = AbsoluteConfigKey([setting.key])
         if case .stringArray(let values) = try flags.value(forKey: key, type: .stringArray).value?.content {
-            return Found(values: values, source: .flag(setting.flag))
+            return Found(values: values, source: .flag(names[setting] ?? setting.flag))
         }
         if case .string(let text) = try environment.value(forKey: key, type: .string).value?.content {
             return Found(values: split(text, by: setting.separator), source: .environment(setting.variable))

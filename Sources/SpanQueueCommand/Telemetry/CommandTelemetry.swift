@@ -2,20 +2,21 @@
 // SPDX-FileCopyrightText: the SpanQueue authors
 
 import Foundation
-import Logging
-import SpanQueue
-import SpanQueueOTLP
-import SpanQueueTelemetry
+package import Logging
+package import SpanQueue
+package import SpanQueueOTLP
+package import SpanQueueTelemetry
 
-/// What a process of `spanq` reports, and where to: a registry, and the exporters that the `OTEL_…` variables ask for.
-struct CommandTelemetry: Sendable {
-    let registry: MetricsRegistry
-    let telemetry: Telemetry
-    let jobs: JobTelemetry
+/// What a process of ours reports, and where to: a registry, and the exporters that the `OTEL_…` variables ask for.
+package struct CommandTelemetry: Sendable {
+    package let registry: MetricsRegistry
+    package let telemetry: Telemetry
+    package let jobs: JobTelemetry
+    private let program: String
 
     /// Who has to do with what goes wrong.
-    enum Audience {
-        /// A person or script that waits for a command: bad variables are told on stderr whatever is logged there, what a collector does
+    package enum Audience {
+        /// A person or script that waits for a command: bad variables are told whatever is logged, what a collector does
         /// not take is not sent again, and there are no log records.
         case command
         /// The operator of a process that runs on: all of it is logged.
@@ -24,22 +25,25 @@ struct CommandTelemetry: Sendable {
 
     /// - Parameters:
     ///   - audience: who has to do with what goes wrong.
+    ///   - program: its name.
     ///   - slowAttempt: an attempt that takes longer is exported whatever its trace; nil for no bound.
     ///   - attemptParent: how attempts relate to the enqueue of their job.
     ///   - recordsMetrics: whether the registry is on.
+    ///   - warn: told of bad variables for a command.
     ///   - logger: told of bad variables and failed exports; not one that exports.
-    init(
-        for audience: Audience, environment: [String: String] = ProcessInfo.processInfo.environment,
+    package init(
+        for audience: Audience, program: String, environment: [String: String] = ProcessInfo.processInfo.environment,
         slowAttempt: Duration? = nil, attemptParent: AttemptParent = .auto, recordsMetrics: Bool = true,
-        logger: Logger
+        warn: (String) -> Void, logger: Logger
     ) {
+        self.program = program
         var (configuration, warnings) = TelemetryConfiguration.fromEnvironment(
-            environment, program: "spanq",
+            environment, program: program,
             signals: audience == .command ? [.traces, .metrics] : Set(OTLPSignal.allCases))
         configuration.retriesExports = audience == .service
         for warning in warnings {
             switch audience {
-            case .command: Console.note("spanq: warning: \(warning)")
+            case .command: warn("\(warning)")
             case .service: logger.warning("\(warning)")
             }
         }
@@ -58,18 +62,18 @@ struct CommandTelemetry: Sendable {
 
     /// Has all that this process logs go to standard error and, where log records are exported, to the exporter too: our own
     /// lines and those of the libraries. To be called once.
-    func bootstrapLogging(at level: Logger.Level, as format: LogFormat) -> Logger {
+    package func bootstrapLogging(at level: Logger.Level, as format: LogFormat) -> Logger {
         LoggingSystem.bootstrap(
             { [telemetry] label, provider in
                 var handler = telemetry.makeLogHandler(label: label, metadataProvider: provider, format: format)
                 handler.logLevel = level
                 return handler
             }, metadataProvider: .spanQueueTrace)
-        return Logger(label: "spanq")
+        return Logger(label: program)
     }
 
     /// Everything that stands on a page of /metrics beside the jobs.
-    func registerPage(of queue: JobQueue) throws {
+    package func registerPage(of queue: JobQueue) throws {
         try registry.registerProcessMetrics()
         try ProcessMetrics.registerBuildInfo(version: SpanQueueVersion.text, in: registry)
         try telemetry.registerMetrics(on: registry)
@@ -79,7 +83,7 @@ struct CommandTelemetry: Sendable {
 }
 
 /// How an attempt relates to the enqueue of its job, in traces.
-enum AttemptParent: String {
+package enum AttemptParent: String {
     /// Its child where it was to start within 15 minutes of it, else the root of a trace of its own. It always links it.
     case auto
     /// Always its child.
@@ -87,7 +91,7 @@ enum AttemptParent: String {
     /// Always the root of a trace of its own, linked to it.
     case link
 
-    var traceWindow: Duration {
+    package var traceWindow: Duration {
         switch self {
         case .auto: JobTelemetry.standard.traceWindow
         case .parent: .seconds(Int64.max)
@@ -98,7 +102,7 @@ enum AttemptParent: String {
 
 extension SettingsReader {
     /// Reads how attempts relate to the enqueue of their job: what workers are configured to, and `job trace` goes by.
-    mutating func attemptParent() throws -> AttemptParent {
+    package mutating func attemptParent() throws -> AttemptParent {
         try value(.attemptParent, default: .auto, shown: \.rawValue) { values throws(SettingProblem) in
             let text = values.joined(separator: ",")
             guard let parent = AttemptParent(rawValue: text) else {

@@ -3,29 +3,29 @@
 
 import Foundation
 import HiredisClient
-import Logging
+package import Logging
 import PostgresClient
-import SpanQueue
-import SpanQueuePostgres
-import SpanQueueRedis
-import SpanQueueTelemetry
+package import SpanQueue
+package import SpanQueuePostgres
+package import SpanQueueRedis
+package import SpanQueueTelemetry
 
 /// What every command needs: where the engine is, and how much to log.
-struct ConnectionSettings {
-    static let standardURL = "redis://127.0.0.1:6379"
+package struct ConnectionSettings {
+    private static let standardURL = "redis://127.0.0.1:6379"
 
-    var redisURL: String
+    package var redisURL: String
     /// Where Postgres is; nil where the engine is Redis.
-    var postgresURL: String?
+    package var postgresURL: String?
     /// Of the engine, without the password.
-    var shownURL: String { Self.mask(postgresURL ?? redisURL) }
+    package var shownURL: String { Self.mask(postgresURL ?? redisURL) }
     /// The settings that both engines have; what only Postgres has is in `postgres`.
-    var engine = RedisEngineOptions()
-    var postgres = PostgresEngineOptions()
-    let logLevel: Logger.Level
-    let logFormat: LogFormat
+    package var engine = RedisEngineOptions()
+    package var postgres = PostgresEngineOptions()
+    package let logLevel: Logger.Level
+    package let logFormat: LogFormat
 
-    init(_ reader: inout SettingsReader, logLevel standardLevel: Logger.Level) throws {
+    package init(_ reader: inout SettingsReader, logLevel standardLevel: Logger.Level) throws {
         redisURL = try reader.value(.redisURL, default: Self.standardURL, shown: Self.mask) {
             values throws(SettingProblem) in
             let text = values.joined(separator: ",")
@@ -72,6 +72,23 @@ struct ConnectionSettings {
                 throw SettingProblem(error.message)
             }
         }
+    }
+
+    /// Reads how long what has ended is kept, which those apply who settle jobs.
+    package mutating func readRetention(_ reader: inout SettingsReader) throws {
+        let standard = RedisEngineOptions()
+        let retention = try reader.duration(.retention, default: standard.retention) { duration in
+            var options = RedisEngineOptions()
+            options.retention = duration
+            try options.check()
+        }
+        engine.retention = retention ?? standard.retention
+        engine.retentionCount = try reader.integer(.retentionCount, default: standard.retentionCount) { count in
+            var options = RedisEngineOptions()
+            options.retentionCount = count
+            try options.check()
+        }
+        engine.deadRetention = try reader.duration(.deadRetention, default: nil)
     }
 
     private static func sentinel(_ reader: inout SettingsReader) throws -> RedisSentinel {
@@ -136,7 +153,7 @@ struct ConnectionSettings {
     /// The same settings for the engine at another URL.
     ///
     /// - Throws: a usage error that names the option.
-    func with(url: String, of option: String) throws(CommandFailure) -> ConnectionSettings {
+    package func with(url: String, of option: String) throws(CommandFailure) -> ConnectionSettings {
         do throws(SettingProblem) {
             try Self.check(url: url)
         } catch {
@@ -155,20 +172,20 @@ struct ConnectionSettings {
 
 extension ConnectionSettings {
     /// Lines to stderr, so that stdout is for results alone.
-    func logger() -> Logger {
-        var logger = Logger(label: "spanq") { LineLogHandler(label: $0, format: logFormat) }
+    package func logger(_ label: String = "spanq") -> Logger {
+        var logger = Logger(label: label) { LineLogHandler(label: $0, format: logFormat) }
         logger.logLevel = logLevel
         return logger
     }
 
     /// The engine that these settings choose.
-    var source: EngineSource {
+    package var source: EngineSource {
         guard let postgresURL else { return .redis(redisURL, engine) }
         return .postgres(postgresURL, postgresOptions)
     }
 
     /// Those of Postgres, with what both engines have.
-    var postgresOptions: PostgresEngineOptions {
+    package var postgresOptions: PostgresEngineOptions {
         var options = postgres
         options.commandTimeout = engine.commandTimeout
         options.waitsForServer = engine.waitsForServer
@@ -179,18 +196,19 @@ extension ConnectionSettings {
     }
 
     /// - Throws: a usage error where the engine is another one, for a command that works on Redis alone.
-    func requireRedis(for command: String) throws(CommandFailure) {
+    package func requireRedis(for command: String) throws(CommandFailure) {
         guard postgresURL == nil else {
             throw .usage("\(command) works on Redis alone, and the settings name Postgres: give it --redis URL")
         }
     }
 
     /// Runs something with a connected queue, and closes it whatever happens.
-    func withQueue<Result>(
-        telemetry: JobTelemetry, logger: Logger? = nil, _ body: (JobQueue) async throws -> Result
+    package func withQueue<Result>(
+        telemetry: JobTelemetry, configuration: JobQueueConfiguration = JobQueueConfiguration(),
+        logger: Logger? = nil, _ body: (JobQueue) async throws -> Result
     ) async throws -> Result {
         let queue = try JobQueue(
-            engine: source, telemetry: telemetry, logger: logger ?? self.logger())
+            engine: source, configuration: configuration, telemetry: telemetry, logger: logger ?? self.logger())
         do {
             try await queue.connect()
             let result = try await body(queue)

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import Logging
-import ServiceLifecycle
-import SpanQueue
-import SpanQueueServer
+package import Logging
+package import ServiceLifecycle
+package import SpanQueue
+package import SpanQueueServer
 import SpanQueueTelemetry
 
 /// The services that show what a worker or a server process does.
-struct Observability {
+package struct Observability {
     /// How long a worker may get no answers, while Redis answers, until /livez says so.
-    static let fetchLimit = Duration.minutes(1)
+    package static let fetchLimit = Duration.minutes(1)
 
-    let server: MetricsServer
+    package let server: MetricsServer
     /// List these first: they are stopped last.
-    let services: [any Service]
+    package let services: [any Service]
     /// List this last: it is the first to know of a stop.
-    var drainNotice: any Service { server.drainNotice }
+    package var drainNotice: any Service { server.drainNotice }
 
     /// - Parameter fetchLimit: how long a worker may fail to claim until /livez says so; nil for a process that claims nothing.
-    init(
+    package init(
         _ telemetry: CommandTelemetry, queue: JobQueue, listen: ListenChoice, fetchLimit: Duration?, logger: Logger
     ) throws {
         try telemetry.registerPage(of: queue)
@@ -57,25 +57,30 @@ struct Observability {
 }
 
 /// Where something is served.
-struct ListenChoice {
-    let address: ListenAddress
+package struct ListenChoice {
+    package let address: ListenAddress
     /// Whether somebody asked for this address; else it is the default.
-    let isGiven: Bool
+    package let isGiven: Bool
     /// What happens where the default can't be used.
-    var whenTaken = WhenTaken.serveNothing
+    package var whenTaken = WhenTaken.serveNothing
 
-    enum WhenTaken {
+    package enum WhenTaken {
         case fail
         /// A second worker on a machine works, and says that it can't be seen.
         case serveNothing
         /// A port that is free, on the same host.
         case takeAnother
     }
+
+    package init(address: ListenAddress, isGiven: Bool) {
+        self.address = address
+        self.isGiven = isGiven
+    }
 }
 
 extension SettingsReader {
     /// Reads where something is served: /metrics unless another setting is named.
-    mutating func listen(
+    package mutating func listen(
         _ setting: Setting = .listen, default standard: ListenAddress,
         check: (ListenAddress) throws(SpanQueueError) -> Void = { _ in }
     ) throws -> ListenChoice {

@@ -6,12 +6,12 @@ import Foundation
 import Synchronization
 
 /// A configuration file in YAML or JSON, which is YAML as well.
-struct ConfigurationFile {
-    let path: String
-    let unknownKeys: [String]
+package struct ConfigurationFile {
+    package let path: String
+    package let unknownKeys: [String]
     private let snapshot: YAMLSnapshot
 
-    init(path: String) throws(CommandFailure) {
+    package init(path: String) throws(CommandFailure) {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw .usage("the configuration file \(path) can't be read: check the path and its permissions")
         }
@@ -21,7 +21,7 @@ struct ConfigurationFile {
         try self.init(path: path, text: text)
     }
 
-    init(path: String, text: String) throws(CommandFailure) {
+    package init(path: String, text: String) throws(CommandFailure) {
         // A snapshot does not list its keys, but it asks of each whether its value is a secret.
         let keys = Mutex<Set<String>>([])
         do {

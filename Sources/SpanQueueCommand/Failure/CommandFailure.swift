@@ -1,22 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-import SpanQueue
+package import SpanQueue
 
 /// What ends a command without success: one line that says what to do, and the exit code.
-struct CommandFailure: Error, CustomStringConvertible {
-    let code: CommandExit
-    let message: String
+package struct CommandFailure: Error, CustomStringConvertible {
+    package let code: CommandExit
+    package let message: String
 
-    var description: String { message }
+    package var description: String { message }
 
-    static func usage(_ message: String) -> CommandFailure { CommandFailure(code: .usage, message: message) }
-    static func notFound(_ message: String) -> CommandFailure { CommandFailure(code: .notFound, message: message) }
-    static func failed(_ message: String) -> CommandFailure { CommandFailure(code: .failed, message: message) }
+    package init(code: CommandExit, message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package static func usage(_ message: String) -> CommandFailure {
+        CommandFailure(code: .usage, message: message)
+    }
+    package static func notFound(_ message: String) -> CommandFailure {
+        CommandFailure(code: .notFound, message: message)
+    }
+    package static func failed(_ message: String) -> CommandFailure {
+        CommandFailure(code: .failed, message: message)
+    }
 }
 
 /// The exit codes of every command.
-enum CommandExit: Int32 {
+package enum CommandExit: Int32 {
     /// It did what it was asked.
     case done = 0
     /// It could not, for a reason that its error tells.
@@ -31,7 +42,7 @@ enum CommandExit: Int32 {
     /// The address to serve /metrics on can't be had: it is taken, not ours, or not allowed.
     case addressTaken = 5
 
-    init(_ code: SpanQueueError.Code) {
+    package init(_ code: SpanQueueError.Code) {
         switch code {
         case .invalidArgument, .tooLarge: self = .usage
         case .notFound: self = .notFound
@@ -42,10 +53,10 @@ enum CommandExit: Int32 {
 }
 
 /// Keeps secrets out of what is printed.
-enum Masking {
+package enum Masking {
     /// A text with `***` for the password of every URL in it. The last guard before stderr: whoever makes a message keeps
     /// secrets out of it to begin with.
-    static func redact(_ text: String) -> String {
+    package static func redact(_ text: String) -> String {
         // By scalars: a sign with a combining mark behind it is still that sign to whoever takes the URL apart.
         text.replacing(/:\/\/([^\/\s"'?#]*)@/.matchingSemantics(.unicodeScalar)) { match in
             let credentials = match.1.unicodeScalars
@@ -55,7 +66,7 @@ enum Masking {
     }
 
     /// An HTTP URL with `***` for its password and for the values of its query, where tokens are often found.
-    static func url(_ text: String) -> String {
+    package static func url(_ text: String) -> String {
         redact(text).replacing(/([?&][^=&#]*=)[^&#]+/.matchingSemantics(.unicodeScalar)) { "\($0.1)***" }
     }
 }

@@ -4,7 +4,7 @@
 import SpanQueue
 
 /// Everything that can be configured. The raw value is the key in the file; the flag and the environment variable follow from it.
-enum Setting: String, CaseIterable {
+package enum Setting: String, CaseIterable {
     case url
     case postgresSchema = "postgres-schema"
     case redisURL = "redis-url"
@@ -61,26 +61,38 @@ enum Setting: String, CaseIterable {
     case httpTimeout = "http-timeout"
     case httpAllowHost = "http-allow-host"
     case httpUseProxy = "http-use-proxy"
+    case gatewayListen = "gateway-listen"
+    case gatewayMaxPayload = "gateway-max-payload"
+    case gatewayUsers = "gateway-users"
+    case gatewayUserList = "gateway-user-list"
+    case gatewayTLSCertificate = "gateway-tls-cert"
+    case gatewayTLSKey = "gateway-tls-key"
+    case gatewayTLSClientAuthorities = "gateway-tls-client-ca"
+    case gatewayAllowPlaintext = "gateway-allow-plaintext"
+    case gatewayAllowAnyone = "gateway-allow-anyone"
+    case gatewayConnectionAge = "gateway-connection-age"
+    case gatewayRedact = "gateway-redact"
 
-    var key: String { rawValue }
+    package var key: String { rawValue }
 
-    /// `--redis` is shorter than its key, and `--url` is what some commands call; all others are called as in the file.
-    var flag: String {
+    /// `--redis` is shorter than its key, `--url` is what some commands call, and flags of `spanq gateway` need not say so; all others are called
+    /// as in the file.
+    package var flag: String {
         switch self {
         case .url: "--engine-url"
         case .redisURL: "--redis"
-        default: "--" + rawValue
+        default: "--" + rawValue.replacing(/^gateway-/, with: "")
         }
     }
 
-    var variable: String { "SPANQ_" + rawValue.uppercased().replacing("-", with: "_") }
+    package var variable: String { "SPANQ_" + rawValue.uppercased().replacing("-", with: "_") }
 
     /// Whether it has any number of values, and what parts them in an environment variable: commands and URLs may hold commas.
-    var separator: Character? {
+    package var separator: Character? {
         switch self {
         case .exec, .http, .httpHeader, .httpSigningKey: "\n"
         case .execPassEnvironment, .httpAllowHost, .strictQueues, .queues, .webHost, .webTrustedProxy,
-            .webFrameAncestors, .redact:
+            .webFrameAncestors, .redact, .gatewayRedact:
             ","
         default: nil
         }
@@ -88,14 +100,14 @@ enum Setting: String, CaseIterable {
 }
 
 /// Where a value came from.
-enum SettingSource: Equatable {
+package enum SettingSource: Equatable {
     case flag(String)
     case environment(String)
     case file(key: String, path: String)
     case standard
 
     /// For errors and for `--print-config`.
-    var description: String {
+    package var description: String {
         switch self {
         case .flag(let name): name
         case .environment(let name): name
@@ -105,7 +117,7 @@ enum SettingSource: Equatable {
     }
 
     /// Nearer sources win: a lower rank.
-    var rank: Int {
+    package var rank: Int {
         switch self {
         case .flag: 0
         case .environment: 1
@@ -116,12 +128,12 @@ enum SettingSource: Equatable {
 }
 
 /// A setting in effect, as `--print-config` shows it.
-struct SettingEntry: Encodable {
-    let key: String
-    let value: String
-    let source: String
+package struct SettingEntry: Encodable {
+    package let key: String
+    package let value: String
+    package let source: String
 
-    init(setting: Setting, value: String, source: SettingSource) {
+    package init(setting: Setting, value: String, source: SettingSource) {
         self.key = setting.key
         self.value = value
         self.source = source.description
@@ -129,15 +141,15 @@ struct SettingEntry: Encodable {
 }
 
 /// Why a text is not a value for a setting; whoever asked knows where the text came from.
-struct SettingProblem: Error {
-    let message: String
+package struct SettingProblem: Error {
+    package let message: String
 
-    init(_ message: String) {
+    package init(_ message: String) {
         self.message = message
     }
 
     /// Passes on what the library says of a value.
-    static func wrap<Value>(_ body: () throws -> Value) throws(SettingProblem) -> Value {
+    package static func wrap<Value>(_ body: () throws -> Value) throws(SettingProblem) -> Value {
         do {
             return try body()
         } catch let error as SpanQueueError {
