@@ -57,30 +57,37 @@ struct Harness {
         _ kind: EngineKind, drainTimeout: Duration = .seconds(20), silence: Duration = .seconds(35),
         _ body: (Harness) async throws -> Void
     ) async throws {
-        try await kind.with { source, _ in
-            var logger = Logger(label: "test")
-            logger.logLevel = .critical
-            let queue = try JobQueue(engine: source, telemetry: JobTelemetry(), logger: logger)
-            var configuration = GatewayConfiguration(address: .tcp(host: "127.0.0.1", port: 0))
-            configuration.drainTimeout = drainTimeout
-            configuration.silence = silence
-            let gateway = try Gateway(queue, configuration, logger: logger)
-            try gateway.start()
-            let port = try #require(gateway.port)
-            let group = ServiceGroup(services: [gateway], logger: logger)
-            let running = Task { try await group.run() }
-            try await withGRPCClient(transport: .plain(port)) { client in
-                // A client waits for its streams to end, so those that a test leaves open are broken off.
-                let calls = WorkCalls()
-                defer { calls.cancel() }
-                try await WorkCalls.$current.withValue(calls) {
-                    try await body(Harness(queue: queue, group: group, port: port, client: client))
-                }
-            }
-            await group.triggerGracefulShutdown()
-            try await running.value
-            await queue.shutdown()
+        try await kind.with { source, _ in try await run(on: source, drainTimeout: drainTimeout, silence: silence, body)
         }
+    }
+
+    /// The same on an engine that is there already, for the life of one gateway.
+    static func run(
+        on source: EngineSource, drainTimeout: Duration = .seconds(20), silence: Duration = .seconds(35),
+        _ body: (Harness) async throws -> Void
+    ) async throws {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let queue = try JobQueue(engine: source, telemetry: JobTelemetry(), logger: logger)
+        var configuration = GatewayConfiguration(address: .tcp(host: "127.0.0.1", port: 0))
+        configuration.drainTimeout = drainTimeout
+        configuration.silence = silence
+        let gateway = try Gateway(queue, configuration, logger: logger)
+        try gateway.start()
+        let port = try #require(gateway.port)
+        let group = ServiceGroup(services: [gateway], logger: logger)
+        let running = Task { try await group.run() }
+        try await withGRPCClient(transport: .plain(port)) { client in
+            // A client waits for its streams to end, so those that a test leaves open are broken off.
+            let calls = WorkCalls()
+            defer { calls.cancel() }
+            try await WorkCalls.$current.withValue(calls) {
+                try await body(Harness(queue: queue, group: group, port: port, client: client))
+            }
+        }
+        await group.triggerGracefulShutdown()
+        try await running.value
+        await queue.shutdown()
     }
 
     func enqueue(_ count: Int = 1, _ options: EnqueueOption...) async throws {
@@ -123,7 +130,7 @@ final class WorkCall: Sendable {
     private let requests: AsyncStream<Wire.FromWorker>.Continuation
     private let task = Mutex<Task<Void, Never>?>(nil)
 
-    init(_ client: Wire.Worker.Client<HTTP2ClientTransport.Posix>) {
+    init(_ client: Wire.Worker.Client<HTTP2ClientTransport.Posix>, _ metadata: Metadata = [:]) {
         let (stream, continuation) = AsyncStream.makeStream(of: Wire.FromWorker.self)
         requests = continuation
         // A process that was started just now may not listen yet.
@@ -131,7 +138,7 @@ final class WorkCall: Sendable {
         options.waitForReady = true
         let task = Task { [self, options] in
             do {
-                try await client.work(options: options) { writer in
+                try await client.work(metadata: metadata, options: options) { writer in
                     for await message in stream { try await writer.write(message) }
                 } onResponse: { response in
                     for try await message in response.messages { self.state.withLock { $0.answers.append(message) } }
@@ -147,15 +154,16 @@ final class WorkCall: Sendable {
 
     /// Opens a stream as most clients do.
     static func open(
-        _ client: Wire.Worker.Client<HTTP2ClientTransport.Posix>, worker: String = "w1", credits: UInt32 = 0,
-        resume: [Data] = [], lease: Duration? = nil, onDisconnect: Spanqueue_V1_OnDisconnect = .keep
+        _ client: Wire.Worker.Client<HTTP2ClientTransport.Posix>, worker: String = "w1", queue: String = "q",
+        credits: UInt32 = 0, resume: [Data] = [], lease: Duration? = nil,
+        onDisconnect: Spanqueue_V1_OnDisconnect = .keep, metadata: Metadata = [:]
     ) async throws -> WorkCall {
-        let call = WorkCall(client)
+        let call = WorkCall(client, metadata)
         call.say { message in
             message.hello.protocol = 1
             message.hello.worker = worker
             message.hello.client = "test"
-            message.hello.lanes = [Wire.Lane.with { $0.queue = "q" }]
+            message.hello.lanes = [Wire.Lane.with { $0.queue = queue }]
             message.hello.resume = resume
             message.hello.onDisconnect = onDisconnect
             if let lease { message.hello.lease = .init(lease) }

@@ -19,16 +19,18 @@ import Testing
 
 typealias EdgeClient = GRPCClient<HTTP2ClientTransport.Posix>
 
-/// A gateway with its edges, in this process and on the engine in memory.
+/// A gateway with its edges, in this process.
 struct EdgeHarness {
     let queue: JobQueue
     let port: Int
     let health: GatewayHealth
     let group: ServiceGroup
 
-    static func with(_ edges: GatewayEdges, _ body: (EdgeHarness) async throws -> Void) async throws {
+    static func with(
+        _ edges: GatewayEdges, on source: EngineSource = .inMemory(), _ body: (EdgeHarness) async throws -> Void
+    ) async throws {
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        let queue = try JobQueue(engine: .inMemory(), telemetry: JobTelemetry(), logger: logger)
+        let queue = try JobQueue(engine: source, telemetry: JobTelemetry(), logger: logger)
         try await queue.connect()
         var configuration = GatewayConfiguration(address: .tcp(host: "127.0.0.1", port: 0))
         configuration.drainTimeout = .seconds(5)
