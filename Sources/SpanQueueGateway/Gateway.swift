@@ -5,7 +5,7 @@ package import GRPCCore
 package import GRPCNIOTransportHTTP2Posix
 package import Logging
 import NIOCore
-import ServiceLifecycle
+package import ServiceLifecycle
 package import SpanQueue
 import SpanQueueLoop
 package import SpanQueueServer
@@ -30,6 +30,8 @@ package struct GatewayConfiguration: Sendable {
     package var connections: ConnectionLimit?
     /// Services beside `Producer` and `Worker`.
     package var services: [any RegistrableRPCService] = []
+    /// What those need that runs beside them, until the gateway has ended.
+    package var companions: [any Service] = []
 
     package static let standardAddress = ListenAddress.tcp(host: "127.0.0.1", port: 9466)
 
@@ -101,6 +103,12 @@ package final class Gateway: Service, Sendable {
                 group.addTask {
                     await core.run()
                     return false
+                }
+                for companion in configuration.companions {
+                    group.addTask {
+                        try await companion.run()
+                        return false
+                    }
                 }
                 group.addTask {
                     do { try await gracefulShutdown() } catch { return false }

@@ -16,6 +16,8 @@ package struct GatewayEdges: Sendable {
     /// What `Admin` masks.
     package var redaction = Redaction()
     package var mostConnections = ConnectionLimit.standard
+    /// Times and bounds of `Watch`.
+    package var live = LiveLimits()
 
     package init() {}
 
@@ -40,8 +42,12 @@ package struct GatewayEdges: Sendable {
             \.fullyQualifiedService)
         let index = try ReflectionIndex(
             ProtoDescriptors.set, services: served + [HealthService.name] + ReflectionService.names)
+        var limits = live
+        if access.hasUsers { limits.viewersOfOne = limits.viewersOfOne ?? LiveLimits.viewersOfOneUser }
+        let events = GatewayLive(queue, limits, redaction, logger: logger)
+        configuration.companions.append(events)
         configuration.services += [
-            AdminService(queue, redaction: redaction), HealthService(health, services: served),
+            AdminService(queue, redaction: redaction, live: events.hub), HealthService(health, services: served),
             ReflectionService(index),
         ]
     }

@@ -57,9 +57,6 @@ package final class WebServer: Service, Sendable {
         var live = live
         if gate.hasUsers { live.viewersOfOne = live.viewersOfOne ?? LiveLimits.viewersOfOneUser }
         let (liveLimits, redaction) = (live, access.redaction)
-        let mask: @Sendable (String) -> String = { text in
-            redaction.isEmpty ? text : String(decoding: redaction.masked(answer: Data(text.utf8)), as: UTF8.self)
-        }
         let desk = BulkDesk()
         self.desk = desk
         responder = { [admin] thread in
@@ -68,7 +65,8 @@ package final class WebServer: Service, Sendable {
                 admin: admin, gate: gate, hosts: ours, redaction: redaction, ancestors: access.frameAncestors,
                 desk: desk,
                 routes: access.isReadOnly ? Routes.all.filter { !$0.isWrite } : Routes.all,
-                live: LiveHub(source, limits: liveLimits, mask: mask, logger: logger), logger: logger)
+                live: LiveHub(source, limits: liveLimits, mask: { redaction.maskedAnswer($0) }, logger: logger),
+                logger: logger)
         }
     }
 

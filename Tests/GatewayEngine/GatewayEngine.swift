@@ -76,7 +76,9 @@ package final class GatewayEngine: JobStore, JobSource, JobInspector, JobOperato
         var configuration = GatewayConfiguration(address: .tcp(host: "127.0.0.1", port: 0))
         configuration.drainTimeout = .seconds(5)
         configuration.interceptors = [NameInterceptor()]
-        configuration.services = [AdminService(queue)]
+        let live = GatewayLive(queue, logger: logger)
+        configuration.services = [AdminService(queue, live: live.hub)]
+        configuration.companions = [live]
         let gateway = try Gateway(queue, configuration, logger: logger)
         try gateway.start()
         let port = gateway.port ?? 0

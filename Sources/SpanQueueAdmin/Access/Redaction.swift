@@ -224,6 +224,11 @@ package struct Redaction: Sendable, Hashable {
 
     // MARK: Answers
 
+    /// A text of JSON of ours, in which each text is masked by itself.
+    package func maskedAnswer(_ text: String) -> String {
+        isEmpty ? text : String(decoding: masked(answer: Data(text.utf8)), as: UTF8.self)
+    }
+
     /// JSON of ours, or lines of it, in which each text is masked by itself.
     package func masked(answer: Data) -> Data {
         let bytes = Array(answer)

@@ -53,6 +53,8 @@ package struct GatewayAccess: Sendable {
         return GatewayCaller(principal) { scope, queue in
             guard let now = CallerPolicy.user(proof, in: list()), now.name == user.name else { return false }
             return now.role.scopes.contains(scope) && (queue.map(now.queues.allow) ?? now.queues.isAll)
+        } isUnchanged: {
+            CallerPolicy.user(proof, in: list()) == user
         }
     }
 }

@@ -11,8 +11,15 @@ package struct GatewayCaller: Sendable {
     /// Whether it may do this with a queue now; nil stands for every queue at once.
     package let allows: @Sendable (_ scope: Scope, _ queue: String?) -> Bool
 
-    package init(_ principal: Principal, allows: @escaping @Sendable (_ scope: Scope, _ queue: String?) -> Bool) {
+    /// Whether they are who they were when the call began, with the same rights.
+    package let isUnchanged: @Sendable () -> Bool
+
+    package init(
+        _ principal: Principal, allows: @escaping @Sendable (_ scope: Scope, _ queue: String?) -> Bool,
+        isUnchanged: @escaping @Sendable () -> Bool = { true }
+    ) {
         self.principal = principal
+        self.isUnchanged = isUnchanged
         self.allows = allows
     }
 

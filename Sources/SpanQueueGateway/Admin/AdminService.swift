@@ -13,11 +13,14 @@ import SwiftProtobuf
 /// There is one contract: an answer is the JSON that every other interface gives, read into the message that has its members.
 package struct AdminService: Spanqueue_V1_Admin.ServiceProtocol {
     private let admin: Admin
+    private let live: LiveHub
 
-    package init(_ queue: JobQueue, redaction: Redaction = Redaction()) {
+    /// - Parameter live: runs beside it.
+    package init(_ queue: JobQueue, redaction: Redaction = Redaction(), live: LiveHub) {
         var admin = Admin(queue)
         admin.redaction = redaction
         self.admin = admin
+        self.live = live
     }
 
     /// The most that a page has.
@@ -219,7 +222,155 @@ package struct AdminService: Spanqueue_V1_Admin.ServiceProtocol {
         }
     }
 
+    package func exportJournal(
+        request: ServerRequest<Spanqueue_V1_ExportJournalRequest>, context: ServerContext
+    ) async throws -> StreamingServerResponse<Spanqueue_V1_JournalDeedView> {
+        let asked = request.message
+        let filter = JournalFilter(
+            by: asked.by.orNil, action: asked.action.orNil, queue: asked.queue.orNil, target: asked.target.orNil)
+        return try stream { admin, writer in
+            var cursor: String?
+            repeat {
+                let page = try await admin.journal(filter, cursor: cursor, limit: 500)
+                for deed in page.deeds { try await writer.write(Self.message(deed, admin.redaction)) }
+                cursor = page.cursor
+            } while cursor != nil && !context.cancellation.isCancelled
+        }
+    }
+
+    // MARK: What went wrong, and why
+
+    package func getHistory(
+        request: ServerRequest<Spanqueue_V1_GetHistoryRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Spanqueue_V1_HistoryView> {
+        try await answer(request, context, .read) { admin, _, asked in
+            let resolution = try HistoryResolution(asked.resolution.orNil ?? HistoryResolution.minute.name)
+            let last = asked.last == 0 ? 60 : Int(asked.last)
+            guard last <= resolution.slots else {
+                throw GatewayError.invalid("last: use 1 to \(resolution.slots), or 0 for 60")
+            }
+            return try await admin.history(of: Self.queue(asked.queue), resolution, last: last)
+        }
+    }
+
+    package func listTypes(
+        request: ServerRequest<Spanqueue_V1_ListTypesRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Spanqueue_V1_TypesView> {
+        try await answer(request, context, .read) { admin, _, asked in
+            try await admin.types(in: Self.queue(asked.queue))
+        }
+    }
+
+    package func listErrors(
+        request: ServerRequest<Spanqueue_V1_ListErrorsRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Spanqueue_V1_ErrorGroupsView> {
+        try await answer(request, context, .read) { admin, _, asked in
+            try await admin.errors(
+                in: Self.queue(asked.queue), type: asked.type.orNil, limit: Self.limit(asked.limit))
+        }
+    }
+
+    package func getError(
+        request: ServerRequest<Spanqueue_V1_GetErrorRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Spanqueue_V1_ErrorGroupView> {
+        try await answer(request, context, .read) { admin, _, asked in
+            let fingerprint = try SpanQueueAdmin.JobFilter.fingerprint(asked.fingerprint)
+            return try await admin.error(fingerprint, in: Self.queue(asked.queue))
+        }
+    }
+
+    package func getTrace(
+        request: ServerRequest<Spanqueue_V1_DescribeJobRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Spanqueue_V1_TraceView> {
+        try await answer(request, context, .read) { admin, _, asked in
+            TraceView(try await admin.trace(JobID(asked.id), in: Self.queue(asked.queue)))
+        }
+    }
+
+    package func explainJob(
+        request: ServerRequest<Spanqueue_V1_DescribeJobRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Spanqueue_V1_ExplanationView> {
+        try await answer(request, context, .read) { admin, _, asked in
+            try await admin.explain(JobID(asked.id), in: Self.queue(asked.queue))
+        }
+    }
+
+    package func explainQueue(
+        request: ServerRequest<Spanqueue_V1_GetQueueRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Spanqueue_V1_ExplanationView> {
+        try await answer(request, context, .read) { admin, _, asked in try await admin.explain(queue: asked.name) }
+    }
+
+    package func getSession(
+        request: ServerRequest<Spanqueue_V1_GetSessionRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Spanqueue_V1_SessionView> {
+        try await answer(request, context, nil) { _, principal, _ in SessionView(principal) }
+    }
+
+    // MARK: What happens
+
+    private enum WatchPart { case written, gone, late }
+
+    package func watch(
+        request: ServerRequest<Spanqueue_V1_WatchRequest>, context: ServerContext
+    ) async throws -> StreamingServerResponse<Spanqueue_V1_WatchFrameView> {
+        let caller = GatewayCaller.current
+        let asked = request.message
+        return try stream { [live] _, writer in
+            let filter = try LiveFilter(
+                topics: asked.topics.isEmpty ? nil : asked.topics,
+                queues: asked.queues.isEmpty ? nil : asked.queues, visible: caller.principal.queues)
+            let viewer = try live.join(
+                filter, after: asked.lastID.orNil, as: caller.name, while: caller.isUnchanged)
+            defer { live.leave(viewer) }
+            try await withThrowingTaskGroup(of: WatchPart.self) { group in
+                group.addTask {
+                    while let items = await viewer.next() {
+                        for case .frame(let frame) in items {
+                            // Not where workers are served: it may be much.
+                            let answer: Spanqueue_V1_WatchFrameView = try await withTaskExecutorPreference(
+                                globalConcurrentExecutor
+                            ) {
+                                try Self.message(json: Array(live.message(of: frame, for: viewer).utf8))
+                            }
+                            try await writer.write(answer)
+                        }
+                    }
+                    return .written
+                }
+                group.addTask {
+                    // The caller goes away, or the gateway ends.
+                    _ = try? await context.cancellation.cancelled
+                    viewer.finish()
+                    return .gone
+                }
+                group.addTask { [patience = live.limits.patience] in
+                    // Who does not read is not waited for.
+                    while !viewer.isEnded { try await Task.sleep(for: min(patience, .seconds(1))) }
+                    try await Task.sleep(for: patience)
+                    return .late
+                }
+                defer { group.cancelAll() }
+                for try await part in group where part != .gone { break }
+            }
+            guard caller.isUnchanged() else { throw GatewayError.forbidden("\(caller.name) has other rights by now") }
+        }
+    }
+
     // MARK: Questions and answers
+
+    /// - Parameter body: writes the answers; what it throws is the status.
+    private func stream<Answer: Message>(
+        _ body: @escaping @Sendable (Admin, RPCWriter<Answer>) async throws -> Void
+    ) throws -> StreamingServerResponse<Answer> {
+        let principal = GatewayCaller.current.principal
+        let admin = admin.visible(to: principal)
+        do { try principal.require(.read) } catch { throw GatewayError(error).status }
+        return StreamingServerResponse { writer in
+            do { try await body(admin, writer) } catch { throw GatewayError(error).status }
+            return [:]
+        }
+    }
 
     /// - Parameter scope: what the caller needs; nil where the body asks that.
     private func answer<Asked: Sendable, View: Encodable & Sendable, Answer: Message>(
@@ -242,9 +393,14 @@ package struct AdminService: Spanqueue_V1_Admin.ServiceProtocol {
     ) throws -> Answer {
         var json = try AdminJSON.encode(view)
         if !redaction.isEmpty { json = redaction.masked(answer: json) }
+        return try message(json: Array(json), isStrict: isStrict)
+    }
+
+    /// The same of JSON that is masked.
+    static func message<Answer: Message>(json: [UInt8], isStrict: Bool = false) throws -> Answer {
         var options = JSONDecodingOptions()
         options.ignoreUnknownFields = !isStrict
-        return try Answer(jsonUTF8Bytes: Array(json), options: options)
+        return try Answer(jsonUTF8Bytes: json, options: options)
     }
 
     private static func record(_ asked: Spanqueue_V1_DescribeJobRequest, _ admin: Admin) async throws -> JobRecord {

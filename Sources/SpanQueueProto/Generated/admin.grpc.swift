@@ -205,6 +205,136 @@ package enum Spanqueue_V1_Admin: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "ExportJournal" metadata.
+        package enum ExportJournal: Sendable {
+            /// Request type for "ExportJournal".
+            package typealias Input = Spanqueue_V1_ExportJournalRequest
+            /// Response type for "ExportJournal".
+            package typealias Output = Spanqueue_V1_JournalDeedView
+            /// Descriptor for "ExportJournal".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "ExportJournal",
+                type: .serverStreaming
+            )
+        }
+        /// Namespace for "GetHistory" metadata.
+        package enum GetHistory: Sendable {
+            /// Request type for "GetHistory".
+            package typealias Input = Spanqueue_V1_GetHistoryRequest
+            /// Response type for "GetHistory".
+            package typealias Output = Spanqueue_V1_HistoryView
+            /// Descriptor for "GetHistory".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "GetHistory",
+                type: .unary
+            )
+        }
+        /// Namespace for "ListTypes" metadata.
+        package enum ListTypes: Sendable {
+            /// Request type for "ListTypes".
+            package typealias Input = Spanqueue_V1_ListTypesRequest
+            /// Response type for "ListTypes".
+            package typealias Output = Spanqueue_V1_TypesView
+            /// Descriptor for "ListTypes".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "ListTypes",
+                type: .unary
+            )
+        }
+        /// Namespace for "ListErrors" metadata.
+        package enum ListErrors: Sendable {
+            /// Request type for "ListErrors".
+            package typealias Input = Spanqueue_V1_ListErrorsRequest
+            /// Response type for "ListErrors".
+            package typealias Output = Spanqueue_V1_ErrorGroupsView
+            /// Descriptor for "ListErrors".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "ListErrors",
+                type: .unary
+            )
+        }
+        /// Namespace for "GetError" metadata.
+        package enum GetError: Sendable {
+            /// Request type for "GetError".
+            package typealias Input = Spanqueue_V1_GetErrorRequest
+            /// Response type for "GetError".
+            package typealias Output = Spanqueue_V1_ErrorGroupView
+            /// Descriptor for "GetError".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "GetError",
+                type: .unary
+            )
+        }
+        /// Namespace for "GetTrace" metadata.
+        package enum GetTrace: Sendable {
+            /// Request type for "GetTrace".
+            package typealias Input = Spanqueue_V1_DescribeJobRequest
+            /// Response type for "GetTrace".
+            package typealias Output = Spanqueue_V1_TraceView
+            /// Descriptor for "GetTrace".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "GetTrace",
+                type: .unary
+            )
+        }
+        /// Namespace for "ExplainJob" metadata.
+        package enum ExplainJob: Sendable {
+            /// Request type for "ExplainJob".
+            package typealias Input = Spanqueue_V1_DescribeJobRequest
+            /// Response type for "ExplainJob".
+            package typealias Output = Spanqueue_V1_ExplanationView
+            /// Descriptor for "ExplainJob".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "ExplainJob",
+                type: .unary
+            )
+        }
+        /// Namespace for "ExplainQueue" metadata.
+        package enum ExplainQueue: Sendable {
+            /// Request type for "ExplainQueue".
+            package typealias Input = Spanqueue_V1_GetQueueRequest
+            /// Response type for "ExplainQueue".
+            package typealias Output = Spanqueue_V1_ExplanationView
+            /// Descriptor for "ExplainQueue".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "ExplainQueue",
+                type: .unary
+            )
+        }
+        /// Namespace for "Watch" metadata.
+        package enum Watch: Sendable {
+            /// Request type for "Watch".
+            package typealias Input = Spanqueue_V1_WatchRequest
+            /// Response type for "Watch".
+            package typealias Output = Spanqueue_V1_WatchFrameView
+            /// Descriptor for "Watch".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "Watch",
+                type: .serverStreaming
+            )
+        }
+        /// Namespace for "GetSession" metadata.
+        package enum GetSession: Sendable {
+            /// Request type for "GetSession".
+            package typealias Input = Spanqueue_V1_GetSessionRequest
+            /// Response type for "GetSession".
+            package typealias Output = Spanqueue_V1_SessionView
+            /// Descriptor for "GetSession".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "spanqueue.v1.Admin"),
+                method: "GetSession",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "spanqueue.v1.Admin" service.
         package static let descriptors: [GRPCCore.MethodDescriptor] = [
             ListQueues.descriptor,
@@ -220,7 +350,17 @@ package enum Spanqueue_V1_Admin: Sendable {
             PreviewBulk.descriptor,
             BulkAct.descriptor,
             ListWorkers.descriptor,
-            Journal.descriptor
+            Journal.descriptor,
+            ExportJournal.descriptor,
+            GetHistory.descriptor,
+            ListTypes.descriptor,
+            ListErrors.descriptor,
+            GetError.descriptor,
+            GetTrace.descriptor,
+            ExplainJob.descriptor,
+            ExplainQueue.descriptor,
+            Watch.descriptor,
+            GetSession.descriptor
         ]
     }
 }
@@ -509,6 +649,189 @@ extension Spanqueue_V1_Admin {
             request: GRPCCore.StreamingServerRequest<Spanqueue_V1_JournalRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_JournalPageView>
+
+        /// Handle the "ExportJournal" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > All of it, the newest first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_ExportJournalRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_JournalDeedView` messages.
+        func exportJournal(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_ExportJournalRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_JournalDeedView>
+
+        /// Handle the "GetHistory" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How attempts went in the last while, as workers have told. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_GetHistoryRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_HistoryView` messages.
+        func getHistory(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_GetHistoryRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_HistoryView>
+
+        /// Handle the "ListTypes" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The types of jobs that there are, those with most jobs first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_ListTypesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_TypesView` messages.
+        func listTypes(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_ListTypesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_TypesView>
+
+        /// Handle the "ListErrors" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Errors that are alike, those that were seen last first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_ListErrorsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_ErrorGroupsView` messages.
+        func listErrors(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_ListErrorsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_ErrorGroupsView>
+
+        /// Handle the "GetError" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One group of errors. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_GetErrorRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_ErrorGroupView` messages.
+        func getError(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_GetErrorRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_ErrorGroupView>
+
+        /// Handle the "GetTrace" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > A job's spans, made of its record alone. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_DescribeJobRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_TraceView` messages.
+        func getTrace(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_DescribeJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_TraceView>
+
+        /// Handle the "ExplainJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Why a job does not run, or what it does. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_DescribeJobRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_ExplanationView` messages.
+        func explainJob(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_DescribeJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_ExplanationView>
+
+        /// Handle the "ExplainQueue" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What keeps the jobs of a queue. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_GetQueueRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_ExplanationView` messages.
+        func explainQueue(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_GetQueueRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_ExplanationView>
+
+        /// Handle the "Watch" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What happens, while it happens: the events of REST. Of each topic one frame at most waits for a client, however slowly it reads: counts add
+        /// > up, of everything else the newest counts. A stream ends with OK after 15 minutes, and where the gateway ends: open another with the id of the
+        /// > last frame. It ends with PERMISSION_DENIED once the caller has other rights. 64 streams at a gateway, 16 of one user: else RESOURCE_EXHAUSTED.
+        /// > Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_WatchRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_WatchFrameView` messages.
+        func watch(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_WatchRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_WatchFrameView>
+
+        /// Handle the "GetSession" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who calls, and what they may do. Any scope.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Spanqueue_V1_GetSessionRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_SessionView` messages.
+        func getSession(
+            request: GRPCCore.StreamingServerRequest<Spanqueue_V1_GetSessionRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_SessionView>
     }
 
     /// Service protocol for the "spanqueue.v1.Admin" service.
@@ -781,6 +1104,189 @@ extension Spanqueue_V1_Admin {
             request: GRPCCore.ServerRequest<Spanqueue_V1_JournalRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_JournalPageView>
+
+        /// Handle the "ExportJournal" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > All of it, the newest first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_ExportJournalRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_JournalDeedView` messages.
+        func exportJournal(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_ExportJournalRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_JournalDeedView>
+
+        /// Handle the "GetHistory" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How attempts went in the last while, as workers have told. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetHistoryRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Spanqueue_V1_HistoryView` message.
+        func getHistory(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_GetHistoryRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_HistoryView>
+
+        /// Handle the "ListTypes" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The types of jobs that there are, those with most jobs first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_ListTypesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Spanqueue_V1_TypesView` message.
+        func listTypes(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_ListTypesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_TypesView>
+
+        /// Handle the "ListErrors" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Errors that are alike, those that were seen last first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_ListErrorsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Spanqueue_V1_ErrorGroupsView` message.
+        func listErrors(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_ListErrorsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_ErrorGroupsView>
+
+        /// Handle the "GetError" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One group of errors. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetErrorRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Spanqueue_V1_ErrorGroupView` message.
+        func getError(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_GetErrorRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_ErrorGroupView>
+
+        /// Handle the "GetTrace" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > A job's spans, made of its record alone. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_DescribeJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Spanqueue_V1_TraceView` message.
+        func getTrace(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_DescribeJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_TraceView>
+
+        /// Handle the "ExplainJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Why a job does not run, or what it does. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_DescribeJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Spanqueue_V1_ExplanationView` message.
+        func explainJob(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_DescribeJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_ExplanationView>
+
+        /// Handle the "ExplainQueue" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What keeps the jobs of a queue. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetQueueRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Spanqueue_V1_ExplanationView` message.
+        func explainQueue(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_GetQueueRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_ExplanationView>
+
+        /// Handle the "Watch" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What happens, while it happens: the events of REST. Of each topic one frame at most waits for a client, however slowly it reads: counts add
+        /// > up, of everything else the newest counts. A stream ends with OK after 15 minutes, and where the gateway ends: open another with the id of the
+        /// > last frame. It ends with PERMISSION_DENIED once the caller has other rights. 64 streams at a gateway, 16 of one user: else RESOURCE_EXHAUSTED.
+        /// > Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_WatchRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Spanqueue_V1_WatchFrameView` messages.
+        func watch(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_WatchRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_WatchFrameView>
+
+        /// Handle the "GetSession" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who calls, and what they may do. Any scope.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetSessionRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Spanqueue_V1_SessionView` message.
+        func getSession(
+            request: GRPCCore.ServerRequest<Spanqueue_V1_GetSessionRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_SessionView>
     }
 
     /// Simple service protocol for the "spanqueue.v1.Admin" service.
@@ -1052,6 +1558,191 @@ extension Spanqueue_V1_Admin {
             request: Spanqueue_V1_JournalRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Spanqueue_V1_JournalPageView
+
+        /// Handle the "ExportJournal" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > All of it, the newest first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_ExportJournalRequest` message.
+        ///   - response: A response stream of `Spanqueue_V1_JournalDeedView` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func exportJournal(
+            request: Spanqueue_V1_ExportJournalRequest,
+            response: GRPCCore.RPCWriter<Spanqueue_V1_JournalDeedView>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
+        /// Handle the "GetHistory" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How attempts went in the last while, as workers have told. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_GetHistoryRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Spanqueue_V1_HistoryView` to respond with.
+        func getHistory(
+            request: Spanqueue_V1_GetHistoryRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Spanqueue_V1_HistoryView
+
+        /// Handle the "ListTypes" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The types of jobs that there are, those with most jobs first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_ListTypesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Spanqueue_V1_TypesView` to respond with.
+        func listTypes(
+            request: Spanqueue_V1_ListTypesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Spanqueue_V1_TypesView
+
+        /// Handle the "ListErrors" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Errors that are alike, those that were seen last first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_ListErrorsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Spanqueue_V1_ErrorGroupsView` to respond with.
+        func listErrors(
+            request: Spanqueue_V1_ListErrorsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Spanqueue_V1_ErrorGroupsView
+
+        /// Handle the "GetError" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One group of errors. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_GetErrorRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Spanqueue_V1_ErrorGroupView` to respond with.
+        func getError(
+            request: Spanqueue_V1_GetErrorRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Spanqueue_V1_ErrorGroupView
+
+        /// Handle the "GetTrace" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > A job's spans, made of its record alone. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_DescribeJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Spanqueue_V1_TraceView` to respond with.
+        func getTrace(
+            request: Spanqueue_V1_DescribeJobRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Spanqueue_V1_TraceView
+
+        /// Handle the "ExplainJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Why a job does not run, or what it does. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_DescribeJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Spanqueue_V1_ExplanationView` to respond with.
+        func explainJob(
+            request: Spanqueue_V1_DescribeJobRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Spanqueue_V1_ExplanationView
+
+        /// Handle the "ExplainQueue" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What keeps the jobs of a queue. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_GetQueueRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Spanqueue_V1_ExplanationView` to respond with.
+        func explainQueue(
+            request: Spanqueue_V1_GetQueueRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Spanqueue_V1_ExplanationView
+
+        /// Handle the "Watch" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What happens, while it happens: the events of REST. Of each topic one frame at most waits for a client, however slowly it reads: counts add
+        /// > up, of everything else the newest counts. A stream ends with OK after 15 minutes, and where the gateway ends: open another with the id of the
+        /// > last frame. It ends with PERMISSION_DENIED once the caller has other rights. 64 streams at a gateway, 16 of one user: else RESOURCE_EXHAUSTED.
+        /// > Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_WatchRequest` message.
+        ///   - response: A response stream of `Spanqueue_V1_WatchFrameView` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func watch(
+            request: Spanqueue_V1_WatchRequest,
+            response: GRPCCore.RPCWriter<Spanqueue_V1_WatchFrameView>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
+        /// Handle the "GetSession" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who calls, and what they may do. Any scope.
+        ///
+        /// - Parameters:
+        ///   - request: A `Spanqueue_V1_GetSessionRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Spanqueue_V1_SessionView` to respond with.
+        func getSession(
+            request: Spanqueue_V1_GetSessionRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Spanqueue_V1_SessionView
     }
 }
 
@@ -1213,6 +1904,116 @@ extension Spanqueue_V1_Admin.StreamingServiceProtocol {
                 )
             }
         )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.ExportJournal.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_ExportJournalRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_JournalDeedView>(),
+            handler: { request, context in
+                try await self.exportJournal(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.GetHistory.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_GetHistoryRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_HistoryView>(),
+            handler: { request, context in
+                try await self.getHistory(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.ListTypes.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_ListTypesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_TypesView>(),
+            handler: { request, context in
+                try await self.listTypes(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.ListErrors.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_ListErrorsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_ErrorGroupsView>(),
+            handler: { request, context in
+                try await self.listErrors(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.GetError.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_GetErrorRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_ErrorGroupView>(),
+            handler: { request, context in
+                try await self.getError(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.GetTrace.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_DescribeJobRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_TraceView>(),
+            handler: { request, context in
+                try await self.getTrace(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.ExplainJob.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_DescribeJobRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_ExplanationView>(),
+            handler: { request, context in
+                try await self.explainJob(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.ExplainQueue.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_GetQueueRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_ExplanationView>(),
+            handler: { request, context in
+                try await self.explainQueue(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.Watch.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_WatchRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_WatchFrameView>(),
+            handler: { request, context in
+                try await self.watch(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Spanqueue_V1_Admin.Method.GetSession.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_GetSessionRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_SessionView>(),
+            handler: { request, context in
+                try await self.getSession(
+                    request: request,
+                    context: context
+                )
+            }
+        )
     }
 }
 
@@ -1367,6 +2168,116 @@ extension Spanqueue_V1_Admin.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_JournalPageView> {
         let response = try await self.journal(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func exportJournal(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_ExportJournalRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_JournalDeedView> {
+        let response = try await self.exportJournal(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
+    }
+
+    package func getHistory(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_GetHistoryRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_HistoryView> {
+        let response = try await self.getHistory(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func listTypes(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_ListTypesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_TypesView> {
+        let response = try await self.listTypes(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func listErrors(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_ListErrorsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_ErrorGroupsView> {
+        let response = try await self.listErrors(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func getError(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_GetErrorRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_ErrorGroupView> {
+        let response = try await self.getError(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func getTrace(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_DescribeJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_TraceView> {
+        let response = try await self.getTrace(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func explainJob(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_DescribeJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_ExplanationView> {
+        let response = try await self.explainJob(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func explainQueue(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_GetQueueRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_ExplanationView> {
+        let response = try await self.explainQueue(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func watch(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_WatchRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_WatchFrameView> {
+        let response = try await self.watch(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
+    }
+
+    package func getSession(
+        request: GRPCCore.StreamingServerRequest<Spanqueue_V1_GetSessionRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_SessionView> {
+        let response = try await self.getSession(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -1556,6 +2467,144 @@ extension Spanqueue_V1_Admin.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_JournalPageView> {
         return GRPCCore.ServerResponse<Spanqueue_V1_JournalPageView>(
             message: try await self.journal(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func exportJournal(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_ExportJournalRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_JournalDeedView> {
+        return GRPCCore.StreamingServerResponse<Spanqueue_V1_JournalDeedView>(
+            metadata: [:],
+            producer: { writer in
+                try await self.exportJournal(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
+        )
+    }
+
+    package func getHistory(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_GetHistoryRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_HistoryView> {
+        return GRPCCore.ServerResponse<Spanqueue_V1_HistoryView>(
+            message: try await self.getHistory(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func listTypes(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_ListTypesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_TypesView> {
+        return GRPCCore.ServerResponse<Spanqueue_V1_TypesView>(
+            message: try await self.listTypes(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func listErrors(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_ListErrorsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_ErrorGroupsView> {
+        return GRPCCore.ServerResponse<Spanqueue_V1_ErrorGroupsView>(
+            message: try await self.listErrors(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func getError(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_GetErrorRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_ErrorGroupView> {
+        return GRPCCore.ServerResponse<Spanqueue_V1_ErrorGroupView>(
+            message: try await self.getError(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func getTrace(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_DescribeJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_TraceView> {
+        return GRPCCore.ServerResponse<Spanqueue_V1_TraceView>(
+            message: try await self.getTrace(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func explainJob(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_DescribeJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_ExplanationView> {
+        return GRPCCore.ServerResponse<Spanqueue_V1_ExplanationView>(
+            message: try await self.explainJob(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func explainQueue(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_GetQueueRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_ExplanationView> {
+        return GRPCCore.ServerResponse<Spanqueue_V1_ExplanationView>(
+            message: try await self.explainQueue(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func watch(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_WatchRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Spanqueue_V1_WatchFrameView> {
+        return GRPCCore.StreamingServerResponse<Spanqueue_V1_WatchFrameView>(
+            metadata: [:],
+            producer: { writer in
+                try await self.watch(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
+        )
+    }
+
+    package func getSession(
+        request: GRPCCore.ServerRequest<Spanqueue_V1_GetSessionRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Spanqueue_V1_SessionView> {
+        return GRPCCore.ServerResponse<Spanqueue_V1_SessionView>(
+            message: try await self.getSession(
                 request: request.message,
                 context: context
             ),
@@ -1904,6 +2953,239 @@ extension Spanqueue_V1_Admin {
             deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_JournalPageView>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_JournalPageView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ExportJournal" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > All of it, the newest first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_ExportJournalRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_ExportJournalRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_JournalDeedView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func exportJournal<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_ExportJournalRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_ExportJournalRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_JournalDeedView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Spanqueue_V1_JournalDeedView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetHistory" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How attempts went in the last while, as workers have told. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetHistoryRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_GetHistoryRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_HistoryView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getHistory<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_GetHistoryRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_GetHistoryRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_HistoryView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_HistoryView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListTypes" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The types of jobs that there are, those with most jobs first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_ListTypesRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_ListTypesRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_TypesView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listTypes<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_ListTypesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_ListTypesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_TypesView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_TypesView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListErrors" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Errors that are alike, those that were seen last first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_ListErrorsRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_ListErrorsRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_ErrorGroupsView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listErrors<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_ListErrorsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_ListErrorsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_ErrorGroupsView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ErrorGroupsView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetError" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One group of errors. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetErrorRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_GetErrorRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_ErrorGroupView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getError<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_GetErrorRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_GetErrorRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_ErrorGroupView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ErrorGroupView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetTrace" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > A job's spans, made of its record alone. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_DescribeJobRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_DescribeJobRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_TraceView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getTrace<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_DescribeJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_DescribeJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_TraceView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_TraceView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ExplainJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Why a job does not run, or what it does. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_DescribeJobRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_DescribeJobRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_ExplanationView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func explainJob<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_DescribeJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_DescribeJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_ExplanationView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ExplanationView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ExplainQueue" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What keeps the jobs of a queue. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetQueueRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_GetQueueRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_ExplanationView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func explainQueue<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_GetQueueRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_GetQueueRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_ExplanationView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ExplanationView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "Watch" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What happens, while it happens: the events of REST. Of each topic one frame at most waits for a client, however slowly it reads: counts add
+        /// > up, of everything else the newest counts. A stream ends with OK after 15 minutes, and where the gateway ends: open another with the id of the
+        /// > last frame. It ends with PERMISSION_DENIED once the caller has other rights. 64 streams at a gateway, 16 of one user: else RESOURCE_EXHAUSTED.
+        /// > Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_WatchRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_WatchRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_WatchFrameView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func watch<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_WatchRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_WatchRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_WatchFrameView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Spanqueue_V1_WatchFrameView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetSession" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who calls, and what they may do. Any scope.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetSessionRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_GetSessionRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_SessionView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getSession<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_GetSessionRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_GetSessionRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_SessionView>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_SessionView>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -2407,6 +3689,345 @@ extension Spanqueue_V1_Admin {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "ExportJournal" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > All of it, the newest first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_ExportJournalRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_ExportJournalRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_JournalDeedView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func exportJournal<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_ExportJournalRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_ExportJournalRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_JournalDeedView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Spanqueue_V1_JournalDeedView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.ExportJournal.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetHistory" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > How attempts went in the last while, as workers have told. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetHistoryRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_GetHistoryRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_HistoryView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func getHistory<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_GetHistoryRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_GetHistoryRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_HistoryView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_HistoryView>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.GetHistory.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ListTypes" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The types of jobs that there are, those with most jobs first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_ListTypesRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_ListTypesRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_TypesView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func listTypes<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_ListTypesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_ListTypesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_TypesView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_TypesView>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.ListTypes.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ListErrors" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Errors that are alike, those that were seen last first. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_ListErrorsRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_ListErrorsRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_ErrorGroupsView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func listErrors<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_ListErrorsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_ListErrorsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_ErrorGroupsView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ErrorGroupsView>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.ListErrors.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetError" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > One group of errors. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetErrorRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_GetErrorRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_ErrorGroupView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func getError<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_GetErrorRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_GetErrorRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_ErrorGroupView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ErrorGroupView>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.GetError.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetTrace" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > A job's spans, made of its record alone. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_DescribeJobRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_DescribeJobRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_TraceView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func getTrace<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_DescribeJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_DescribeJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_TraceView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_TraceView>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.GetTrace.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ExplainJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Why a job does not run, or what it does. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_DescribeJobRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_DescribeJobRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_ExplanationView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func explainJob<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_DescribeJobRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_DescribeJobRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_ExplanationView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ExplanationView>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.ExplainJob.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ExplainQueue" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What keeps the jobs of a queue. Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetQueueRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_GetQueueRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_ExplanationView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func explainQueue<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_GetQueueRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_GetQueueRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_ExplanationView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ExplanationView>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.ExplainQueue.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "Watch" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What happens, while it happens: the events of REST. Of each topic one frame at most waits for a client, however slowly it reads: counts add
+        /// > up, of everything else the newest counts. A stream ends with OK after 15 minutes, and where the gateway ends: open another with the id of the
+        /// > last frame. It ends with PERMISSION_DENIED once the caller has other rights. 64 streams at a gateway, 16 of one user: else RESOURCE_EXHAUSTED.
+        /// > Scope: read.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_WatchRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_WatchRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_WatchFrameView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func watch<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_WatchRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_WatchRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_WatchFrameView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Spanqueue_V1_WatchFrameView>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.Watch.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetSession" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Who calls, and what they may do. Any scope.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Spanqueue_V1_GetSessionRequest` message.
+        ///   - serializer: A serializer for `Spanqueue_V1_GetSessionRequest` messages.
+        ///   - deserializer: A deserializer for `Spanqueue_V1_SessionView` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func getSession<Result>(
+            request: GRPCCore.ClientRequest<Spanqueue_V1_GetSessionRequest>,
+            serializer: some GRPCCore.MessageSerializer<Spanqueue_V1_GetSessionRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Spanqueue_V1_SessionView>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_SessionView>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Spanqueue_V1_Admin.Method.GetSession.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -2813,6 +4434,295 @@ extension Spanqueue_V1_Admin.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_JournalRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_JournalPageView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExportJournal" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > All of it, the newest first. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_ExportJournalRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func exportJournal<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_ExportJournalRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Spanqueue_V1_JournalDeedView>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.exportJournal(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_ExportJournalRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_JournalDeedView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetHistory" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > How attempts went in the last while, as workers have told. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_GetHistoryRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getHistory<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_GetHistoryRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_HistoryView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getHistory(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_GetHistoryRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_HistoryView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListTypes" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > The types of jobs that there are, those with most jobs first. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_ListTypesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func listTypes<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_ListTypesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_TypesView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listTypes(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_ListTypesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_TypesView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListErrors" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Errors that are alike, those that were seen last first. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_ListErrorsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func listErrors<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_ListErrorsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ErrorGroupsView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listErrors(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_ListErrorsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_ErrorGroupsView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetError" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > One group of errors. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_GetErrorRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getError<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_GetErrorRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ErrorGroupView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getError(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_GetErrorRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_ErrorGroupView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetTrace" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > A job's spans, made of its record alone. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_DescribeJobRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getTrace<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_DescribeJobRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_TraceView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getTrace(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_DescribeJobRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_TraceView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExplainJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Why a job does not run, or what it does. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_DescribeJobRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func explainJob<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_DescribeJobRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ExplanationView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.explainJob(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_DescribeJobRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_ExplanationView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExplainQueue" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What keeps the jobs of a queue. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_GetQueueRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func explainQueue<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_GetQueueRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ExplanationView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.explainQueue(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_GetQueueRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_ExplanationView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "Watch" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What happens, while it happens: the events of REST. Of each topic one frame at most waits for a client, however slowly it reads: counts add
+    /// > up, of everything else the newest counts. A stream ends with OK after 15 minutes, and where the gateway ends: open another with the id of the
+    /// > last frame. It ends with PERMISSION_DENIED once the caller has other rights. 64 streams at a gateway, 16 of one user: else RESOURCE_EXHAUSTED.
+    /// > Scope: read.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_WatchRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func watch<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_WatchRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Spanqueue_V1_WatchFrameView>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.watch(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_WatchRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_WatchFrameView>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetSession" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Who calls, and what they may do. Any scope.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Spanqueue_V1_GetSessionRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getSession<Result>(
+        request: GRPCCore.ClientRequest<Spanqueue_V1_GetSessionRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_SessionView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getSession(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Spanqueue_V1_GetSessionRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Spanqueue_V1_SessionView>(),
             options: options,
             onResponse: handleResponse
         )
@@ -3277,6 +5187,335 @@ extension Spanqueue_V1_Admin.ClientProtocol {
             metadata: metadata
         )
         return try await self.journal(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExportJournal" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > All of it, the newest first. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func exportJournal<Result>(
+        _ message: Spanqueue_V1_ExportJournalRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Spanqueue_V1_JournalDeedView>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_ExportJournalRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.exportJournal(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetHistory" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > How attempts went in the last while, as workers have told. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getHistory<Result>(
+        _ message: Spanqueue_V1_GetHistoryRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_HistoryView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_GetHistoryRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getHistory(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListTypes" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > The types of jobs that there are, those with most jobs first. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func listTypes<Result>(
+        _ message: Spanqueue_V1_ListTypesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_TypesView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_ListTypesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listTypes(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListErrors" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Errors that are alike, those that were seen last first. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func listErrors<Result>(
+        _ message: Spanqueue_V1_ListErrorsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ErrorGroupsView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_ListErrorsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listErrors(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetError" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > One group of errors. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getError<Result>(
+        _ message: Spanqueue_V1_GetErrorRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ErrorGroupView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_GetErrorRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getError(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetTrace" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > A job's spans, made of its record alone. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getTrace<Result>(
+        _ message: Spanqueue_V1_DescribeJobRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_TraceView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_DescribeJobRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getTrace(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExplainJob" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Why a job does not run, or what it does. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func explainJob<Result>(
+        _ message: Spanqueue_V1_DescribeJobRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ExplanationView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_DescribeJobRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.explainJob(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExplainQueue" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What keeps the jobs of a queue. Scope: read.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func explainQueue<Result>(
+        _ message: Spanqueue_V1_GetQueueRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_ExplanationView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_GetQueueRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.explainQueue(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "Watch" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > What happens, while it happens: the events of REST. Of each topic one frame at most waits for a client, however slowly it reads: counts add
+    /// > up, of everything else the newest counts. A stream ends with OK after 15 minutes, and where the gateway ends: open another with the id of the
+    /// > last frame. It ends with PERMISSION_DENIED once the caller has other rights. 64 streams at a gateway, 16 of one user: else RESOURCE_EXHAUSTED.
+    /// > Scope: read.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func watch<Result>(
+        _ message: Spanqueue_V1_WatchRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Spanqueue_V1_WatchFrameView>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_WatchRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.watch(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetSession" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Who calls, and what they may do. Any scope.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getSession<Result>(
+        _ message: Spanqueue_V1_GetSessionRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Spanqueue_V1_SessionView>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Spanqueue_V1_GetSessionRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getSession(
             request: request,
             options: options,
             onResponse: handleResponse

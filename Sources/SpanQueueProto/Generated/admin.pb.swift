@@ -1261,6 +1261,813 @@ package nonisolated struct Spanqueue_V1_JournalDeedView: Sendable {
   fileprivate var _error: String? = nil
 }
 
+package nonisolated struct Spanqueue_V1_ExportJournalRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As in JournalRequest.
+  package var by: String = String()
+
+  package var action: String = String()
+
+  package var queue: String = String()
+
+  package var target: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_GetHistoryRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// All queues together where empty: the first 240 by name.
+  package var queue: String = String()
+
+  /// "minute", for the last three hours, or "ten_minutes", for the last three days; "minute" where empty.
+  package var resolution: String = String()
+
+  /// How many slots back, the present one included: 1 to 180, or 432 of ten minutes; 60 where 0.
+  package var last: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_HistoryView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Of a slot.
+  package var seconds: Int64 = 0
+
+  /// The oldest first; those in which no attempt ended are not there.
+  package var slots: [Spanqueue_V1_HistorySlotView] = []
+
+  /// Of one queue: its types over the whole time, those with most attempts first.
+  package var types: [Spanqueue_V1_HistoryTypeView] = []
+
+  /// Of all queues together: each of them, by name.
+  package var queues: [Spanqueue_V1_HistoryQueueView] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_HistorySlotView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// When it begins.
+  package var at: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_at ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_at = newValue}
+  }
+  /// Returns true if `at` has been explicitly set.
+  package var hasAt: Bool {self._at != nil}
+  /// Clears the value of `at`. Subsequent reads from it will return its default value.
+  package mutating func clearAt() {self._at = nil}
+
+  /// How many jobs were ready when a worker told of attempts last.
+  package var ready: Int64 = 0
+
+  package var completed: Int64 = 0
+
+  package var retried: Int64 = 0
+
+  package var dead: Int64 = 0
+
+  package var other: Int64 = 0
+
+  /// Means over its attempts.
+  package var processSeconds: Double = 0
+
+  package var waitSeconds: Double = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _at: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+package nonisolated struct Spanqueue_V1_HistoryTypeView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `*` for those of many types, which are not told apart.
+  package var type: String = String()
+
+  package var completed: Int64 = 0
+
+  package var retried: Int64 = 0
+
+  package var dead: Int64 = 0
+
+  package var other: Int64 = 0
+
+  package var processSeconds: Double = 0
+
+  package var waitSeconds: Double = 0
+
+  /// Half of the attempts, and 99 of 100, took no longer; at most twice and a half of what is true.
+  package var p50Seconds: Double {
+    get {_p50Seconds ?? 0}
+    set {_p50Seconds = newValue}
+  }
+  /// Returns true if `p50Seconds` has been explicitly set.
+  package var hasP50Seconds: Bool {self._p50Seconds != nil}
+  /// Clears the value of `p50Seconds`. Subsequent reads from it will return its default value.
+  package mutating func clearP50Seconds() {self._p50Seconds = nil}
+
+  package var p99Seconds: Double {
+    get {_p99Seconds ?? 0}
+    set {_p99Seconds = newValue}
+  }
+  /// Returns true if `p99Seconds` has been explicitly set.
+  package var hasP99Seconds: Bool {self._p99Seconds != nil}
+  /// Clears the value of `p99Seconds`. Subsequent reads from it will return its default value.
+  package mutating func clearP99Seconds() {self._p99Seconds = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _p50Seconds: Double? = nil
+  fileprivate var _p99Seconds: Double? = nil
+}
+
+package nonisolated struct Spanqueue_V1_HistoryQueueView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  /// Its ready jobs in each of the slots; null before the first of its own.
+  package var ready: SwiftProtobuf.Google_Protobuf_ListValue {
+    get {_ready ?? SwiftProtobuf.Google_Protobuf_ListValue()}
+    set {_ready = newValue}
+  }
+  /// Returns true if `ready` has been explicitly set.
+  package var hasReady: Bool {self._ready != nil}
+  /// Clears the value of `ready`. Subsequent reads from it will return its default value.
+  package mutating func clearReady() {self._ready = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _ready: SwiftProtobuf.Google_Protobuf_ListValue? = nil
+}
+
+package nonisolated struct Spanqueue_V1_ListTypesRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// All where empty.
+  package var queue: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_TypesView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var types: [Spanqueue_V1_TypeView] = []
+
+  /// How many jobs were looked at.
+  package var scanned: Int64 = 0
+
+  /// Whether these are all; else the counts are at least so many.
+  package var complete: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_TypeView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var type: String = String()
+
+  package var queues: [String] = []
+
+  /// By state; states without any are not there.
+  package var jobs: Dictionary<String,Int64> = [:]
+
+  /// Live workers that have a handler for it.
+  package var workers: Int64 = 0
+
+  /// Attempts that ended in an error, as far as workers have told.
+  package var errors: Int64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_ListErrorsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// All where empty.
+  package var queue: String = String()
+
+  package var type: String = String()
+
+  /// 1 to 200; 50 where 0.
+  package var limit: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_ErrorGroupsView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var errors: [Spanqueue_V1_ErrorGroupView] = []
+
+  /// How many more there are.
+  package var more: Int64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_GetErrorRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Sixteen hexadecimal digits.
+  package var fingerprint: String = String()
+
+  /// Spares the search through all queues.
+  package var queue: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_ErrorGroupView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Absent for the rest, which stands for groups that gave way to newer ones.
+  package var fingerprint: String {
+    get {_fingerprint ?? String()}
+    set {_fingerprint = newValue}
+  }
+  /// Returns true if `fingerprint` has been explicitly set.
+  package var hasFingerprint: Bool {self._fingerprint != nil}
+  /// Clears the value of `fingerprint`. Subsequent reads from it will return its default value.
+  package mutating func clearFingerprint() {self._fingerprint = nil}
+
+  package var queue: String = String()
+
+  package var type: String = String()
+
+  package var errorType: String = String()
+
+  /// The text with what differs from one to the next masked.
+  package var message: String = String()
+
+  /// How many attempts ended in it, as far as workers have told.
+  package var count: Int64 = 0
+
+  package var firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_firstSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_firstSeen = newValue}
+  }
+  /// Returns true if `firstSeen` has been explicitly set.
+  package var hasFirstSeen: Bool {self._firstSeen != nil}
+  /// Clears the value of `firstSeen`. Subsequent reads from it will return its default value.
+  package mutating func clearFirstSeen() {self._firstSeen = nil}
+
+  package var lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_lastSeen ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_lastSeen = newValue}
+  }
+  /// Returns true if `lastSeen` has been explicitly set.
+  package var hasLastSeen: Bool {self._lastSeen != nil}
+  /// Clears the value of `lastSeen`. Subsequent reads from it will return its default value.
+  package mutating func clearLastSeen() {self._lastSeen = nil}
+
+  /// Of the worker that saw it last.
+  package var version: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _fingerprint: String? = nil
+  fileprivate var _firstSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _lastSeen: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+package nonisolated struct Spanqueue_V1_TraceView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var traceID: String = String()
+
+  package var jobID: String = String()
+
+  package var spans: [Spanqueue_V1_SpanView] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_SpanView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  package var kind: String = String()
+
+  /// The job's, but for an attempt that began a trace of its own.
+  package var traceID: String = String()
+
+  package var spanID: String = String()
+
+  package var parentSpanID: String {
+    get {_parentSpanID ?? String()}
+    set {_parentSpanID = newValue}
+  }
+  /// Returns true if `parentSpanID` has been explicitly set.
+  package var hasParentSpanID: Bool {self._parentSpanID != nil}
+  /// Clears the value of `parentSpanID`. Subsequent reads from it will return its default value.
+  package mutating func clearParentSpanID() {self._parentSpanID = nil}
+
+  package var start: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_start ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_start = newValue}
+  }
+  /// Returns true if `start` has been explicitly set.
+  package var hasStart: Bool {self._start != nil}
+  /// Clears the value of `start`. Subsequent reads from it will return its default value.
+  package mutating func clearStart() {self._start = nil}
+
+  /// Absent where it goes on.
+  package var end: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_end ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_end = newValue}
+  }
+  /// Returns true if `end` has been explicitly set.
+  package var hasEnd: Bool {self._end != nil}
+  /// Clears the value of `end`. Subsequent reads from it will return its default value.
+  package mutating func clearEnd() {self._end = nil}
+
+  package var status: String = String()
+
+  package var statusMessage: String {
+    get {_statusMessage ?? String()}
+    set {_statusMessage = newValue}
+  }
+  /// Returns true if `statusMessage` has been explicitly set.
+  package var hasStatusMessage: Bool {self._statusMessage != nil}
+  /// Clears the value of `statusMessage`. Subsequent reads from it will return its default value.
+  package mutating func clearStatusMessage() {self._statusMessage = nil}
+
+  package var attributes: SwiftProtobuf.Google_Protobuf_Struct {
+    get {_attributes ?? SwiftProtobuf.Google_Protobuf_Struct()}
+    set {_attributes = newValue}
+  }
+  /// Returns true if `attributes` has been explicitly set.
+  package var hasAttributes: Bool {self._attributes != nil}
+  /// Clears the value of `attributes`. Subsequent reads from it will return its default value.
+  package mutating func clearAttributes() {self._attributes = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _parentSpanID: String? = nil
+  fileprivate var _start: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _end: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _statusMessage: String? = nil
+  fileprivate var _attributes: SwiftProtobuf.Google_Protobuf_Struct? = nil
+}
+
+package nonisolated struct Spanqueue_V1_ExplanationView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var queue: String = String()
+
+  /// Absent where the queue itself was asked about.
+  package var id: String {
+    get {_id ?? String()}
+    set {_id = newValue}
+  }
+  /// Returns true if `id` has been explicitly set.
+  package var hasID: Bool {self._id != nil}
+  /// Clears the value of `id`. Subsequent reads from it will return its default value.
+  package mutating func clearID() {self._id = nil}
+
+  package var state: String {
+    get {_state ?? String()}
+    set {_state = newValue}
+  }
+  /// Returns true if `state` has been explicitly set.
+  package var hasState: Bool {self._state != nil}
+  /// Clears the value of `state`. Subsequent reads from it will return its default value.
+  package mutating func clearState() {self._state = nil}
+
+  /// In one line.
+  package var verdict: String = String()
+
+  /// The binding one first.
+  package var reasons: [Spanqueue_V1_ExplanationView.Reason] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated struct Reason: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    /// A word for programs.
+    package var code: String = String()
+
+    /// In one line, with the evidence.
+    package var detail: String = String()
+
+    /// What to type next; absent where there is nothing to do.
+    package var command: String {
+      get {_command ?? String()}
+      set {_command = newValue}
+    }
+    /// Returns true if `command` has been explicitly set.
+    package var hasCommand: Bool {self._command != nil}
+    /// Clears the value of `command`. Subsequent reads from it will return its default value.
+    package mutating func clearCommand() {self._command = nil}
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _command: String? = nil
+  }
+
+  package init() {}
+
+  fileprivate var _id: String? = nil
+  fileprivate var _state: String? = nil
+}
+
+package nonisolated struct Spanqueue_V1_WatchRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Some of "stats", each second, "depth", each three, "workers", each five, and "jobs", four times a second; all where empty.
+  package var topics: [String] = []
+
+  /// At most 100; all that the caller may see where empty.
+  package var queues: [String] = []
+
+  /// WatchFrameView.id of the last frame of an earlier stream. What was missed comes first, for a minute; else a "reset" says that it is not known.
+  package var lastID: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_WatchFrameView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var id: String = String()
+
+  /// One of the topics, or "hello", which is the first, "notice" or "reset".
+  package var event: String = String()
+
+  package var data: Spanqueue_V1_WatchDataView {
+    get {_data ?? Spanqueue_V1_WatchDataView()}
+    set {_data = newValue}
+  }
+  /// Returns true if `data` has been explicitly set.
+  package var hasData: Bool {self._data != nil}
+  /// Clears the value of `data`. Subsequent reads from it will return its default value.
+  package mutating func clearData() {self._data = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _data: Spanqueue_V1_WatchDataView? = nil
+}
+
+package nonisolated struct Spanqueue_V1_WatchDataView: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var at: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._at ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._at = newValue}
+  }
+  /// Returns true if `at` has been explicitly set.
+  package var hasAt: Bool {_storage._at != nil}
+  /// Clears the value of `at`. Subsequent reads from it will return its default value.
+  package mutating func clearAt() {_uniqueStorage()._at = nil}
+
+  /// With "stats".
+  package var stats: Spanqueue_V1_StatsView {
+    get {_storage._stats ?? Spanqueue_V1_StatsView()}
+    set {_uniqueStorage()._stats = newValue}
+  }
+  /// Returns true if `stats` has been explicitly set.
+  package var hasStats: Bool {_storage._stats != nil}
+  /// Clears the value of `stats`. Subsequent reads from it will return its default value.
+  package mutating func clearStats() {_uniqueStorage()._stats = nil}
+
+  /// With "depth".
+  package var queues: [Spanqueue_V1_DepthView] {
+    get {_storage._queues}
+    set {_uniqueStorage()._queues = newValue}
+  }
+
+  /// With "workers".
+  package var workers: [Spanqueue_V1_WorkerView] {
+    get {_storage._workers}
+    set {_uniqueStorage()._workers = newValue}
+  }
+
+  /// With "jobs": the latest by name, at most 20; how many of each queue; and how many are not named.
+  package var jobs: [Spanqueue_V1_JobEventView] {
+    get {_storage._jobs}
+    set {_uniqueStorage()._jobs = newValue}
+  }
+
+  package var counts: [Spanqueue_V1_EventCountsView] {
+    get {_storage._counts}
+    set {_uniqueStorage()._counts = newValue}
+  }
+
+  package var omitted: Int64 {
+    get {_storage._omitted ?? 0}
+    set {_uniqueStorage()._omitted = newValue}
+  }
+  /// Returns true if `omitted` has been explicitly set.
+  package var hasOmitted: Bool {_storage._omitted != nil}
+  /// Clears the value of `omitted`. Subsequent reads from it will return its default value.
+  package mutating func clearOmitted() {_uniqueStorage()._omitted = nil}
+
+  /// With "hello": what ids begin with, what is watched, and whether nothing was missed.
+  package var boot: String {
+    get {_storage._boot ?? String()}
+    set {_uniqueStorage()._boot = newValue}
+  }
+  /// Returns true if `boot` has been explicitly set.
+  package var hasBoot: Bool {_storage._boot != nil}
+  /// Clears the value of `boot`. Subsequent reads from it will return its default value.
+  package mutating func clearBoot() {_uniqueStorage()._boot = nil}
+
+  package var topics: [String] {
+    get {_storage._topics}
+    set {_uniqueStorage()._topics = newValue}
+  }
+
+  package var resumed: Bool {
+    get {_storage._resumed ?? false}
+    set {_uniqueStorage()._resumed = newValue}
+  }
+  /// Returns true if `resumed` has been explicitly set.
+  package var hasResumed: Bool {_storage._resumed != nil}
+  /// Clears the value of `resumed`. Subsequent reads from it will return its default value.
+  package mutating func clearResumed() {_uniqueStorage()._resumed = nil}
+
+  package var version: String {
+    get {_storage._version ?? String()}
+    set {_uniqueStorage()._version = newValue}
+  }
+  /// Returns true if `version` has been explicitly set.
+  package var hasVersion: Bool {_storage._version != nil}
+  /// Clears the value of `version`. Subsequent reads from it will return its default value.
+  package mutating func clearVersion() {_uniqueStorage()._version = nil}
+
+  /// With "notice", as "engine_unavailable", "engine_back", "events_missed" or "stopping"; and what it means, with "reset" too.
+  package var code: String {
+    get {_storage._code ?? String()}
+    set {_uniqueStorage()._code = newValue}
+  }
+  /// Returns true if `code` has been explicitly set.
+  package var hasCode: Bool {_storage._code != nil}
+  /// Clears the value of `code`. Subsequent reads from it will return its default value.
+  package mutating func clearCode() {_uniqueStorage()._code = nil}
+
+  package var message: String {
+    get {_storage._message ?? String()}
+    set {_uniqueStorage()._message = newValue}
+  }
+  /// Returns true if `message` has been explicitly set.
+  package var hasMessage: Bool {_storage._message != nil}
+  /// Clears the value of `message`. Subsequent reads from it will return its default value.
+  package mutating func clearMessage() {_uniqueStorage()._message = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Spanqueue_V1_DepthView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  /// How many jobs are ready at priority 0, 1 … 9.
+  package var ready: [Int64] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_JobEventView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var at: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_at ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_at = newValue}
+  }
+  /// Returns true if `at` has been explicitly set.
+  package var hasAt: Bool {self._at != nil}
+  /// Clears the value of `at`. Subsequent reads from it will return its default value.
+  package mutating func clearAt() {self._at = nil}
+
+  package var event: String = String()
+
+  package var id: String = String()
+
+  package var queue: String = String()
+
+  package var type: String {
+    get {_type ?? String()}
+    set {_type = newValue}
+  }
+  /// Returns true if `type` has been explicitly set.
+  package var hasType: Bool {self._type != nil}
+  /// Clears the value of `type`. Subsequent reads from it will return its default value.
+  package mutating func clearType() {self._type = nil}
+
+  package var attempt: Int64 {
+    get {_attempt ?? 0}
+    set {_attempt = newValue}
+  }
+  /// Returns true if `attempt` has been explicitly set.
+  package var hasAttempt: Bool {self._attempt != nil}
+  /// Clears the value of `attempt`. Subsequent reads from it will return its default value.
+  package mutating func clearAttempt() {self._attempt = nil}
+
+  package var errorType: String {
+    get {_errorType ?? String()}
+    set {_errorType = newValue}
+  }
+  /// Returns true if `errorType` has been explicitly set.
+  package var hasErrorType: Bool {self._errorType != nil}
+  /// Clears the value of `errorType`. Subsequent reads from it will return its default value.
+  package mutating func clearErrorType() {self._errorType = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _at: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _type: String? = nil
+  fileprivate var _attempt: Int64? = nil
+  fileprivate var _errorType: String? = nil
+}
+
+package nonisolated struct Spanqueue_V1_EventCountsView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var queue: String = String()
+
+  /// By what happened to them.
+  package var counts: Dictionary<String,Int64> = [:]
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_GetSessionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Spanqueue_V1_SessionView: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  /// Absent where there are no users.
+  package var role: String {
+    get {_role ?? String()}
+    set {_role = newValue}
+  }
+  /// Returns true if `role` has been explicitly set.
+  package var hasRole: Bool {self._role != nil}
+  /// Clears the value of `role`. Subsequent reads from it will return its default value.
+  package mutating func clearRole() {self._role = nil}
+
+  package var scopes: [String] = []
+
+  /// As in the file of users: `mail,media-*`, or `*`.
+  package var queues: String = String()
+
+  /// Absent: what a token or certificate may do has no end of its own.
+  package var until: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_until ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_until = newValue}
+  }
+  /// Returns true if `until` has been explicitly set.
+  package var hasUntil: Bool {self._until != nil}
+  /// Clears the value of `until`. Subsequent reads from it will return its default value.
+  package mutating func clearUntil() {self._until = nil}
+
+  /// Where the pages lead to, which a gateway has not.
+  package var traceURL: String {
+    get {_traceURL ?? String()}
+    set {_traceURL = newValue}
+  }
+  /// Returns true if `traceURL` has been explicitly set.
+  package var hasTraceURL: Bool {self._traceURL != nil}
+  /// Clears the value of `traceURL`. Subsequent reads from it will return its default value.
+  package mutating func clearTraceURL() {self._traceURL = nil}
+
+  package var queueURL: String {
+    get {_queueURL ?? String()}
+    set {_queueURL = newValue}
+  }
+  /// Returns true if `queueURL` has been explicitly set.
+  package var hasQueueURL: Bool {self._queueURL != nil}
+  /// Clears the value of `queueURL`. Subsequent reads from it will return its default value.
+  package mutating func clearQueueURL() {self._queueURL = nil}
+
+  /// The gateway's.
+  package var version: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _role: String? = nil
+  fileprivate var _until: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _traceURL: String? = nil
+  fileprivate var _queueURL: String? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "spanqueue.v1"
@@ -3184,6 +3991,1299 @@ nonisolated extension Spanqueue_V1_JournalDeedView: SwiftProtobuf.Message, Swift
     if lhs._outcome != rhs._outcome {return false}
     if lhs._count != rhs._count {return false}
     if lhs._error != rhs._error {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_ExportJournalRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ExportJournalRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}by\0\u{1}action\0\u{1}queue\0\u{1}target\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.by) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.action) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.queue) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.target) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.by.isEmpty {
+      try visitor.visitSingularStringField(value: self.by, fieldNumber: 1)
+    }
+    if !self.action.isEmpty {
+      try visitor.visitSingularStringField(value: self.action, fieldNumber: 2)
+    }
+    if !self.queue.isEmpty {
+      try visitor.visitSingularStringField(value: self.queue, fieldNumber: 3)
+    }
+    if !self.target.isEmpty {
+      try visitor.visitSingularStringField(value: self.target, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_ExportJournalRequest, rhs: Spanqueue_V1_ExportJournalRequest) -> Bool {
+    if lhs.by != rhs.by {return false}
+    if lhs.action != rhs.action {return false}
+    if lhs.queue != rhs.queue {return false}
+    if lhs.target != rhs.target {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_GetHistoryRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GetHistoryRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}queue\0\u{1}resolution\0\u{1}last\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.queue) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.resolution) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.last) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.queue.isEmpty {
+      try visitor.visitSingularStringField(value: self.queue, fieldNumber: 1)
+    }
+    if !self.resolution.isEmpty {
+      try visitor.visitSingularStringField(value: self.resolution, fieldNumber: 2)
+    }
+    if self.last != 0 {
+      try visitor.visitSingularUInt32Field(value: self.last, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_GetHistoryRequest, rhs: Spanqueue_V1_GetHistoryRequest) -> Bool {
+    if lhs.queue != rhs.queue {return false}
+    if lhs.resolution != rhs.resolution {return false}
+    if lhs.last != rhs.last {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_HistoryView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HistoryView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}seconds\0\u{1}slots\0\u{1}types\0\u{1}queues\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.seconds) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.slots) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.types) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.queues) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.seconds != 0 {
+      try visitor.visitSingularInt64Field(value: self.seconds, fieldNumber: 1)
+    }
+    if !self.slots.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.slots, fieldNumber: 2)
+    }
+    if !self.types.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.types, fieldNumber: 3)
+    }
+    if !self.queues.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.queues, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_HistoryView, rhs: Spanqueue_V1_HistoryView) -> Bool {
+    if lhs.seconds != rhs.seconds {return false}
+    if lhs.slots != rhs.slots {return false}
+    if lhs.types != rhs.types {return false}
+    if lhs.queues != rhs.queues {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_HistorySlotView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HistorySlotView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}at\0\u{1}ready\0\u{1}completed\0\u{1}retried\0\u{1}dead\0\u{1}other\0\u{3}process_seconds\0\u{3}wait_seconds\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._at) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.ready) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.completed) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.retried) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.dead) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.other) }()
+      case 7: try { try decoder.decodeSingularDoubleField(value: &self.processSeconds) }()
+      case 8: try { try decoder.decodeSingularDoubleField(value: &self.waitSeconds) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._at {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.ready != 0 {
+      try visitor.visitSingularInt64Field(value: self.ready, fieldNumber: 2)
+    }
+    if self.completed != 0 {
+      try visitor.visitSingularInt64Field(value: self.completed, fieldNumber: 3)
+    }
+    if self.retried != 0 {
+      try visitor.visitSingularInt64Field(value: self.retried, fieldNumber: 4)
+    }
+    if self.dead != 0 {
+      try visitor.visitSingularInt64Field(value: self.dead, fieldNumber: 5)
+    }
+    if self.other != 0 {
+      try visitor.visitSingularInt64Field(value: self.other, fieldNumber: 6)
+    }
+    if self.processSeconds.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.processSeconds, fieldNumber: 7)
+    }
+    if self.waitSeconds.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.waitSeconds, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_HistorySlotView, rhs: Spanqueue_V1_HistorySlotView) -> Bool {
+    if lhs._at != rhs._at {return false}
+    if lhs.ready != rhs.ready {return false}
+    if lhs.completed != rhs.completed {return false}
+    if lhs.retried != rhs.retried {return false}
+    if lhs.dead != rhs.dead {return false}
+    if lhs.other != rhs.other {return false}
+    if lhs.processSeconds != rhs.processSeconds {return false}
+    if lhs.waitSeconds != rhs.waitSeconds {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_HistoryTypeView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HistoryTypeView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{1}completed\0\u{1}retried\0\u{1}dead\0\u{1}other\0\u{3}process_seconds\0\u{3}wait_seconds\0\u{3}p50_seconds\0\u{3}p99_seconds\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.type) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.completed) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.retried) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.dead) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.other) }()
+      case 6: try { try decoder.decodeSingularDoubleField(value: &self.processSeconds) }()
+      case 7: try { try decoder.decodeSingularDoubleField(value: &self.waitSeconds) }()
+      case 8: try { try decoder.decodeSingularDoubleField(value: &self._p50Seconds) }()
+      case 9: try { try decoder.decodeSingularDoubleField(value: &self._p99Seconds) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.type.isEmpty {
+      try visitor.visitSingularStringField(value: self.type, fieldNumber: 1)
+    }
+    if self.completed != 0 {
+      try visitor.visitSingularInt64Field(value: self.completed, fieldNumber: 2)
+    }
+    if self.retried != 0 {
+      try visitor.visitSingularInt64Field(value: self.retried, fieldNumber: 3)
+    }
+    if self.dead != 0 {
+      try visitor.visitSingularInt64Field(value: self.dead, fieldNumber: 4)
+    }
+    if self.other != 0 {
+      try visitor.visitSingularInt64Field(value: self.other, fieldNumber: 5)
+    }
+    if self.processSeconds.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.processSeconds, fieldNumber: 6)
+    }
+    if self.waitSeconds.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.waitSeconds, fieldNumber: 7)
+    }
+    try { if let v = self._p50Seconds {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 8)
+    } }()
+    try { if let v = self._p99Seconds {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 9)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_HistoryTypeView, rhs: Spanqueue_V1_HistoryTypeView) -> Bool {
+    if lhs.type != rhs.type {return false}
+    if lhs.completed != rhs.completed {return false}
+    if lhs.retried != rhs.retried {return false}
+    if lhs.dead != rhs.dead {return false}
+    if lhs.other != rhs.other {return false}
+    if lhs.processSeconds != rhs.processSeconds {return false}
+    if lhs.waitSeconds != rhs.waitSeconds {return false}
+    if lhs._p50Seconds != rhs._p50Seconds {return false}
+    if lhs._p99Seconds != rhs._p99Seconds {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_HistoryQueueView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HistoryQueueView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}ready\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._ready) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try { if let v = self._ready {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_HistoryQueueView, rhs: Spanqueue_V1_HistoryQueueView) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs._ready != rhs._ready {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_ListTypesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListTypesRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}queue\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.queue) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.queue.isEmpty {
+      try visitor.visitSingularStringField(value: self.queue, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_ListTypesRequest, rhs: Spanqueue_V1_ListTypesRequest) -> Bool {
+    if lhs.queue != rhs.queue {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_TypesView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TypesView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}types\0\u{1}scanned\0\u{1}complete\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.types) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.scanned) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.complete) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.types.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.types, fieldNumber: 1)
+    }
+    if self.scanned != 0 {
+      try visitor.visitSingularInt64Field(value: self.scanned, fieldNumber: 2)
+    }
+    if self.complete != false {
+      try visitor.visitSingularBoolField(value: self.complete, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_TypesView, rhs: Spanqueue_V1_TypesView) -> Bool {
+    if lhs.types != rhs.types {return false}
+    if lhs.scanned != rhs.scanned {return false}
+    if lhs.complete != rhs.complete {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_TypeView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TypeView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{1}queues\0\u{1}jobs\0\u{1}workers\0\u{1}errors\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.type) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.queues) }()
+      case 3: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: &self.jobs) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.workers) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.errors) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.type.isEmpty {
+      try visitor.visitSingularStringField(value: self.type, fieldNumber: 1)
+    }
+    if !self.queues.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.queues, fieldNumber: 2)
+    }
+    if !self.jobs.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: self.jobs, fieldNumber: 3)
+    }
+    if self.workers != 0 {
+      try visitor.visitSingularInt64Field(value: self.workers, fieldNumber: 4)
+    }
+    if self.errors != 0 {
+      try visitor.visitSingularInt64Field(value: self.errors, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_TypeView, rhs: Spanqueue_V1_TypeView) -> Bool {
+    if lhs.type != rhs.type {return false}
+    if lhs.queues != rhs.queues {return false}
+    if lhs.jobs != rhs.jobs {return false}
+    if lhs.workers != rhs.workers {return false}
+    if lhs.errors != rhs.errors {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_ListErrorsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListErrorsRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}queue\0\u{1}type\0\u{1}limit\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.queue) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.type) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.queue.isEmpty {
+      try visitor.visitSingularStringField(value: self.queue, fieldNumber: 1)
+    }
+    if !self.type.isEmpty {
+      try visitor.visitSingularStringField(value: self.type, fieldNumber: 2)
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_ListErrorsRequest, rhs: Spanqueue_V1_ListErrorsRequest) -> Bool {
+    if lhs.queue != rhs.queue {return false}
+    if lhs.type != rhs.type {return false}
+    if lhs.limit != rhs.limit {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_ErrorGroupsView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ErrorGroupsView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}errors\0\u{1}more\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.errors) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.more) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.errors.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.errors, fieldNumber: 1)
+    }
+    if self.more != 0 {
+      try visitor.visitSingularInt64Field(value: self.more, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_ErrorGroupsView, rhs: Spanqueue_V1_ErrorGroupsView) -> Bool {
+    if lhs.errors != rhs.errors {return false}
+    if lhs.more != rhs.more {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_GetErrorRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GetErrorRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}fingerprint\0\u{1}queue\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.fingerprint) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.queue) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.fingerprint.isEmpty {
+      try visitor.visitSingularStringField(value: self.fingerprint, fieldNumber: 1)
+    }
+    if !self.queue.isEmpty {
+      try visitor.visitSingularStringField(value: self.queue, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_GetErrorRequest, rhs: Spanqueue_V1_GetErrorRequest) -> Bool {
+    if lhs.fingerprint != rhs.fingerprint {return false}
+    if lhs.queue != rhs.queue {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_ErrorGroupView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ErrorGroupView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}fingerprint\0\u{1}queue\0\u{1}type\0\u{3}error_type\0\u{1}message\0\u{1}count\0\u{3}first_seen\0\u{3}last_seen\0\u{1}version\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._fingerprint) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.queue) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.type) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.errorType) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.count) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._firstSeen) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._lastSeen) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.version) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._fingerprint {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    if !self.queue.isEmpty {
+      try visitor.visitSingularStringField(value: self.queue, fieldNumber: 2)
+    }
+    if !self.type.isEmpty {
+      try visitor.visitSingularStringField(value: self.type, fieldNumber: 3)
+    }
+    if !self.errorType.isEmpty {
+      try visitor.visitSingularStringField(value: self.errorType, fieldNumber: 4)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularStringField(value: self.message, fieldNumber: 5)
+    }
+    if self.count != 0 {
+      try visitor.visitSingularInt64Field(value: self.count, fieldNumber: 6)
+    }
+    try { if let v = self._firstSeen {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._lastSeen {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    if !self.version.isEmpty {
+      try visitor.visitSingularStringField(value: self.version, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_ErrorGroupView, rhs: Spanqueue_V1_ErrorGroupView) -> Bool {
+    if lhs._fingerprint != rhs._fingerprint {return false}
+    if lhs.queue != rhs.queue {return false}
+    if lhs.type != rhs.type {return false}
+    if lhs.errorType != rhs.errorType {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.count != rhs.count {return false}
+    if lhs._firstSeen != rhs._firstSeen {return false}
+    if lhs._lastSeen != rhs._lastSeen {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_TraceView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TraceView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}trace_id\0\u{3}job_id\0\u{1}spans\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.traceID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.jobID) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.spans) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.traceID.isEmpty {
+      try visitor.visitSingularStringField(value: self.traceID, fieldNumber: 1)
+    }
+    if !self.jobID.isEmpty {
+      try visitor.visitSingularStringField(value: self.jobID, fieldNumber: 2)
+    }
+    if !self.spans.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.spans, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_TraceView, rhs: Spanqueue_V1_TraceView) -> Bool {
+    if lhs.traceID != rhs.traceID {return false}
+    if lhs.jobID != rhs.jobID {return false}
+    if lhs.spans != rhs.spans {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_SpanView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SpanView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}kind\0\u{3}trace_id\0\u{3}span_id\0\u{3}parent_span_id\0\u{1}start\0\u{1}end\0\u{1}status\0\u{3}status_message\0\u{1}attributes\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.traceID) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.spanID) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self._parentSpanID) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._start) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._end) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.status) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self._statusMessage) }()
+      case 10: try { try decoder.decodeSingularMessageField(value: &self._attributes) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
+    }
+    if !self.traceID.isEmpty {
+      try visitor.visitSingularStringField(value: self.traceID, fieldNumber: 3)
+    }
+    if !self.spanID.isEmpty {
+      try visitor.visitSingularStringField(value: self.spanID, fieldNumber: 4)
+    }
+    try { if let v = self._parentSpanID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._start {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._end {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if !self.status.isEmpty {
+      try visitor.visitSingularStringField(value: self.status, fieldNumber: 8)
+    }
+    try { if let v = self._statusMessage {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 9)
+    } }()
+    try { if let v = self._attributes {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_SpanView, rhs: Spanqueue_V1_SpanView) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.traceID != rhs.traceID {return false}
+    if lhs.spanID != rhs.spanID {return false}
+    if lhs._parentSpanID != rhs._parentSpanID {return false}
+    if lhs._start != rhs._start {return false}
+    if lhs._end != rhs._end {return false}
+    if lhs.status != rhs.status {return false}
+    if lhs._statusMessage != rhs._statusMessage {return false}
+    if lhs._attributes != rhs._attributes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_ExplanationView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ExplanationView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}queue\0\u{1}id\0\u{1}state\0\u{1}verdict\0\u{1}reasons\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.queue) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._id) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._state) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.verdict) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.reasons) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.queue.isEmpty {
+      try visitor.visitSingularStringField(value: self.queue, fieldNumber: 1)
+    }
+    try { if let v = self._id {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._state {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    if !self.verdict.isEmpty {
+      try visitor.visitSingularStringField(value: self.verdict, fieldNumber: 4)
+    }
+    if !self.reasons.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.reasons, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_ExplanationView, rhs: Spanqueue_V1_ExplanationView) -> Bool {
+    if lhs.queue != rhs.queue {return false}
+    if lhs._id != rhs._id {return false}
+    if lhs._state != rhs._state {return false}
+    if lhs.verdict != rhs.verdict {return false}
+    if lhs.reasons != rhs.reasons {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_ExplanationView.Reason: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Spanqueue_V1_ExplanationView.protoMessageName + ".Reason"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}code\0\u{1}detail\0\u{1}command\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.code) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.detail) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._command) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.code.isEmpty {
+      try visitor.visitSingularStringField(value: self.code, fieldNumber: 1)
+    }
+    if !self.detail.isEmpty {
+      try visitor.visitSingularStringField(value: self.detail, fieldNumber: 2)
+    }
+    try { if let v = self._command {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_ExplanationView.Reason, rhs: Spanqueue_V1_ExplanationView.Reason) -> Bool {
+    if lhs.code != rhs.code {return false}
+    if lhs.detail != rhs.detail {return false}
+    if lhs._command != rhs._command {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_WatchRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".WatchRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}topics\0\u{1}queues\0\u{3}last_id\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.topics) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.queues) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.lastID) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.topics.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.topics, fieldNumber: 1)
+    }
+    if !self.queues.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.queues, fieldNumber: 2)
+    }
+    if !self.lastID.isEmpty {
+      try visitor.visitSingularStringField(value: self.lastID, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_WatchRequest, rhs: Spanqueue_V1_WatchRequest) -> Bool {
+    if lhs.topics != rhs.topics {return false}
+    if lhs.queues != rhs.queues {return false}
+    if lhs.lastID != rhs.lastID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_WatchFrameView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".WatchFrameView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}event\0\u{1}data\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.event) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._data) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    }
+    if !self.event.isEmpty {
+      try visitor.visitSingularStringField(value: self.event, fieldNumber: 2)
+    }
+    try { if let v = self._data {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_WatchFrameView, rhs: Spanqueue_V1_WatchFrameView) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.event != rhs.event {return false}
+    if lhs._data != rhs._data {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_WatchDataView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".WatchDataView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}at\0\u{1}stats\0\u{1}queues\0\u{1}workers\0\u{1}jobs\0\u{1}counts\0\u{1}omitted\0\u{1}boot\0\u{1}topics\0\u{1}resumed\0\u{1}version\0\u{1}code\0\u{1}message\0")
+
+  fileprivate class _StorageClass {
+    var _at: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _stats: Spanqueue_V1_StatsView? = nil
+    var _queues: [Spanqueue_V1_DepthView] = []
+    var _workers: [Spanqueue_V1_WorkerView] = []
+    var _jobs: [Spanqueue_V1_JobEventView] = []
+    var _counts: [Spanqueue_V1_EventCountsView] = []
+    var _omitted: Int64? = nil
+    var _boot: String? = nil
+    var _topics: [String] = []
+    var _resumed: Bool? = nil
+    var _version: String? = nil
+    var _code: String? = nil
+    var _message: String? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _at = source._at
+      _stats = source._stats
+      _queues = source._queues
+      _workers = source._workers
+      _jobs = source._jobs
+      _counts = source._counts
+      _omitted = source._omitted
+      _boot = source._boot
+      _topics = source._topics
+      _resumed = source._resumed
+      _version = source._version
+      _code = source._code
+      _message = source._message
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._at) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._stats) }()
+        case 3: try { try decoder.decodeRepeatedMessageField(value: &_storage._queues) }()
+        case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._workers) }()
+        case 5: try { try decoder.decodeRepeatedMessageField(value: &_storage._jobs) }()
+        case 6: try { try decoder.decodeRepeatedMessageField(value: &_storage._counts) }()
+        case 7: try { try decoder.decodeSingularInt64Field(value: &_storage._omitted) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._boot) }()
+        case 9: try { try decoder.decodeRepeatedStringField(value: &_storage._topics) }()
+        case 10: try { try decoder.decodeSingularBoolField(value: &_storage._resumed) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._version) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._code) }()
+        case 13: try { try decoder.decodeSingularStringField(value: &_storage._message) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._at {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._stats {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      if !_storage._queues.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._queues, fieldNumber: 3)
+      }
+      if !_storage._workers.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._workers, fieldNumber: 4)
+      }
+      if !_storage._jobs.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._jobs, fieldNumber: 5)
+      }
+      if !_storage._counts.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._counts, fieldNumber: 6)
+      }
+      try { if let v = _storage._omitted {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._boot {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 8)
+      } }()
+      if !_storage._topics.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._topics, fieldNumber: 9)
+      }
+      try { if let v = _storage._resumed {
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 10)
+      } }()
+      try { if let v = _storage._version {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 11)
+      } }()
+      try { if let v = _storage._code {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 12)
+      } }()
+      try { if let v = _storage._message {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 13)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_WatchDataView, rhs: Spanqueue_V1_WatchDataView) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._at != rhs_storage._at {return false}
+        if _storage._stats != rhs_storage._stats {return false}
+        if _storage._queues != rhs_storage._queues {return false}
+        if _storage._workers != rhs_storage._workers {return false}
+        if _storage._jobs != rhs_storage._jobs {return false}
+        if _storage._counts != rhs_storage._counts {return false}
+        if _storage._omitted != rhs_storage._omitted {return false}
+        if _storage._boot != rhs_storage._boot {return false}
+        if _storage._topics != rhs_storage._topics {return false}
+        if _storage._resumed != rhs_storage._resumed {return false}
+        if _storage._version != rhs_storage._version {return false}
+        if _storage._code != rhs_storage._code {return false}
+        if _storage._message != rhs_storage._message {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_DepthView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".DepthView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}ready\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeRepeatedInt64Field(value: &self.ready) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.ready.isEmpty {
+      try visitor.visitPackedInt64Field(value: self.ready, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_DepthView, rhs: Spanqueue_V1_DepthView) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.ready != rhs.ready {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_JobEventView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".JobEventView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}at\0\u{1}event\0\u{1}id\0\u{1}queue\0\u{1}type\0\u{1}attempt\0\u{3}error_type\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._at) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.event) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.queue) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self._type) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self._attempt) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self._errorType) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._at {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.event.isEmpty {
+      try visitor.visitSingularStringField(value: self.event, fieldNumber: 2)
+    }
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 3)
+    }
+    if !self.queue.isEmpty {
+      try visitor.visitSingularStringField(value: self.queue, fieldNumber: 4)
+    }
+    try { if let v = self._type {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._attempt {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._errorType {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 7)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_JobEventView, rhs: Spanqueue_V1_JobEventView) -> Bool {
+    if lhs._at != rhs._at {return false}
+    if lhs.event != rhs.event {return false}
+    if lhs.id != rhs.id {return false}
+    if lhs.queue != rhs.queue {return false}
+    if lhs._type != rhs._type {return false}
+    if lhs._attempt != rhs._attempt {return false}
+    if lhs._errorType != rhs._errorType {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_EventCountsView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".EventCountsView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}queue\0\u{1}counts\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.queue) }()
+      case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: &self.counts) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.queue.isEmpty {
+      try visitor.visitSingularStringField(value: self.queue, fieldNumber: 1)
+    }
+    if !self.counts.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: self.counts, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_EventCountsView, rhs: Spanqueue_V1_EventCountsView) -> Bool {
+    if lhs.queue != rhs.queue {return false}
+    if lhs.counts != rhs.counts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_GetSessionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GetSessionRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_GetSessionRequest, rhs: Spanqueue_V1_GetSessionRequest) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Spanqueue_V1_SessionView: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SessionView"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}role\0\u{1}scopes\0\u{1}queues\0\u{1}until\0\u{3}trace_url\0\u{3}queue_url\0\u{1}version\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._role) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.scopes) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.queues) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._until) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self._traceURL) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self._queueURL) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.version) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try { if let v = self._role {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    if !self.scopes.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.scopes, fieldNumber: 3)
+    }
+    if !self.queues.isEmpty {
+      try visitor.visitSingularStringField(value: self.queues, fieldNumber: 4)
+    }
+    try { if let v = self._until {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._traceURL {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._queueURL {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 7)
+    } }()
+    if !self.version.isEmpty {
+      try visitor.visitSingularStringField(value: self.version, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Spanqueue_V1_SessionView, rhs: Spanqueue_V1_SessionView) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs._role != rhs._role {return false}
+    if lhs.scopes != rhs.scopes {return false}
+    if lhs.queues != rhs.queues {return false}
+    if lhs._until != rhs._until {return false}
+    if lhs._traceURL != rhs._traceURL {return false}
+    if lhs._queueURL != rhs._queueURL {return false}
+    if lhs.version != rhs.version {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

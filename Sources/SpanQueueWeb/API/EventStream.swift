@@ -13,29 +13,10 @@ extension Route {
 }
 
 extension Call {
-    /// The most queues that one can choose.
-    private static let mostQueues = 100
-
     /// Takes in who asks, by the query: `topics` and `queues`, each with commas in between.
     func viewer() throws -> LiveViewer {
         guard let live else { throw SpanQueueError(.engine, "nothing is live here") }
-        var filter = LiveFilter()
-        filter.queues.visible = principal.queues
-        if let words = try list("topics") {
-            filter.topics = Set(
-                try words.map { word in
-                    guard let topic = LiveTopic(rawValue: word), LiveTopic.asked.contains(topic) else {
-                        let known = LiveTopic.asked.map(\.rawValue).joined(separator: ", ")
-                        throw Problem.invalid("topics: use some of \(known)")
-                    }
-                    return topic
-                })
-        }
-        if let names = try list("queues") {
-            guard names.count <= Self.mostQueues else { throw Problem.invalid("queues: at most \(Self.mostQueues)") }
-            for name in names { try NameRule.queue.check(name) }
-            filter.queues.names = Set(names)
-        }
+        let filter = try LiveFilter(topics: list("topics"), queues: list("queues"), visible: principal.queues)
         return try live.join(
             filter, after: try value("last_event_id") ?? headers[.lastEventID], as: principal.name
         ) { [gate, visitor, headers, peer] in gate.admits(visitor, headers, peer: peer) }

@@ -6,6 +6,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOHTTPTypesHTTP1
 internal import NIOWebSocket
+internal import SpanQueueAdmin
 internal import SpanQueueServer
 internal import Synchronization
 

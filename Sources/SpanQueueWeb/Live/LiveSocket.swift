@@ -3,6 +3,7 @@
 
 internal import NIOCore
 internal import NIOWebSocket
+internal import SpanQueueAdmin
 
 /// Sends a viewer each frame as a text message of JSON. It reads nothing but what keeps and ends the connection.
 ///
@@ -48,12 +49,7 @@ final class LiveSocket: ChannelInboundHandler {
         switch item {
         case .comment: WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer())
         case .frame(let frame):
-            WebSocketFrame(
-                fin: true, opcode: .text,
-                data: ByteBuffer(
-                    string:
-                        "{\"id\":\"\(hub.id(of: frame))\",\"event\":\"\(frame.topic.rawValue)\",\"data\":\(hub.text(of: frame, for: viewer))}"
-                ))
+            WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(string: hub.message(of: frame, for: viewer)))
         }
     }
 

@@ -7,6 +7,7 @@ import NIOHTTP1
 import NIOPosix
 import NIOWebSocket
 import SpanQueue
+import SpanQueueAdmin
 import SpanQueueServer
 import Synchronization
 import Testing

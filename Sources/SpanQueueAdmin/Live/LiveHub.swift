@@ -1,46 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-internal import Foundation
-internal import Logging
-internal import SpanQueue
-internal import SpanQueueAdmin
-internal import Synchronization
+import Foundation
+package import Logging
+package import SpanQueue
+import Synchronization
 
 /// What the hub shows, asked once for all who watch.
-struct LiveSource: Sendable {
-    var counts: @Sendable () async throws -> ([QueueCounts], WorkersByQueue)
+package struct LiveSource: Sendable {
+    package var counts: @Sendable () async throws -> ([QueueCounts], WorkersByQueue)
     /// Nil where the engine does not count so.
-    var depths: @Sendable () async throws -> [DepthView]?
-    var workers: @Sendable () async throws -> [WorkerInfo]
-    var news: @Sendable () async throws -> AsyncStream<EngineNews>
-    var sleep: @Sendable (Duration) async throws -> Void
+    package var depths: @Sendable () async throws -> [DepthView]?
+    package var workers: @Sendable () async throws -> [WorkerInfo]
+    package var news: @Sendable () async throws -> AsyncStream<EngineNews>
+    package var sleep: @Sendable (Duration) async throws -> Void
+
+    package init(
+        counts: @escaping @Sendable () async throws -> ([QueueCounts], WorkersByQueue),
+        depths: @escaping @Sendable () async throws -> [DepthView]?,
+        workers: @escaping @Sendable () async throws -> [WorkerInfo],
+        news: @escaping @Sendable () async throws -> AsyncStream<EngineNews>,
+        sleep: @escaping @Sendable (Duration) async throws -> Void
+    ) {
+        self.counts = counts
+        self.depths = depths
+        self.workers = workers
+        self.news = news
+        self.sleep = sleep
+    }
 }
 
 /// How often the hub looks, and how much it does for whom.
-struct LiveLimits: Sendable {
-    var stats = Duration.seconds(1)
-    var depth = Duration.seconds(3)
-    var workers = Duration.seconds(5)
-    var feed = Duration.milliseconds(250)
+package struct LiveLimits: Sendable {
+    package var stats = Duration.seconds(1)
+    package var depth = Duration.seconds(3)
+    package var workers = Duration.seconds(5)
+    package var feed = Duration.milliseconds(250)
     /// A comment is sent where nothing else was for so long.
-    var silence = Duration.seconds(15)
+    package var silence = Duration.seconds(15)
     /// How often it is looked whether those who watch still may.
-    var access = Duration.seconds(2)
+    package var access = Duration.seconds(2)
     /// Then whoever watches comes again, and is looked at again.
-    var stream = Duration.seconds(900)
+    package var stream = Duration.seconds(900)
     /// For how long it goes on without a viewer, so that one who comes back misses nothing.
-    var linger = Duration.seconds(10)
-    var viewers = 64
+    package var linger = Duration.seconds(10)
+    package var viewers = 64
+    /// How long one that may not watch any more has to read what it was sent last.
+    package var patience = Duration.seconds(10)
     /// Of one principal; nil where nobody says who they are.
-    var viewersOfOne: Int?
+    package var viewersOfOne: Int?
     /// For users who say who they are.
-    static let viewersOfOneUser = 16
-    var ring = LiveRing()
+    package static let viewersOfOneUser = 16
+    package var ring = LiveRing()
+
+    package init() {}
 }
 
 /// Shows all viewers the same: what happens is asked for once, and only while somebody watches.
-final class LiveHub: Sendable {
+package final class LiveHub: Sendable {
     private struct State {
         var ring: LiveRing
         var viewers: [ObjectIdentifier: LiveViewer] = [:]
@@ -54,16 +71,16 @@ final class LiveHub: Sendable {
     }
 
     /// Tells the ids of one run of the server from those of another.
-    let boot: String
+    package let boot: String
     private let source: LiveSource
-    private let limits: LiveLimits
+    package let limits: LiveLimits
     private let mask: @Sendable (String) -> String
     private let logger: Logger
     private let state: Mutex<State>
     private let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     /// - Parameter mask: hides what is to be hidden of the texts of frames.
-    init(
+    package init(
         _ source: LiveSource, limits: LiveLimits = LiveLimits(), mask: @escaping @Sendable (String) -> String = { $0 },
         logger: Logger, boot: String = String(UInt32.random(in: .min ... .max), radix: 16)
     ) {
@@ -76,7 +93,7 @@ final class LiveHub: Sendable {
     }
 
     /// How many watch.
-    var count: Int { state.withLock { $0.viewers.count } }
+    package var count: Int { state.withLock { $0.viewers.count } }
 
     // MARK: Viewers
 
@@ -85,7 +102,7 @@ final class LiveHub: Sendable {
     /// - Parameters:
     ///   - lastID: of the last frame that it has seen on an earlier stream.
     ///   - isAdmitted: whether it may go on; asked every now and then.
-    func join(
+    package func join(
         _ filter: LiveFilter, after lastID: String? = nil, as principal: String,
         while isAdmitted: @escaping @Sendable () -> Bool = { true }
     ) throws(SpanQueueError) -> LiveViewer {
@@ -124,16 +141,21 @@ final class LiveHub: Sendable {
         }
     }
 
-    func leave(_ viewer: LiveViewer) {
+    package func leave(_ viewer: LiveViewer) {
         viewer.finish()
         state.withLock { state in
             if state.viewers.removeValue(forKey: ObjectIdentifier(viewer)) != nil { state.lastWatched = .now }
         }
     }
 
-    func id(of frame: LiveFrame) -> String { "\(boot)-\(frame.number)" }
-    func text(of frame: LiveFrame, for viewer: LiveViewer) -> String {
+    package func id(of frame: LiveFrame) -> String { "\(boot)-\(frame.number)" }
+    package func text(of frame: LiveFrame, for viewer: LiveViewer) -> String {
         frame.text(for: viewer.filter.queues, mask: mask)
+    }
+
+    /// A frame with its id and topic, as JSON of one line.
+    package func message(of frame: LiveFrame, for viewer: LiveViewer) -> String {
+        "{\"id\":\"\(id(of: frame))\",\"event\":\"\(frame.topic.rawValue)\",\"data\":\(text(of: frame, for: viewer))}"
     }
 
     private func number(of id: String) -> UInt64? {
@@ -145,7 +167,7 @@ final class LiveHub: Sendable {
     // MARK: Running
 
     /// Works until the task is cancelled: nothing, while nobody watches.
-    func run() async {
+    package func run() async {
         for await _ in arrivals {
             guard count > 0 else { continue }
             await watch()
@@ -154,7 +176,7 @@ final class LiveHub: Sendable {
     }
 
     /// Ends all streams, and takes in no more.
-    func stop() {
+    package func stop() {
         tell(.notice(code: "stopping", message: "the server stops"))
         let viewers = state.withLock { state in
             state.isStopping = true
@@ -275,7 +297,7 @@ final class LiveHub: Sendable {
 
 extension LiveSource {
     /// What the queues of a process show.
-    init(_ admin: Admin, sleep: @escaping @Sendable (Duration) async throws -> Void) {
+    package init(_ admin: Admin, sleep: @escaping @Sendable (Duration) async throws -> Void) {
         self.init(
             counts: { try await admin.counts() }, depths: { try await admin.depths() },
             workers: { try await admin.workerInfos() }, news: { try await admin.news() }, sleep: sleep)

@@ -1,38 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-internal import SpanQueue
-internal import SpanQueueAdmin
-internal import Synchronization
+package import SpanQueue
+import Synchronization
 
 /// What a viewer can ask for, and what is sent to each.
-enum LiveTopic: String, Sendable, Hashable, CaseIterable {
+package enum LiveTopic: String, Sendable, Hashable, CaseIterable {
     case stats, depth, workers, jobs
     /// Sent to all.
     case hello, notice, reset
 
     /// Those that can be asked for.
-    static let asked: [LiveTopic] = [.stats, .depth, .workers, .jobs]
+    package static let asked: [LiveTopic] = [.stats, .depth, .workers, .jobs]
 }
 
 /// What a viewer wants.
-struct LiveFilter: Sendable, Hashable {
-    var topics = Set(LiveTopic.asked)
-    var queues = LiveQueues()
+package struct LiveFilter: Sendable, Hashable {
+    /// The most queues that one can choose.
+    package static let mostQueues = 100
 
-    func wants(_ topic: LiveTopic) -> Bool { topics.contains(topic) || !LiveTopic.asked.contains(topic) }
+    package var topics: Set<LiveTopic>
+    package var queues: LiveQueues
+
+    package init(topics: Set<LiveTopic> = Set(LiveTopic.asked), queues: LiveQueues = LiveQueues()) {
+        self.topics = topics
+        self.queues = queues
+    }
+
+    /// What somebody asks for in words.
+    ///
+    /// - Parameters:
+    ///   - topics: nil for all.
+    ///   - names: of queues; nil for all.
+    ///   - visible: those that they may see.
+    /// - Throws: `.invalidArgument`.
+    package init(topics words: [String]?, queues names: [String]?, visible: QueuePatterns) throws(SpanQueueError) {
+        self.init(queues: LiveQueues(visible: visible))
+        if let words {
+            topics = []
+            for word in words {
+                guard let topic = LiveTopic(rawValue: word), LiveTopic.asked.contains(topic) else {
+                    let known = LiveTopic.asked.map(\.rawValue).joined(separator: ", ")
+                    throw SpanQueueError(.invalidArgument, "topics: use some of \(known)")
+                }
+                topics.insert(topic)
+            }
+        }
+        if let names {
+            guard names.count <= Self.mostQueues else {
+                throw SpanQueueError(.invalidArgument, "queues: at most \(Self.mostQueues)")
+            }
+            for name in names { try NameRule.queue.check(name) }
+            queues.names = Set(names)
+        }
+    }
+
+    package func wants(_ topic: LiveTopic) -> Bool { topics.contains(topic) || !LiveTopic.asked.contains(topic) }
 }
 
 /// The queues that a viewer wants to see, of those that it may.
-struct LiveQueues: Sendable, Hashable {
+package struct LiveQueues: Sendable, Hashable {
     /// Nil for all.
-    var names: Set<String>?
-    var visible = QueuePatterns.all
+    package var names: Set<String>?
+    package var visible: QueuePatterns
 
-    func contain(_ name: String) -> Bool { names?.contains(name) ?? true && visible.allow(name) }
+    package init(names: Set<String>? = nil, visible: QueuePatterns = .all) {
+        self.names = names
+        self.visible = visible
+    }
+
+    package func contain(_ name: String) -> Bool { names?.contains(name) ?? true && visible.allow(name) }
 
     /// What is to be seen of a worker; nil where it serves none of them.
-    func part(of worker: WorkerInfo) -> WorkerInfo? {
+    package func part(of worker: WorkerInfo) -> WorkerInfo? {
         var part = worker
         part.queues = worker.queues.filter(visible.allow)
         return worker.queues.contains(where: contain) ? part : nil
@@ -40,8 +80,8 @@ struct LiveQueues: Sendable, Hashable {
 }
 
 /// One frame: what it says, and its place in the order of all. The text is made once for all viewers who want the same queues.
-final class LiveFrame: Sendable {
-    enum Content: Sendable {
+package final class LiveFrame: Sendable {
+    package enum Content: Sendable {
         /// With the workers as they were last seen, for those who may not see all queues.
         case stats([QueueCounts], WorkersByQueue, [WorkerInfo])
         case depth([DepthView])
@@ -52,18 +92,18 @@ final class LiveFrame: Sendable {
         case reset(reason: String)
     }
 
-    let number: UInt64
-    let at: Timestamp
-    let content: Content
+    package let number: UInt64
+    package let at: Timestamp
+    package let content: Content
     private let texts = Mutex<[LiveQueues: String]>([:])
 
-    init(_ number: UInt64, at: Timestamp, _ content: Content) {
+    package init(_ number: UInt64, at: Timestamp, _ content: Content) {
         self.number = number
         self.at = at
         self.content = content
     }
 
-    var topic: LiveTopic {
+    package var topic: LiveTopic {
         switch content {
         case .stats: .stats
         case .depth: .depth
@@ -76,21 +116,21 @@ final class LiveFrame: Sendable {
     }
 
     /// This frame behind one that was not sent yet: counts add up, of everything else the later one counts.
-    func after(_ earlier: LiveFrame) -> LiveFrame {
+    package func after(_ earlier: LiveFrame) -> LiveFrame {
         guard case .jobs(var feed) = earlier.content, case .jobs(let more) = content else { return self }
         feed.add(more)
         return LiveFrame(number, at: at, .jobs(feed))
     }
 
     /// Whether it says nothing to those who want these queues.
-    func isEmpty(for queues: LiveQueues) -> Bool {
+    package func isEmpty(for queues: LiveQueues) -> Bool {
         if case .jobs(let feed) = content { feed.of(queues.contain).isEmpty } else { false }
     }
 
     /// As JSON of one line.
     ///
     /// - Parameter mask: hides what is to be hidden of it; the same for each call.
-    func text(for queues: LiveQueues, mask: (String) -> String = { $0 }) -> String {
+    package func text(for queues: LiveQueues, mask: (String) -> String = { $0 }) -> String {
         texts.withLock { texts in
             if let text = texts[queues] { return text }
             // Values that encode themselves, of numbers and texts.
@@ -145,47 +185,47 @@ private struct LiveDocument: Encodable {
 }
 
 /// The frames of the last while, for those who come back.
-struct LiveRing: Sendable {
+package struct LiveRing: Sendable {
     private let limit: Int
     private let memory: Duration
     private var frames: [(frame: LiveFrame, at: ContinuousClock.Instant)] = []
-    private(set) var lastNumber: UInt64 = 0
+    package private(set) var lastNumber: UInt64 = 0
     /// What came up to this number is not here any more, or was never known.
     private var lost: UInt64 = 0
 
-    init(limit: Int = 2000, memory: Duration = .seconds(60)) {
+    package init(limit: Int = 2000, memory: Duration = .seconds(60)) {
         self.limit = limit
         self.memory = memory
     }
 
-    var count: Int { frames.count }
+    package var count: Int { frames.count }
 
     /// The number for the next frame.
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         lastNumber += 1
         return lastNumber
     }
 
-    mutating func append(_ frame: LiveFrame, at now: ContinuousClock.Instant) {
+    package mutating func append(_ frame: LiveFrame, at now: ContinuousClock.Instant) {
         frames.append((frame, now))
         let old = frames.prefix { now - $0.at > memory }.count
         drop(max(old, frames.count - limit))
     }
 
     /// Nobody has looked for a while: what happened meanwhile is not known.
-    mutating func forget() {
+    package mutating func forget() {
         drop(frames.count)
         lost = next()
     }
 
     /// The frames behind a number; nil where some of them are not known any more.
-    func frames(after number: UInt64) -> [LiveFrame]? {
+    package func frames(after number: UInt64) -> [LiveFrame]? {
         guard number >= lost, number <= lastNumber else { return nil }
         return frames.map(\.frame).filter { $0.number > number }
     }
 
     /// The last of each topic that says how things stand.
-    var latest: [LiveFrame] {
+    package var latest: [LiveFrame] {
         [LiveTopic.stats, .depth, .workers].compactMap { topic in frames.last { $0.frame.topic == topic }?.frame }
     }
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the SpanQueue authors
 
-internal import SpanQueue
-internal import Synchronization
+import Synchronization
 
 /// One who watches. Of each topic one frame at most waits for it, however slowly it reads.
-final class LiveViewer: Sendable {
+package final class LiveViewer: Sendable {
     /// What it is to be sent next.
-    enum Item: Sendable {
+    package enum Item: Sendable {
         case frame(LiveFrame)
         /// Nothing has happened for a while, and the connection is to be kept.
         case comment
@@ -22,14 +21,14 @@ final class LiveViewer: Sendable {
         var lastTaken: ContinuousClock.Instant
     }
 
-    let filter: LiveFilter
-    let principal: String
-    let end: ContinuousClock.Instant
+    package let filter: LiveFilter
+    package let principal: String
+    package let end: ContinuousClock.Instant
     /// Whether it would be let in now as it was.
-    let isAdmitted: @Sendable () -> Bool
+    package let isAdmitted: @Sendable () -> Bool
     private let state: Mutex<State>
 
-    init(
+    package init(
         _ filter: LiveFilter, principal: String, until end: ContinuousClock.Instant, now: ContinuousClock.Instant,
         isAdmitted: @escaping @Sendable () -> Bool = { true }
     ) {
@@ -40,9 +39,9 @@ final class LiveViewer: Sendable {
         state = Mutex(State(lastTaken: now))
     }
 
-    var isEnded: Bool { state.withLock { $0.isEnded } }
+    package var isEnded: Bool { state.withLock { $0.isEnded } }
 
-    func offer(_ frame: LiveFrame) {
+    package func offer(_ frame: LiveFrame) {
         guard filter.wants(frame.topic), !frame.isEmpty(for: filter.queues) else { return }
         change { state in
             let isAlone = frame.topic == .notice || frame.topic == .reset || frame.topic == .hello
@@ -60,13 +59,13 @@ final class LiveViewer: Sendable {
     private static let mostPending = 32
 
     /// Keeps the connection where nothing was sent for so long.
-    func keepAlive(now: ContinuousClock.Instant, after silence: Duration) {
+    package func keepAlive(now: ContinuousClock.Instant, after silence: Duration) {
         guard state.withLock({ now - $0.lastTaken >= silence && $0.pending.isEmpty }) else { return }
         change { $0.wantsComment = true }
     }
 
     /// Lets it read what is there, and no more.
-    func finish() {
+    package func finish() {
         change { $0.isEnded = true }
     }
 
@@ -81,7 +80,7 @@ final class LiveViewer: Sendable {
     }
 
     /// What there is now, in order; nil at the end. Where there is nothing, `wake` is told when there is.
-    func take(now: ContinuousClock.Instant = .now, orWake wake: @escaping @Sendable () -> Void) -> [Item]? {
+    package func take(now: ContinuousClock.Instant = .now, orWake wake: @escaping @Sendable () -> Void) -> [Item]? {
         state.withLock { state in
             if !state.pending.isEmpty || state.wantsComment {
                 state.lastTaken = now
@@ -97,7 +96,7 @@ final class LiveViewer: Sendable {
     }
 
     /// Waits for what comes next; nil at the end.
-    func next() async -> [Item]? {
+    package func next() async -> [Item]? {
         while true {
             let items = await withCheckedContinuation { continuation in
                 let items = take(orWake: { continuation.resume(returning: [Item]?.some([])) })
