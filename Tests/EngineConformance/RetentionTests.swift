@@ -33,14 +33,14 @@ struct RetentionTests {
     func duration(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             try await bench.accept([
-                bench.job(retention: .duration(.milliseconds(300))), bench.job(retention: .duration(.hours(9))),
+                bench.job(retention: .duration(.milliseconds(900))), bench.job(retention: .duration(.hours(9))),
                 bench.job(),
             ])
             let jobs = try await bench.claim().jobs
             for job in jobs { try await bench.settle(job, .complete) }
             try await bench.sweep()
             #expect(try await bench.counts()[.completed] == 3)
-            try await bench.pass(.milliseconds(350))
+            try await bench.pass(.milliseconds(950))
             try await bench.sweep()
             let states = try await bench.states(of: jobs.map(\.message.id))
             #expect(states == [nil, .completed, .completed])

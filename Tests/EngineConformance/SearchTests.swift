@@ -32,7 +32,7 @@ struct SearchTests {
         return (ids, scanned)
     }
 
-    @Test("jobs are found by type, tags and the start of the id, in order", arguments: EngineUnderTest.direct)
+    @Test("jobs are found by type, tags and the start of the id, in order", arguments: EngineUnderTest.all)
     func content(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let lock = bench.lock(1, .untilFinished)
@@ -62,7 +62,7 @@ struct SearchTests {
         }
     }
 
-    @Test("jobs are found by their error, its type and its fingerprint", arguments: EngineUnderTest.direct)
+    @Test("jobs are found by their error, its type and its fingerprint", arguments: EngineUnderTest.all)
     func errors(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let errors: [(error: String?, fingerprint: UInt64?)] = [
@@ -87,7 +87,7 @@ struct SearchTests {
         }
     }
 
-    @Test("jobs are found by when what happened last to them did", arguments: EngineUnderTest.direct)
+    @Test("jobs are found by when what happened last to them did", arguments: EngineUnderTest.all)
     func moments(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             let verdicts: [Verdict] = [
@@ -129,7 +129,7 @@ struct SearchTests {
         }
     }
 
-    @Test("of those that have ended the newest come first where that is asked", arguments: EngineUnderTest.direct)
+    @Test("of those that have ended the newest come first where that is asked", arguments: EngineUnderTest.all)
     func newestFirst(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             for (verdict, state) in [
@@ -223,7 +223,7 @@ struct SearchTests {
         }
     }
 
-    @Test("a cursor that is none is refused", arguments: EngineUnderTest.direct)
+    @Test("a cursor that is none is refused", arguments: EngineUnderTest.all)
     func cursor(subject: EngineUnderTest) async throws {
         try await subject.run { bench in
             _ = try await bench.accept()

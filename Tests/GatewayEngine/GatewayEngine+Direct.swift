@@ -38,9 +38,6 @@ extension GatewayEngine {
     // MARK: Many jobs, which `Admin` searches through and acts on as a whole
 
     package func performAll(_ request: BulkRequest) async throws -> BulkReply { try await behind.performAll(request) }
-    package func search(_ request: SearchRequest) async throws -> SearchPage {
-        try await tap.searcher.search(request)
-    }
     package func types(_ request: SearchRequest) async throws -> TypePage { try await tap.searcher.types(request) }
     package func perform(
         _ action: JobAction, on ids: [JobID], in queue: String, if state: JobState, by: String?

@@ -46,25 +46,51 @@ extension GatewayEngine {
     /// By `ListJobs`, which has jobs that ended with the newest first; in the other order from the engine behind.
     package func list(_ request: ListRequest) async throws -> ListPage {
         guard request.newestFirst == request.state.isNewestFirst else { return try await behind.list(request) }
+        let page = try await search(
+            SearchRequest(
+                queue: request.queue, state: request.state, query: JobQuery(), cursor: request.cursor,
+                limit: request.limit, newestFirst: request.newestFirst))
+        return ListPage(jobs: page.jobs, cursor: page.cursor)
+    }
+
+    /// In the same way. What is looked for to be acted on is looked for by the engine behind.
+    package func search(_ request: SearchRequest) async throws -> SearchPage {
+        guard request.newestFirst == request.state.isNewestFirst, !request.isForAction else {
+            return try await tap.searcher.search(request)
+        }
+        let query = request.query
         let message = Spanqueue_V1_ListJobsRequest.with {
             $0.filter.queue = request.queue
             $0.filter.state = request.state.rawValue
+            $0.filter.type = query.type ?? ""
+            $0.filter.tags = query.tags
+            $0.filter.id = query.idPrefix ?? ""
+            $0.filter.error = query.error ?? ""
+            $0.filter.fingerprint = query.fingerprint.map(Self.hexadecimal) ?? ""
+            $0.filter.since = query.since.map(\.description) ?? ""
+            $0.filter.until = query.until.map(\.description) ?? ""
             $0.limit = UInt32(min(request.limit, Self.mostPerPage))
             $0.cursor = request.cursor ?? ""
         }
-        let page = try await Self.found {
+        let answer = try await Self.found {
             try await call { try await $0.admin.listJobs(message, options: Self.options) }
         }
-        var jobs: [JobRecord] = []
-        for view in page?.jobs ?? [] {
+        guard let told = answer else { return SearchPage(jobs: [], cursor: nil, scanned: 0) }
+        var page = SearchPage(jobs: [], cursor: told.hasCursor ? told.cursor : nil, scanned: Int(told.scanned))
+        for view in told.jobs {
             // It may have moved on meanwhile.
             guard let record = try await behind.job(JobID(unchecked: view.id), in: request.queue),
                 record.state == request.state
             else { continue }
             guard view.tells(record) else { throw Self.wrong("what job \(view.id) is, in a list") }
-            jobs.append(record)
+            page.jobs.append(record)
         }
-        return ListPage(jobs: jobs, cursor: page.flatMap { $0.hasCursor ? $0.cursor : nil })
+        return page
+    }
+
+    private static func hexadecimal(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     // MARK: Queues

@@ -20,7 +20,7 @@ import Synchronization
 /// The protocol is made for programs of other languages, and has not a word for all that an engine is asked. This is all of the rest:
 ///
 /// - **Calls.** What no rpc does goes to the engine behind, see `GatewayEngine+Direct`: upkeep, wake-ups, workers that make themselves known,
-///   reports, steps of searches and of actions on many jobs.
+///   reports, steps of actions on many jobs.
 /// - **Words.** What a call has no field for is put in or read behind the gateway, see `EngineTap`: digests, fingerprints, short leases, and
 ///   what a claim tells of its queue.
 /// - **Histories.** A record's history is read from the engine behind. What the gateway tells of a job is compared with it.
