@@ -112,7 +112,8 @@ package final class GatewayEngine: JobStore, JobSource, JobInspector, JobOperato
     /// How calls are made.
     static var options: CallOptions {
         var options = CallOptions.defaults
-        options.timeout = .minutes(2)
+        // As long as the engines are given, or a clock that was set makes them late.
+        options.timeout = .minutes(5)
         return options
     }
 
