@@ -116,6 +116,29 @@ struct EventTests {
         }
     }
 
+    @Test("who watches a queue hears nothing of another one, which somebody else watches")
+    func apart() async throws {
+        let database = try await Database()
+        try await database.withEngines(3, watchInterval: .milliseconds(200)) { engines in
+            let all = ["p", "q"].enumerated().map { (queue: $1, heard: Heard(engines[$0 + 1].news(of: [$1]))) }
+            for (queue, _) in all { _ = try await engines[0].enqueue([job(in: queue)]) }
+            for (_, heard) in all {
+                try await heard.wait {
+                    $0.contains { $0.counts[.started] != nil }
+                } meanwhile: {
+                    for (queue, _) in all {
+                        let jobs = try await engines[0].claim(claim(from: queue)).jobs
+                        _ = try await engines[0].settleAll(jobs.map { Settlement($0, .release) })
+                    }
+                }
+            }
+            for (queue, heard) in all {
+                #expect(heard.events.allSatisfy { $0.queue == queue })
+                heard.stop()
+            }
+        }
+    }
+
     @Test("behind a pooler, through which no notification comes, it is looked for", .enabled(if: Pooler.isThere))
     func pooled() async throws {
         let server = try await PostgresServer.start()

@@ -233,7 +233,7 @@ struct FunctionTests {
             let again = try await engine.claim(claim()).jobs
             #expect(again.map(\.message.id) == ids)
             _ = try await engine.settleAll(again.prefix(1).map { Settlement($0, .retry(after: .hours(2))) })
-            _ = try await engine.enqueue([job(schedule: .after(.hours(1)))])
+            for hours: Int64 in [3, 1] { _ = try await engine.enqueue([job(schedule: .after(.hours(hours)))]) }
             #expect(try await engine.claim(claim()).nextDueIn == .hours(1))
         }
     }
@@ -270,6 +270,10 @@ struct FunctionTests {
                     Issue.record("the lock is free")
                     return
                 }
+                // A redrive makes no other lock of it.
+                #expect(try await engines[0].perform(.bury(reason: ""), on: "mine", in: "q") == .done(.dead))
+                #expect(try await engines[0].perform(.redrive, on: "mine", in: "q") == .done(.ready))
+                #expect(try await database.sql("SELECT count(until) FROM spanq.lock") == "1")
                 #expect(try await engines[0].perform(.remove, on: "mine", in: "q") == .done(nil))
             }
         }

@@ -77,7 +77,12 @@ struct HistoryTests {
                 #expect(slot.sums.completed == 170 && slot.types.count == 101)
                 #expect(slot.types["*"]?.completed == 60 && slot.types["t9"]?.completed == 2)
                 #expect(slot.types["*"]?.buckets.reduce(0, +) == 60 && slot.types["*"]?.processMilliseconds == 420)
+                #expect(slot.ready == 1)
             }
+            // As many are ready as when it was told last.
+            _ = try await engine.enqueue([job()])
+            try await engine.add([tally("t0")], to: "q")
+            #expect(try await engine.history(of: ["q"], .minute, last: 1, namesTypes: false)[0].first?.ready == 2)
         }
     }
 

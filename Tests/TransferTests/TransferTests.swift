@@ -79,7 +79,11 @@ struct TransferTests {
             }
             #expect(try await from.engine.perform(.remove, on: "free", in: from.queue, by: nil) == .done(nil))
 
-            #expect(try await to.drain() == Store.readyOrder)
+            // What is kept for a time of its own is kept still; and priorities are what they were.
+            _ = try await to.engine.sweep(to.queue, within: .seconds(10))
+            #expect(try await to.engine.job("kept", in: to.queue)?.state == .completed)
+            _ = try await to.engine.enqueue([to.job("urgent", priority: 7)])
+            #expect(try await to.drain() == ["high", "urgent"] + Store.readyOrder.dropFirst())
             #expect(try await to.engine.perform(.redrive, on: "dead-1", in: to.queue, by: nil) == .done(.ready))
             #expect(try await to.drain() == ["dead-1"])
             try await to.expectClean("after the jobs have run")
@@ -190,6 +194,34 @@ struct TransferTests {
         }
     }
 
+    @Test(
+        "a delayed job that has moved has its priority when it is due, and one that ended long ago is swept",
+        arguments: [Way.redisToPostgres, .postgresToRedis])
+    func moments(way: Way) async throws {
+        try await Store.with(way) { from, to in
+            _ = try await from.engine.enqueue([
+                from.job("plain"), from.job("soon", priority: 8, schedule: .after(.milliseconds(700))),
+                from.job("old", schedule: .after(.hours(1))),
+            ])
+            #expect(
+                try await from.engine.perform(.cancel(reason: ""), on: "old", in: from.queue, by: nil)
+                    == .done(.cancelled))
+            let request = ListRequest(queue: from.queue, state: .cancelled, limit: 1)
+            var old = try #require(try await from.engine.packed(request, isForRemoval: false).jobs.first)
+            old.endedAt = old.enqueuedAt + .hours(-2)
+            try await to.engine.halt(to.queue, note: OperatorNote(reason: "a job comes", by: "ada"))
+            let pause = try #require(try await to.counts().pause)
+            #expect(try await to.engine.adopt([old], into: to.queue, under: pause) == [.adopted])
+            _ = try await to.engine.resume(to.queue)
+            #expect(try await to.engine.sweep(to.queue, within: .seconds(10)).dropped == 1)
+
+            _ = try await QueueTransfer(from, to).run(patience: .zero)
+            let none = ClaimRequest(queue: to.queue, limit: 0, lease: .seconds(60), worker: "w")
+            while try await to.engine.claim(none).promoted == 0 { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(try await to.drain() == ["soon", "plain"])
+        }
+    }
+
     @Test("hundreds of locks go that outlive their jobs", arguments: [Way.redisToPostgres, .postgresToRedis])
     func locks(way: Way) async throws {
         try await Store.with(way) { from, to in
@@ -226,6 +258,8 @@ struct TransferTests {
                     from.job("other", schedule: .after(.hours(2))),
                 ])
                 let isAnew = Mutex(false)
+                let isRemoved = Mutex(false)
+                let isTwice = Mutex(false)
                 let steps = Steps { number in
                     guard number == at else { return }
                     for (id, action) in [
@@ -237,6 +271,8 @@ struct TransferTests {
                         let outcome = try await from.engine.perform(
                             action, on: JobID(unchecked: id), in: from.queue, by: "ada")
                         #expect([.done(action.aim), .notFound].contains(outcome), "\(id)")
+                        if id == "twice" { isTwice.withLock { $0 = outcome != .notFound } }
+                        if id == "other" { isRemoved.withLock { $0 = outcome == .done(nil) } }
                         // Another job of the id, in the same state.
                         guard id == "anew", outcome != .notFound else { continue }
                         isAnew.withLock { $0 = true }
@@ -253,8 +289,12 @@ struct TransferTests {
                 let payload = try await to.engine.job("anew", in: to.queue)?.message.payload
                 let latest: [UInt8] = isAnew.withLock { $0 } ? [9] : [1, 2, 3]
                 #expect(payload == latest, "at \(at)")
+                // What was removed is nowhere.
+                let isThere = !isRemoved.withLock { $0 }
+                #expect(all.contains("other") == isThere, "at \(at)")
                 let twice = try await to.engine.job("twice", in: to.queue)?.run.history.count
-                #expect(twice == 1 || twice == 3, "at \(at)")
+                let events = isTwice.withLock { $0 } ? 3 : 1
+                #expect(twice == events, "at \(at)")
                 for id in ["dead", "ready", "late"] {
                     let record = try #require(try await to.engine.job(JobID(unchecked: id), in: to.queue))
                     let isActedOn = record.run.history.last?.by == "ada"
@@ -439,6 +479,17 @@ struct TransferTests {
             #expect(try await from.counts().pause?.note == note)
             #expect(try await to.records().isEmpty)
             _ = try await from.engine.resume(from.queue)
+            // Before a job is added there, and before it is forgotten here: then it stays, and is in no two places.
+            for (at, paused) in [(11, to), (12, from)] {
+                let amid = Steps { if $0 == at { _ = try await paused.engine.pause(paused.queue, note: note) } }
+                let error = await #expect(throws: SpanQueueError.self) {
+                    try await QueueTransfer(from, to, step: amid.next).run(patience: .zero)
+                }
+                #expect(error?.code == .invalidState, "at \(at)")
+                #expect(try await from.records()[.ready]?.count == 1, "at \(at)")
+                #expect(try await to.records().isEmpty, "at \(at)")
+                for store in [from, to] { _ = try await store.engine.resume(store.queue) }
+            }
             // Once, at the end of it.
             let isPaused = Mutex(false)
             let steps = Steps { _ in
