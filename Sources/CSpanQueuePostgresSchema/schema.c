@@ -50,6 +50,10 @@ static const unsigned char migration_11[] = {
 #embed "Migrations/0011.sql"
 };
 
+static const unsigned char migration_12[] = {
+#embed "Migrations/0012.sql"
+};
+
 static const struct spanqueue_migration migrations[] = {
     {1, migration_1, sizeof migration_1},
     {2, migration_2, sizeof migration_2},
@@ -62,6 +66,7 @@ static const struct spanqueue_migration migrations[] = {
     {9, migration_9, sizeof migration_9},
     {10, migration_10, sizeof migration_10},
     {11, migration_11, sizeof migration_11},
+    {12, migration_12, sizeof migration_12},
 };
 
 const struct spanqueue_migration *spanqueue_migrations(size_t *count) {

@@ -5,7 +5,7 @@ import SpanQueue
 import Synchronization
 
 extension BenchmarkSession {
-    private static let idleSeconds = 10
+    private static let idleSeconds = 20
 
     func drain(failing: Bool) async throws -> Measurement {
         let benchmark: Benchmark = failing ? .retries : .drain
@@ -30,13 +30,14 @@ extension BenchmarkSession {
         }
     }
 
-    /// What workers cost that have nothing to do. They get time to connect and to settle down first.
+    /// What workers cost that have nothing to do. They get time to connect and to settle down first: what a session of
+    /// Postgres did then it tells after a second, as soon as it does something.
     func idle() async throws -> Measurement {
         try await withCrew { crew in
             try crew.handle { _, _ in }
             async let worked: Void = crew.run()
-            try await Task.sleep(for: .seconds(4))
-            let measurement = try await measure(.idle, jobs: 0) {
+            try await Task.sleep(for: .seconds(6))
+            let measurement = try await measure(.idle, jobs: 0, settles: false) {
                 try await Task.sleep(for: .seconds(Self.idleSeconds))
             }
             crew.drain()

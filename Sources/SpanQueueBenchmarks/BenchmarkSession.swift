@@ -100,15 +100,19 @@ package final class BenchmarkSession: Sendable {
 
     /// Measures a piece of work.
     ///
-    /// - Parameter jobs: what is measured is divided by; 0 where there are none.
-    func measure(_ benchmark: Benchmark, jobs: Int, _ work: () async throws -> Void) async throws -> Measurement {
+    /// - Parameters:
+    ///   - jobs: what is measured is divided by; 0 where there are none.
+    ///   - settles: whether to wait for the server's account of it; not where what is measured goes on meanwhile.
+    func measure(
+        _ benchmark: Benchmark, jobs: Int, settles: Bool = true, _ work: () async throws -> Void
+    ) async throws -> Measurement {
         let before = try await server.load()
         let process = ProcessLoad.now
         let start = ContinuousClock.now
         try await work()
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         let used = ProcessLoad.now - process
-        try await server.settle()
+        if settles { try await server.settle() }
         return Measurement(
             benchmark, jobs: jobs, seconds: seconds, process: used, engine: server.engine,
             server: try await server.load() - before)

@@ -85,23 +85,24 @@ struct Database: Sendable {
 
     func makeEngine(
         _ options: PostgresEngineOptions = PostgresEngineOptions(), idleWait: Duration = .seconds(2),
-        watchInterval: Duration = .seconds(5)
+        watchInterval: Duration = .seconds(5), quickCall: Duration = .milliseconds(10)
     ) throws -> PostgresEngine {
         var options = options
         options.schema = schema.name
         return PostgresEngine(
             url: url, schema: schema, options: options,
             environment: EngineEnvironment(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
-            idleWait: idleWait, watchInterval: watchInterval)
+            idleWait: idleWait, watchInterval: watchInterval, quickCall: quickCall)
     }
 
     /// Runs a test on started engines, and shuts them down.
     func withEngines<Result>(
         _ count: Int = 1, _ options: PostgresEngineOptions = PostgresEngineOptions(), idleWait: Duration = .seconds(2),
-        watchInterval: Duration = .seconds(5), _ body: ([PostgresEngine]) async throws -> Result
+        watchInterval: Duration = .seconds(5), quickCall: Duration = .milliseconds(10),
+        _ body: ([PostgresEngine]) async throws -> Result
     ) async throws -> Result {
         let engines = try (0..<count).map { _ in
-            try makeEngine(options, idleWait: idleWait, watchInterval: watchInterval)
+            try makeEngine(options, idleWait: idleWait, watchInterval: watchInterval, quickCall: quickCall)
         }
         do {
             for engine in engines { try await engine.start() }

@@ -33,6 +33,46 @@ struct FloorTests {
         try await open.end()
     }
 
+    @Test("under an old snapshot a line that has ended is not walked over by each claim that finds it so")
+    func ended() async throws {
+        let database = try await Database()
+        try await database.freezeClock()
+        let open = try await database.hold("SELECT txid_current()")
+        let session = try PlainConnection(database.url.text)
+        @discardableResult
+        func run(_ text: String) throws -> String? { try session.run(database.schema.own(text)) }
+        func enqueue(_ count: Int) throws {
+            try run(
+                "SELECT spanq.enqueue_many('q', array_fill('t'::text, ARRAY[\(count)]), array_fill('1'::jsonb, ARRAY[\(count)]))"
+            )
+        }
+        /// Claims, and gives how many jobs came, and how many entries were looked at.
+        func claim() throws -> (jobs: Int, looked: Int) {
+            // What this session has not told yet.
+            let read = "SELECT pg_stat_get_xact_tuples_returned('spanq.live_place'::regclass)"
+            try run("BEGIN")
+            let before = try #require(try run(read).flatMap { Int($0) })
+            let rows = try #require(
+                try run("SELECT count(*) FROM spanq.claim_1('q', 500, 30000, 1, 'w', 0)").flatMap { Int($0) })
+            let after = try #require(try run(read).flatMap { Int($0) })
+            try run("COMMIT")
+            return (rows - 1, after - before)
+        }
+        try enqueue(10_000)
+        try enqueue(2000)
+        for _ in 0..<24 { #expect(try claim().jobs == 500) }
+        // Time for a look at the whole line, which is found to be long.
+        try await database.freezeClock(at: 1_800_000_040_000_000)
+        let whole = try claim()
+        #expect(whole.jobs == 0 && whole.looked >= 12_000)
+        for count in [0, 10, 0] {
+            if count > 0 { try enqueue(count) }
+            let next = try claim()
+            #expect(next.jobs == count && next.looked < 1000)
+        }
+        try await open.end()
+    }
+
     @Test(
         "a job that was committed late is not found behind the floor, and is a second later, or once the clock was set back",
         arguments: [2_000_000, -2_000_000] as [Int64])

@@ -119,6 +119,34 @@ struct FunctionTests {
         }
     }
 
+    @Test("a plain enqueue puts a job in its place, and does nothing where more is to be done or said than that")
+    func plain() async throws {
+        let database = try await Database()
+        func isRefused(_ id: String, priority: Int = 0, notAfter: Int = 0) async throws -> String? {
+            let message = "'\\x0100\(30 + priority)'"
+            return try await database.sql(
+                "SELECT spanq.enqueue_plain_1('q', '\(id)', 't', \(priority), \(message), '', \(notAfter)) IS NULL")
+        }
+        #expect(try await isRefused("a") == "t", "there is no queue")
+        try await database.withEngines { engines in _ = try await engines[0].enqueue([job("first")]) }
+        #expect(try await isRefused("a") == "f")
+        #expect(try await isRefused("a") == "t", "the id is taken")
+        #expect(try await isRefused("b", priority: 9) == "f")
+        #expect(try await isRefused("c") == "f")
+        let order = try await database.sql(
+            "SELECT string_agg(j.id, ',' ORDER BY l.score) FROM spanq.live l JOIN spanq.job j ON j.nr = l.nr")
+        #expect(order == "b,first,a,c")
+        await #expect(throws: PostgresError.self) { try await isRefused("late", notAfter: 1) }
+        let open = try await database.hold(
+            "SELECT pg_advisory_xact_lock('spanq.queue'::regclass::oid::int4, hashtext('q'))")
+        #expect(try await isRefused("d") == "t", "the queue may be about to go")
+        try await open.end()
+        try await database.sql("UPDATE spanq.queue SET door = 'm:1'")
+        #expect(try await isRefused("e") == "t", "the queue has a door")
+        #expect(try await database.sql("SELECT sum(r) || ' ' || sum(enqueued) FROM spanq.tally") == "4 4")
+        #expect(try await database.sql("SELECT count(*) FROM spanq.live") == "4")
+    }
+
     @Test("a queue with a door takes no jobs from those who bring none")
     func door() async throws {
         let database = try await Database()

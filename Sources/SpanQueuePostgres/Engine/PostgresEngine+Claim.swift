@@ -27,6 +27,7 @@ extension PostgresEngine {
         // Not idempotent: jobs that were claimed by a call whose answer was lost come back when their lease lapses.
         let look = lookForWatchers()
         if let look { calls.append(look) }
+        let start = ContinuousClock.now
         let answers = try await work.pipeline(calls, idempotent: false)
         if look != nil, let answer = answers.last { noteWatchers(answer) }
         var replies: [Result<ClaimReply, SpanQueueError>] = []
@@ -40,6 +41,12 @@ extension PostgresEngine {
                     return SpanQueueError(error)
                 })
             if case .success(let claim)? = replies.last {
+                // What becomes due before the next look is no news of anybody's.
+                if !claim.hasMore, claim.nextDueIn.map({ $0 > idleWait }) ?? true {
+                    idleNotes.noteEmpty(request.queue, claimedAt: start)
+                } else {
+                    idleNotes.noteMore(request.queue)
+                }
                 publish(request.queue) { .started(claim, in: request.queue, most: $0) }
             }
             if !newer.isEmpty { await putOff(newer, in: request.queue) }

@@ -19,6 +19,9 @@ extension PostgresEngine {
     /// One call after the other, each a transaction of one queue. Where one fails as a whole, those behind it are not made: they would
     /// meet the same.
     func enqueue(_ jobs: [NewJob], until deadline: ContinuousClock.Instant) async throws -> [EnqueueOutcome] {
+        if jobs.count == 1, jobs[0].isPlain, let outcome = try await enqueuePlain(jobs[0], until: deadline) {
+            return [outcome]
+        }
         var outcomes = [EnqueueOutcome?](repeating: nil, count: jobs.count)
         var failure: (any Error)?
         for places in Self.chunks(of: jobs) {
@@ -37,6 +40,39 @@ extension PostgresEngine {
         let isNothingAdded = outcomes.allSatisfy { if case .refused = $0 { true } else { false } }
         if isNothingAdded, let failure { throw failure }
         return outcomes.compactMap { $0 }
+    }
+
+    /// A job that is ready at once, in a call of its own that does nothing else; nil where more is to be done or said, and nothing was done.
+    private func enqueuePlain(
+        _ job: NewJob, until deadline: ContinuousClock.Instant
+    ) async throws -> EnqueueOutcome? {
+        let message = job.message
+        let start = ContinuousClock.now
+        let end = min(deadline, start + options.commandTimeout)
+        let plain = PostgresCall(
+            "enqueue", statements.enqueuePlain,
+            [
+                .text(message.queue), .text(message.id.description), .text(message.type), .int4(message.priority),
+                .bytes(MessagePacking.packHead(job)), .bytes(message.payload), .int8(node.notAfter(end)),
+            ])
+        let rows: PostgresRows
+        do {
+            rows = try await call(plain, timeout: end - start, certain: true)
+        } catch let error as SpanQueueError where (error.underlying as? PostgresError)?.isLate == true {
+            _ = try await now()
+            return nil
+        }
+        return try read { () throws(PostgresError) in
+            if try rows.isNull(0, 0) { return nil }
+            let answer = try rows.integers(0, 0)
+            guard answer.count == 2, let milliseconds = answer[0] else {
+                throw PostgresError(.protocolViolation, "enqueue did not tell the time", mayHaveRun: true)
+            }
+            let now = Timestamp(milliseconds: milliseconds)
+            node.learn(now)
+            if answer[1] == 1 || start.duration(to: .now) > quickCall { wakeOne(message.queue) }
+            return .accepted(enqueuedAt: now, runAt: job.schedule.runAt(acceptedAt: now), isRepeat: false)
+        }
     }
 
     private static func spared(_ failure: any Error) -> any Error {
@@ -167,6 +203,13 @@ extension PostgresEngine {
             existing.traceID = message.trace.traceID
         }
         return kind == "p" ? .present(existing) : .duplicate(of: existing)
+    }
+}
+
+extension NewJob {
+    /// Whether it is ready at once, holds no lock, and has an id that nobody else can have.
+    fileprivate var isPlain: Bool {
+        if case .now = schedule { message.unique == nil && message.contentDigest == nil } else { false }
     }
 }
 

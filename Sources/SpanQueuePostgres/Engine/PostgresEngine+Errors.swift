@@ -3,10 +3,12 @@
 
 import PostgresClient
 import SpanQueue
+import Synchronization
 
 extension PostgresEngine: ErrorStore {
     func add(_ errors: [ErrorCount], to queue: String, version: String) async throws {
         guard !errors.isEmpty else { return }
+        folded.withLock { _ = $0.remove(queue) }
         // Not made again after a lost answer: they would be counted twice.
         _ = try await call(
             PostgresCall(

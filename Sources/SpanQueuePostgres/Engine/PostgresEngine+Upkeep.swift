@@ -4,6 +4,7 @@
 import PostgresClient
 import SpanQueue
 import SpanQueueLoop
+import Synchronization
 
 extension PostgresEngine {
     /// How late by the server's clock a reclaim may be, at most.
@@ -86,8 +87,16 @@ extension PostgresEngine {
             isFinished = !isFull
             guard isFull, end > .now else { break }
         }
-        _ = try await call(
-            PostgresCall("fold_errors", statements.foldErrors, [.text(queue), .int4(Limits.errorGroups)]))
+        // What others add, they fold.
+        if folded.withLock({ $0.insert(queue).inserted }) {
+            do {
+                _ = try await call(
+                    PostgresCall("fold_errors", statements.foldErrors, [.text(queue), .int4(Limits.errorGroups)]))
+            } catch {
+                folded.withLock { _ = $0.remove(queue) }
+                throw error
+            }
+        }
         return SweepReply(dropped: dropped, isFinished: isFinished)
     }
 
@@ -102,22 +111,56 @@ extension PostgresEngine {
         listen()
         let waiter = try waiters.add(queues)
         defer { waiters.remove(waiter) }
-        while true {
-            // First it is said that somebody may sleep, and that is committed; then it is looked. So what is enqueued later wakes us.
-            let answers = try await work.pipeline(
-                [
-                    PostgresCall("idle", statements.idle, [.texts(queues)]),
-                    PostgresCall("has_work", statements.hasWork, [.texts(queues)]),
-                ], idempotent: true)
-            let hasWork = try read { () throws(PostgresError) in
-                _ = try answers[0].get()
-                return try answers[1].get().bool(0, 0)
-            }
-            let now = ContinuousClock.now
-            guard !hasWork, now < deadline else { return }
-            if try await waiter.sleep(until: min(deadline, now + idleWait)) { return }
-            guard ContinuousClock.now < deadline else { return }
+        var hasWork = false
+        if idleNotes.isUpToDate(queues) {
+            // Nothing has come since the claim. What is said is to last.
+            if !idleNotes.isSaid(queues, at: .now + idleWait) { try await sayIdle(queues) }
+        } else {
+            hasWork = try await sayIdleAndLook(queues, waiter, until: deadline)
         }
+        while !hasWork, ContinuousClock.now < deadline {
+            if try await waiter.sleep(until: min(deadline, .now + idleWait)) { return }
+            guard ContinuousClock.now < deadline else { return }
+            hasWork = try await sayIdleAndLook(queues, waiter, until: deadline)
+        }
+    }
+
+    /// Says that somebody may sleep, which is committed when this returns.
+    private func sayIdle(_ queues: [String]) async throws {
+        let start = ContinuousClock.now
+        _ = try await call(PostgresCall("idle", statements.idle, [.texts(queues)]), on: work)
+        idleNotes.noteSaid(queues, at: start, unseen: quickCall * 2)
+    }
+
+    /// First it is said that somebody may sleep, and that is committed; then it is looked. So what is enqueued later wakes us, and where
+    /// nobody slept before, a second look finds what was under way meanwhile.
+    ///
+    /// - Returns: whether there is something to do.
+    private func sayIdleAndLook(
+        _ queues: [String], _ waiter: Waiter, until deadline: ContinuousClock.Instant
+    ) async throws -> Bool {
+        let start = ContinuousClock.now
+        let look = PostgresCall("has_work", statements.hasWork, [.texts(queues)])
+        let wasSaid = idleNotes.isSaid(queues, at: start)
+        var calls = [look]
+        if !idleNotes.isSaid(queues, at: start + idleWait) {
+            calls.insert(PostgresCall("idle", statements.idle, [.texts(queues)]), at: 0)
+        }
+        let answers = try await work.pipeline(calls, idempotent: true)
+        let hasWork = try read { () throws(PostgresError) in
+            var hasWork = false
+            for (place, answer) in answers.enumerated() {
+                let rows = try answer.get()
+                if place == calls.count - 1 { hasWork = try rows.bool(0, 0) }
+            }
+            return hasWork
+        }
+        if calls.count > 1 { idleNotes.noteSaid(queues, at: start, unseen: quickCall * 2) }
+        guard !hasWork, !wasSaid else { return hasWork }
+        if try await waiter.sleep(until: min(deadline, .now + quickCall * 2)) { return true }
+        guard ContinuousClock.now < deadline else { return false }
+        let rows = try await call(look, on: work)
+        return try read { () throws(PostgresError) in try rows.bool(0, 0) }
     }
 
     func passWakeUp(in queues: [String]) async {

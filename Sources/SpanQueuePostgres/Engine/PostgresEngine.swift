@@ -24,6 +24,7 @@ final class PostgresEngine: Engine, JobKeeper {
     let node = ServerNode()
     let commits: GroupCommit
     let waiters: WaitList
+    let idleNotes = IdleNotes()
     /// Who watches, and what is watched.
     let watches = Watches<PostgresClient>()
     let gatherer = EventGatherer()
@@ -43,14 +44,20 @@ final class PostgresEngine: Engine, JobKeeper {
 
     /// How often one who waits looks for itself, which finds what no notification told of: behind a pooler, that is all of it.
     let idleWait: Duration
+    /// A lone enqueue that takes no longer tells whether somebody may sleep for want of work; one that takes longer may not have seen it.
+    let quickCall: Duration
+    /// Queues whose groups of errors are as this engine has folded them.
+    let folded = Mutex<Set<String>>([])
     /// How often one who watches says so, and one who claims asks who watches.
     let watchInterval: Duration
 
     init(
         url: PostgresURL, schema: PostgresSchema, options: PostgresEngineOptions, environment: EngineEnvironment,
-        idleWait: Duration = .seconds(2), watchInterval: Duration = .seconds(5)
+        idleWait: Duration = .seconds(2), watchInterval: Duration = .seconds(5),
+        quickCall: Duration = .milliseconds(10)
     ) {
         self.idleWait = idleWait
+        self.quickCall = quickCall
         self.watchInterval = watchInterval
         let loop = LoopThread(name: "spanq-postgres")
         let waiters = WaitList(loop: loop)
@@ -79,10 +86,13 @@ final class PostgresEngine: Engine, JobKeeper {
         client = PostgresClient(url: url, name: "spanq", configuration: configuration, loop: loop, logger: logger)
         work = PostgresClient(url: url, name: "spanq-work", configuration: configuration, loop: loop, logger: logger)
         configuration.channel = schema.channel
-        configuration.onNotify = { queue in waiters.wake(queue) }
+        let idleNotes = idleNotes
+        configuration.onNotify = { queue in if !waiters.wake(queue) { idleNotes.noteWake(queue) } }
         configuration.onConnect = { generation in
             // What was said while nobody listened.
-            if generation > 1 { waiters.wakeAll() }
+            guard generation > 1 else { return }
+            idleNotes.forget()
+            waiters.wakeAll()
         }
         listener = PostgresClient(
             url: url, name: "spanq-listen", configuration: configuration, loop: loop, logger: logger)
@@ -161,6 +171,7 @@ final class PostgresEngine: Engine, JobKeeper {
     /// There is something to claim in a queue, and that is committed: wakes one who waits, here or else elsewhere.
     func wakeOne(_ queue: String) {
         guard !waiters.wake(queue) else { return }
+        idleNotes.noteWake(queue)
         let isUnderWay = wakes.withLock { wakes in
             guard wakes.underWay.insert(queue).inserted else {
                 wakes.again.insert(queue)

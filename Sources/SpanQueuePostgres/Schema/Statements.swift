@@ -7,7 +7,7 @@ import PostgresClient
 struct Statements: Sendable {
     let schema: PostgresSchema
 
-    let enqueue, claim, extend, report, settle, reclaim, sweep, act, bulk: String
+    let enqueue, enqueuePlain, claim, extend, report, settle, reclaim, sweep, act, bulk: String
     let job, list, counts, queues, workers, now, start: String
     let pause, resume, delete, announce, retire, idle, hasWork, wake: String
     let pauses, append, entries: String
@@ -23,6 +23,7 @@ struct Statements: Sendable {
             return "SELECT * FROM \(schema.name).\(function)(\(places))"
         }
         enqueue = call("enqueue_1", 11)
+        enqueuePlain = "SELECT \(schema.name).enqueue_plain_1($1, $2, $3, $4, $5, $6, $7)"
         claim = call("claim_1", 6)
         extend = call("extend_1", 6)
         report = call("report_1", 6)

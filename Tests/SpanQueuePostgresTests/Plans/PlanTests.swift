@@ -99,6 +99,7 @@ struct PlanTests {
                 return new
             }
             try await note("enqueue", ["live": ["live_place"]]) { _ = try await engine.enqueue(plain) }
+            try await note("enqueue of one", [:]) { _ = try await engine.enqueue([job()]) }
             try await note(
                 "enqueue again",
                 ["job": ["job_pkey", "job_queue_id_key"], "live": ["live_pkey", "live_place"], "done": ["done_pkey"]]
