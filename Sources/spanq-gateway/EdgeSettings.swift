@@ -22,7 +22,7 @@ struct EdgeSettings {
     /// - Throws: a usage error that names the source of what can't be used.
     init(_ reader: inout SettingsReader) throws {
         users = try reader.text(.gatewayUsers)
-        // The lines themselves, where there are no files: as a variable from a secret.
+        // The lines themselves, for a place without files: as a variable from a secret.
         userList = try reader.value(.gatewayUserList, default: nil, shown: { $0 == nil ? "none" : "***" }) {
             values throws(SettingProblem) -> UserList? in
             try SettingProblem.wrap { try UserList(values.joined(separator: ",")) }

@@ -234,7 +234,7 @@ final class Pipeline {
     }
 
     /// Why a call failed. A session that has forgotten our statements (`DISCARD`), or is not ours in spite of all, has done nothing: the call
-    /// is made again, and prepared are no more of them.
+    /// is made again, and no more statements are prepared.
     private func failure(_ result: OpaquePointer) -> PostgresError {
         guard spanqueue_sqlstate(result).map({ String(cString: $0) }) == "26000" else { return Self.error(of: result) }
         mode = .plain

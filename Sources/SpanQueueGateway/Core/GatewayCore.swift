@@ -125,7 +125,7 @@ package actor GatewayCore {
         if !stream.hasRoom { await stream.room() }
     }
 
-    /// Something has come that is no message.
+    /// Something has come that is not a message.
     package func unreadable(_ error: GatewayError, on number: Int) {
         guard let stream = streams[number] else { return }
         perform(stream.machine.unreadable(error), stream)

@@ -237,7 +237,7 @@ package struct StreamMachine {
 
     // MARK: From the gateway
 
-    /// Something has come that is no message.
+    /// Something has come that is not a message.
     package mutating func unreadable(_ error: GatewayError) -> [Action] { end(error) }
 
     /// No Hello came in time.

@@ -10,7 +10,7 @@ final class IdleNotes: Sendable {
     typealias Instant = ContinuousClock.Instant
 
     private struct Note: Sendable {
-        /// From then on whoever enqueues sees what the table says.
+        /// From then on each enqueue sees what the table says.
         var seenSince: Instant?
         var saidUntil: Instant?
         /// When the claim was sent.

@@ -41,7 +41,7 @@ extension PostgresEngine {
                     return SpanQueueError(error)
                 })
             if case .success(let claim)? = replies.last {
-                // What becomes due before the next look is no news of anybody's.
+                // Nobody tells of what becomes due before the next look.
                 if !claim.hasMore, claim.nextDueIn.map({ $0 > idleWait }) ?? true {
                     idleNotes.noteEmpty(request.queue, claimedAt: start)
                 } else {
